@@ -1,0 +1,1 @@
+//! The running engine: supervisor, profiles, relay connections and chats as actors.

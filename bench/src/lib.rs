@@ -1,0 +1,1 @@
+//! Micro-benchmarks, stress harness and side-by-side runs of Volary.

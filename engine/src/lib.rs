@@ -1,0 +1,1 @@
+//! Volary hosts any number of Delta Chat / chatmail profiles in one process.

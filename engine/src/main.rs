@@ -1,0 +1,2 @@
+//! The `volary` command line.
+fn main() {}

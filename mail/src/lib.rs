@@ -1,0 +1,20 @@
+//! The chatmail wire protocol, sans-IO: Internet messages, OpenPGP, Autocrypt, SecureJoin, QR codes and vCards.
+//!
+//! Bytes come in, values go out. Nothing here reads a clock, a file, a socket or a global random generator:
+//! whoever calls passes `now` (Unix seconds) and a random generator in.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`address`] | e-mail addresses and their comparison |
+//! | [`openpgp`] | keys, certificates with relay lists, Autocrypt, encryption, decryption with signer attribution |
+//! | [`message`] | building and parsing Internet messages (RFC 5322, MIME, header protection, `Chat-*` headers) |
+//! | [`securejoin`] | both sides of the contact and group handshake as state machines |
+//! | [`qr`] | every scannable code and invite link, and QR images |
+//! | [`vcard`] | contacts as vCards |
+
+pub mod address;
+pub mod message;
+pub mod openpgp;
+pub mod qr;
+pub mod securejoin;
+pub mod vcard;

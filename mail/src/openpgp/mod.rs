@@ -1,0 +1,1 @@
+//! Keys, certificates with relay lists, Autocrypt, encryption and decryption (RFC 9580).

@@ -1,0 +1,1 @@
+//! Scannable codes and invite links.

@@ -1,0 +1,1 @@
+//! An embedded chatmail relay: IMAP and SMTP for demos, tests and stress runs.

@@ -1,0 +1,1 @@
+//! The durable state of Volary: typed redb tables, one group-committing writer, snapshots, blob files.
