@@ -121,14 +121,22 @@ fn describe(config: &mut prost_build::Config, message: &MessageDescriptor) {
         describe_field(config, name, &field, is_parameter);
     }
     for (field, attribute) in FIELDS {
-        if field.strip_prefix(name).is_some_and(|rest| rest.strip_prefix('.').is_some_and(|f| !f.contains('.'))) {
+        if field
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.strip_prefix('.').is_some_and(|f| !f.contains('.')))
+        {
             config.field_attribute(path(field), attribute);
         }
     }
 }
 
 /// Writes enums by name and lets optional members of parameters be missing.
-fn describe_field(config: &mut prost_build::Config, message: &str, field: &FieldDescriptor, is_parameter: bool) {
+fn describe_field(
+    config: &mut prost_build::Config,
+    message: &str,
+    field: &FieldDescriptor,
+    is_parameter: bool,
+) {
     let path = path(&format!("{message}.{}", field.name()));
     if let Kind::Enum(value) = field.kind() {
         let name = local_name(value.full_name());
@@ -137,7 +145,9 @@ fn describe_field(config: &mut prost_build::Config, message: &str, field: &Field
         }
         let optional = if field.supports_presence() { "optional_" } else { "" };
         let read = if is_parameter {
-            format!(r#", default, deserialize_with = "crate::json::{optional}enum_value::<crate::{name}, _>""#)
+            format!(
+                r#", default, deserialize_with = "crate::json::{optional}enum_value::<crate::{name}, _>""#
+            )
         } else {
             String::new()
         };
@@ -152,8 +162,7 @@ fn describe_enum(config: &mut prost_build::Config, value: &EnumDescriptor) {
     if NUMBERS.contains(&name) {
         return;
     }
-    let case =
-        if CAMEL_CASE_NAMES.contains(&name) { r#"#[serde(rename_all = "camelCase")]"# } else { "" };
+    let case = if CAMEL_CASE_NAMES.contains(&name) { r#"#[serde(rename_all = "camelCase")]"# } else { "" };
     config.enum_attribute(path(name), format!("#[derive(serde::Serialize, serde::Deserialize)] {case}"));
 }
 

@@ -177,6 +177,7 @@ calls! {
     command ImportBackup => Done,
     command ProvideBackup => Done,
     query GetBackupQr => Text,
+    query GetBackupQrSvg => Text,
     command GetBackup => Done,
     command ExportSelfKeys => Done,
     command ImportSelfKeys => Done,
@@ -222,6 +223,7 @@ calls! {
     command RemoveDraft => Done,
     command SendDraft => Id,
     command AddDeviceMessage => MaybeId,
+    command GetChatSecurejoinQrCodeSvg => Texts,
     command SendLocationsToChat => Done,
     query IsSendingLocations => Flag,
     query GetLocations => Locations,
@@ -331,4 +333,5 @@ answers! {
     Contact,
     WebxdcMessageInfo,
     CallInfo,
-    HttpResponse,}
+    HttpResponse,
+}

@@ -27,10 +27,11 @@ mod errors;
 mod json;
 mod mailbox;
 
+/// The schema as Rust types.
 #[allow(clippy::all)]
-mod generated {
+pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/volary.v1.rs"));
 }
 
 pub use calls::{Call, Mode, WrongAnswer};
-pub use generated::*;
+pub use v1::*;
