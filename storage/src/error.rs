@@ -1,0 +1,150 @@
+//! What can go wrong.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process, or another store of this one, has it open.
+    #[error("{path} is in use by another process")]
+    Locked {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The folder or the file may not be written.
+    #[error("{path} cannot be written: {source}")]
+    ReadOnly {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No space is left.
+    #[error("the disk of {path} is full")]
+    DiskFull {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The file is something else.
+    #[error("{path} is not a database")]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is damaged beyond what can be repaired.
+    #[error("{path} is damaged: {detail}")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// The file was written by a newer version.
+    #[error("{path} was written by a newer version (schema {found}, this version knows {known})")]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema version.
+        found: u32,
+        /// The newest schema version that this build knows.
+        known: u32,
+    },
+    /// A migration to a newer schema failed. The file is as it was.
+    #[error("{path} could not be migrated to schema {to}: {source}")]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// The schema version whose migration failed.
+        to: u32,
+        /// The cause.
+        source: StoreError,
+    },
+    /// Any other failure of the system.
+    #[error("{path}: {source}")]
+    Io {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Why a read or a change failed. Cheap to clone: one failure may be told to many.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// Less space is left on the disk than the store keeps free; nothing was changed.
+    #[error("the disk is full")]
+    DiskFull,
+    /// Reading or writing the file failed. After a failed write the store refuses everything until it is opened
+    /// anew; what was not durable by then is lost.
+    #[error("the database failed: {0}")]
+    Failed(Arc<str>),
+    /// The file is damaged.
+    #[error("the database is damaged: {0}")]
+    Corrupt(Arc<str>),
+    /// The job of this call panicked; it changed nothing.
+    #[error("a change to the database panicked: {0}")]
+    Panicked(Arc<str>),
+    /// A key is longer than [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES).
+    #[error("key of {bytes} bytes for table {table} is too long")]
+    KeyTooLong {
+        /// The table.
+        table: &'static str,
+        /// Length of the key.
+        bytes: usize,
+    },
+    /// A value is longer than [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES).
+    #[error("value of {bytes} bytes for table {table} is too long")]
+    ValueTooLong {
+        /// The table.
+        table: &'static str,
+        /// Length of the value.
+        bytes: usize,
+    },
+    /// A stored row cannot be read as what its table holds.
+    #[error("a {part} of table {table} cannot be read")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// `key` or `value`.
+        part: &'static str,
+    },
+}
+
+impl StoreError {
+    /// From any error of redb.
+    pub(crate) fn from_redb(error: impl Into<redb::Error>) -> Self {
+        match error.into() {
+            redb::Error::Corrupted(detail) => Self::Corrupt(detail.into()),
+            redb::Error::DatabaseClosed => Self::Closed,
+            redb::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => Self::DiskFull,
+            other => Self::Failed(other.to_string().into()),
+        }
+    }
+
+    /// From the payload of a caught panic of redb: it panics where a damaged file contradicts itself.
+    pub(crate) fn from_redb_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        Self::Corrupt(panic_text(payload).into())
+    }
+
+    /// From the payload of a caught panic of a job.
+    pub(crate) fn from_job_panic(payload: &(dyn std::any::Any + Send)) -> Self {
+        Self::Panicked(panic_text(payload).into())
+    }
+}
+
+/// The message of a panic.
+pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

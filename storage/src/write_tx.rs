@@ -1,0 +1,228 @@
+//! Changing: what a job on the writer does, and how it is undone when it fails.
+
+use std::ops::Range;
+
+use redb::WriteTransaction;
+
+use crate::error::StoreError;
+use crate::key::{AsKey, Key, Prefix};
+use crate::rows::ROWS;
+use crate::table::{Empty, MAX_VALUE_BYTES, Table, Value};
+use crate::view::{Source, View, sealed, shielded};
+
+/// The change that a job makes. It sees its own changes and those of all jobs before it.
+///
+/// Jobs of a group share one transaction of redb; a job that fails is undone row by row from its undo log, so that
+/// the others are not disturbed.
+pub struct WriteTx<'t> {
+    table: redb::Table<'t, &'static [u8], &'static [u8]>,
+    undo: UndoLog,
+    at: Vec<u8>,
+    value: Vec<u8>,
+    churn: Churn,
+}
+
+/// How many bytes of rows came and went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Churn {
+    pub(crate) added: u64,
+    pub(crate) removed: u64,
+}
+
+impl<'t> WriteTx<'t> {
+    pub(crate) fn new(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
+        let table = shielded(|| transaction.open_table(ROWS))?;
+        Ok(Self { table, undo: UndoLog::default(), at: Vec::new(), value: Vec::new(), churn: Churn::default() })
+    }
+
+    /// Writes a row, in place of the one that may be there.
+    pub fn put<K: Key, V: Value>(
+        &mut self,
+        table: &Table<K, V>,
+        key: &impl AsKey<K>,
+        value: &V,
+    ) -> Result<(), StoreError> {
+        table.locate(key, &mut self.at)?;
+        self.put_located(table, value)
+    }
+
+    fn put_located<K, V: Value>(&mut self, table: &Table<K, V>, value: &V) -> Result<(), StoreError> {
+        self.value.clear();
+        value.encode_value(&mut self.value);
+        if self.value.len() > MAX_VALUE_BYTES {
+            return Err(StoreError::ValueTooLong { table: table.name(), bytes: self.value.len() });
+        }
+        let (at, value) = (self.at.as_slice(), self.value.as_slice());
+        let old = shielded(|| self.table.insert(at, value))?;
+        self.churn.added += (at.len() + value.len()) as u64;
+        if let Some(old) = &old {
+            self.churn.removed += (at.len() + old.value().len()) as u64;
+        }
+        self.undo.record(at, old.as_ref().map(|old| old.value()));
+        Ok(())
+    }
+
+    /// Removes a row. Whether it was there.
+    pub fn remove<K: Key, V: Value>(
+        &mut self,
+        table: &Table<K, V>,
+        key: &impl AsKey<K>,
+    ) -> Result<bool, StoreError> {
+        table.locate(key, &mut self.at)?;
+        self.remove_located()
+    }
+
+    fn remove_located(&mut self) -> Result<bool, StoreError> {
+        let at = self.at.as_slice();
+        let Some(old) = shielded(|| self.table.remove(at))? else { return Ok(false) };
+        self.churn.removed += (at.len() + old.value().len()) as u64;
+        self.undo.record(at, Some(old.value()));
+        Ok(true)
+    }
+
+    /// Removes all rows under `prefix`. How many there were.
+    pub fn remove_prefix<K: Key, V: Value>(
+        &mut self,
+        table: &Table<K, V>,
+        prefix: &impl Prefix<K>,
+    ) -> Result<u64, StoreError> {
+        let mut count = 0;
+        loop {
+            let doomed = self.some_keys(table, prefix)?;
+            if doomed.is_empty() {
+                return Ok(count);
+            }
+            for at in doomed {
+                self.at = at;
+                count += u64::from(self.remove_located()?);
+            }
+        }
+    }
+
+    /// The first rows under `prefix`, as many as are removed before looking again.
+    fn some_keys<K: Key, V: Value>(
+        &self,
+        table: &Table<K, V>,
+        prefix: &impl Prefix<K>,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut rows = self.scan_prefix(table, prefix)?;
+        let mut keys = Vec::new();
+        while keys.len() < REMOVED_AT_ONCE
+            && let Some((key, _)) = rows.next_raw()?
+        {
+            keys.push(key.value().to_vec());
+        }
+        Ok(keys)
+    }
+
+    /// Changes a row in place. `None` if there is none; otherwise what `change` returned.
+    pub fn update<K: Key, V: Value, R>(
+        &mut self,
+        table: &Table<K, V>,
+        key: &impl AsKey<K>,
+        change: impl FnOnce(&mut V) -> R,
+    ) -> Result<Option<R>, StoreError> {
+        let Some(mut value) = self.get(table, key)? else { return Ok(None) };
+        let result = change(&mut value);
+        self.put(table, key, &value)?;
+        Ok(Some(result))
+    }
+
+    /// Changes a row in place, beginning with an empty one if there is none.
+    pub fn update_or_default<K: Key, V: Value + Default, R>(
+        &mut self,
+        table: &Table<K, V>,
+        key: &impl AsKey<K>,
+        change: impl FnOnce(&mut V) -> R,
+    ) -> Result<R, StoreError> {
+        let mut value = self.get(table, key)?.unwrap_or_default();
+        let result = change(&mut value);
+        self.put(table, key, &value)?;
+        Ok(result)
+    }
+
+    /// Adds a key to an index or set.
+    pub fn set<K: Key>(&mut self, table: &Table<K, Empty>, key: &impl AsKey<K>) -> Result<(), StoreError> {
+        self.put(table, key, &Empty)
+    }
+
+    /// Takes a key out of an index or set. Whether it was there.
+    pub fn unset<K: Key>(&mut self, table: &Table<K, Empty>, key: &impl AsKey<K>) -> Result<bool, StoreError> {
+        self.remove(table, key)
+    }
+
+    /// Ends a job that succeeded: its changes stay.
+    pub(crate) fn keep(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Ends a job that failed: its changes go, the last first.
+    pub(crate) fn roll_back(&mut self) -> Result<(), StoreError> {
+        let mut undo = std::mem::take(&mut self.undo);
+        while let Some((key, old)) = undo.pop() {
+            match old {
+                Some(old) => shielded(|| self.table.insert(key, old).map(drop))?,
+                None => shielded(|| self.table.remove(key).map(drop))?,
+            }
+        }
+        undo.clear();
+        self.undo = undo;
+        Ok(())
+    }
+
+    /// Ends the group: what it did to the size of the data.
+    pub(crate) fn finish(self) -> Churn {
+        self.churn
+    }
+}
+
+/// Rows that [`WriteTx::remove_prefix`] removes before it looks for more: bounds its memory.
+const REMOVED_AT_ONCE: usize = 1024;
+/// Capacity that an undo log keeps from one job to the next.
+const UNDO_KEPT_BYTES: usize = 64 << 10;
+
+impl sealed::Sealed for WriteTx<'_> {
+    fn source(&self) -> Source<'_> {
+        Source::Change(&self.table)
+    }
+}
+
+impl View for WriteTx<'_> {}
+
+/// What a job overwrote or removed, in one buffer.
+#[derive(Default)]
+struct UndoLog {
+    bytes: Vec<u8>,
+    entries: Vec<UndoEntry>,
+}
+
+struct UndoEntry {
+    key: Range<usize>,
+    old: Option<Range<usize>>,
+}
+
+impl UndoLog {
+    fn record(&mut self, key: &[u8], old: Option<&[u8]>) {
+        let key = self.store(key);
+        let old = old.map(|old| self.store(old));
+        self.entries.push(UndoEntry { key, old });
+    }
+
+    fn store(&mut self, content: &[u8]) -> Range<usize> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(content);
+        start..self.bytes.len()
+    }
+
+    fn pop(&mut self) -> Option<(&[u8], Option<&[u8]>)> {
+        let UndoEntry { key, old } = self.entries.pop()?;
+        Some((&self.bytes[key], old.map(|old| &self.bytes[old])))
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(UNDO_KEPT_BYTES);
+        self.entries.shrink_to(UNDO_KEPT_BYTES / size_of::<UndoEntry>());
+    }
+}
