@@ -278,6 +278,7 @@ calls! {
     query GetStickerFolder => Text,
     query GetStickers => TextLists,
     command SaveSticker => Done,
+    query EstimateAutoDeletionCount => Number,
     // Requests about contacts.
     command CreateContact => Id,
     query GetContact => Contact,

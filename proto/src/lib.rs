@@ -33,5 +33,8 @@ pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/volary.v1.rs"));
 }
 
+/// JSON schemas of everything that looks like JSON-RPC in JSON, as an object from name to schema.
+pub const JSON_SCHEMAS: &str = include_str!(concat!(env!("OUT_DIR"), "/schemas.json"));
+
 pub use calls::{Call, Mode, WrongAnswer};
 pub use v1::*;

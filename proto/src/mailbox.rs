@@ -1,6 +1,9 @@
 //! What actors answer to the messages of the schema.
 
-use crate::{Answer, Error, Event, Request};
+use crate::{
+    Answer, Error, Event, RelayCommand, RelayHeads, RelayHeadsAnswer, RelayMails, RelayMailsAnswer,
+    RelayNotice, RelaySubmit, RelaySubmitResult, Request,
+};
 
 macro_rules! mailbox {
     ($($message:ty => $result:ty,)*) => {
@@ -15,4 +18,9 @@ macro_rules! mailbox {
 mailbox! {
     Request => Result<Answer, Error>,
     Event => (),
+    RelayHeads => RelayHeadsAnswer,
+    RelayMails => RelayMailsAnswer,
+    RelayNotice => (),
+    RelaySubmit => RelaySubmitResult,
+    RelayCommand => (),
 }

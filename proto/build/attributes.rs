@@ -1,39 +1,8 @@
-//! Compiles the schema and decides which messages are JSON-RPC results.
-//!
-//! The JSON spelling follows from the schema by a few rules (camelCase members, enums by name, a oneof called `kind`
-//! as tag); the exceptions of the JSON-RPC interface are the tables below.
-
-use std::{error::Error, ffi::OsStr, fs, path::PathBuf};
+//! Attributes that give the Rust types their JSON form.
 
 use protox::prost_reflect::{DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 
-/// Files whose messages are JSON-RPC results.
-const RESULT_FILES: [&str; 4] = ["views.proto", "qr.proto", "events.proto", "answers.proto"];
-
-/// Messages that frontends send as JSON objects.
-const PARAMETERS: [&str; 3] = ["EnteredLoginParam", "MessageData", "MuteDuration"];
-
-/// Messages whose members keep their snake_case spelling in JSON.
-const SNAKE_CASE: [&str; 6] = [
-    "Event.ChatDeleted",
-    "Event.IncomingCall",
-    "Event.IncomingCallAccepted",
-    "Event.OutgoingCallAccepted",
-    "Event.CallEnded",
-    "MessageListItem.MessageRef",
-];
-
-/// Oneofs whose tag is written in camelCase; all others are in PascalCase.
-const CAMEL_CASE_TAGS: [&str; 4] = ["MessageLoadResult", "MessageListItem", "EphemeralTimer", "Qr"];
-
-/// Enums that are written as numbers.
-const NUMBERS: [&str; 2] = ["MessageState", "Connectivity"];
-
-/// Enums whose names are written in camelCase; all others are in PascalCase.
-const CAMEL_CASE_NAMES: [&str; 2] = ["Socket", "CertificateChecks"];
-
-/// Messages whose JSON form is written by hand in `json.rs`.
-const BY_HAND: [&str; 2] = ["Done", "ConfigValues"];
+use crate::rules::*;
 
 /// Fields with a JSON form of their own.
 const FIELDS: [(&str, &str); 10] = [
@@ -52,45 +21,21 @@ const FIELDS: [(&str, &str); 10] = [
     ("MuteDuration.kind", r#"#[serde(deserialize_with = "crate::json::present")]"#),
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let files = schema_files()?;
-    println!("cargo:rerun-if-changed=proto");
-    let descriptors = protox::compile(&files, ["proto"])?;
-    let pool = DescriptorPool::from_file_descriptor_set(descriptors.clone())?;
-
-    let mut config = prost_build::Config::new();
-    config.bytes(["."]).btree_map(["."]);
-    config.skip_debug(["volary.v1.EnteredLoginParam"]);
+/// Adds the attributes of all messages and enums.
+pub(crate) fn add(config: &mut prost_build::Config, pool: &DescriptorPool) {
     for message in pool.all_messages() {
-        describe(&mut config, &message);
+        describe(config, &message);
     }
     for value in pool.all_enums().filter(|value| value.parent_file().name().ends_with("values.proto")) {
-        describe_enum(&mut config, &value);
+        describe_enum(config, &value);
     }
-    config.compile_fds(descriptors)?;
-    Ok(())
-}
-
-/// All `.proto` files, in a fixed order.
-fn schema_files() -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir("proto/volary/v1")? {
-        let path = entry?.path();
-        if path.extension() == Some(OsStr::new("proto")) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// Gives a message its JSON form, if it has one.
 fn describe(config: &mut prost_build::Config, message: &MessageDescriptor) {
-    let file = message.parent_file();
     let name = local_name(message.full_name());
-    let is_parameter = PARAMETERS.contains(&top_level(name));
-    let is_result = name == "Answer" || RESULT_FILES.iter().any(|known| file.name().ends_with(known));
-    if BY_HAND.contains(&name) || !(is_parameter || is_result) {
+    let (is_parameter, is_result) = (is_parameter(message), is_result(message));
+    if shape(message) == Shape::ByHand || !(is_parameter || is_result) {
         return;
     }
     let derives = match (is_result, is_parameter) {
@@ -98,13 +43,10 @@ fn describe(config: &mut prost_build::Config, message: &MessageDescriptor) {
         (true, false) => "serde::Serialize",
         _ => "serde::Deserialize",
     };
-    let is_answer_value = file.name().ends_with("answers.proto") || name == "Emojis";
-    let shape = if is_answer_value || is_choice(message) {
-        "#[serde(transparent)]"
-    } else if SNAKE_CASE.contains(&name) || name.starts_with("Qr.") {
-        ""
-    } else {
-        r#"#[serde(rename_all = "camelCase")]"#
+    let shape = match shape(message) {
+        Shape::Choice | Shape::Value => "#[serde(transparent)]",
+        _ if keeps_spelling(name) => "",
+        _ => r#"#[serde(rename_all = "camelCase")]"#,
     };
     config.type_attribute(path(name), format!("#[derive({derives})] {shape}"));
     if message.oneofs().any(|oneof| oneof.name() == "kind") {
@@ -166,20 +108,7 @@ fn describe_enum(config: &mut prost_build::Config, value: &EnumDescriptor) {
     config.enum_attribute(path(name), format!("#[derive(serde::Serialize, serde::Deserialize)] {case}"));
 }
 
-/// Whether a message is nothing but one of several others.
-fn is_choice(message: &MessageDescriptor) -> bool {
-    message.oneofs().any(|oneof| oneof.name() == "kind" && oneof.fields().len() == message.fields().len())
-}
-
 /// A path for `prost-build` that matches this name only: without a leading dot it is no prefix of nested names.
 fn path(name: &str) -> String {
     format!("volary.v1.{name}")
-}
-
-fn local_name(full_name: &str) -> &str {
-    full_name.strip_prefix("volary.v1.").unwrap_or(full_name)
-}
-
-fn top_level(name: &str) -> &str {
-    name.split('.').next().unwrap_or(name)
 }

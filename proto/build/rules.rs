@@ -1,0 +1,127 @@
+//! The spelling of the JSON-RPC interface: a few rules, and tables of its exceptions.
+
+use protox::prost_reflect::{EnumDescriptor, EnumValueDescriptor, MessageDescriptor};
+
+/// Files whose messages are JSON-RPC results.
+pub(crate) const RESULT_FILES: [&str; 4] = ["views.proto", "qr.proto", "events.proto", "answers.proto"];
+
+/// Messages that frontends send as JSON objects.
+pub(crate) const PARAMETERS: [&str; 3] = ["EnteredLoginParam", "MessageData", "MuteDuration"];
+
+/// Messages whose members keep their snake_case spelling in JSON.
+pub(crate) const SNAKE_CASE: [&str; 6] = [
+    "Event.ChatDeleted",
+    "Event.IncomingCall",
+    "Event.IncomingCallAccepted",
+    "Event.OutgoingCallAccepted",
+    "Event.CallEnded",
+    "MessageListItem.MessageRef",
+];
+
+/// Oneofs whose tag is written in camelCase; all others are in PascalCase.
+pub(crate) const CAMEL_CASE_TAGS: [&str; 4] =
+    ["MessageLoadResult", "MessageListItem", "EphemeralTimer", "Qr"];
+
+/// Enums that are written as numbers.
+pub(crate) const NUMBERS: [&str; 2] = ["MessageState", "Connectivity"];
+
+/// Enums whose names are written in camelCase; all others are in PascalCase.
+pub(crate) const CAMEL_CASE_NAMES: [&str; 2] = ["Socket", "CertificateChecks"];
+
+/// Messages whose JSON form is written by hand in `json.rs`.
+pub(crate) const BY_HAND: [&str; 2] = ["Done", "ConfigValues"];
+
+/// What the JSON form of a message is made from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// An object with these members.
+    Object,
+    /// One of several others, told apart by a tag.
+    Choice,
+    /// The value of its only field.
+    Value,
+    /// Written by hand.
+    ByHand,
+}
+
+/// The shape of a message.
+pub(crate) fn shape(message: &MessageDescriptor) -> Shape {
+    let name = local_name(message.full_name());
+    if BY_HAND.contains(&name) {
+        Shape::ByHand
+    } else if is_choice(message) {
+        Shape::Choice
+    } else if message.parent_file().name().ends_with("answers.proto") || name == "Emojis" {
+        Shape::Value
+    } else {
+        Shape::Object
+    }
+}
+
+/// Frontends send it.
+pub(crate) fn is_parameter(message: &MessageDescriptor) -> bool {
+    PARAMETERS.contains(&top_level(local_name(message.full_name())))
+}
+
+/// Frontends get it.
+pub(crate) fn is_result(message: &MessageDescriptor) -> bool {
+    let file = message.parent_file();
+    local_name(message.full_name()) == "Answer"
+        || RESULT_FILES.iter().any(|known| file.name().ends_with(known))
+}
+
+/// Members keep their spelling.
+pub(crate) fn keeps_spelling(name: &str) -> bool {
+    SNAKE_CASE.contains(&name) || name.starts_with("Qr.")
+}
+
+/// The name of a variant of an enum.
+pub(crate) fn variant_name(value: &EnumDescriptor, variant: &EnumValueDescriptor) -> String {
+    let enum_name = local_name(value.full_name());
+    let pascal = pascal_case(&variant.name().to_lowercase());
+    let name = pascal.strip_prefix(enum_name).unwrap_or(&pascal);
+    if CAMEL_CASE_NAMES.contains(&enum_name) { lower_first(name) } else { name.to_owned() }
+}
+
+/// The tag of a variant of a choice.
+pub(crate) fn tag(message: &str, variant: &str) -> String {
+    let pascal = pascal_case(variant);
+    if CAMEL_CASE_TAGS.contains(&message) { lower_first(&pascal) } else { pascal }
+}
+
+/// The name of a member.
+pub(crate) fn member_name(message: &str, field: &str) -> String {
+    match (message, field) {
+        ("Event", "profile_id") => "contextId".to_owned(),
+        ("Event", "kind") => "event".to_owned(),
+        _ if keeps_spelling(message) => field.to_owned(),
+        _ => lower_first(&pascal_case(field)),
+    }
+}
+
+fn pascal_case(name: &str) -> String {
+    name.split('_').map(upper_first).collect()
+}
+
+fn upper_first(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|letter| letter.to_ascii_uppercase()).into_iter().chain(letters).collect()
+}
+
+fn lower_first(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|letter| letter.to_ascii_lowercase()).into_iter().chain(letters).collect()
+}
+
+/// Whether a message is nothing but one of several others.
+fn is_choice(message: &MessageDescriptor) -> bool {
+    message.oneofs().any(|oneof| oneof.name() == "kind" && oneof.fields().len() == message.fields().len())
+}
+
+pub(crate) fn local_name(full_name: &str) -> &str {
+    full_name.strip_prefix("volary.v1.").unwrap_or(full_name)
+}
+
+fn top_level(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
+}

@@ -1,0 +1,131 @@
+//! JSON schemas of results and parameters.
+
+use protox::prost_reflect::{
+    Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor,
+};
+use serde_json::{Map, Value, json};
+
+use crate::rules::*;
+
+/// All schemas by name.
+pub(crate) fn all(pool: &DescriptorPool) -> Map<String, Value> {
+    let messages = pool
+        .all_messages()
+        .filter(|message| message.parent_message().is_none() && (is_result(message) || is_parameter(message)))
+        .filter(|message| local_name(message.full_name()) != "Answer")
+        .map(|message| (message.name().to_owned(), of_message(&message)));
+    let enums = pool
+        .all_enums()
+        .filter(|value| {
+            value.parent_file().name().ends_with("values.proto") && !NUMBERS.contains(&value.name())
+        })
+        .map(|value| (value.name().to_owned(), of_enum(&value)));
+    messages.chain(enums).collect()
+}
+
+fn of_message(message: &MessageDescriptor) -> Value {
+    match shape(message) {
+        Shape::ByHand if message.name() == "Done" => json!({"type": "null"}),
+        Shape::ByHand => {
+            json!({"type": "object", "additionalProperties": nullable(json!({"type": "string"}))})
+        }
+        Shape::Choice => of_choice(message),
+        Shape::Value => message.fields().next().map_or(Value::Null, |field| {
+            let value = of_field(&field);
+            if is_optional(&field) { nullable(value) } else { value }
+        }),
+        Shape::Object => of_object(message, None),
+    }
+}
+
+fn of_object(message: &MessageDescriptor, tag: Option<String>) -> Value {
+    let name = local_name(message.full_name());
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    if let Some(tag) = tag {
+        properties.insert("kind".to_owned(), json!({"type": "string", "enum": [tag]}));
+        required.push("kind".to_owned());
+    }
+    for field in message.fields().filter(|field| !is_variant(field)) {
+        let member = member_name(name, field.name());
+        if is_optional(&field) {
+            properties.insert(member, nullable(of_field(&field)));
+        } else {
+            required.push(member.clone());
+            properties.insert(member, of_field(&field));
+        }
+    }
+    if message.oneofs().any(|oneof| oneof.name() == "kind") {
+        let member = member_name(name, "kind");
+        required.push(member.clone());
+        properties.insert(member, of_choice(message));
+    }
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+fn of_choice(message: &MessageDescriptor) -> Value {
+    let name = local_name(message.full_name());
+    let variants: Vec<Value> = message
+        .fields()
+        .filter(is_variant)
+        .filter_map(|field| match field.kind() {
+            Kind::Message(variant) => Some(of_object(&variant, Some(tag(name, field.name())))),
+            _ => None,
+        })
+        .collect();
+    json!({"oneOf": variants})
+}
+
+fn of_field(field: &FieldDescriptor) -> Value {
+    if field.is_map() {
+        let Kind::Message(entry) = field.kind() else { return Value::Null };
+        return json!({"type": "object", "additionalProperties": of_value(&entry.map_entry_value_field())});
+    }
+    match field.cardinality() {
+        Cardinality::Repeated => json!({"type": "array", "items": of_value(field)}),
+        _ => of_value(field),
+    }
+}
+
+fn of_value(field: &FieldDescriptor) -> Value {
+    match field.kind() {
+        Kind::Bool => json!({"type": "boolean"}),
+        Kind::Double => json!({"type": "number", "format": "double"}),
+        Kind::Int32 => json!({"type": "integer", "format": "int32"}),
+        Kind::Int64 => json!({"type": "integer", "format": "int64"}),
+        Kind::Uint64 => json!({"type": "integer", "format": "uint64", "minimum": 0}),
+        Kind::Bytes if field.full_name().ends_with("WebxdcRealtimeData.data") => {
+            json!({"type": "array", "items": {"type": "integer", "format": "uint8", "minimum": 0, "maximum": 255}})
+        }
+        Kind::String | Kind::Bytes => json!({"type": "string"}),
+        Kind::Message(message) if message.name() == "GeoPoint" => {
+            let degrees = json!({"type": "number", "format": "double"});
+            json!({"type": "array", "items": [degrees, degrees], "minItems": 2, "maxItems": 2})
+        }
+        Kind::Message(message) => reference(message.name()),
+        Kind::Enum(value) if !NUMBERS.contains(&value.name()) => reference(value.name()),
+        _ => json!({"type": "integer", "format": "uint32", "minimum": 0}),
+    }
+}
+
+fn of_enum(value: &EnumDescriptor) -> Value {
+    let names: Vec<String> = value.values().map(|variant| variant_name(value, &variant)).collect();
+    json!({"type": "string", "enum": names})
+}
+
+/// Belongs to a choice; `optional` fields are choices of one to the compiler.
+fn is_variant(field: &FieldDescriptor) -> bool {
+    field.containing_oneof().is_some_and(|oneof| oneof.name() == "kind")
+}
+
+fn is_optional(field: &FieldDescriptor) -> bool {
+    field.field_descriptor_proto().proto3_optional()
+}
+
+fn nullable(schema: Value) -> Value {
+    json!({"anyOf": [schema, {"type": "null"}]})
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
