@@ -1,0 +1,230 @@
+//! Decryption: one container, one session key, everything bounded.
+
+use super::armor::{self, Block};
+use super::packets::read_content;
+use super::{DecryptError, Fingerprint, SecretKey};
+use pgp::composed::{
+    Edata, Esk, Message, PlainSessionKey, SignedSecretKey, decrypt_session_key_with_password,
+};
+use pgp::packet::{PublicKeyEncryptedSessionKey, Signature, SymKeyEncryptedSessionKey};
+use pgp::types::{DecryptionKey, EskType, Password, PkeskVersion, SkeskVersion, StringToKey};
+use std::fmt;
+use std::io::{Cursor, Read as _};
+
+/// Largest encrypted message that is looked at, armored or binary.
+pub const MAX_MESSAGE_LEN: usize = 192 * 1024 * 1024;
+/// Most session key packets (recipients); each costs a decryption attempt per own key.
+const MAX_SESSION_KEYS: usize = 1000;
+/// What compressed data may always expand to.
+const PAYLOAD_ALLOWANCE: usize = 64 * 1024 * 1024;
+/// How much larger than the message the payload may be beyond the allowance.
+const PAYLOAD_RATIO: usize = 10;
+/// Absolute bound of the payload.
+const MAX_PAYLOAD_LEN: usize = 256 * 1024 * 1024;
+
+/// A secret that several people know: of a channel, or of an invite.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SharedSecret {
+    text: String,
+    expected_signer: Option<Fingerprint>,
+}
+
+impl SharedSecret {
+    /// The secret of a broadcast channel. `owner` is the only one who may use it; `None` in the owner's own profile.
+    pub fn channel(secret: &str, owner: Option<Fingerprint>) -> Self {
+        Self { text: secret.to_owned(), expected_signer: owner }
+    }
+
+    /// The secret of an invite that this profile scanned: answers must come from the inviter.
+    pub fn scanned_invite(inviter: Fingerprint, token: &str) -> Self {
+        Self { text: invite_secret(inviter, token), expected_signer: Some(inviter) }
+    }
+
+    /// The secret of an invite that this profile gave out: anybody may use it.
+    pub fn own_invite(own: Fingerprint, token: &str) -> Self {
+        Self { text: invite_secret(own, token), expected_signer: None }
+    }
+
+    /// Who alone may send with this secret.
+    pub fn expected_signer(&self) -> Option<Fingerprint> {
+        self.expected_signer
+    }
+
+    pub(super) fn password(&self) -> Password {
+        Password::from(self.text.as_str())
+    }
+}
+
+impl fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the secret.
+        write!(f, "SharedSecret(expects {:?})", self.expected_signer)
+    }
+}
+
+fn invite_secret(inviter: Fingerprint, token: &str) -> String {
+    format!("securejoin/{inviter}/{token}")
+}
+
+/// A decrypted message. Nothing is said about its sender before [`Decrypted::authenticate`].
+pub struct Decrypted {
+    /// The complete, integrity-checked payload: a MIME entity.
+    pub payload: Vec<u8>,
+    pub(super) signatures: Vec<Signature>,
+    pub(super) secret: Option<MatchedSecret>,
+}
+
+/// Which shared secret opened a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MatchedSecret {
+    pub index: usize,
+    pub expected_signer: Option<Fingerprint>,
+}
+
+impl Decrypted {
+    /// Position (in the order of the candidates) of the shared secret that fitted; `None` if an own key did.
+    pub fn matched_secret(&self) -> Option<usize> {
+        self.secret.map(|secret| secret.index)
+    }
+}
+
+impl fmt::Debug for Decrypted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Decrypted({} octets, {} signatures)", self.payload.len(), self.signatures.len())
+    }
+}
+
+/// An encrypted message whose session key packets are read, but nothing else.
+pub struct Envelope {
+    message: Message<'static>,
+    payload_limit: usize,
+}
+
+impl Envelope {
+    /// Reads an armored or binary encrypted message.
+    pub fn parse(message: &[u8]) -> Result<Self, DecryptError> {
+        if message.len() > MAX_MESSAGE_LEN {
+            return Err(DecryptError::TooLarge);
+        }
+        // The first octet of binary OpenPGP has its highest bit set, that of text has not.
+        let binary = match message.first() {
+            Some(octet) if octet & 0x80 != 0 => message.to_vec(),
+            _ => armor::decode(message, Block::Message)
+                .map_err(|error| DecryptError::Malformed(error.to_string()))?,
+        };
+        let payload_limit =
+            binary.len().saturating_mul(PAYLOAD_RATIO).saturating_add(PAYLOAD_ALLOWANCE).min(MAX_PAYLOAD_LEN);
+        let message = Message::from_bytes(Cursor::new(binary))
+            .map_err(|error| DecryptError::Malformed(error.to_string()))?;
+        match &message {
+            Message::Encrypted { esk, .. } if esk.len() > MAX_SESSION_KEYS => Err(DecryptError::TooManyPackets),
+            Message::Encrypted { .. } => Ok(Self { message, payload_limit }),
+            _ => Err(DecryptError::Malformed("not encrypted".into())),
+        }
+    }
+
+    /// Whether only a shared secret can open it. A mixture of public-key and secret session keys never asks for
+    /// secrets, so that a mail cannot make us try them repeatedly.
+    pub fn needs_shared_secret(&self) -> bool {
+        matches!(&self.message, Message::Encrypted { esk, .. } if matches!(esk.as_slice(), [Esk::SymKeyEncryptedSessionKey(_)]))
+    }
+
+    /// Opens it with the first own key that fits, or the first of `secrets` if only a secret can.
+    pub fn decrypt<'a>(
+        self,
+        own: &[SecretKey],
+        secrets: impl IntoIterator<Item = &'a SharedSecret>,
+    ) -> Result<Decrypted, DecryptError> {
+        let Message::Encrypted { esk, mut edata, is_nested } = self.message else {
+            return Err(DecryptError::Malformed("not encrypted".into()));
+        };
+        let (session_key, secret) = match esk.as_slice() {
+            [Esk::SymKeyEncryptedSessionKey(packet)] => {
+                let (key, matched) = find_by_secret(packet, secrets)?;
+                (key, Some(matched))
+            }
+            packets => (find_by_key(packets, own)?, None),
+        };
+        let plaintext = open(&mut edata, &session_key).and_then(|()| {
+            // Reading through the message also refuses anything behind the container.
+            let mut message = Message::Encrypted { esk: Vec::new(), edata, is_nested };
+            let mut plaintext = Vec::new();
+            message.read_to_end(&mut plaintext).map_err(|error| DecryptError::Integrity(error.to_string()))?;
+            Ok(plaintext)
+        })?;
+        let content = read_content(&plaintext, self.payload_limit)?;
+        Ok(Decrypted { payload: content.payload, signatures: content.signatures, secret })
+    }
+}
+
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Envelope(needs secret: {})", self.needs_shared_secret())
+    }
+}
+
+/// [`Envelope::parse`] and [`Envelope::decrypt`] in one go.
+pub fn decrypt<'a>(
+    message: &[u8],
+    own: &[SecretKey],
+    secrets: impl IntoIterator<Item = &'a SharedSecret>,
+) -> Result<Decrypted, DecryptError> {
+    Envelope::parse(message)?.decrypt(own, secrets)
+}
+
+/// Only containers with integrity protection are opened.
+fn open(edata: &mut Edata<'_>, session_key: &PlainSessionKey) -> Result<(), DecryptError> {
+    match edata {
+        Edata::SymEncryptedProtectedData { .. } => {
+            edata.decrypt(session_key).map_err(|error| DecryptError::Integrity(error.to_string()))
+        }
+        _ => Err(DecryptError::Integrity("container without integrity protection".into())),
+    }
+}
+
+fn find_by_secret<'a>(
+    packet: &SymKeyEncryptedSessionKey,
+    secrets: impl IntoIterator<Item = &'a SharedSecret>,
+) -> Result<(PlainSessionKey, MatchedSecret), DecryptError> {
+    // Iterated and memory-hard derivations would let a stranger burn our time once per known secret; older packet
+    // versions cannot tell a wrong secret from a right one.
+    let cheap = matches!(packet.s2k(), Some(StringToKey::Salted { .. })) && packet.version() == SkeskVersion::V6;
+    if !cheap {
+        return Err(DecryptError::UnsupportedStringToKey);
+    }
+    secrets
+        .into_iter()
+        .enumerate()
+        .find_map(|(index, secret)| {
+            let key = decrypt_session_key_with_password(packet, &secret.password()).ok()?;
+            Some((key, MatchedSecret { index, expected_signer: secret.expected_signer }))
+        })
+        .ok_or(DecryptError::MissingSecret)
+}
+
+fn find_by_key(packets: &[Esk], own: &[SecretKey]) -> Result<PlainSessionKey, DecryptError> {
+    packets
+        .iter()
+        .filter_map(|packet| match packet {
+            Esk::PublicKeyEncryptedSessionKey(packet) => Some(packet),
+            Esk::SymKeyEncryptedSessionKey(_) => None,
+        })
+        .find_map(|packet| own.iter().find_map(|key| try_key(packet, key.as_pgp())))
+        .ok_or(DecryptError::MissingKey)
+}
+
+/// Tries the primary key and all subkeys that the packet may be for.
+fn try_key(packet: &PublicKeyEncryptedSessionKey, key: &SignedSecretKey) -> Option<PlainSessionKey> {
+    let kind = match packet.version() {
+        PkeskVersion::V3 => EskType::V3_4,
+        PkeskVersion::V6 => EskType::V6,
+        PkeskVersion::Other(_) => return None,
+    };
+    let values = packet.values().ok()?;
+    let attempt = |key: &dyn DecryptionKey| key.decrypt(&Password::empty(), values, kind).ok()?.ok();
+    let subkeys = key.secret_subkeys.iter().filter(|subkey| packet.match_identity(subkey.key.public_key()));
+    subkeys.into_iter().find_map(|subkey| attempt(&subkey.key)).or_else(|| {
+        let fits = packet.match_identity(key.primary_key.public_key());
+        fits.then(|| attempt(&key.primary_key)).flatten()
+    })
+}
