@@ -1,0 +1,69 @@
+"""Fixtures: `volary`, `peer` and `old_peer` are servers, `lab` the relays; `one` and `other` swap the sides."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from story import Lab, Server
+
+BINARIES = {"volary": "VOLARY_RPC_SERVER", "peer": "PEER_RPC_SERVER", "old_peer": "OLD_PEER_RPC_SERVER"}
+
+
+@pytest.fixture
+def servers(tmp_path):
+    """Starts servers by name, each once, and stops them after the test."""
+    running: dict[str, Server] = {}
+
+    def server(name: str) -> Server:
+        if name not in running:
+            running[name] = Server(os.environ[BINARIES[name]], tmp_path / name, old=name == "old_peer")
+        return running[name]
+
+    yield server
+    for started in running.values():
+        started.stop()
+
+
+@pytest.fixture
+def volary(servers) -> Server:
+    return servers("volary")
+
+
+@pytest.fixture
+def peer(servers) -> Server:
+    return servers("peer")
+
+
+@pytest.fixture
+def old_peer(servers) -> Server:
+    return servers("old_peer")
+
+
+def pytest_generate_tests(metafunc) -> None:
+    """A scenario that takes `one` and `other` is told twice, with Volary on either side."""
+    if "one" in metafunc.fixturenames:
+        versions = getattr(metafunc.function, "peers", ("peer",))
+        pairs = [pair for peer in versions for pair in (("volary", peer), (peer, "volary"))]
+        metafunc.parametrize("sides", pairs, ids=["-".join(pair) for pair in pairs])
+
+
+@pytest.fixture
+def one(servers, sides) -> Server:
+    return servers(sides[0])
+
+
+@pytest.fixture
+def other(servers, sides) -> Server:
+    return servers(sides[1])
+
+
+@pytest.fixture
+def lab() -> Lab:
+    """The relays, to switch off and on; only for tests in the group `relay-switch`, which run one by one."""
+    if os.geteuid() != 0:
+        pytest.skip("switching relays needs root")
+    relays = Lab()
+    yield relays
+    for domain in ("_lab2.test", "_lab3.test"):
+        relays.on(domain)
