@@ -1,1 +1,37 @@
-//! Scannable codes and invite links.
+//! Scannable codes and invite links: what a text means, and how invites are written and drawn.
+//!
+//! [`parse`] reads a scanned, pasted or clicked text without looking at anything else. What a code means for *this*
+//! profile (somebody else's invite, or an own one that can be withdrawn) is decided by [`classify`] from a few facts.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `code` | [`Code`], the order of the tests that tell the kinds apart |
+//! | `invite` | [`Invite`]: contact, group and channel invites, both written forms |
+//! | `fingerprint` | key fingerprints as text |
+//! | `account` | `dcaccount:` and `dclogin:` |
+//! | `proxy` | proxy addresses |
+//! | `backup` | second-device codes |
+//! | `contact` | `mailto:`, `SMTP:`, `MATMSG:` and scanned vCards |
+//! | `classify` | [`classify`] |
+//! | [`svg`], [`terminal`] | codes as pictures and as text |
+
+mod account;
+mod backup;
+mod classify;
+mod code;
+mod contact;
+mod error;
+pub mod fingerprint;
+mod invite;
+pub mod proxy;
+pub mod svg;
+pub mod terminal;
+
+pub use account::{AccountCode, Certificates, LoginCode, Security, ServerLogin};
+pub use backup::{BackupCode, NodeAddr};
+pub use classify::{LocalFacts, Scanned, classify};
+pub use code::{Code, parse};
+pub use contact::AddressCode;
+pub use error::QrError;
+pub use invite::{Invite, Target};
+pub use proxy::ProxyCode;
