@@ -1,0 +1,167 @@
+//! Structured MIME headers: `Content-Type` and `Content-Disposition` (RFC 2045 §5.1, RFC 2183, RFC 2231).
+
+use super::value::{WordRule, decode_charset, decode_words_by};
+use crate::message::bounds::MAX_PARAMETERS;
+use crate::message::filename::strip_bidi;
+
+/// A value with parameters, such as `text/plain; charset=utf-8`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Parameterised {
+    /// Lower-cased value before the first semicolon.
+    pub value: String,
+    /// Lower-cased names with values, in order.
+    parameters: Vec<(String, String)>,
+}
+
+impl Parameterised {
+    /// Reads an unfolded header value.
+    pub fn parse(header: &str) -> Self {
+        let mut pieces = split_parameters(header).into_iter();
+        let value = pieces.next().unwrap_or_default().trim().to_ascii_lowercase();
+        let parameters = pieces.filter_map(|piece| {
+            let (name, value) = piece.split_once('=')?;
+            Some((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+        });
+        Self { value, parameters: parameters.collect() }
+    }
+
+    /// The first parameter of that name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter that may hold any text: plain or as encoded words, else in the forms of RFC 2231.
+    pub fn get_text(&self, name: &str) -> Option<String> {
+        if let Some(value) = self.get(name) {
+            return Some(decode_words_by(value, WordRule::Delimited));
+        }
+        let mut sections: Vec<(u32, bool, &str)> = Vec::new();
+        for (known, value) in &self.parameters {
+            if let Some(suffix) = known.strip_prefix(name).and_then(|rest| rest.strip_prefix('*')) {
+                let (index, extended) = match suffix.strip_suffix('*') {
+                    Some(index) => (index, true),
+                    None => (suffix, suffix.is_empty()),
+                };
+                let index = if index.is_empty() { 0 } else { index.parse().ok()? };
+                sections.push((index, extended, value));
+            }
+        }
+        if sections.is_empty() {
+            return None;
+        }
+        sections.sort_by_key(|(index, ..)| *index);
+        Some(join_sections(&sections))
+    }
+}
+
+/// Joins the sections of RFC 2231 §3 and decodes their octets (§4).
+fn join_sections(sections: &[(u32, bool, &str)]) -> String {
+    let mut charset = None;
+    let mut bytes = Vec::new();
+    for (position, (_, extended, value)) in sections.iter().enumerate() {
+        let mut value = *value;
+        if position == 0 && *extended {
+            match value.splitn(3, '\'').collect::<Vec<_>>().as_slice() {
+                [name, _, text] => {
+                    charset = Some(*name);
+                    value = text;
+                }
+                // No charset and language: the value is taken as it stands.
+                _ => {
+                    bytes.extend_from_slice(value.as_bytes());
+                    continue;
+                }
+            }
+        }
+        if *extended {
+            bytes.extend(percent_encoding::percent_decode_str(value));
+        } else {
+            bytes.extend_from_slice(value.as_bytes());
+        }
+    }
+    decode_charset(charset.filter(|name| !name.is_empty()).or(Some("utf-8")), &bytes)
+}
+
+/// Splits at semicolons outside of quotes; quotes, escapes and comments are resolved.
+fn split_parameters(header: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut chars = header.chars();
+    let mut quoted = false;
+    while let Some(c) = chars.next() {
+        let last = pieces.len() - 1;
+        match c {
+            '"' => quoted = !quoted,
+            '\\' if quoted => pieces[last].extend(chars.next()),
+            ';' if !quoted => {
+                if pieces.len() > MAX_PARAMETERS {
+                    break;
+                }
+                pieces.push(String::new());
+            }
+            '(' if !quoted && !pieces[last].contains('=') => {
+                let _ = chars.by_ref().find(|c| *c == ')');
+            }
+            c => pieces[last].push(c),
+        }
+    }
+    pieces
+}
+
+/// The name of a part, freed of bidirectional controls. `None` for parts that are no files.
+pub fn part_name(content_type: &Parameterised, disposition: Option<&Parameterised>) -> Option<String> {
+    let from_disposition = disposition.and_then(|d| d.get_text("filename").or_else(|| d.get_text("name")));
+    let name = from_disposition.or_else(|| content_type.get_text("name"));
+    let fallback = || {
+        let subtype = content_type.value.split('/').nth(1).unwrap_or("dat");
+        disposition.filter(|d| d.value == "attachment").map(|_| format!("file.{subtype}"))
+    };
+    let name = name.filter(|name| !name.is_empty()).or_else(fallback)?;
+    Some(strip_bidi(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn named(disposition: &str) -> Option<String> {
+        part_name(&Parameterised::parse("application/zip"), Some(&Parameterised::parse(disposition)))
+    }
+
+    #[test]
+    fn file_names_come_in_many_forms() {
+        for (disposition, name) in [
+            ("attachment; filename=\"a; b.txt\"", "a; b.txt"),
+            ("attachment; FILENAME=plain.txt", "plain.txt"),
+            ("attachment; filename*=UTF-8''na%C3%AFve%20file.txt", "naïve file.txt"),
+            ("attachment; filename*0*=UTF-8''na%C3%AF; filename*1=\"ve \"; filename*2*=%66.txt", "naïve f.txt"),
+            ("attachment; filename*0=\"a\"; filename*1=\"b.txt\"", "ab.txt"),
+            ("attachment; filename*=windows-1251''%EF.txt", "п.txt"),
+            ("attachment; filename*=not-rfc-2231.txt", "not-rfc-2231.txt"),
+            ("attachment; filename=\"=?utf-8?B?w6Q=?=\"", "ä"),
+            ("attachment; filename=\"=?utf-8?q?foo?=.bar\"", "=?utf-8?q?foo?=.bar"),
+            ("attachment; filename=a.txt; filename*0*=UTF-8''b.txt", "a.txt"),
+            ("attachment; name=n.txt", "n.txt"),
+            ("attachment", "file.zip"),
+            ("inline; filename=\"q\\\"q\"", "q\"q"),
+        ] {
+            assert_eq!(named(disposition).as_deref(), Some(name), "{disposition}");
+        }
+        assert_eq!(named("inline"), None);
+    }
+
+    #[test]
+    fn the_type_may_carry_the_name() {
+        let content_type = Parameterised::parse("Image/PNG (photo); name=x.png; charset");
+        assert_eq!(content_type.value, "image/png");
+        assert_eq!(part_name(&content_type, None).as_deref(), Some("x.png"));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(header in "(;|=|\"|\\\\|\\(|\\)|filename|\\*|0|1|'|%|C3|é| |a){0,40}") {
+            let parsed = Parameterised::parse(&header);
+            part_name(&parsed, Some(&parsed));
+        }
+    }
+}
