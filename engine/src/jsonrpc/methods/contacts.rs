@@ -1,0 +1,50 @@
+//! Methods about contacts.
+
+use volary_proto::*;
+
+use crate::jsonrpc::method::{methods, to};
+
+methods! {
+    /// A contact.
+    get_contact(account_id: u32, contact_id: u32) -> Contact = to(account_id, GetContact { contact_id });
+    /// Makes the contact of an address.
+    create_contact(account_id: u32, email: String, name: Option<String>) -> Id =
+        to(account_id, CreateContact { email, name });
+    /// Blocks.
+    block_contact(account_id: u32, contact_id: u32) -> Done = to(account_id, BlockContact { contact_id });
+    /// Unblocks.
+    unblock_contact(account_id: u32, contact_id: u32) -> Done = to(account_id, UnblockContact { contact_id });
+    /// Blocked contacts.
+    get_blocked_contacts(account_id: u32) -> Contacts = to(account_id, GetBlockedContacts {});
+    /// Ids of contacts.
+    get_contact_ids(account_id: u32, list_flags: u32, query: Option<String>) -> Ids =
+        to(account_id, GetContactIds { flags: list_flags, query });
+    /// Contacts.
+    get_contacts(account_id: u32, list_flags: u32, query: Option<String>) -> Contacts =
+        to(account_id, GetContacts { flags: list_flags, query });
+    /// Contacts by id.
+    get_contacts_by_ids(account_id: u32, ids: Vec<u32>) -> ContactMap =
+        to(account_id, GetContactsByIds { contact_ids: ids });
+    /// Forgets a contact.
+    delete_contact(account_id: u32, contact_id: u32) -> Done = to(account_id, DeleteContact { contact_id });
+    /// Names a contact.
+    change_contact_name(account_id: u32, contact_id: u32, name: String) -> Done =
+        to(account_id, ChangeContactName { contact_id, name });
+    /// Fingerprints.
+    get_contact_encryption_info(account_id: u32, contact_id: u32) -> Text =
+        to(account_id, GetContactEncryptionInfo { contact_id });
+    /// The contact of an address.
+    lookup_contact_id_by_addr(account_id: u32, addr: String) -> MaybeId =
+        to(account_id, LookupContactIdByAddr { addr });
+    /// Makes contacts from a file of cards.
+    import_vcard(account_id: u32, path: String) -> Ids = to(account_id, cards(vcard_source::Kind::Path(path)));
+    /// Makes contacts from cards.
+    import_vcard_contents(account_id: u32, vcard: String) -> Ids =
+        to(account_id, cards(vcard_source::Kind::Text(vcard)));
+    /// Writes contact cards.
+    make_vcard(account_id: u32, contacts: Vec<u32>) -> Text = to(account_id, MakeVcard { contact_ids: contacts });
+}
+
+fn cards(source: vcard_source::Kind) -> ImportVcard {
+    ImportVcard { source: Some(VcardSource { kind: Some(source) }) }
+}

@@ -1,0 +1,100 @@
+//! Methods about one profile: connections, settings, relays, backup and keys.
+
+use std::collections::BTreeMap;
+
+use volary_proto::*;
+
+use crate::jsonrpc::method::{methods, to};
+
+methods! {
+    /// Connects.
+    start_io(account_id: u32) -> Done = to(account_id, StartIo {});
+    /// Disconnects.
+    stop_io(account_id: u32) -> Done = to(account_id, StopIo {});
+    /// How the profile shows itself.
+    get_account_info(account_id: u32) -> Account = to(account_id, GetAccountInfo {});
+    /// Bytes taken on disk.
+    get_account_file_size(account_id: u32) -> Number = to(account_id, GetAccountFileSize {});
+    /// Whether there is a relay.
+    is_configured(account_id: u32) -> Flag = to(account_id, IsConfigured {});
+    /// Facts for logs.
+    get_info(account_id: u32) -> TextMap = to(account_id, GetInfo {});
+    /// What takes space.
+    get_storage_usage_report_string(account_id: u32) -> Text = to(account_id, GetStorageUsageReport {});
+    /// Folder of the attachments.
+    get_blob_dir(account_id: u32) -> MaybeText = to(account_id, GetBlobDir {});
+    /// Why the profile could not be opened.
+    get_migration_error(account_id: u32) -> MaybeText = to(account_id, GetMigrationError {});
+    /// Copies a file among the attachments.
+    copy_to_blob_dir(account_id: u32, path: String) -> Text = to(account_id, CopyToBlobDir { path });
+
+    /// Changes a setting.
+    set_config(account_id: u32, key: String, value: Option<String>) -> Done = to(account_id, SetConfig { key, value });
+    /// Changes several settings.
+    batch_set_config(account_id: u32, config: BTreeMap<String, Option<String>>) -> Done =
+        to(account_id, BatchSetConfig { entries: entries(config) });
+    /// Applies a code that changes a setting.
+    set_config_from_qr(account_id: u32, qr_content: String) -> Done = to(account_id, SetConfigFromQr { qr: qr_content });
+    /// Tells what a code means.
+    check_qr(account_id: u32, qr_content: String) -> Qr = to(account_id, CheckQr { qr: qr_content });
+    /// A setting.
+    get_config(account_id: u32, key: String) -> MaybeText = to(account_id, GetConfig { key });
+    /// Several settings.
+    batch_get_config(account_id: u32, keys: Vec<String>) -> ConfigValues = to(account_id, BatchGetConfig { keys });
+    /// Names of the settings that frontends keep.
+    get_all_ui_config_keys(account_id: u32) -> Texts = to(account_id, GetAllUiConfigKeys {});
+
+    /// Sets up a relay from the old settings.
+    configure(account_id: u32) -> Done = to(account_id, Configure {});
+    /// Test aid: a relay without servers.
+    add_pseudo_transport(account_id: u32, addr: String) -> Done = to(account_id, AddPseudoTransport { addr });
+    /// Tries credentials and stores them.
+    add_or_update_transport(account_id: u32, param: EnteredLoginParam) -> Done =
+        to(account_id, AddOrUpdateTransport { param: Some(param) });
+    /// Former name of `add_or_update_transport`.
+    add_transport(account_id: u32, param: EnteredLoginParam) -> Done =
+        to(account_id, AddOrUpdateTransport { param: Some(param) });
+    /// Takes a relay from a code.
+    add_transport_from_qr(account_id: u32, qr: String) -> Done = to(account_id, AddTransportFromQr { qr });
+    /// Sets up the first relay.
+    init_transports(account_id: u32, qr: Option<String>) -> Done = to(account_id, InitTransports { qr });
+    /// Relays in order of creation.
+    list_transports(account_id: u32) -> Transports = to(account_id, ListTransports {});
+    /// Removes a relay.
+    delete_transport(account_id: u32, addr: String) -> Done = to(account_id, DeleteTransport { addr });
+    /// Cancels what is going on.
+    stop_ongoing_process(account_id: u32) -> Done = to(account_id, StopOngoingProcess {});
+    /// Answered when there is nothing left to do.
+    wait_for_all_work_done(account_id: u32) -> Done = to(account_id, WaitForAllWorkDone {});
+    /// State of the connections.
+    get_connectivity(account_id: u32) -> Number = to(account_id, GetConnectivity {});
+    /// The same as a page.
+    get_connectivity_html(account_id: u32) -> Text = to(account_id, GetConnectivityHtml {});
+    /// Asks a web server.
+    get_http_response(account_id: u32, url: String) -> HttpResponse = to(account_id, GetHttpResponse { url });
+
+    /// Writes the profile to a file.
+    export_backup(account_id: u32, destination: String, passphrase: Option<String>) -> Done =
+        to(account_id, ExportBackup { destination, passphrase });
+    /// Fills a fresh profile from a file.
+    import_backup(account_id: u32, path: String, passphrase: Option<String>) -> Done =
+        to(account_id, ImportBackup { path, passphrase });
+    /// Offers the profile to another device.
+    provide_backup(account_id: u32) -> Done = to(account_id, ProvideBackup {});
+    /// The code of that offer.
+    get_backup_qr(account_id: u32) -> Text = to(account_id, GetBackupQr {});
+    /// The same drawn.
+    get_backup_qr_svg(account_id: u32) -> Text = to(account_id, GetBackupQrSvg {});
+    /// Takes the profile from another device.
+    get_backup(account_id: u32, qr_text: String) -> Done = to(account_id, GetBackup { qr: qr_text });
+    /// Writes the own keys to files.
+    export_self_keys(account_id: u32, path: String, passphrase: Option<String>) -> Done =
+        to(account_id, ExportSelfKeys { destination: path, passphrase });
+    /// Reads own keys.
+    import_self_keys(account_id: u32, path: String, passphrase: Option<String>) -> Done =
+        to(account_id, ImportSelfKeys { path, passphrase });
+}
+
+fn entries(config: BTreeMap<String, Option<String>>) -> Vec<ConfigEntry> {
+    config.into_iter().map(|(key, value)| ConfigEntry { key, value }).collect()
+}

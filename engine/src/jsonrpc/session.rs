@@ -1,0 +1,206 @@
+//! One client: lines in, answers out, every request in a task of its own.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use tokio::{
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite},
+    sync::Semaphore,
+};
+use volary_proto::{Answer, Error, GetMessage, Id as AnswerId, Message, Mode, Request, SendMessage};
+
+use super::{
+    events::EventDoor,
+    frame::{self, FAILED, Failure, Id, PARSE_ERROR},
+    method::Action,
+    methods,
+    output::{self, Output},
+};
+use crate::bus::Bus;
+
+/// Longest line that is read; attachments travel inside lines.
+const MAX_LINE_BYTES: usize = 512 << 20;
+/// Most requests under way. Waiting ones count, so this is generous.
+const MAX_REQUESTS: usize = 100_000;
+/// How long requests may still be answered after the client has closed its side.
+const LAST_ANSWERS: Duration = Duration::from_millis(150);
+/// Longest sleep that is accepted, in seconds.
+const MAX_SLEEP: f64 = 10.0 * 365.0 * 86_400.0;
+
+/// Why a session is over.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// The client has closed its side, or cannot be read from any more.
+    InputClosed,
+    /// The client does not read answers any more.
+    OutputClosed,
+}
+
+/// Serves a client until either side closes.
+pub async fn serve<B, R, W>(bus: B, input: R, writer: W) -> End
+where
+    B: Bus,
+    R: AsyncBufRead + Unpin,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let (output, mut writing) = output::start(writer);
+    let events = Arc::new(EventDoor::new(bus.subscribe()));
+    let session = Session { bus, events, output, under_way: Arc::new(Semaphore::new(MAX_REQUESTS)) };
+    tokio::select! {
+        () = session.read(input) => {}
+        _ = &mut writing => return End::OutputClosed,
+    }
+    let all_answered = session.under_way.acquire_many(MAX_REQUESTS as u32);
+    tokio::time::timeout(LAST_ANSWERS, all_answered).await.ok();
+    drop(session);
+    tokio::time::timeout(LAST_ANSWERS, writing).await.ok();
+    End::InputClosed
+}
+
+struct Session<B: Bus> {
+    bus: B,
+    events: Arc<EventDoor<B::Events>>,
+    output: Output,
+    under_way: Arc<Semaphore>,
+}
+
+impl<B: Bus> Session<B> {
+    /// Reads lines and starts what they ask for, in their order.
+    async fn read<R: AsyncBufRead + Unpin>(&self, mut input: R) {
+        let mut line = Vec::new();
+        loop {
+            self.output.ready().await;
+            match read_line(&mut input, &mut line).await {
+                Ok(Line::Complete) => self.accept(&line).await,
+                Ok(Line::TooLong) => {
+                    let failure =
+                        Failure::new(PARSE_ERROR, format!("line longer than {MAX_LINE_BYTES} bytes"));
+                    self.output.put(frame::refusal(&Id::Null, &failure));
+                }
+                Ok(Line::End) => return,
+                Err(error) => {
+                    tracing::error!("cannot read requests: {error}");
+                    return;
+                }
+            }
+            line.clear();
+            line.shrink_to(1 << 16);
+        }
+    }
+
+    /// Decodes a line and starts it.
+    async fn accept(&self, line: &[u8]) {
+        let call = match frame::parse(line) {
+            Ok(call) => call,
+            Err((id, failure)) => return self.output.put(frame::refusal(&id, &failure)),
+        };
+        let action = methods::find(&call.method)
+            .ok_or_else(Failure::method_not_found)
+            .and_then(|method| method.action(call.params));
+        match action {
+            Ok(action) => self.start(call.id, action).await,
+            Err(failure) => self.output.put(frame::refusal(&call.id, &failure)),
+        }
+    }
+
+    /// Gives the action a task of its own. What changes something takes its first step here, which puts it into the
+    /// mailbox of its owner: so commands keep the order of their lines.
+    async fn start(&self, id: Id, action: Action) {
+        // The semaphore is never closed.
+        let Ok(permit) = Arc::clone(&self.under_way).acquire_owned().await else { return };
+        let in_order = !is_query(&action);
+        let (bus, events, output) = (self.bus.clone(), Arc::clone(&self.events), self.output.clone());
+        let work = async move {
+            let answered = AssertUnwindSafe(carry_out(bus, events, &id, action)).catch_unwind().await;
+            let line = answered.unwrap_or_else(|_| {
+                tracing::error!("a request ended in a panic");
+                frame::refusal(&id, &Failure::new(FAILED, "internal error"))
+            });
+            output.put(line);
+            drop(permit);
+        };
+        let mut work = Box::pin(work);
+        if in_order && futures::poll!(&mut work).is_ready() {
+            return;
+        }
+        tokio::spawn(work);
+    }
+}
+
+fn is_query(action: &Action) -> bool {
+    match action {
+        Action::Call(request) | Action::CallAndShow(request) => request.mode() == Some(Mode::Query),
+        Action::Sleep(_) | Action::NextEvent | Action::NextEvents => false,
+    }
+}
+
+/// Does what a call asks for and writes the line that answers it.
+async fn carry_out<B: Bus>(bus: B, events: Arc<EventDoor<B::Events>>, id: &Id, action: Action) -> Vec<u8> {
+    match action {
+        Action::Call(request) => answer(id, bus.call(request).await),
+        Action::CallAndShow(request) => answer(id, call_and_show(&bus, request).await),
+        Action::Sleep(seconds) => match duration(seconds) {
+            Some(duration) => {
+                tokio::time::sleep(duration).await;
+                frame::answer(id, &())
+            }
+            None => frame::refusal(id, &Failure::new(FAILED, format!("cannot sleep {seconds} seconds"))),
+        },
+        Action::NextEvent => match events.next().await {
+            Some(event) => frame::answer(id, &event),
+            None => frame::refusal(id, &Failure::new(FAILED, "event channel is closed")),
+        },
+        Action::NextEvents => frame::answer(id, &events.next_batch().await),
+    }
+}
+
+fn duration(seconds: f64) -> Option<Duration> {
+    (0.0..=MAX_SLEEP).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+}
+
+fn answer<T: serde::Serialize>(id: &Id, result: Result<T, Error>) -> Vec<u8> {
+    match result {
+        Ok(result) => frame::answer(id, &result),
+        Err(error) => frame::refusal(id, &Failure::new(FAILED, error.message)),
+    }
+}
+
+/// Sends a message and loads it.
+async fn call_and_show<B: Bus>(bus: &B, request: Request) -> Result<(u32, Message), Error> {
+    let profile_id = request.profile_id;
+    let AnswerId { id: msg_id } = bus.call(request).await?.take::<SendMessage>()?;
+    let shown: Answer = bus.call(Request::new(profile_id, GetMessage { msg_id })).await?;
+    Ok((msg_id, shown.take::<GetMessage>()?))
+}
+
+enum Line {
+    Complete,
+    TooLong,
+    End,
+}
+
+/// Reads up to a line end or the end of input. Of a line that is too long the rest is skipped.
+async fn read_line<R: AsyncBufRead + Unpin>(input: &mut R, line: &mut Vec<u8>) -> std::io::Result<Line> {
+    let mut too_long = false;
+    loop {
+        let available = input.fill_buf().await?;
+        if available.is_empty() {
+            return Ok(match (too_long, line.is_empty()) {
+                (true, _) => Line::TooLong,
+                (false, true) => Line::End,
+                (false, false) => Line::Complete,
+            });
+        }
+        let end = available.iter().position(|byte| *byte == b'\n');
+        let part = &available[..end.unwrap_or(available.len())];
+        too_long |= line.len() + part.len() > MAX_LINE_BYTES;
+        if !too_long {
+            line.extend_from_slice(part);
+        }
+        let used = end.map_or(available.len(), |end| end + 1);
+        input.consume(used);
+        if end.is_some() {
+            return Ok(if too_long { Line::TooLong } else { Line::Complete });
+        }
+    }
+}
