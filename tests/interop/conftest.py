@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 import pytest
@@ -64,6 +65,8 @@ def lab() -> Lab:
     if os.geteuid() != 0:
         pytest.skip("switching relays needs root")
     relays = Lab()
-    yield relays
-    for domain in ("_lab2.test", "_lab3.test"):
-        relays.on(domain)
+    with open(relays.folder / "switch.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run on this machine may use the same lab
+        yield relays
+        for domain in ("_lab2.test", "_lab3.test"):
+            relays.on(domain)
