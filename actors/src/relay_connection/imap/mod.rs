@@ -1,0 +1,14 @@
+//! The receiving side of a relay connection: responses, UID sets and progress (pure), one session, and the loop that
+//! keeps a folder watched.
+
+mod parse;
+mod progress;
+mod run;
+mod server_info;
+mod session;
+mod uid_set;
+
+pub use server_info::{ServerInfo, turn_expiry};
+pub use session::{ImapError, ImapSession};
+
+pub(super) use run::{log_in_imap, run};

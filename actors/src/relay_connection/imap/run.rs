@@ -1,0 +1,613 @@
+//! The loop that keeps one folder watched: connect, log in, do everything that waits, wait for more.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt, future::LocalBoxFuture, stream::FuturesOrdered};
+use volary_proto::{
+    RelayAcknowledged, RelayConnectivity, RelayEventKind, RelayFetchDone, RelayFolderContents,
+    RelayFolderReset, RelayHead, RelayHeadAction, RelayHeads, RelayIdle, RelayMail, RelayMailAction,
+    RelayMails, RelayMailsAnswer, RelayQuota, RelayQuotaResource, RelayQuotaRoot, RelayServer, RelaySide,
+    RelayUidState, relay_notice::Notice,
+};
+
+use super::{
+    progress::{Change, Progress, WINDOW, batches},
+    server_info::{ALL_ENTRIES, REFRESHED_ENTRIES, ServerInfo},
+    session::{
+        Fetched, IDENTITY_FIELDS, IdleEnd, ImapError, ImapSession, MAX_MAIL, PREFETCH_FIELDS, Selected,
+    },
+    uid_set::uid_sets,
+};
+use crate::relay_connection::{
+    backoff::Backoff,
+    connect::{ConnectError, Manner, Network, unix_now},
+    link::{Orders, ProfileGone, Shared},
+    login::{ConfiguredLogin, Protocol},
+};
+
+/// Name that is told to servers.
+const CLIENT_NAME: &str = "Volary";
+/// Without any line of the server for this time the connection is checked.
+const IDLE_SILENCE: Duration = Duration::from_secs(300);
+/// Interval of looking for mail without IDLE.
+const POLL_INTERVAL: Duration = Duration::from_secs(60);
+/// Quota is checked at most this often.
+const QUOTA_INTERVAL: Duration = Duration::from_secs(60);
+/// Batches handed over to the profile and not yet answered.
+const MAX_IN_FLIGHT: usize = 2;
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("{0}")]
+    Imap(#[from] ImapError),
+    #[error("{0}")]
+    Profile(#[from] ProfileGone),
+}
+
+/// Why a login failed. The text names the protocol, as users see it.
+#[derive(Debug, thiserror::Error)]
+pub enum LogInError {
+    /// No connection.
+    #[error("IMAP failed to connect to {0}: {1}")]
+    Connect(String, ConnectError),
+    /// The server refused, or the connection broke.
+    #[error("IMAP failed to login as {0}: {1}")]
+    LogIn(String, ImapError),
+}
+
+/// Tries the servers of a transport in turn. Returns the session, the host and the login name. When all fail the error
+/// is that of the first.
+pub async fn log_in_imap(
+    network: &Network,
+    login: &ConfiguredLogin,
+    how: &Manner,
+) -> Result<(ImapSession, String, String), LogInError> {
+    let mut first_error = None;
+    for candidate in network.order(Protocol::Imap, &login.imap) {
+        let endpoint = &candidate.connection;
+        let attempt = async {
+            let mut session = network
+                .connect_imap(endpoint, how)
+                .await
+                .map_err(|error| LogInError::Connect(endpoint.to_string(), error))?;
+            let logged_in = session.login(&candidate.user, &login.imap_password).await;
+            logged_in.map_err(|error| LogInError::LogIn(candidate.user.clone(), error))?;
+            Ok(session)
+        };
+        match network.pacer().run(attempt).await {
+            Ok(session) => return Ok((session, candidate.connection.host, candidate.user)),
+            Err(error) => {
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    Err(first_error.unwrap_or_else(|| LogInError::Connect(login.addr.clone(), ConnectError::NoCandidate)))
+}
+
+/// Runs until the profile ends. The task may be dropped at any moment.
+pub async fn run(shared: Rc<Shared>) {
+    let mut backoff = Backoff::new();
+    let mut progress = Progress::new(shared.params.uidvalidity, shared.params.uid_next);
+    let start = Instant::now();
+    loop {
+        wait_for_turn(&shared, &mut backoff, start).await;
+        backoff.begin(start.elapsed());
+        if attempt(&shared, &mut backoff, &mut progress, start).await.is_err() {
+            return;
+        }
+        progress.reconnected();
+    }
+}
+
+/// Waits until the next attempt is due, or an order makes it due.
+async fn wait_for_turn(shared: &Shared, backoff: &mut Backoff, start: Instant) {
+    loop {
+        let (network_changed, fetch_now) = {
+            let mut orders = shared.orders.borrow_mut();
+            (std::mem::take(&mut orders.network_changed), std::mem::take(&mut orders.fetch_now))
+        };
+        if network_changed {
+            backoff.reset();
+        }
+        let wait = backoff.wait(start.elapsed());
+        if wait.is_zero() || fetch_now {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => return,
+            () = shared.imap_wake.notified() => {}
+        }
+    }
+}
+
+async fn attempt(
+    shared: &Rc<Shared>,
+    backoff: &mut Backoff,
+    progress: &mut Progress,
+    start: Instant,
+) -> Result<(), ProfileGone> {
+    shared.state(RelaySide::Imap, RelayConnectivity::Connecting, "").await?;
+    let how = shared.params.manner();
+    // Boxed: a waiting connection shall not carry the room that a login needs.
+    let result = Box::pin(log_in_imap(&shared.network, &shared.params.login, &how)).await;
+    let (session, host, user) = match result {
+        Ok(logged_in) => {
+            backoff.connected(start.elapsed());
+            logged_in
+        }
+        Err(error) => {
+            match error {
+                LogInError::Connect(..) => backoff.failed(&mut rand::thread_rng()),
+                LogInError::LogIn(..) => backoff.connected(start.elapsed()),
+            }
+            return shared.state(RelaySide::Imap, RelayConnectivity::Error, &error.to_string()).await;
+        }
+    };
+    shared.event(RelayEventKind::ImapConnected, format!("IMAP-LOGIN as {user}")).await?;
+    shared.state(RelaySide::Imap, RelayConnectivity::Preparing, "").await?;
+    *shared.imap_host.borrow_mut() = Some(host.clone());
+    let told = progress.settled();
+    let mut serving = Serving {
+        shared: shared.clone(),
+        session,
+        progress,
+        host,
+        selected: false,
+        quota_checked: None,
+        server_told: false,
+        downloads: Vec::new(),
+        in_flight: FuturesOrdered::new(),
+        in_flight_from: VecDeque::new(),
+        told,
+        downloaded: 0,
+    };
+    let end = serving.serve().await;
+    match end {
+        End::Profile(gone) => Err(gone),
+        End::Imap(error) => {
+            // What the profile has taken over is settled, whatever happened to the connection.
+            serving.drain(0).await?;
+            shared.state(RelaySide::Imap, RelayConnectivity::Error, &error.to_string()).await
+        }
+    }
+}
+
+/// A session at work.
+struct Serving<'a> {
+    shared: Rc<Shared>,
+    session: ImapSession,
+    progress: &'a mut Progress,
+    host: String,
+    selected: bool,
+    quota_checked: Option<Instant>,
+    server_told: bool,
+    /// UIDs to download after everything else.
+    downloads: Vec<u32>,
+    in_flight: FuturesOrdered<LocalBoxFuture<'static, Result<RelayMailsAnswer, ProfileGone>>>,
+    /// Lowest UID of each batch in flight.
+    in_flight_from: VecDeque<u32>,
+    /// First unsettled UID as the profile knows it.
+    told: u32,
+    downloaded: u32,
+}
+
+impl Serving<'_> {
+    async fn serve(&mut self) -> End {
+        match self.serve_until_error().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn serve_until_error(&mut self) -> Result<std::convert::Infallible, End> {
+        // Boxed like all rounds: while waiting only the small future of `wait` exists.
+        Box::pin(self.introduce()).await?;
+        loop {
+            let generation = Box::pin(self.work()).await?;
+            self.shared.event(RelayEventKind::ImapInboxIdle, "").await?;
+            self.shared.state(RelaySide::Imap, RelayConnectivity::Idle, "").await?;
+            self.shared.tell(Notice::Idle(RelayIdle { generation })).await?;
+            self.wait().await?;
+        }
+    }
+
+    /// First words on a new connection.
+    async fn introduce(&mut self) -> Result<(), End> {
+        if self.session.capabilities.id {
+            self.session.id(CLIENT_NAME).await?;
+        }
+        Ok(())
+    }
+
+    /// Does everything that waits. Returns the generation of orders that is served by that.
+    async fn work(&mut self) -> Result<u64, End> {
+        self.check_quota().await?;
+        self.check_server().await?;
+        loop {
+            let orders = self.shared.orders.borrow_mut().take();
+            let generation = orders.generation;
+            self.select_if_needed().await?;
+            self.accept(orders);
+            if std::mem::take(&mut self.session.new_mail) {
+                self.fetch_new().await?;
+            }
+            self.drain(0).await?;
+            self.acknowledge().await?;
+            self.fetch_waiting().await?;
+            self.drain(0).await?;
+            self.acknowledge().await?;
+            self.tell_uid_state().await?;
+            let downloaded = std::mem::take(&mut self.downloaded);
+            if downloaded > 0 {
+                self.shared.tell(Notice::FetchDone(RelayFetchDone { mails: downloaded })).await?;
+            }
+            if !self.session.new_mail && self.shared.orders.borrow().generation == generation {
+                return Ok(generation);
+            }
+        }
+    }
+
+    fn accept(&mut self, orders: Orders) {
+        let uidvalidity = self.progress.uidvalidity();
+        let valid = |list: Vec<(u32, u32)>| {
+            list.into_iter().filter(move |(validity, _)| *validity == uidvalidity).map(|(_, uid)| uid)
+        };
+        self.progress.seen.extend(valid(orders.seen));
+        self.progress.delete.extend(valid(orders.delete));
+        self.downloads.extend(valid(orders.download));
+        self.session.new_mail |= orders.fetch_now;
+    }
+
+    async fn check_quota(&mut self) -> Result<(), End> {
+        let due = self.quota_checked.is_none_or(|at| at.elapsed() >= QUOTA_INTERVAL);
+        if !self.session.capabilities.quota || !due {
+            return Ok(());
+        }
+        self.quota_checked = Some(Instant::now());
+        let quota = match self.session.quota(self.shared.params.login.folder()).await {
+            Ok(roots) => RelayQuota {
+                roots: roots
+                    .into_iter()
+                    .map(|(name, resources)| RelayQuotaRoot {
+                        name,
+                        resources: resources
+                            .into_iter()
+                            .map(|r| RelayQuotaResource { name: r.name, usage: r.usage, limit: r.limit })
+                            .collect(),
+                    })
+                    .collect(),
+                error: String::new(),
+            },
+            Err(error @ (ImapError::No(_) | ImapError::Bad(_) | ImapError::Protocol(_))) => {
+                RelayQuota { roots: Vec::new(), error: error.to_string() }
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(self.shared.tell(Notice::Quota(quota)).await?)
+    }
+
+    /// Learns what the server tells about itself, once per host and process.
+    async fn check_server(&mut self) -> Result<(), End> {
+        let network = self.shared.network.clone();
+        let now = unix_now();
+        let known = network.server_info(&self.host);
+        let info = match known {
+            Some(info) if now < info.refresh_at => info,
+            known => {
+                let entries = if known.is_some() { REFRESHED_ENTRIES } else { ALL_ENTRIES };
+                let mut info = known.map(|info| ServerInfo::clone(&info)).unwrap_or_default();
+                info.has_quota = self.session.capabilities.quota;
+                info.has_push = self.session.capabilities.push;
+                let values = match self.session.capabilities.metadata {
+                    true => match self.session.metadata(entries).await {
+                        Ok(values) => values,
+                        Err(ImapError::No(_) | ImapError::Bad(_)) => Vec::new(),
+                        Err(error) => return Err(error.into()),
+                    },
+                    false => Vec::new(),
+                };
+                info.update(values, now);
+                let info = Arc::new(info);
+                network.remember_server(&self.host, info.clone());
+                self.server_told = false;
+                info
+            }
+        };
+        if !std::mem::replace(&mut self.server_told, true) {
+            self.shared.tell(Notice::Server(server_notice(&info))).await?;
+        }
+        Ok(())
+    }
+
+    async fn select_if_needed(&mut self) -> Result<(), End> {
+        if self.selected {
+            return Ok(());
+        }
+        let selected = self.session.select(self.shared.params.login.folder()).await?;
+        self.on_selected(selected).await
+    }
+
+    async fn on_selected(&mut self, selected: Option<Selected>) -> Result<(), End> {
+        self.selected = selected.is_some();
+        let Some(selected) = selected else { return Ok(()) };
+        let uid_next = match selected.uid_next {
+            Some(uid_next) => uid_next,
+            None => self.session.find_uid(None).await?.map_or(1, |highest| highest.saturating_add(1)),
+        };
+        match self.progress.selected(selected, uid_next) {
+            Change::Same => {}
+            Change::NewMail => self.session.new_mail = true,
+            Change::First => self.tell_reset().await?,
+            Change::Reset => {
+                self.downloads.clear();
+                self.tell_reset().await?;
+                self.resync(uid_next).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what was settled without a download. Nothing is in flight here.
+    async fn tell_uid_state(&mut self) -> Result<(), ProfileGone> {
+        let uid_next = self.progress.settled();
+        if uid_next <= self.told {
+            return Ok(());
+        }
+        self.told = uid_next;
+        let uidvalidity = self.progress.uidvalidity();
+        self.shared.tell(Notice::UidState(RelayUidState { uidvalidity, uid_next })).await
+    }
+
+    async fn tell_reset(&mut self) -> Result<(), End> {
+        self.told = self.progress.settled();
+        let reset =
+            RelayFolderReset { uidvalidity: self.progress.uidvalidity(), uid_next: self.progress.settled() };
+        Ok(self.shared.tell(Notice::FolderReset(reset)).await?)
+    }
+
+    /// Tells the profile what is in the folder now, so that known mails can be found again.
+    async fn resync(&mut self, uid_next: u32) -> Result<(), End> {
+        let uidvalidity = self.progress.uidvalidity();
+        let mut first = 1;
+        while first < uid_next {
+            let Some(next) = self.session.find_uid(Some((first, uid_next - 1))).await? else { break };
+            let last = next.saturating_add(WINDOW - 1);
+            let found = self.session.fetch_headers(next, last, IDENTITY_FIELDS).await?;
+            let heads = found.into_iter().map(head).collect();
+            first = last.saturating_add(1);
+            let contents = RelayFolderContents { uidvalidity, heads, last: false };
+            self.shared.tell(Notice::FolderContents(contents)).await?;
+        }
+        let end = RelayFolderContents { uidvalidity, heads: Vec::new(), last: true };
+        Ok(self.shared.tell(Notice::FolderContents(end)).await?)
+    }
+
+    /// Looks at new mail, window by window, and downloads what the profile wants.
+    async fn fetch_new(&mut self) -> Result<(), End> {
+        while self.selected {
+            let (first, last) = self.progress.window();
+            let found = self.session.fetch_headers(first, last, PREFETCH_FIELDS).await?;
+            let uids: Vec<u32> = found.iter().map(|mail| mail.uid).collect();
+            let (now, later) = self.ask(found).await?;
+            let wanted: Vec<u32> = now.iter().chain(&later).map(|(uid, _)| *uid).collect();
+            let go_on = self.progress.scanned(last, &uids, &wanted);
+            self.downloads.extend(later.into_iter().map(|(uid, _)| uid));
+            for batch in batches(&now) {
+                self.download(&batch).await?;
+            }
+            if !go_on {
+                break;
+            }
+            // A long stretch without mail is crossed with one question instead of many windows.
+            if uids.is_empty()
+                && let Some((first, last)) = self.progress.gap()
+            {
+                let next = self.session.find_uid(Some((first, last))).await?;
+                self.progress.skip_to(next.unwrap_or(last.saturating_add(1)));
+                if next.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the profile about new mails. Returns those to download now and later, as (UID, size).
+    async fn ask(&mut self, found: Vec<Fetched>) -> Result<(Vec<(u32, u32)>, Vec<(u32, u32)>), End> {
+        if found.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let sizes: Vec<(u32, u32)> =
+            found.iter().map(|mail| (mail.uid, mail.data.size.unwrap_or_default())).collect();
+        let heads = RelayHeads {
+            transport_id: self.shared.params.transport_id,
+            uidvalidity: self.progress.uidvalidity(),
+            heads: found.into_iter().map(head).collect(),
+        };
+        let answer = self.shared.ask_heads(heads).await?;
+        let actions: BTreeMap<u32, RelayHeadAction> =
+            answer.decisions.iter().map(|decision| (decision.uid, decision.action())).collect();
+        let (mut now, mut later) = (Vec::new(), Vec::new());
+        for (uid, size) in sizes {
+            match actions.get(&uid).copied().unwrap_or(RelayHeadAction::Download) {
+                RelayHeadAction::Download => now.push((uid, size)),
+                RelayHeadAction::DownloadLater => later.push((uid, size)),
+                RelayHeadAction::Skip => {}
+                RelayHeadAction::SkipAndMarkSeen => {
+                    self.progress.seen.insert(uid);
+                }
+                RelayHeadAction::Delete => {
+                    self.progress.delete.insert(uid);
+                }
+            }
+        }
+        Ok((now, later))
+    }
+
+    /// Downloads what was put off, and what was asked for by UID.
+    async fn fetch_waiting(&mut self) -> Result<(), End> {
+        let mut uids = std::mem::take(&mut self.downloads);
+        uids.sort_unstable();
+        uids.dedup();
+        while self.selected && !uids.is_empty() {
+            let uid = uids.remove(0);
+            self.download(&[uid]).await?;
+        }
+        Ok(())
+    }
+
+    /// Downloads one batch and hands it over, without waiting for the answer.
+    async fn download(&mut self, uids: &[u32]) -> Result<(), End> {
+        self.shared.state(RelaySide::Imap, RelayConnectivity::Working, "").await?;
+        for (set, uids) in uid_sets(uids.to_vec()) {
+            let found = self.session.fetch_mails(&set, &uids, MAX_MAIL).await?;
+            self.drain(MAX_IN_FLIGHT - 1).await?;
+            let missing =
+                uids.iter().copied().filter(|uid| !found.iter().any(|mail| mail.uid == *uid)).collect();
+            self.progress.handed_over(&uids);
+            self.downloaded += u32::try_from(found.len()).unwrap_or(u32::MAX);
+            // Batches in flight may be stored in any order: none of them may be passed.
+            let settled = self.in_flight_from.iter().copied().fold(self.progress.settled(), u32::min);
+            let mails = RelayMails {
+                transport_id: self.shared.params.transport_id,
+                uidvalidity: self.progress.uidvalidity(),
+                mails: found.into_iter().filter_map(mail).collect(),
+                uid_next: if settled > self.told { settled } else { 0 },
+                missing,
+            };
+            self.told = self.told.max(settled);
+            self.in_flight_from.push_back(uids.first().copied().unwrap_or(u32::MAX));
+            self.in_flight.push_back(Box::pin(self.shared.hand_over(mails)));
+        }
+        Ok(())
+    }
+
+    /// Waits until at most `most` batches are unanswered, and takes note of the answers.
+    async fn drain(&mut self, most: usize) -> Result<(), ProfileGone> {
+        while self.in_flight.len() > most {
+            let Some(answer) = self.in_flight.next().await else { break };
+            self.in_flight_from.pop_front();
+            for decision in answer?.decisions {
+                match decision.action() {
+                    RelayMailAction::Keep => {}
+                    RelayMailAction::MarkSeen => {
+                        self.progress.seen.insert(decision.uid);
+                    }
+                    RelayMailAction::Delete => {
+                        self.progress.delete.insert(decision.uid);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores flags and deletes, then reports both.
+    async fn acknowledge(&mut self) -> Result<(), End> {
+        if !self.selected {
+            return Ok(());
+        }
+        let delete = self.progress.delete.clone();
+        self.progress.seen.retain(|uid| !delete.contains(uid));
+        let folder = self.shared.params.login.folder().to_string();
+        for (set, uids) in uid_sets(self.progress.seen.iter().copied().collect()) {
+            self.session.mark_seen(&set).await?;
+            let text = format!("Marked messages {set} in folder {folder} as seen.");
+            self.shared.event(RelayEventKind::Info, text).await?;
+            self.progress.seen.retain(|uid| uids.binary_search(uid).is_err());
+            self.acknowledged(uids, Vec::new()).await?;
+        }
+        if delete.is_empty() {
+            return Ok(());
+        }
+        for (set, _) in uid_sets(delete.iter().copied().collect()) {
+            self.session.mark_deleted(&set).await?;
+            let text = format!("IMAP messages {set} marked as deleted");
+            self.shared.event(RelayEventKind::ImapMessageDeleted, text).await?;
+        }
+        let new_mail = self.session.new_mail;
+        let selected = self.session.close_and_select(&folder).await?;
+        self.session.new_mail |= new_mail;
+        self.shared.event(RelayEventKind::Info, "Close/expunge succeeded.").await?;
+        self.progress.delete.retain(|uid| !delete.contains(uid));
+        self.acknowledged(Vec::new(), delete.into_iter().collect()).await?;
+        self.on_selected(selected).await
+    }
+
+    async fn acknowledged(&self, seen: Vec<u32>, deleted: Vec<u32>) -> Result<(), ProfileGone> {
+        let uidvalidity = self.progress.uidvalidity();
+        self.shared.tell(Notice::Acknowledged(RelayAcknowledged { uidvalidity, seen, deleted })).await
+    }
+
+    /// Waits for new mail or orders.
+    async fn wait(&mut self) -> Result<(), End> {
+        let idle = self.session.capabilities.idle && self.selected && !self.shared.params.disable_idle;
+        if !idle {
+            tokio::select! {
+                () = self.shared.imap_wake.notified() => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => self.session.new_mail = true,
+            }
+        } else {
+            self.session.idle_start().await?;
+            while !self.session.new_mail {
+                let end = tokio::select! {
+                    () = self.shared.imap_wake.notified() => None,
+                    end = self.session.idle_wait(IDLE_SILENCE) => Some(end?),
+                };
+                match end {
+                    None => break,
+                    Some(IdleEnd::Changed) => self.session.new_mail = true,
+                    // Nobody heard anything for long: find out whether the connection still lives.
+                    Some(IdleEnd::Silence) => {
+                        self.session.idle_done().await?;
+                        self.session.idle_start().await?;
+                    }
+                }
+            }
+        }
+        let network_changed = std::mem::take(&mut self.shared.orders.borrow_mut().network_changed);
+        if network_changed {
+            self.shared.state(RelaySide::Imap, RelayConnectivity::Interrupting, "").await?;
+        }
+        if idle {
+            self.session.idle_done().await?;
+        } else if !self.selected {
+            self.session.new_mail = false;
+        }
+        Ok(())
+    }
+}
+
+fn head(mail: Fetched) -> RelayHead {
+    RelayHead {
+        uid: mail.uid,
+        size: mail.data.size.unwrap_or_default(),
+        header: mail.data.body.unwrap_or_default(),
+        unwanted_flag: mail.data.draft || mail.data.deleted,
+    }
+}
+
+/// Mails that were deleted meanwhile are not handed over.
+fn mail(mail: Fetched) -> Option<RelayMail> {
+    let seen = mail.data.seen;
+    mail.data.body.filter(|_| !mail.data.deleted).map(|raw| RelayMail { uid: mail.uid, raw, seen })
+}
+
+fn server_notice(info: &ServerInfo) -> RelayServer {
+    RelayServer {
+        comment: info.comment.clone(),
+        admin: info.admin.clone(),
+        iroh_relay: info.iroh_relay.clone(),
+        turn: info.turn.clone(),
+        max_smtp_recipients: info.max_smtp_recipients,
+        app_versions: info.app_versions.clone(),
+        has_quota: info.has_quota,
+        has_push: info.has_push,
+    }
+}

@@ -1,0 +1,212 @@
+//! Relay connection: the actor that receives and sends mail over one transport of one profile.
+//!
+//! ```text
+//!                    RelayHeads, RelayMails, RelayNotice
+//!   ┌─────────┐  ◄───────────────────────────────────────  ┌──────────────────┐  IMAP (always)
+//!   │ profile │                                            │ relay connection │ ───────────────► relay
+//!   └─────────┘  ───────────────────────────────────────►  └──────────────────┘  SMTP (while it sends)
+//!                    RelaySubmit, RelayCommand
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `login`, `backoff`, `imap/parse`, `imap/progress`, `imap/uid_set`, `imap/server_info`, `smtp/reply` | rules, no I/O |
+//! | `pacer`, `resolve`, `tls`, `proxy`, `connect` | [`Network`]: what all connections of a process share |
+//! | `wire`, `imap/session`, `smtp/session` | one session, every byte bounded |
+//! | `imap/run`, `smtp/run`, `link` | the two loops of a connection and their way to the profile |
+//! | `configure` | trying out a transport |
+//!
+//! How a mail comes in: the server reports something new, the connection fetches header fields of a window of UIDs and
+//! asks the profile ([`RelayHeads`](volary_proto::RelayHeads)); wanted mails are fetched in bounded batches and handed
+//! over ([`RelayMails`](volary_proto::RelayMails)); the profile answers when its changes are durable; flags and
+//! deletions go to the relay; [`RelayNotice`](volary_proto::RelayNotice) reports them. The first unsettled UID travels
+//! with the batch and never passes a mail that is not stored, so a crash anywhere leads to a second fetch of the same
+//! mails, never to a loss. What the relay was not yet told when the process died, the profile asks for again with
+//! [`RelayCommand`]. The profile must not let two connections download the same mail: it holds back
+//! the answer to `RelayHeads` while a mail with the same Message-ID is on its way from another relay.
+//!
+//! How a mail goes out: [`RelaySubmit`] is queued, sent in order over one session, and answered. Long recipient lists
+//! are split here, by the limit that the server names; the answer tells how many recipients have been served.
+//!
+//! Nothing in here blocks, and every wait can be dropped: stopping the actor drops both loops wherever they are.
+
+pub mod configure;
+pub mod login;
+pub mod proxy;
+pub mod tls;
+
+mod backoff;
+mod connect;
+mod imap;
+mod link;
+mod pacer;
+mod resolve;
+mod smtp;
+mod wire;
+
+use std::{rc::Rc, sync::Arc};
+
+use actix::{
+    Actor, ActorContext, AsyncContext, Context, Handler, ResponseFuture, WrapFuture, fut::ActorFutureExt,
+};
+use tokio::{
+    sync::oneshot,
+    task::{AbortHandle, JoinHandle},
+};
+use volary_proto::{
+    RelayCommand, RelayConnectivity, RelaySide, RelaySubmit, RelaySubmitResult, RelaySubmitStatus,
+    relay_command,
+};
+
+pub use connect::{ConnectError, Manner, Network};
+pub use imap::{ServerInfo, turn_expiry};
+pub use link::{ProfileGone, ProfileLink};
+pub use pacer::{DEFAULT_HANDSHAKES, Pacer};
+pub use resolve::{Resolver, Route, Success};
+pub use smtp::DEFAULT_MAX_RECIPIENTS;
+
+use link::{Job, Shared};
+use proxy::ProxyUrl;
+
+/// Mails that wait to be sent at one connection; more are refused with a temporary error.
+const MAX_JOBS: usize = 1000;
+
+/// What a connection needs to know at its creation.
+#[derive(Clone, Debug)]
+pub struct RelayParams {
+    /// Profile, for logs.
+    pub profile_id: u32,
+    /// Transport, echoed in every message.
+    pub transport_id: u32,
+    /// How to log in.
+    pub login: Arc<login::ConfiguredLogin>,
+    /// UIDVALIDITY of the watched folder as stored, 0 at first.
+    pub uidvalidity: u32,
+    /// First unsettled UID as stored, 0 at first.
+    pub uid_next: u32,
+    /// Proxy for everything.
+    pub proxy: Option<Arc<ProxyUrl>>,
+    /// Poll instead of IDLE.
+    pub disable_idle: bool,
+}
+
+impl RelayParams {
+    fn manner(&self) -> Manner {
+        let strict = self.login.certificate_checks.is_strict(self.proxy.is_some());
+        Manner { strict, proxy: self.proxy.clone() }
+    }
+}
+
+/// The actor. See the module documentation.
+pub struct RelayConnection {
+    shared: Rc<Shared>,
+    imap: Option<AbortHandle>,
+    smtp: Option<AbortHandle>,
+}
+
+impl RelayConnection {
+    /// Starts a connection on the current arbiter. It connects at once.
+    pub fn start(params: RelayParams, link: ProfileLink, network: Arc<Network>) -> actix::Addr<Self> {
+        let shared = Rc::new(Shared::new(params, link, network));
+        Actor::start(Self { shared, imap: None, smtp: None })
+    }
+
+    /// Runs one side as a task of its own and ends the actor when the task ends or panics.
+    fn watch(&self, ctx: &mut Context<Self>, task: JoinHandle<()>, ends_with_it: bool) {
+        let profile = self.shared.params.profile_id;
+        let transport = self.shared.params.transport_id;
+        let watched = task.into_actor(self).map(move |result, _, ctx| {
+            let panicked = result.is_err_and(|error| error.is_panic());
+            if panicked {
+                tracing::error!(profile, transport, "relay connection failed");
+            }
+            if panicked || ends_with_it {
+                ctx.stop();
+            }
+        });
+        ctx.spawn(watched);
+    }
+}
+
+impl Actor for RelayConnection {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // A transport without servers exists in tests only; there is nothing to do for it, not even to fail.
+        if self.shared.params.login.imap.is_empty() {
+            return;
+        }
+        let task = actix::spawn(imap::run(self.shared.clone()));
+        self.imap = Some(task.abort_handle());
+        self.watch(ctx, task, true);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        for task in [self.imap.take(), self.smtp.take()].into_iter().flatten() {
+            task.abort();
+        }
+        for job in self.shared.jobs.take() {
+            // The profile may be gone as well.
+            let _ = job.answer.send(unsent("the connection was stopped"));
+        }
+    }
+}
+
+impl Handler<RelaySubmit> for RelayConnection {
+    type Result = ResponseFuture<RelaySubmitResult>;
+
+    fn handle(&mut self, submit: RelaySubmit, ctx: &mut Self::Context) -> Self::Result {
+        let (answer, result) = oneshot::channel();
+        {
+            let mut jobs = self.shared.jobs.borrow_mut();
+            if jobs.len() >= MAX_JOBS {
+                return Box::pin(std::future::ready(unsent("too many mails wait for this relay")));
+            }
+            jobs.push_back(Job { submit, answer });
+        }
+        if self.shared.smtp_running.replace(true) {
+            self.shared.smtp_wake.notify_one();
+        } else {
+            let task = actix::spawn(smtp::run(self.shared.clone()));
+            self.smtp = Some(task.abort_handle());
+            self.watch(ctx, task, false);
+        }
+        Box::pin(async move { result.await.unwrap_or_else(|_| unsent("the connection was stopped")) })
+    }
+}
+
+impl Handler<RelayCommand> for RelayConnection {
+    type Result = ();
+
+    fn handle(&mut self, command: RelayCommand, ctx: &mut Self::Context) {
+        let lost =
+            matches!(&command.command, Some(relay_command::Command::NetworkChanged(change)) if change.lost);
+        if !self.shared.orders.borrow_mut().add(command) {
+            ctx.stop();
+            return;
+        }
+        if lost {
+            let shared = self.shared.clone();
+            let show = async move {
+                for side in [RelaySide::Imap, RelaySide::Smtp] {
+                    if shared.state(side, RelayConnectivity::Error, "Connection lost").await.is_err() {
+                        return;
+                    }
+                }
+            };
+            ctx.spawn(show.into_actor(self));
+        }
+        self.shared.imap_wake.notify_one();
+    }
+}
+
+fn unsent(error: &str) -> RelaySubmitResult {
+    RelaySubmitResult {
+        status: RelaySubmitStatus::NotConnected.into(),
+        error: error.to_string(),
+        accepted: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

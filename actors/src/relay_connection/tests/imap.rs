@@ -1,0 +1,243 @@
+use volary_proto::{
+    RelayCommand, RelayConnectivity, RelayEventKind, RelayFetchNow, RelayHeadAction, RelayMailAction,
+    RelayNetworkChanged, RelaySide, RelayStop, RelayUids, relay_command::Command, relay_notice::Notice,
+};
+
+use super::*;
+
+const PREFETCH: &str = "(UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE X-MICROSOFT-ORIGINAL-MESSAGE-ID FROM \
+     CONTENT-TYPE SECURE-JOIN CHAT-VERSION CHAT-IS-POST-MESSAGE AUTOCRYPT-SETUP-MESSAGE)])";
+
+fn head(uid: u32, size: u32) -> String {
+    let header = format!("Message-ID: <{uid}@x>\r\n\r\n");
+    format!(
+        "* {uid} FETCH (UID {uid} RFC822.SIZE {size} BODY[HEADER.FIELDS (MESSAGE-ID)] {{{}}}\r\n{header})\r\n",
+        header.len()
+    )
+}
+
+fn body(uid: u32, flags: &str) -> String {
+    let mail = format!("Message-ID: <{uid}@x>\r\n\r\nhello {uid}\r\n");
+    format!("* {uid} FETCH (UID {uid} FLAGS ({flags}) BODY[] {{{}}}\r\n{mail})\r\n", mail.len())
+}
+
+async fn servers() -> (Server, Server) {
+    (Server::new().await, Server::new().await)
+}
+
+fn command(generation: u64, command: Command) -> RelayCommand {
+    RelayCommand { generation, command: Some(command) }
+}
+
+// Spec 05 §16.2: receive on a single device.
+#[actix::test]
+async fn a_mail_is_fetched_handed_over_and_then_deleted() {
+    let (imap, smtp) = servers().await;
+    let mut rig = Rig::start(&imap, &smtp, Wishes::default());
+    let mut server = imap.accept().await;
+    server.log_in(5, 1).await;
+    server.answer("A0003 IDLE", "+ idling\r\n* 1 EXISTS\r\n* 1 RECENT\r\n").await;
+    server.answer("DONE", "A0003 OK done\r\n").await;
+    server
+        .answer(&format!("A0004 UID FETCH 1:500 {PREFETCH}"), &format!("{}A0004 OK\r\n", head(1, 40)))
+        .await;
+    assert_eq!(rig.heads().await.heads[0].header, "Message-ID: <1@x>\r\n\r\n");
+    server
+        .answer("A0005 UID FETCH 1 (FLAGS BODY.PEEK[])", &format!("{}A0005 OK\r\n", body(1, "\\Recent")))
+        .await;
+    let mails = rig.mails().await;
+    assert_eq!((mails.uidvalidity, mails.uid_next, mails.mails.len()), (5, 2, 1));
+    assert_eq!(mails.mails[0].raw, "Message-ID: <1@x>\r\n\r\nhello 1\r\n");
+    server
+        .answer("A0006 UID STORE 1 +FLAGS (\\Deleted)", "* 1 FETCH (UID 1 FLAGS (\\Deleted))\r\nA0006 OK\r\n")
+        .await;
+    server.answer("A0007 CLOSE", "A0007 OK\r\n").await;
+    server.expect("A0008 SELECT \"INBOX\"").await;
+    server.selected("A0008", 5, 2).await;
+    server.answer("A0009 IDLE", "+ idling\r\n").await;
+    let text = rig.notice(|notice| match notice {
+        Notice::Event(event) if event.kind() == RelayEventKind::ImapMessageDeleted => Some(event.text),
+        _ => None,
+    });
+    assert_eq!(text.await, "IMAP messages 1 marked as deleted");
+    let deleted = rig.notice(|notice| match notice {
+        Notice::Acknowledged(done) => Some(done.deleted),
+        _ => None,
+    });
+    assert_eq!(deleted.await, [1]);
+}
+
+#[actix::test]
+async fn the_first_visit_ignores_old_mail() {
+    let (imap, smtp) = servers().await;
+    let mut rig = Rig::start(&imap, &smtp, Wishes { uidvalidity: 0, uid_next: 0, ..Wishes::default() });
+    let mut server = imap.accept().await;
+    server.log_in(9, 120).await;
+    server.answer("A0003 IDLE", "+ idling\r\n").await;
+    let reset = rig.notice(|notice| match notice {
+        Notice::FolderReset(reset) => Some((reset.uidvalidity, reset.uid_next)),
+        _ => None,
+    });
+    assert_eq!(reset.await, (9, 120));
+}
+
+#[actix::test]
+async fn what_the_profile_decides_happens_on_the_relay() {
+    let (imap, smtp) = servers().await;
+    let wishes = Wishes {
+        head_action: |uid| match uid {
+            1 => RelayHeadAction::DownloadLater,
+            2 => RelayHeadAction::Skip,
+            3 => RelayHeadAction::SkipAndMarkSeen,
+            4 => RelayHeadAction::Delete,
+            _ => RelayHeadAction::Download,
+        },
+        mail_action: |_| RelayMailAction::Keep,
+        ..Wishes::default()
+    };
+    let mut rig = Rig::start(&imap, &smtp, wishes);
+    let mut server = imap.accept().await;
+    server.log_in(5, 7).await;
+    let heads: String = (1..=6).map(|uid| head(uid, 40)).collect();
+    server.answer(&format!("A0003 UID FETCH 1:500 {PREFETCH}"), &format!("{heads}A0003 OK\r\n")).await;
+    let both = body(6, "\\Seen") + &body(5, "");
+    server.answer("A0004 UID FETCH 5:6 (FLAGS BODY.PEEK[])", &format!("{both}A0004 OK\r\n")).await;
+    let first = rig.mails().await;
+    // Mail 1 is not settled yet, so the stored UID must not pass it.
+    assert_eq!(first.uid_next, 0);
+    assert_eq!(
+        first.mails.iter().map(|mail| (mail.uid, mail.seen)).collect::<Vec<_>>(),
+        [(5, false), (6, true)]
+    );
+    server.answer("A0005 UID STORE 3 +FLAGS (\\Seen)", "A0005 OK\r\n").await;
+    server.answer("A0006 UID STORE 4 +FLAGS (\\Deleted)", "A0006 OK\r\n").await;
+    server.answer("A0007 CLOSE", "A0007 OK\r\n").await;
+    server.expect("A0008 SELECT \"INBOX\"").await;
+    server.selected("A0008", 5, 7).await;
+    server.answer("A0009 UID FETCH 1 (FLAGS BODY.PEEK[])", &format!("{}A0009 OK\r\n", body(1, ""))).await;
+    let later = rig.mails().await;
+    assert_eq!((later.mails[0].uid, later.uid_next), (1, 7));
+    server.answer("A0010 IDLE", "+ idling\r\n").await;
+}
+
+#[actix::test]
+async fn orders_are_served_and_reported_by_generation() {
+    let (imap, smtp) = servers().await;
+    let mut rig = Rig::start(&imap, &smtp, Wishes::default());
+    let mut server = imap.accept().await;
+    server.log_in(5, 1).await;
+    server.answer("A0003 IDLE", "+ idling\r\n").await;
+    let uids = |uids: &[u32]| RelayUids { uidvalidity: 5, uids: uids.to_vec() };
+    rig.connection.do_send(command(1, Command::MarkSeen(uids(&[3, 4, 9]))));
+    rig.connection.do_send(command(2, Command::MarkSeen(RelayUids { uidvalidity: 4, uids: vec![77] })));
+    rig.connection.do_send(command(3, Command::Delete(uids(&[9]))));
+    rig.connection.do_send(command(4, Command::FetchNow(RelayFetchNow {})));
+    server.answer("DONE", "A0003 OK done\r\n").await;
+    server.answer(&format!("A0004 UID FETCH 1:500 {PREFETCH}"), "A0004 OK\r\n").await;
+    server.answer("A0005 UID STORE 3:4 +FLAGS (\\Seen)", "A0005 OK\r\n").await;
+    server.answer("A0006 UID STORE 9 +FLAGS (\\Deleted)", "A0006 OK\r\n").await;
+    server.answer("A0007 CLOSE", "A0007 OK\r\n").await;
+    server.expect("A0008 SELECT \"INBOX\"").await;
+    server.selected("A0008", 5, 1).await;
+    server.answer("A0009 IDLE", "+ idling\r\n").await;
+    let text = rig.notice(|notice| match notice {
+        Notice::Event(event) if event.text.starts_with("Marked") => Some(event.text),
+        _ => None,
+    });
+    assert_eq!(text.await, "Marked messages 3:4 in folder INBOX as seen.");
+    let served = rig.notice(|notice| match notice {
+        Notice::Idle(idle) if idle.generation > 0 => Some(idle.generation),
+        _ => None,
+    });
+    assert_eq!(served.await, 4);
+}
+
+#[actix::test]
+async fn after_a_lost_connection_the_unfinished_mail_is_fetched_again() {
+    let (imap, smtp) = servers().await;
+    let mut rig =
+        Rig::start(&imap, &smtp, Wishes { mail_action: |_| RelayMailAction::Keep, ..Wishes::default() });
+    let mut server = imap.accept().await;
+    server.log_in(5, 3).await;
+    let heads = head(1, 900_000) + &head(2, 900_000);
+    server.answer(&format!("A0003 UID FETCH 1:500 {PREFETCH}"), &format!("{heads}A0003 OK\r\n")).await;
+    server.answer("A0004 UID FETCH 1 (FLAGS BODY.PEEK[])", &format!("{}A0004 OK\r\n", body(1, ""))).await;
+    assert_eq!(rig.mails().await.uid_next, 2);
+    server
+        .answer("A0005 UID FETCH 2 (FLAGS BODY.PEEK[])", "* 2 FETCH (UID 2 FLAGS () BODY[] {100}\r\nhalf")
+        .await;
+    drop(server);
+    let error = rig.notice(|notice| match notice {
+        Notice::State(state) if state.connectivity() == RelayConnectivity::Error => {
+            Some((state.side(), state.error))
+        }
+        _ => None,
+    });
+    assert_eq!(error.await, (RelaySide::Imap, "connection closed by the server".to_string()));
+    let mut server = imap.accept().await;
+    server.log_in(5, 3).await;
+    server
+        .answer(&format!("A0003 UID FETCH 2:501 {PREFETCH}"), &format!("{}A0003 OK\r\n", head(2, 50)))
+        .await;
+    server.answer("A0004 UID FETCH 2 (FLAGS BODY.PEEK[])", &format!("{}A0004 OK\r\n", body(2, ""))).await;
+    let again = rig.mails().await;
+    assert_eq!((again.mails[0].uid, again.uid_next), (2, 3));
+}
+
+#[actix::test]
+async fn a_new_uidvalidity_voids_uids_and_lists_the_folder() {
+    let (imap, smtp) = servers().await;
+    let mut rig = Rig::start(&imap, &smtp, Wishes { uid_next: 40, ..Wishes::default() });
+    let mut server = imap.accept().await;
+    server.log_in(6, 3).await;
+    server.answer("A0003 UID FETCH 1:2 (UID)", "* 1 FETCH (UID 2)\r\nA0003 OK\r\n").await;
+    let identity = "(UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID X-MICROSOFT-ORIGINAL-MESSAGE-ID)])";
+    server.answer(&format!("A0004 UID FETCH 2:501 {identity}"), &format!("{}A0004 OK\r\n", head(2, 1))).await;
+    server.answer("A0005 IDLE", "+ idling\r\n").await;
+    let listed = rig.notice(|notice| match notice {
+        Notice::FolderContents(contents) => {
+            Some(contents.heads.iter().map(|head| head.uid).collect::<Vec<_>>())
+        }
+        _ => None,
+    });
+    assert_eq!(listed.await, [2]);
+}
+
+#[actix::test]
+async fn a_refused_login_is_told_with_the_words_of_the_server() {
+    let (imap, smtp) = servers().await;
+    let mut rig = Rig::start(&imap, &smtp, Wishes::default());
+    let mut server = imap.accept().await;
+    server.send("* OK ready\r\n").await;
+    let refusal = "A0001 NO [AUTHENTICATIONFAILED] Authentication failed.\r\n";
+    server.answer("A0001 LOGIN \"alice@example.org\" \"secret\"", refusal).await;
+    let error = rig.notice(|notice| match notice {
+        Notice::State(state) if !state.error.is_empty() => Some(state.error),
+        _ => None,
+    });
+    // Spec 05 §2.7.
+    assert_eq!(
+        error.await,
+        "IMAP failed to login as alice@example.org: no response: code: None, info: \
+         Some(\"[AUTHENTICATIONFAILED] Authentication failed.\")"
+    );
+}
+
+#[actix::test]
+async fn a_changed_network_checks_the_connection_and_stop_closes_it() {
+    let (imap, smtp) = servers().await;
+    let mut rig = Rig::start(&imap, &smtp, Wishes::default());
+    let mut server = imap.accept().await;
+    server.log_in(5, 1).await;
+    server.answer("A0003 IDLE", "+ idling\r\n* OK Still here\r\n").await;
+    rig.connection.do_send(command(1, Command::NetworkChanged(RelayNetworkChanged { lost: false })));
+    server.answer("DONE", "A0003 OK done\r\n").await;
+    server.answer("A0004 IDLE", "+ idling\r\n").await;
+    rig.notice(|notice| match notice {
+        Notice::State(state) if state.connectivity() == RelayConnectivity::Interrupting => Some(()),
+        _ => None,
+    })
+    .await;
+    rig.connection.do_send(command(2, Command::Stop(RelayStop {})));
+    server.closed().await;
+}
