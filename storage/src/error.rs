@@ -108,6 +108,12 @@ pub enum StoreError {
         /// Length of the value.
         bytes: usize,
     },
+    /// A range of a profile's table has no bound, or bounds in different profiles.
+    #[error("a range of table {table} does not stay within one profile")]
+    Range {
+        /// The table.
+        table: &'static str,
+    },
     /// A stored row cannot be read as what its table holds.
     #[error("a {part} of table {table} cannot be read")]
     Row {

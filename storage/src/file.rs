@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use redb::{Builder, Database, DatabaseError, StorageError};
 
@@ -14,8 +15,10 @@ use crate::view::shielded;
 
 /// A file is compacted when it is at least this large,
 const COMPACT_FROM_BYTES: u64 = 1 << 20;
-/// and at least this part of it was freed since it was opened.
-const COMPACT_FREED_PART: u64 = 4;
+/// at least one in this many bytes of it was removed since it was opened, and at least one in this many is unused.
+const COMPACT_PART: u64 = 4;
+/// Size of a page of redb.
+const PAGE_BYTES: u64 = 4096;
 
 /// Opens or makes the file at `path` in `dir`.
 pub(crate) fn open(dir: &Path, path: &Path, options: &Options) -> Result<Database, OpenError> {
@@ -48,13 +51,26 @@ fn open_file(path: &Path, options: &Options) -> Result<Database, OpenError> {
 /// Compacts the file if that is worthwhile, and closes it.
 pub(crate) fn close(mut database: Database, shared: &Shared) -> Result<(), StoreError> {
     let bytes = shared.file_bytes();
-    if bytes >= COMPACT_FROM_BYTES && shared.shrunk_by() >= bytes / COMPACT_FREED_PART {
+    let removed = shared.removed.load(Ordering::Relaxed);
+    // What is unused takes a walk over the whole tree to know, so it is looked at last.
+    if bytes >= COMPACT_FROM_BYTES
+        && removed >= bytes / COMPACT_PART
+        && unused(&database, bytes)? >= bytes / COMPACT_PART
+    {
         // Without compaction the file is merely larger than it has to be: a reader that is still there may refuse it.
         if let Err(error) = shielded(|| database.compact()) {
             tracing::info!(%error, "the database was not compacted");
         }
     }
     shielded(|| database.close())
+}
+
+/// How many of the file's bytes hold nothing.
+fn unused(database: &Database, bytes: u64) -> Result<u64, StoreError> {
+    let transaction = shielded(|| database.begin_write())?;
+    let used = shielded(|| transaction.stats())?.allocated_pages() * PAGE_BYTES;
+    shielded(|| transaction.abort())?;
+    Ok(bytes.saturating_sub(used))
 }
 
 fn corrupt(path: &Path, detail: &str) -> OpenError {
@@ -64,7 +80,9 @@ fn corrupt(path: &Path, detail: &str) -> OpenError {
 fn open_error(path: &Path, error: DatabaseError) -> OpenError {
     match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::Locked { path: path.to_owned() },
-        DatabaseError::UpgradeRequired(version) => corrupt(path, &format!("file format {version} is too old")),
+        DatabaseError::UpgradeRequired(version) => {
+            corrupt(path, &format!("file format {version} is too old"))
+        }
         DatabaseError::RepairAborted => corrupt(path, "it could not be repaired"),
         DatabaseError::Storage(StorageError::Io(source)) if source.kind() == io::ErrorKind::InvalidData => {
             OpenError::NotADatabase { path: path.to_owned() }
@@ -83,7 +101,9 @@ fn open_error(path: &Path, error: DatabaseError) -> OpenError {
 pub(crate) fn io_error(path: &Path, source: io::Error) -> OpenError {
     let path = path.to_owned();
     match source.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly { path, source },
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            OpenError::ReadOnly { path, source }
+        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::DiskFull { path },
         _ => OpenError::Io { path, source },
     }

@@ -7,13 +7,47 @@
 //! | `[u8; N]` | as they are |
 //! | `String` `Vec<u8>` | content with `00` written as `00 FF`, closed by `00 01` |
 //!
+//! A tuple that begins with a `u32` begins with a profile id: see [`Scope`].
+//!
 //! Closing strings keeps a shorter one before the longer ones that it begins, whatever component follows, and makes
 //! a [`Prefix`] of whole components select exactly the keys that begin with these components.
 
 /// A key of a [`Table`](crate::Table): one component or a tuple of two to six.
 pub trait Key: AsKey<Self> + Sized {
+    /// What a table with this key is about.
+    type Scope: Scope;
+    /// What a table is about whose key is a tuple that begins with this.
+    type TupleScope: Scope;
+
     /// Reads a key from the front of `input` and moves `input` behind it. `None` if there is none.
     fn decode(input: &mut &[u8]) -> Option<Self>;
+
+    /// As [`decode`](Self::decode), for a key of a profile's table, whose first component is apart from the rest.
+    #[doc(hidden)]
+    fn decode_apart(_lead: &[u8], _rest: &mut &[u8]) -> Option<Self> {
+        None
+    }
+}
+
+/// Whether a table is about profiles, which decides where its rows are in the file: those of all tables of one
+/// profile are together.
+pub trait Scope {
+    /// Whether keys begin with the id of a profile.
+    const PER_PROFILE: bool;
+}
+
+/// The key is a tuple that begins with a `u32`, the id of a profile. Scans and ranges stay within one profile.
+pub enum PerProfile {}
+
+/// Any other key. Scans and ranges reach over the whole table.
+pub enum Whole {}
+
+impl Scope for PerProfile {
+    const PER_PROFILE: bool = true;
+}
+
+impl Scope for Whole {
+    const PER_PROFILE: bool = false;
 }
 
 /// Something that is written as the key `K` is: `K` itself, or `K` with `&str` for `String` and `&[u8]` for `Vec<u8>`.
@@ -22,13 +56,14 @@ pub trait AsKey<K> {
     fn encode(&self, out: &mut Vec<u8>);
 }
 
-/// The leading components of a key `K`: none (`()`), one alone, or a tuple of them, up to the whole key.
+/// The leading components of a key `K`: none (`()`, unless the first is a profile), one alone, or a tuple of them, up
+/// to the whole key.
 pub trait Prefix<K> {
     /// Appends the bytes that the keys with this beginning begin with.
     fn encode_prefix(&self, out: &mut Vec<u8>);
 }
 
-impl<K: Key> Prefix<K> for () {
+impl<K: Key<Scope = Whole>> Prefix<K> for () {
     fn encode_prefix(&self, _out: &mut Vec<u8>) {}
 }
 
@@ -118,68 +153,99 @@ components! {
 }
 
 impl Key for u8 {
+    type Scope = Whole;
+    type TupleScope = Whole;
+
     fn decode(input: &mut &[u8]) -> Option<Self> {
         take(input).map(Self::from_be_bytes)
     }
 }
 
 impl Key for u32 {
+    type Scope = Whole;
+    type TupleScope = PerProfile;
+
     fn decode(input: &mut &[u8]) -> Option<Self> {
         take(input).map(Self::from_be_bytes)
     }
 }
 
 impl Key for u64 {
+    type Scope = Whole;
+    type TupleScope = Whole;
+
     fn decode(input: &mut &[u8]) -> Option<Self> {
         take(input).map(Self::from_be_bytes)
     }
 }
 
 impl Key for i64 {
+    type Scope = Whole;
+    type TupleScope = Whole;
+
     fn decode(input: &mut &[u8]) -> Option<Self> {
         take(input).map(|bytes| (u64::from_be_bytes(bytes) ^ SIGN).cast_signed())
     }
 }
 
 impl Key for String {
+    type Scope = Whole;
+    type TupleScope = Whole;
+
     fn decode(input: &mut &[u8]) -> Option<Self> {
         Self::from_utf8(decode_string(input)?).ok()
     }
 }
 
 impl Key for Vec<u8> {
+    type Scope = Whole;
+    type TupleScope = Whole;
+
     fn decode(input: &mut &[u8]) -> Option<Self> {
         decode_string(input)
     }
 }
 
 impl<const N: usize> Key for [u8; N] {
+    type Scope = Whole;
+    type TupleScope = Whole;
+
     fn decode(input: &mut &[u8]) -> Option<Self> {
         take(input)
     }
 }
 
 macro_rules! tuples {
-    ($(($($whole:ident $part:ident $at:tt),+);)*) => {$(
+    ($(($first:ident $($whole:ident)+; $($part:ident $at:tt)+);)*) => {$(
+        tuples!(@parts ($first $($whole)+) ($($part $at)+));
+        impl<$first: Key, $($whole: Key),+> Key for ($first, $($whole,)+) {
+            type Scope = $first::TupleScope;
+            type TupleScope = Whole;
+
+            fn decode(input: &mut &[u8]) -> Option<Self> {
+                Some(($first::decode(input)?, $($whole::decode(input)?,)+))
+            }
+
+            fn decode_apart(mut lead: &[u8], rest: &mut &[u8]) -> Option<Self> {
+                Some(($first::decode(&mut lead)?, $($whole::decode(rest)?,)+))
+            }
+        }
+    )*};
+    (@parts ($($whole:ident)+) ($($part:ident $at:tt)+)) => {
         impl<$($whole: Key, $part: AsKey<$whole>),+> AsKey<($($whole,)+)> for ($($part,)+) {
             fn encode(&self, out: &mut Vec<u8>) {
                 $(self.$at.encode(out);)+
             }
         }
-        impl<$($whole: Key),+> Key for ($($whole,)+) {
-            fn decode(input: &mut &[u8]) -> Option<Self> {
-                Some(($($whole::decode(input)?,)+))
-            }
-        }
-    )*};
+    };
 }
 
 tuples! {
-    (A PA 0, B PB 1);
-    (A PA 0, B PB 1, C PC 2);
-    (A PA 0, B PB 1, C PC 2, D PD 3);
-    (A PA 0, B PB 1, C PC 2, D PD 3, E PE 4);
-    (A PA 0, B PB 1, C PC 2, D PD 3, E PE 4, F PF 5);
+    (A B; PA 0 PB 1);
+    (A B C; PA 0 PB 1 PC 2);
+    (A B C D; PA 0 PB 1 PC 2 PD 3);
+    (A B C D E; PA 0 PB 1 PC 2 PD 3 PE 4);
+    (A B C D E F; PA 0 PB 1 PC 2 PD 3 PE 4 PF 5);
 }
 
 macro_rules! prefixes {

@@ -39,7 +39,12 @@ pub(crate) fn bring_up_to_date(database: &mut Database, path: &Path, new: bool) 
     migrate(database, path, SCHEMA_VERSION, migrations)
 }
 
-fn migrate(database: &mut Database, path: &Path, current: u32, migrations: &[Migration]) -> Result<(), OpenError> {
+fn migrate(
+    database: &mut Database,
+    path: &Path,
+    current: u32,
+    migrations: &[Migration],
+) -> Result<(), OpenError> {
     let told = |error| store_error(path, error);
     let mut transaction = shielded(|| database.begin_write()).map_err(told)?;
     shielded(|| transaction.set_durability(Durability::Immediate)).map_err(told)?;
@@ -69,4 +74,121 @@ fn version(view: &impl View) -> Result<u32, StoreError> {
     let Some(Raw(bytes)) = view.get(&META, &VERSION)? else { return Ok(0) };
     let bytes = bytes.try_into().map_err(|_| StoreError::Row { table: META.name(), part: "value" })?;
     Ok(u32::from_be_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use redb::ReadableDatabase;
+
+    use super::*;
+    use crate::store::{FILE_NAME, Options, Store};
+    use crate::view::ReadTx;
+
+    const OLD: Table<(u32, String), Raw> = Table::new("greetings.v1");
+    const NEW: Table<(u32, u32), Raw> = Table::new("greetings.v2");
+
+    /// A database from before there were versions, with two rows.
+    fn version_zero() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        let database = Database::create(&path).unwrap();
+        change(&database, |tx| {
+            tx.put(&OLD, &(1, "hello"), &Raw(b"one".to_vec()))?;
+            tx.put(&OLD, &(2, "hi"), &Raw(b"two".to_vec()))
+        });
+        (dir, path)
+    }
+
+    fn change(database: &Database, job: impl FnOnce(&mut WriteTx<'_>) -> Result<(), StoreError>) {
+        let transaction = database.begin_write().unwrap();
+        let mut tx = WriteTx::new(&transaction).unwrap();
+        job(&mut tx).unwrap();
+        drop(tx);
+        transaction.commit().unwrap();
+    }
+
+    fn snapshot(database: &Database) -> ReadTx {
+        ReadTx::new(database.begin_read().unwrap()).unwrap()
+    }
+
+    fn lengths_as_keys(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
+        for profile in 1..=2 {
+            let rows: Vec<_> = tx.scan_prefix(&OLD, &profile)?.collect::<Result<_, _>>()?;
+            for ((_, text), value) in rows {
+                tx.put(&NEW, &(profile, text.len() as u32), &value)?;
+            }
+            tx.remove_prefix(&OLD, &profile)?;
+        }
+        Ok(())
+    }
+
+    const STEPS: &[Migration] = &[
+        Migration { to: 1, run: lengths_as_keys },
+        Migration { to: 2, run: |tx| tx.put(&NEW, &(3, 0), &Raw(vec![])) },
+    ];
+
+    #[test]
+    fn a_new_database_has_the_current_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        assert_eq!(store.read(version).unwrap(), SCHEMA_VERSION);
+    }
+
+    #[test]
+    fn a_database_without_version_becomes_current_and_keeps_its_rows() {
+        let (dir, _) = version_zero();
+        let store = Store::open(dir.path(), Options::default()).unwrap();
+        store
+            .read::<_, StoreError>(|tx| {
+                assert_eq!(version(tx)?, 1);
+                assert_eq!(tx.get(&OLD, &(1, "hello"))?, Some(Raw(b"one".to_vec())));
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn rows_are_migrated_step_by_step_and_once() {
+        let (_dir, path) = version_zero();
+        let mut database = Database::open(&path).unwrap();
+        for (current, rows) in [(1, 0), (2, 1), (2, 1)] {
+            migrate(&mut database, &path, current, &STEPS[..current as usize]).unwrap();
+            let tx = snapshot(&database);
+            assert_eq!(version(&tx).unwrap(), current);
+            assert_eq!(tx.get(&NEW, &(1, 5)).unwrap(), Some(Raw(b"one".to_vec())));
+            assert_eq!(tx.get(&NEW, &(2, 2)).unwrap(), Some(Raw(b"two".to_vec())));
+            assert_eq!(tx.count_prefix(&OLD, &1).unwrap(), 0);
+            assert_eq!(tx.count_prefix(&NEW, &3).unwrap(), rows);
+        }
+    }
+
+    #[test]
+    fn a_failing_step_leaves_the_file_as_it_was() {
+        let (_dir, path) = version_zero();
+        let mut database = Database::open(&path).unwrap();
+        let steps = [
+            Migration { to: 1, run: lengths_as_keys },
+            Migration { to: 2, run: |_| Err(StoreError::Row { table: "greetings.v2", part: "key" }) },
+        ];
+        let error = migrate(&mut database, &path, 2, &steps).unwrap_err();
+        assert!(matches!(error, OpenError::Migration { to: 2, .. }), "{error}");
+        let tx = snapshot(&database);
+        assert_eq!(version(&tx).unwrap(), 0);
+        assert!(tx.contains(&OLD, &(1, "hello")).unwrap());
+        assert_eq!(tx.count_prefix(&NEW, &1).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_newer_database_is_refused_and_left_alone() {
+        let (dir, path) = version_zero();
+        let database = Database::open(&path).unwrap();
+        change(&database, |tx| tx.put(&META, &VERSION, &Raw(99u32.to_be_bytes().to_vec())));
+        drop(database);
+        let error = Store::open(dir.path(), Options::default()).unwrap_err();
+        assert!(matches!(error, OpenError::NewerSchema { found: 99, known: SCHEMA_VERSION, .. }), "{error}");
+        let tx = snapshot(&Database::open(&path).unwrap());
+        assert_eq!(version(&tx).unwrap(), 99);
+    }
 }

@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::error::StoreError;
-
 /// How long an answer of the system about free space is trusted.
 const TRUSTED_FOR: Duration = Duration::from_millis(20);
 
@@ -22,22 +20,22 @@ impl Space {
         Self { dir, kept, last: Mutex::new(None) }
     }
 
-    /// Fails when less is free than has to stay.
-    pub(crate) fn check(&self) -> Result<(), StoreError> {
+    /// Whether less is free than has to stay.
+    pub(crate) fn is_short(&self) -> bool {
         let mut last = self.last.lock();
-        let enough = match *last {
-            Some((when, enough)) if when.elapsed() < TRUSTED_FOR => enough,
+        match *last {
+            Some((when, short)) if when.elapsed() < TRUSTED_FOR => short,
             _ => {
-                let enough = self.enough();
-                *last = Some((Instant::now(), enough));
-                enough
+                let short = self.ask();
+                *last = Some((Instant::now(), short));
+                short
             }
-        };
-        if enough { Ok(()) } else { Err(StoreError::DiskFull) }
+        }
     }
 
     /// Where the system does not say, there is space until a write says otherwise.
-    fn enough(&self) -> bool {
-        rustix::fs::statvfs(&self.dir).map_or(true, |stat| stat.f_bavail.saturating_mul(stat.f_frsize) >= self.kept)
+    fn ask(&self) -> bool {
+        rustix::fs::statvfs(&self.dir)
+            .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < self.kept)
     }
 }

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle, ThreadId};
 
 use parking_lot::{Mutex, RwLock};
 use redb::{Database, ReadableDatabase};
 use tokio::sync::Semaphore;
 
-use crate::barrier::{Barrier, Progress, Written};
+use crate::barrier::{Progress, Written};
 use crate::error::{OpenError, StoreError};
 use crate::file;
 use crate::view::{ReadTx, shielded};
@@ -24,11 +24,11 @@ pub const FILE_NAME: &str = "volary.redb";
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Options {
     /// Memory for pages of the file. All profiles of the process share it.
     pub cache_bytes: usize,
-    /// Jobs are refused with [`StoreError::DiskFull`] while less than this is free on the disk.
+    /// Jobs are refused with [`StoreError::DiskFull`] while less than this is free on the disk. Half of
+    /// [`cache_bytes`](Self::cache_bytes) may wait for the next sync and has to find space then.
     pub keep_free_bytes: u64,
     /// A file up to this size is verified as a whole when it is opened. A larger one is verified only after an
     /// unclean end; otherwise damage shows when the damaged page is read.
@@ -66,8 +66,7 @@ pub(crate) struct Shared {
     /// Why writing ended before the store was closed.
     pub(crate) failure: Mutex<Option<StoreError>>,
     pub(crate) space: crate::space::Space,
-    /// Bytes of rows that came and went since opening.
-    pub(crate) added: AtomicU64,
+    /// Bytes of rows that were removed since opening.
     pub(crate) removed: AtomicU64,
     path: PathBuf,
 }
@@ -87,14 +86,13 @@ impl Store {
             progress: Arc::new(Progress::new()),
             failure: Mutex::new(None),
             space: crate::space::Space::new(dir.to_owned(), options.keep_free_bytes),
-            added: AtomicU64::new(0),
             removed: AtomicU64::new(0),
             path: path.clone(),
         });
         let writer = Writer::new(shared.clone());
         let thread = thread::Builder::new()
             .name("storage-writer".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || writer.work())
             .map_err(|source| OpenError::Io { path, source })?;
         let writer_id = thread.thread().id();
         Ok(Self { handle: Arc::new(Handle { shared, writer: Mutex::new(Some(thread)), writer_id }) })
@@ -111,9 +109,29 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         T: Send + 'static,
     {
+        self.submit(job, false).await
+    }
+
+    /// As [`write`](Self::write), for changes that remove more than they add: they are still let through for a while
+    /// when others are refused with [`StoreError::DiskFull`], so that a user can make space.
+    pub async fn write_freeing<T, E, F>(&self, job: F) -> Result<Written<T>, E>
+    where
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit(job, true).await
+    }
+
+    async fn submit<T, E, F>(&self, job: F, frees: bool) -> Result<Written<T>, E>
+    where
+        F: FnOnce(&mut WriteTx<'_>) -> Result<T, E> + Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
         let shared = &self.handle.shared;
         shared.slots.acquire().await.map_err(|_| shared.ended())?.forget();
-        let (task, answer) = Task::new(job);
+        let (task, answer) = Task::new(job, frees);
         shared.queue.push(Box::new(task)).map_err(|_| shared.ended())?;
         answer.await.map_err(|_| shared.ended())?
     }
@@ -204,23 +222,10 @@ impl Shared {
     pub(crate) fn file_bytes(&self) -> u64 {
         std::fs::metadata(&self.path).map_or(0, |file| file.len())
     }
-
-    /// How many bytes of rows went more than came since opening.
-    pub(crate) fn shrunk_by(&self) -> u64 {
-        self.removed.load(Ordering::Relaxed).saturating_sub(self.added.load(Ordering::Relaxed))
-    }
 }
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").field("path", &self.handle.shared.path).finish_non_exhaustive()
     }
-}
-
-/// A barrier for what was written so far, used by tests of the writer.
-#[allow(dead_code)]
-fn _assert_send() {
-    fn send<T: Send + Sync>() {}
-    send::<Store>();
-    send::<Barrier>();
 }

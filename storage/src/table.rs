@@ -1,20 +1,30 @@
 //! Tables by name and the values in them.
 //!
-//! All tables share one B-tree: a row is found under the table's tag followed by its key. A tag is a hash of the
-//! table's name, so a table needs no entry anywhere before its first row, a group of changes opens one tree however
-//! many tables it touches, and small tables share their pages.
+//! All tables share one B-tree. A row of a profile's table is found under
+//!
+//! ```text
+//! profile id (4 bytes) · tag of the table (4 bytes) · rest of the key
+//! ```
+//!
+//! and a row of any other table under profile 0, the tag and the whole key. A tag is a hash of the table's name, so a
+//! table needs no entry anywhere before its first row. A group of changes opens one tree however many tables it
+//! touches, a small profile is in one or two pages, and what a change touches lies together.
 
 use std::marker::PhantomData;
 
 use crate::error::StoreError;
-use crate::key::{AsKey, Key, Prefix};
+use crate::key::{AsKey, Key, Prefix, Scope};
 
 /// Longest key, tag included. A B-tree page holds a handful of keys of this length.
 pub const MAX_KEY_BYTES: usize = 4096;
 /// Longest value. Larger content belongs into a blob file.
 pub const MAX_VALUE_BYTES: usize = 32 << 20;
 /// Bytes of a table's tag.
-pub(crate) const TAG_BYTES: usize = 4;
+const TAG_BYTES: usize = 4;
+/// Bytes that a stored key begins with: profile and tag.
+const HEAD_BYTES: usize = 8;
+/// Stands for the profile in the rows of tables that are not about profiles; no profile has this id.
+const NO_PROFILE: [u8; 4] = [0; 4];
 
 /// What a table holds: keys of type `K`, each with a value of type `V`.
 ///
@@ -45,9 +55,7 @@ impl<K, V> Table<K, V> {
 impl<K: Key, V> Table<K, V> {
     /// Writes the bytes under which the row of `key` is stored.
     pub(crate) fn locate(&self, key: &impl AsKey<K>, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        out.clear();
-        out.extend_from_slice(&self.tag);
-        key.encode(out);
+        self.place(out, |out| key.encode(out));
         if out.len() > MAX_KEY_BYTES {
             return Err(StoreError::KeyTooLong { table: self.name, bytes: out.len() });
         }
@@ -57,17 +65,41 @@ impl<K: Key, V> Table<K, V> {
     /// The bytes that all rows under `prefix` begin with.
     pub(crate) fn locate_prefix(&self, prefix: &impl Prefix<K>) -> Vec<u8> {
         let mut out = Vec::with_capacity(32);
-        out.extend_from_slice(&self.tag);
-        prefix.encode_prefix(&mut out);
+        self.place(&mut out, |out| prefix.encode_prefix(out));
         out
+    }
+
+    fn place(&self, out: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) {
+        out.clear();
+        if K::Scope::PER_PROFILE {
+            out.extend_from_slice(&self.tag);
+            encode(out);
+            // The key begins with the profile, and so does every prefix: put the tag behind it.
+            if let Some(head) = out.get_mut(..HEAD_BYTES) {
+                head.rotate_left(TAG_BYTES);
+            }
+        } else {
+            out.extend_from_slice(&NO_PROFILE);
+            out.extend_from_slice(&self.tag);
+            encode(out);
+        }
+    }
+
+    /// The bytes that all rows of the table begin with that a range from or to `bound` may reach.
+    pub(crate) fn reach(&self, bound: &[u8]) -> Vec<u8> {
+        bound.get(..HEAD_BYTES).unwrap_or(bound).to_vec()
     }
 
     /// The key of a row that is stored under `bytes`.
     pub(crate) fn key_of(&self, bytes: &[u8]) -> Result<K, StoreError> {
-        bytes
-            .strip_prefix(&self.tag)
-            .and_then(|mut rest| K::decode(&mut rest).filter(|_| rest.is_empty()))
-            .ok_or(StoreError::Row { table: self.name, part: "key" })
+        let key = bytes.split_at_checked(HEAD_BYTES).and_then(|(head, mut rest)| {
+            let key = match K::Scope::PER_PROFILE {
+                true => K::decode_apart(head, &mut rest),
+                false => K::decode(&mut rest),
+            };
+            key.filter(|_| rest.is_empty() && head.ends_with(&self.tag))
+        });
+        key.ok_or(StoreError::Row { table: self.name, part: "key" })
     }
 }
 
@@ -139,5 +171,26 @@ impl Value for Raw {
 
     fn decode_value(bytes: &[u8]) -> Option<Self> {
         Some(Self(bytes.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::tag;
+
+    #[test]
+    fn no_two_tables_share_a_name_or_a_tag() {
+        let sources = [include_str!("tables.rs"), include_str!("schema.rs")];
+        let production = sources.iter().map(|source| source.split("#[cfg(test)]").next().unwrap_or_default());
+        let mut names = HashMap::new();
+        for source in production {
+            for name in source.split("Table::new(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+                let other = names.insert(tag(name), name);
+                assert_eq!(other, None, "{name} has the tag of another table");
+            }
+        }
+        assert!(names.contains_key(&tag("meta.v1")));
     }
 }

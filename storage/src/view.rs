@@ -17,7 +17,11 @@ use crate::table::{Table, Value};
 /// (everything), the first component alone, or a tuple of leading components.
 pub trait View: sealed::Sealed {
     /// The value of a row.
-    fn get<K: Key, V: Value>(&self, table: &Table<K, V>, key: &impl AsKey<K>) -> Result<Option<V>, StoreError> {
+    fn get<K: Key, V: Value>(
+        &self,
+        table: &Table<K, V>,
+        key: &impl AsKey<K>,
+    ) -> Result<Option<V>, StoreError> {
         let mut at = Vec::with_capacity(64);
         table.locate(key, &mut at)?;
         let found = shielded(|| self.source().get(&at))?;
@@ -25,7 +29,11 @@ pub trait View: sealed::Sealed {
     }
 
     /// Whether a row is there.
-    fn contains<K: Key, V: Value>(&self, table: &Table<K, V>, key: &impl AsKey<K>) -> Result<bool, StoreError> {
+    fn contains<K: Key, V: Value>(
+        &self,
+        table: &Table<K, V>,
+        key: &impl AsKey<K>,
+    ) -> Result<bool, StoreError> {
         let mut at = Vec::with_capacity(64);
         table.locate(key, &mut at)?;
         Ok(shielded(|| self.source().get(&at))?.is_some())
@@ -44,23 +52,35 @@ pub trait View: sealed::Sealed {
 
     /// The rows within bounds, each of which is a whole key or some leading components of one: an included or
     /// excluded bound stands for all keys that begin with it. `rev()` gives the reverse order. Lazy.
+    ///
+    /// A range of a profile's table stays within the profile of its bounds: an open end is the end of the profile,
+    /// and bounds of different profiles are an error.
     fn range<K: Key, V: Value, Q: Prefix<K>>(
         &self,
         table: &Table<K, V>,
         bounds: impl RangeBounds<Q>,
     ) -> Result<Rows<'_, K, V>, StoreError> {
-        let start = match bounds.start_bound() {
-            Bound::Included(at) => Bound::Included(table.locate_prefix(at)),
-            Bound::Excluded(at) => match after(&table.locate_prefix(at)) {
-                Bound::Excluded(next) => Bound::Included(next),
-                unbounded => return Ok(self.rows(table, Bound::Included(Vec::new()), unbounded)?.none()),
-            },
-            Bound::Unbounded => Bound::Included(table.locate_prefix(&())),
+        let start = bounds.start_bound().map(|at| table.locate_prefix(at));
+        let end = bounds.end_bound().map(|at| table.locate_prefix(at));
+        let reach = match (&start, &end) {
+            (Bound::Included(at) | Bound::Excluded(at), Bound::Unbounded)
+            | (Bound::Unbounded, Bound::Included(at) | Bound::Excluded(at)) => table.reach(at),
+            (Bound::Included(a) | Bound::Excluded(a), Bound::Included(b) | Bound::Excluded(b))
+                if table.reach(a) == table.reach(b) =>
+            {
+                table.reach(a)
+            }
+            _ => return Err(StoreError::Range { table: table.name() }),
         };
-        let end = match bounds.end_bound() {
-            Bound::Included(at) => after(&table.locate_prefix(at)),
-            Bound::Excluded(at) => Bound::Excluded(table.locate_prefix(at)),
-            Bound::Unbounded => after(&table.locate_prefix(&())),
+        let start = match start {
+            Bound::Included(at) => Bound::Included(at),
+            Bound::Excluded(at) => behind(&at),
+            Bound::Unbounded => Bound::Included(reach.clone()),
+        };
+        let end = match end {
+            Bound::Included(at) => after(&at),
+            Bound::Excluded(at) => Bound::Excluded(at),
+            Bound::Unbounded => after(&reach),
         };
         self.rows(table, start, end)
     }
@@ -107,6 +127,7 @@ pub trait View: sealed::Sealed {
         // An empty range written the wrong way round is empty, too.
         let reversed = match (&start, &end) {
             (Bound::Included(start), Bound::Excluded(end)) => start > end,
+            (Bound::Unbounded, _) => true,
             _ => false,
         };
         let range = match reversed {
@@ -166,8 +187,18 @@ fn after(prefix: &[u8]) -> Bound<Vec<u8>> {
     Bound::Excluded(end)
 }
 
+/// The start of the keys after all that begin with `prefix`; unbounded, which no other start is, if there are none.
+fn behind(prefix: &[u8]) -> Bound<Vec<u8>> {
+    match after(prefix) {
+        Bound::Excluded(next) => Bound::Included(next),
+        none => none,
+    }
+}
+
 /// Runs one access to redb. A damaged file may make redb panic; that is an error of the file, not of this program.
-pub(crate) fn shielded<T, E: Into<redb::Error>>(access: impl FnOnce() -> Result<T, E>) -> Result<T, StoreError> {
+pub(crate) fn shielded<T, E: Into<redb::Error>>(
+    access: impl FnOnce() -> Result<T, E>,
+) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(access)) {
         Ok(result) => result.map_err(StoreError::from_redb),
         Err(payload) => Err(StoreError::from_redb_panic(payload.as_ref())),
@@ -184,11 +215,6 @@ pub struct Rows<'v, K, V> {
 type RawRow<'v> = (AccessGuard<'v, &'static [u8]>, AccessGuard<'v, &'static [u8]>);
 
 impl<'v, K: Key, V: Value> Rows<'v, K, V> {
-    fn none(mut self) -> Self {
-        self.range = None;
-        self
-    }
-
     /// The keys alone; values are not looked at.
     pub fn keys(self) -> impl DoubleEndedIterator<Item = Result<K, StoreError>> + use<'v, K, V> {
         Keys { rows: self }
@@ -200,7 +226,9 @@ impl<'v, K: Key, V: Value> Rows<'v, K, V> {
 
     fn step(
         &mut self,
-        step: impl FnOnce(&mut redb::Range<'v, &'static [u8], &'static [u8]>) -> Option<Result<RawRow<'v>, redb::StorageError>>,
+        step: impl FnOnce(
+            &mut redb::Range<'v, &'static [u8], &'static [u8]>,
+        ) -> Option<Result<RawRow<'v>, redb::StorageError>>,
     ) -> Result<Option<RawRow<'v>>, StoreError> {
         let Some(range) = &mut self.range else { return Ok(None) };
         let found = shielded(|| step(range).transpose());

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use redb::WriteTransaction;
+use redb::{ReadableTable, WriteTransaction};
 
 use crate::error::StoreError;
 use crate::key::{AsKey, Key, Prefix};
@@ -19,20 +19,14 @@ pub struct WriteTx<'t> {
     undo: UndoLog,
     at: Vec<u8>,
     value: Vec<u8>,
-    churn: Churn,
-}
-
-/// How many bytes of rows came and went.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Churn {
-    pub(crate) added: u64,
-    pub(crate) removed: u64,
+    /// Bytes of rows that were removed, also by jobs that were undone.
+    removed: u64,
 }
 
 impl<'t> WriteTx<'t> {
     pub(crate) fn new(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
         let table = shielded(|| transaction.open_table(ROWS))?;
-        Ok(Self { table, undo: UndoLog::default(), at: Vec::new(), value: Vec::new(), churn: Churn::default() })
+        Ok(Self { table, undo: UndoLog::default(), at: Vec::new(), value: Vec::new(), removed: 0 })
     }
 
     /// Writes a row, in place of the one that may be there.
@@ -54,10 +48,6 @@ impl<'t> WriteTx<'t> {
         }
         let (at, value) = (self.at.as_slice(), self.value.as_slice());
         let old = shielded(|| self.table.insert(at, value))?;
-        self.churn.added += (at.len() + value.len()) as u64;
-        if let Some(old) = &old {
-            self.churn.removed += (at.len() + old.value().len()) as u64;
-        }
         self.undo.record(at, old.as_ref().map(|old| old.value()));
         Ok(())
     }
@@ -75,12 +65,12 @@ impl<'t> WriteTx<'t> {
     fn remove_located(&mut self) -> Result<bool, StoreError> {
         let at = self.at.as_slice();
         let Some(old) = shielded(|| self.table.remove(at))? else { return Ok(false) };
-        self.churn.removed += (at.len() + old.value().len()) as u64;
+        self.removed += (at.len() + old.value().len()) as u64;
         self.undo.record(at, Some(old.value()));
         Ok(true)
     }
 
-    /// Removes all rows under `prefix`. How many there were.
+    /// Removes all rows under `prefix`. How many there were. What a job removes is kept in memory until it ends.
     pub fn remove_prefix<K: Key, V: Value>(
         &mut self,
         table: &Table<K, V>,
@@ -97,6 +87,27 @@ impl<'t> WriteTx<'t> {
                 count += u64::from(self.remove_located()?);
             }
         }
+    }
+
+    /// Removes rows of a profile from all tables whose keys begin with its id, `at_most` as many as given. How many
+    /// there were: call it in one job after the other until there are none, since a job keeps what it removes in
+    /// memory until it is committed. Does nothing for id 0, which no profile has.
+    pub fn remove_profile(&mut self, profile: u32, at_most: usize) -> Result<usize, StoreError> {
+        let start = profile.to_be_bytes();
+        if profile == 0 {
+            return Ok(0);
+        }
+        let doomed = shielded(|| -> Result<Vec<Vec<u8>>, redb::StorageError> {
+            let rows = self.table.range::<&[u8]>(start.as_slice()..)?;
+            let keys = rows.take(at_most).map(|row| Ok(row?.0.value().to_vec()));
+            keys.take_while(|key| !matches!(key, Ok(key) if !key.starts_with(&start))).collect()
+        })?;
+        let count = doomed.len();
+        for at in doomed {
+            self.at = at;
+            self.remove_located()?;
+        }
+        Ok(count)
     }
 
     /// The first rows under `prefix`, as many as are removed before looking again.
@@ -147,7 +158,11 @@ impl<'t> WriteTx<'t> {
     }
 
     /// Takes a key out of an index or set. Whether it was there.
-    pub fn unset<K: Key>(&mut self, table: &Table<K, Empty>, key: &impl AsKey<K>) -> Result<bool, StoreError> {
+    pub fn unset<K: Key>(
+        &mut self,
+        table: &Table<K, Empty>,
+        key: &impl AsKey<K>,
+    ) -> Result<bool, StoreError> {
         self.remove(table, key)
     }
 
@@ -170,9 +185,9 @@ impl<'t> WriteTx<'t> {
         Ok(())
     }
 
-    /// Ends the group: what it did to the size of the data.
-    pub(crate) fn finish(self) -> Churn {
-        self.churn
+    /// Ends the group. How many bytes it removed.
+    pub(crate) fn finish(self) -> u64 {
+        self.removed
     }
 }
 

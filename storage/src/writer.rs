@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -18,7 +19,7 @@ use crate::barrier::{Barrier, Written};
 use crate::error::StoreError;
 use crate::store::Shared;
 use crate::view::shielded;
-use crate::write_tx::{Churn, WriteTx};
+use crate::write_tx::WriteTx;
 
 /// Most jobs of one group: bounds the time that the first waits for the last.
 const GROUP_JOBS: usize = 1024;
@@ -27,12 +28,14 @@ const GROUP_TIME: Duration = Duration::from_millis(5);
 /// A commit is durable this much later at the latest.
 const SYNC_AFTER: Duration = Duration::from_millis(50);
 /// How long a barrier that is waited for waits for company.
-const SYNC_WANTED_AFTER: Duration = Duration::from_millis(2);
+const SYNC_WANTED_AFTER: Duration = Duration::from_millis(1);
 
 /// Work for the writer.
 pub(crate) trait Job: Send {
     /// Makes the change. Returns whether to keep it.
     fn run(&mut self, tx: &mut WriteTx<'_>) -> bool;
+    /// Whether it removes more than it adds.
+    fn frees(&self) -> bool;
     /// Replaces the outcome: the change was rolled back or its group not committed.
     fn fail(&mut self, error: StoreError);
     /// Answers the caller.
@@ -42,14 +45,15 @@ pub(crate) trait Job: Send {
 /// A job as it comes from a caller.
 pub(crate) struct Task<T, E, F> {
     work: Option<F>,
+    frees: bool,
     outcome: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<Written<T>, E>>,
 }
 
 impl<T, E, F> Task<T, E, F> {
-    pub(crate) fn new(work: F) -> (Self, oneshot::Receiver<Result<Written<T>, E>>) {
+    pub(crate) fn new(work: F, frees: bool) -> (Self, oneshot::Receiver<Result<Written<T>, E>>) {
         let (reply, answer) = oneshot::channel();
-        (Self { work: Some(work), outcome: None, reply }, answer)
+        (Self { work: Some(work), frees, outcome: None, reply }, answer)
     }
 }
 
@@ -62,6 +66,10 @@ where
     fn run(&mut self, tx: &mut WriteTx<'_>) -> bool {
         self.outcome = self.work.take().map(|work| work(tx));
         matches!(self.outcome, Some(Ok(_)))
+    }
+
+    fn frees(&self) -> bool {
+        self.frees
     }
 
     fn fail(&mut self, error: StoreError) {
@@ -194,7 +202,14 @@ impl Writer {
     }
 
     /// Works until the queue is closed and empty, or writing fails.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn work(mut self) {
+        // Panics of jobs are caught one by one. Here arrive those of values that are dropped unanswered.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.run())) {
+            self.give_up(StoreError::from_job_panic(payload.as_ref()));
+        }
+    }
+
+    fn run(&mut self) {
         loop {
             let done = match self.shared.queue.next(self.unsynced) {
                 Next::Group(jobs) => self.group(jobs),
@@ -237,9 +252,13 @@ impl Writer {
 
     /// Runs jobs, commits them, answers them.
     fn group(&mut self, mut jobs: VecDeque<Box<dyn Job>>) -> Result<(), StoreError> {
-        if let Err(error) = self.shared.space.check() {
-            self.refuse(jobs, &error);
-            return Ok(());
+        if self.shared.space.is_short() {
+            let (freeing, others) = jobs.into_iter().partition(|job| job.frees());
+            self.refuse(others, &StoreError::DiskFull);
+            jobs = freeing;
+            if jobs.is_empty() {
+                return Ok(());
+            }
         }
         let mut done = VecDeque::with_capacity(jobs.len());
         let committed = self.commit_jobs(&mut jobs, &mut done);
@@ -293,10 +312,10 @@ impl Writer {
                 break;
             }
         }
-        let churn = tx.finish();
+        let removed = tx.finish();
         let durable = self.sync_is_due();
         self.commit(transaction, durable)?;
-        self.shared.churned(churn);
+        self.shared.removed.fetch_add(removed, Ordering::Relaxed);
         Ok(durable)
     }
 
@@ -348,12 +367,4 @@ fn run_job(job: &mut dyn Job, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-impl Shared {
-    fn churned(&self, churn: Churn) {
-        use std::sync::atomic::Ordering::Relaxed;
-        self.added.fetch_add(churn.added, Relaxed);
-        self.removed.fetch_add(churn.removed, Relaxed);
-    }
 }
