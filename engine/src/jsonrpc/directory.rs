@@ -68,7 +68,8 @@ impl AccountsDirectory {
         &self.path
     }
 
-    fn open_patiently(path: &Path, pauses: &[Duration]) -> Result<Self, DirectoryError> {
+    /// Opens with the given pauses between attempts to get the lock.
+    pub(super) fn open_patiently(path: &Path, pauses: &[Duration]) -> Result<Self, DirectoryError> {
         prepare(path)?;
         let lock = lock(&path.join(LOCK_FILE), pauses)?;
         let config = path.join(CONFIG_FILE);

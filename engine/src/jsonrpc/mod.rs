@@ -20,6 +20,8 @@ mod openrpc;
 mod output;
 mod server;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use directory::{AccountsDirectory, DirectoryError};
 pub use server::{StartError, main};

@@ -54,7 +54,7 @@ pub enum StartError {
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
-enum Invocation {
+pub(super) enum Invocation {
     Serve,
     Version,
     OpenRpc,
@@ -97,7 +97,7 @@ where
     }
 }
 
-fn invocation(mut arguments: impl Iterator<Item = String>) -> Result<Invocation, StartError> {
+pub(super) fn invocation(mut arguments: impl Iterator<Item = String>) -> Result<Invocation, StartError> {
     let invocation = match arguments.next().as_deref() {
         None => Invocation::Serve,
         Some("--version") => Invocation::Version,

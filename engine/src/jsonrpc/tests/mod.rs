@@ -1,0 +1,93 @@
+//! The door with a scripted engine behind it.
+
+mod frames;
+mod methods;
+mod processes;
+mod sessions;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+use volary_proto::{
+    Answer, Done, Error, ErrorCode, Event, Id, Ids, MaybeText, Message, Request, event, request,
+};
+
+use crate::bus::{Bus, EventSource};
+
+/// An engine that answers by a simple script and remembers what it was asked.
+#[derive(Clone, Default)]
+pub(super) struct Script {
+    asked: Arc<Mutex<Vec<request::Kind>>>,
+    events: Arc<Mutex<Option<mpsc::UnboundedReceiver<Event>>>>,
+}
+
+impl Script {
+    /// An engine whose events come from the given sender.
+    pub(super) fn with_events() -> (Self, mpsc::UnboundedSender<Event>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let script = Self::default();
+        *script.events.lock().unwrap() = Some(receiver);
+        (script, sender)
+    }
+
+    /// Everything asked so far.
+    pub(super) fn asked(&self) -> Vec<request::Kind> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Bus for Script {
+    type Events = ScriptEvents;
+
+    fn call(&self, request: Request) -> impl Future<Output = Result<Answer, Error>> + Send + 'static {
+        let script = self.clone();
+        async move {
+            let kind = request.kind.ok_or_else(|| Error::invalid("nothing asked"))?;
+            script.asked.lock().unwrap().push(kind.clone());
+            match kind {
+                request::Kind::GetConfig(get) => Ok(Answer::new(MaybeText { text: Some(get.key) })),
+                request::Kind::SetConfig(_) => Ok(Answer::new(Done {})),
+                request::Kind::SendMessage(_) => Ok(Answer::new(Id { id: 12 })),
+                request::Kind::GetMessage(get) => {
+                    Ok(Answer::new(Message { id: get.msg_id, ..Default::default() }))
+                }
+                request::Kind::GetAllAccountIds(_) => Ok(Answer::new(Ids { ids: vec![1, 2] })),
+                request::Kind::WaitNextMsgs(_) => {
+                    tokio::time::sleep(Duration::from_secs(3600)).await;
+                    Ok(Answer::new(Ids::default()))
+                }
+                request::Kind::GetInfo(_) => panic!("scripted panic"),
+                _ => Err(Error::new(
+                    ErrorCode::NotFound,
+                    format!("account with id {} not found", request.profile_id),
+                )),
+            }
+        }
+    }
+
+    fn subscribe(&self) -> ScriptEvents {
+        ScriptEvents { receiver: self.events.lock().unwrap().take() }
+    }
+}
+
+/// The events of a script; without a sender none ever come.
+pub(super) struct ScriptEvents {
+    receiver: Option<mpsc::UnboundedReceiver<Event>>,
+}
+
+impl EventSource for ScriptEvents {
+    async fn next(&mut self) -> Option<Event> {
+        match &mut self.receiver {
+            Some(receiver) => receiver.recv().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// A numbered event.
+pub(super) fn info(n: usize) -> Event {
+    Event { profile_id: 0, kind: Some(event::Kind::Info(event::Info { msg: n.to_string() })) }
+}
