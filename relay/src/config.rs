@@ -142,7 +142,7 @@ pub struct Limits {
     pub bad_commands: usize,
     /// Failed logins after which a connection is closed.
     pub failed_logins: usize,
-    /// Time a connection may stay silent before login, and the time for a TLS handshake.
+    /// Time from connecting to login, and the time for a TLS handshake.
     pub unauthenticated_idle: Duration,
     /// Time a logged-in connection may stay silent, IDLE included.
     pub authenticated_idle: Duration,

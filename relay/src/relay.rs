@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use crate::config::{RelayConfig, RelayError};
 use crate::net::{Identity, Protocol, Socket, Wire};
-use crate::shared::{Faults, Shared};
+use crate::shared::{CommandLog, Faults, Shared};
 use crate::smtp::RateLimiter;
 use crate::stats::{Counters, RelayStats};
 use crate::store::{INBOX, Mailstore, StoredMessage, canonical_folder, now};
@@ -80,6 +80,7 @@ impl Relay {
             counters: Counters::default(),
             rate: config.send_rate.map(|rate| Mutex::new(RateLimiter::new(rate))),
             faults: RwLock::default(),
+            log: CommandLog::default(),
             config,
         });
         let (phase, _) = watch::channel(Phase::Up);
@@ -205,6 +206,17 @@ impl Relay {
         Some(validity)
     }
 
+    /// Starts to keep what clients send, or ends it and forgets what was kept.
+    pub fn log_commands(&self, on: bool) {
+        self.shared.log.switch(on);
+    }
+
+    /// The commands since [`Relay::log_commands`], oldest first: protocol, address (or `-` before login) and line.
+    /// Passwords are left out.
+    pub fn command_log(&self) -> Vec<String> {
+        self.shared.log.lines()
+    }
+
     /// Push tokens that clients of an account have stored.
     pub fn device_tokens(&self, address: &str) -> Vec<String> {
         self.shared
@@ -230,7 +242,8 @@ impl Relay {
     }
 
     async fn change_phase(&self, phase: Phase) {
-        if *self.phase.borrow() == phase || *self.phase.borrow() == Phase::Stopped {
+        let current = *self.phase.borrow();
+        if current == phase || current == Phase::Stopped {
             return;
         }
         let listeners = self.listeners.lock().len();

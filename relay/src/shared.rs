@@ -1,10 +1,13 @@
 //! What all sessions of a relay share.
 
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
 use crate::config::RelayConfig;
+use crate::net::Protocol;
 use crate::smtp::RateLimiter;
 use crate::stats::Counters;
 use crate::store::Mailstore;
@@ -37,6 +40,53 @@ pub struct SmtpFault {
     pub text: String,
 }
 
+/// Lines kept for [`Relay::command_log`](crate::Relay::command_log); older ones make room.
+const MAX_LOGGED: usize = 20_000;
+
+/// Bytes kept of one line.
+const MAX_LOGGED_LINE: usize = 1024;
+
+/// What clients sent, for tests that look at the dialogue. Off unless switched on.
+#[derive(Default)]
+pub(crate) struct CommandLog {
+    on: AtomicBool,
+    lines: Mutex<VecDeque<String>>,
+}
+
+impl CommandLog {
+    pub(crate) fn switch(&self, on: bool) {
+        self.on.store(on, Relaxed);
+        self.lines.lock().clear();
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.lock().iter().cloned().collect()
+    }
+
+    /// Keeps a command line; of one that logs in only the words up to the command.
+    pub(crate) fn record(&self, protocol: Protocol, address: Option<&str>, line: &[u8]) {
+        if !self.on.load(Relaxed) {
+            return;
+        }
+        let text = String::from_utf8_lossy(line.get(..MAX_LOGGED_LINE).unwrap_or(line)).trim_end().to_owned();
+        let mut words = text.split(' ');
+        let secret = words.clone().take(2).any(|word| {
+            ["LOGIN", "AUTHENTICATE", "AUTH"].iter().any(|command| word.eq_ignore_ascii_case(command))
+        });
+        let shown = if secret {
+            let kept = if protocol == Protocol::Imap { 2 } else { 1 };
+            words.by_ref().take(kept).collect::<Vec<_>>().join(" ")
+        } else {
+            text
+        };
+        let mut lines = self.lines.lock();
+        if lines.len() >= MAX_LOGGED {
+            lines.pop_front();
+        }
+        lines.push_back(format!("{} {} {shown}", protocol.name(), address.unwrap_or("-")));
+    }
+}
+
 /// State shared by listeners and sessions.
 pub(crate) struct Shared {
     pub(crate) config: RelayConfig,
@@ -44,6 +94,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) rate: Option<Mutex<RateLimiter>>,
     pub(crate) faults: RwLock<Faults>,
+    pub(crate) log: CommandLog,
 }
 
 impl Shared {

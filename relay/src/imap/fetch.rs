@@ -153,16 +153,12 @@ fn put_item(item: &MessageDataItemName<'_>, subject: &Subject, reply: &mut Reply
         }
         MessageDataItemName::Envelope => {
             reply.bytes(b"ENVELOPE ");
-            put_envelope(reply, &MessageParser::default().parse(data.as_ref()).unwrap_or_default());
+            put_envelope(reply, MessageParser::default().parse(data.as_ref()).as_ref());
         }
         MessageDataItemName::Body | MessageDataItemName::BodyStructure => {
             let extended = *item == MessageDataItemName::BodyStructure;
             reply.bytes(if extended { b"BODYSTRUCTURE " } else { b"BODY " });
-            put_structure(
-                reply,
-                &MessageParser::default().parse(data.as_ref()).unwrap_or_default(),
-                extended,
-            );
+            put_structure(reply, MessageParser::default().parse(data.as_ref()).as_ref(), extended);
         }
         // Refused before the answer began.
         MessageDataItemName::Binary { .. } | MessageDataItemName::BinarySize { .. } => {}

@@ -80,12 +80,13 @@ fn mark_seen(session: &mut Session, account: &Account, uids: &[u32]) -> bool {
     let Some(view) = &mut session.view else { return false };
     let mut state = account.lock();
     let mut changed = false;
+    let current = state.folders.get(&view.folder).is_some_and(|folder| view.is_current(folder));
     for uid in uids {
         changed |= edit_flags(&session.shared.store, account, &view.folder, &mut state, *uid, |flags| {
             flags.set(Flags::SEEN);
         });
     }
-    if let Some(folder) = state.folders.get(&view.folder).filter(|_| changed) {
+    if let Some(folder) = state.folders.get(&view.folder).filter(|_| changed && current) {
         view.skip_changes(folder);
     }
     drop(state);
@@ -139,7 +140,7 @@ pub(crate) fn store(
     let mut state = account.lock();
     let mut changed = false;
     // What others changed before is still news; what this command changes is not.
-    let news = state.folders.get(&view.folder).is_some_and(|folder| !view.is_current(folder));
+    let current = state.folders.get(&view.folder).is_some_and(|folder| view.is_current(folder));
     for position in positions {
         let Some(uid) = view.uids().get(position).copied() else { continue };
         changed |= edit_flags(&session.shared.store, account, &view.folder, &mut state, uid, |own| {
@@ -154,7 +155,7 @@ pub(crate) fn store(
             reply.line(format_args!("* {sequence} FETCH (UID {uid} FLAGS ({}{recent}))", message.flags));
         }
     }
-    if let Some(folder) = state.folders.get(&view.folder).filter(|_| changed && !news) {
+    if let Some(folder) = state.folders.get(&view.folder).filter(|_| changed && current) {
         view.skip_changes(folder);
     }
     drop(state);

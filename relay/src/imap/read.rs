@@ -8,7 +8,8 @@ use imap_codec::imap_types::command::Command;
 use imap_codec::imap_types::core::{LiteralMode, Tag};
 
 use crate::config::Limits;
-use crate::net::{Wire, WireError};
+use crate::net::{Protocol, Wire, WireError};
+use crate::shared::CommandLog;
 
 /// What a client sent.
 pub(crate) enum Incoming {
@@ -25,65 +26,68 @@ pub(crate) enum Incoming {
 }
 
 /// Bytes of literals a command may have in all.
-fn literal_budget(limits: &Limits, logged_in: bool) -> usize {
+fn literal_room(limits: &Limits, logged_in: bool) -> usize {
     if logged_in { limits.message } else { limits.literal_before_login }
 }
 
-/// Reads the next command, inviting the client to send its literals.
-pub(crate) async fn next_command(
-    wire: &mut Wire,
-    limits: &Limits,
-    logged_in: bool,
-    silence: Duration,
-) -> Result<Incoming, WireError> {
-    let mut text = match wire.line(limits.imap_line, silence).await {
-        Ok(line) => line,
-        Err(WireError::LineTooLong) => return Ok(faulty(&[], "Command line too long")),
-        Err(other) => return Err(other),
-    };
-    let mut line_bytes = text.len();
-    let mut literal_bytes = 0;
-    let mut literals = 0;
-    loop {
-        let (length, mode) = match announced_literal(&text) {
-            Some(announced) => announced,
-            None => return Ok(decode(&text)),
-        };
-        // A synchronizing literal waits for us, so the command up to here is judged first.
-        if mode == LiteralMode::Sync {
-            match CommandCodec::default().decode_static(&text) {
-                Err(CommandDecodeError::LiteralFound { tag, .. })
-                    if length > literal_budget(limits, logged_in).saturating_sub(literal_bytes) =>
-                {
-                    return Ok(Incoming::TooBig { tag });
-                }
-                Err(CommandDecodeError::LiteralFound { .. }) => {}
-                Ok((_, command)) => return Ok(Incoming::Command(command)),
-                Err(_) => return Ok(faulty(&text, "Syntax error")),
-            }
-        }
-        literals += 1;
-        literal_bytes += length;
-        if literals > limits.literals_per_command || literal_bytes > literal_budget(limits, logged_in) {
-            // The literal is on its way already; without reading it nothing behind it makes sense.
-            return Err(WireError::Endless);
-        }
-        if mode == LiteralMode::Sync {
-            wire.reply.line(format_args!("+ OK"));
-            wire.flush().await?;
-        }
-        wire.exact(length, &mut text, silence).await?;
-        match wire.line(limits.imap_line, silence).await {
-            Ok(line) => {
-                line_bytes += line.len();
-                text.extend_from_slice(&line);
-            }
-            Err(WireError::LineTooLong) => line_bytes = usize::MAX,
+/// Where commands are read from, and how patiently.
+pub(crate) struct Reader<'a> {
+    pub(crate) wire: &'a mut Wire,
+    pub(crate) limits: &'a Limits,
+    /// The address that is logged in.
+    pub(crate) address: Option<&'a str>,
+    pub(crate) patience: Duration,
+}
+
+impl Reader<'_> {
+    /// Reads the next command, inviting the client to send its literals.
+    pub(crate) async fn command(&mut self, log: &CommandLog) -> Result<Incoming, WireError> {
+        let mut text = match self.wire.line(self.limits.imap_line, self.patience).await {
+            Ok(line) => line,
+            Err(WireError::LineTooLong) => return Ok(faulty(&[], "Command line too long")),
             Err(other) => return Err(other),
+        };
+        log.record(Protocol::Imap, self.address, &text);
+        let mut line_room = self.limits.imap_line.saturating_sub(text.len());
+        let mut literal_room = literal_room(self.limits, self.address.is_some());
+        let mut literals = 0;
+        while let Some((length, mode)) = announced_literal(&text) {
+            let fits = length <= literal_room;
+            if mode == LiteralMode::Sync
+                && let Some(answer) = judge_before_literal(&text, fits)
+            {
+                return Ok(answer);
+            }
+            literals += 1;
+            if !fits || literals > self.limits.literals_per_command {
+                // The literal is on its way already; without reading it nothing behind it makes sense.
+                return Err(WireError::Endless);
+            }
+            literal_room -= length;
+            if mode == LiteralMode::Sync {
+                self.wire.reply.line(format_args!("+ OK"));
+                self.wire.flush().await?;
+            }
+            self.wire.exact(length, &mut text, self.patience).await?;
+            let line = match self.wire.line(line_room, self.patience).await {
+                Err(WireError::LineTooLong) => return Ok(faulty(&text, "Command line too long")),
+                other => other?,
+            };
+            line_room = line_room.saturating_sub(line.len());
+            text.extend_from_slice(&line);
         }
-        if line_bytes > limits.imap_line {
-            return Ok(faulty(&text, "Command line too long"));
-        }
+        Ok(decode(&text))
+    }
+}
+
+/// A client that offers a synchronizing literal waits, so the command up to there is judged first. Returns the verdict
+/// unless the client shall go on.
+fn judge_before_literal(text: &[u8], fits: bool) -> Option<Incoming> {
+    match CommandCodec::default().decode_static(text) {
+        Err(CommandDecodeError::LiteralFound { .. }) if fits => None,
+        Err(CommandDecodeError::LiteralFound { tag, .. }) => Some(Incoming::TooBig { tag }),
+        Ok((rest, command)) if rest.is_empty() => Some(Incoming::Command(command)),
+        _ => Some(faulty(text, "Syntax error")),
     }
 }
 

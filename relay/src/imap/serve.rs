@@ -1,7 +1,6 @@
 //! The loop of one connection.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use imap_codec::decode::Decoder;
 use imap_codec::imap_types::auth::AuthenticateData;
@@ -11,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
 use super::fetch::Fetch;
-use super::read::{Incoming, next_command};
+use super::read::{Incoming, Reader};
 use super::session::{Next, Session};
 use super::text::Status;
 use super::view::News;
@@ -60,10 +59,14 @@ impl Connection<'_> {
         self.wire.flush().await?;
         let mut batch = 0;
         loop {
-            let silence = self.silence();
-            let logged_in = self.session.is_logged_in();
             let limits = &self.shared.config.limits;
-            let incoming = next_command(&mut self.wire, limits, logged_in, silence).await?;
+            let mut reader = Reader {
+                patience: self.session.patience(),
+                wire: &mut self.wire,
+                limits,
+                address: self.session.address(),
+            };
+            let incoming = reader.command(&self.shared.log).await?;
             self.shared.lag().await;
             if self.answer(incoming).await? == Flow::Close {
                 return Ok(());
@@ -76,11 +79,6 @@ impl Connection<'_> {
                 tokio::task::consume_budget().await;
             }
         }
-    }
-
-    fn silence(&self) -> Duration {
-        let limits = &self.shared.config.limits;
-        if self.session.is_logged_in() { limits.authenticated_idle } else { limits.unauthenticated_idle }
     }
 
     fn bye(&mut self, text: &str) {
@@ -183,7 +181,7 @@ impl Connection<'_> {
     async fn authenticate(&mut self, tag: &str) -> Result<Flow, WireError> {
         self.wire.reply.line(format_args!("+ "));
         self.wire.flush().await?;
-        let line = match self.wire.line(MAX_SASL_LINE, self.silence()).await {
+        let line = match self.wire.line(MAX_SASL_LINE, self.session.patience()).await {
             Ok(line) => line,
             Err(WireError::LineTooLong) => Vec::new(),
             Err(other) => return Err(other),
@@ -217,7 +215,11 @@ impl Connection<'_> {
             let silence = end.saturating_duration_since(Instant::now());
             tokio::select! {
                 line = self.wire.line(limits.imap_line, silence) => {
-                    let done = IdleDoneCodec::default().decode(&line?).is_ok();
+                    let line = match line {
+                        Err(WireError::LineTooLong) => Vec::new(),
+                        other => other?,
+                    };
+                    let done = IdleDoneCodec::default().decode(&line).is_ok();
                     let status = if done { Status::ok("Idle completed") } else { Status::bad("Expected DONE") };
                     return Ok(self.finish(tag, status));
                 }

@@ -1,6 +1,7 @@
 //! The state of one connection, and who answers which command.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use imap_codec::imap_types::auth::AuthMechanism;
 use imap_codec::imap_types::command::CommandBody;
@@ -49,15 +50,38 @@ pub(crate) struct Session {
     failed_logins: usize,
     /// The current command changed something that belongs on disk.
     dirty: bool,
+    connected: Instant,
 }
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, encrypted: bool) -> Self {
-        Self { shared, encrypted, lease: None, view: None, failed_logins: 0, dirty: false }
+        Self {
+            shared,
+            encrypted,
+            lease: None,
+            view: None,
+            failed_logins: 0,
+            dirty: false,
+            connected: Instant::now(),
+        }
     }
 
     pub(crate) fn is_logged_in(&self) -> bool {
         self.lease.is_some()
+    }
+
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.lease.as_ref().map(|lease| lease.account.address())
+    }
+
+    /// How long to wait for the next command: before login, what remains of the time to log in.
+    pub(crate) fn patience(&self) -> Duration {
+        let limits = &self.shared.config.limits;
+        if self.is_logged_in() {
+            limits.authenticated_idle
+        } else {
+            limits.unauthenticated_idle.saturating_sub(self.connected.elapsed())
+        }
     }
 
     pub(crate) fn set_encrypted(&mut self) {

@@ -73,8 +73,8 @@ impl fmt::Display for UidList<'_> {
         let mut rest = self.0;
         let mut comma = "";
         while let Some((first, _)) = rest.split_first() {
-            let run =
-                rest.iter().zip(*first..).take_while(|(uid, expected)| **uid == *expected).count().max(1);
+            let neighbours = rest.iter().zip(0u32..).take_while(|(uid, index)| **uid - first == *index);
+            let run = neighbours.count();
             let (own, behind) = rest.split_at(run);
             match own {
                 [.., last] if run > 1 => write!(out, "{comma}{first}:{last}")?,

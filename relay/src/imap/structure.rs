@@ -10,8 +10,18 @@ use crate::net::Reply;
 /// Levels of nesting that are described; deeper parts appear as plain data.
 const MAX_DEPTH: usize = 20;
 
+/// The envelope of a message without a header.
+const EMPTY_ENVELOPE: &[u8] = b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)";
+
+/// The structure of a message without any content.
+const EMPTY_STRUCTURE: &[u8] = b"(\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0)";
+
 /// Writes the envelope: date, subject, six address lists, in-reply-to and message id.
-pub(crate) fn put_envelope(reply: &mut Reply, message: &Message<'_>) {
+pub(crate) fn put_envelope(reply: &mut Reply, message: Option<&Message<'_>>) {
+    let Some(message) = message.filter(|message| !message.parts.is_empty()) else {
+        reply.bytes(EMPTY_ENVELOPE);
+        return;
+    };
     let raw =
         |name: &'static str| message.header_raw(name).map(|value| value.trim().replace(['\r', '\n'], ""));
     let text = |reply: &mut Reply, name| put_nstring(reply, raw(name).as_deref().map(str::as_bytes));
@@ -60,14 +70,17 @@ fn put_addresses(reply: &mut Reply, list: Option<&Address<'_>>) {
 }
 
 /// Writes the structure of a message; `extended` adds dispositions and the like.
-pub(crate) fn put_structure(reply: &mut Reply, message: &Message<'_>, extended: bool) {
-    put_message(reply, message, extended, MAX_DEPTH);
+pub(crate) fn put_structure(reply: &mut Reply, message: Option<&Message<'_>>, extended: bool) {
+    match message {
+        Some(message) => put_message(reply, message, extended, MAX_DEPTH),
+        None => reply.bytes(EMPTY_STRUCTURE),
+    }
 }
 
 fn put_message(reply: &mut Reply, message: &Message<'_>, extended: bool, depth: usize) {
     match message.parts.first() {
         Some(part) => put_part(reply, message, part, extended, depth),
-        None => reply.bytes(b"(\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0)"),
+        None => reply.bytes(EMPTY_STRUCTURE),
     }
 }
 
@@ -89,7 +102,7 @@ fn put_part(reply: &mut Reply, message: &Message<'_>, part: &MessagePart<'_>, ex
         (PartType::Message(inner), Some(depth)) => {
             put_basic(reply, part, "message", "rfc822");
             reply.bytes(b" ");
-            put_envelope(reply, inner);
+            put_envelope(reply, Some(inner));
             reply.bytes(b" ");
             put_message(reply, inner, extended, depth);
             reply.put(format_args!(" {}", lines(message, part)));
@@ -193,16 +206,16 @@ mod tests {
 
     use super::*;
 
-    fn render(mail: &[u8], put: impl Fn(&mut Reply, &Message<'_>)) -> String {
+    fn render(mail: &[u8], put: impl Fn(&mut Reply, Option<&Message<'_>>)) -> String {
         let mut reply = Reply::default();
-        put(&mut reply, &MessageParser::default().parse(mail).unwrap_or_default());
+        put(&mut reply, MessageParser::default().parse(mail).as_ref());
         let bytes: Vec<u8> = reply.take().iter().flat_map(|segment| segment.bytes().to_vec()).collect();
         String::from_utf8(bytes).unwrap()
     }
 
     #[test]
     fn an_envelope_has_its_ten_fields() {
-        let mail = b"Date: Mon, 1 Jan 2024 00:00:00 +0000\r\nFrom: A \"B\" <a@x.org>\r\nTo: <b@x.org>, <c@x.org>\r\n\
+        let mail = b"Date: Mon, 1 Jan 2024 00:00:00 +0000\r\nFrom: \"A B\" <a@x.org>\r\nTo: <b@x.org>, <c@x.org>\r\n\
                      Message-ID: <1@x>\r\n\r\nhi";
         let from = r#"(("A B" NIL "a" "x.org"))"#;
         assert_eq!(

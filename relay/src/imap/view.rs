@@ -61,10 +61,13 @@ impl View {
 
     /// Whether [`View::sync`] would report anything.
     pub(crate) fn is_current(&self, folder: &Folder) -> bool {
-        self.seen_change == folder.change() && self.seen_expunge == folder.expunge_change()
+        self.validity == folder.validity()
+            && self.seen_change == folder.change()
+            && self.seen_expunge == folder.expunge_change()
     }
 
-    /// Takes changes of flags as known: the session made them and got, or did not want, its own report.
+    /// Takes changes of flags as known: the session made them and got, or did not want, its own report. Only for a view
+    /// that [was current](View::is_current) before those changes.
     pub(crate) fn skip_changes(&mut self, folder: &Folder) {
         self.seen_change = folder.change();
     }

@@ -19,6 +19,13 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Imap => "IMAP",
+            Self::Smtp => "SMTP",
+        }
+    }
+
     /// Name in the application-layer protocol negotiation.
     fn alpn(self) -> &'static [u8] {
         match self {

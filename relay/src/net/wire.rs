@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use super::{Reply, Socket};
@@ -37,7 +37,8 @@ pub(crate) enum WireError {
     Io(#[from] io::Error),
 }
 
-/// A client connection with its buffers. All reading is cancel-safe: bytes stay in the buffer.
+/// A client connection with its buffers. Reading a line is cancel-safe: bytes stay in the buffer. Every read has a
+/// deadline for the whole of it, so that sending byte by byte wins no time.
 pub(crate) struct Wire {
     socket: Socket,
     input: Vec<u8>,
@@ -81,19 +82,20 @@ impl Wire {
         self.input.get(self.taken..).is_some_and(|rest| rest.contains(&b'\n'))
     }
 
-    /// The next line with its line end. A line longer than `limit` is skipped and reported as
+    /// The next line with its line end, within the time of `patience`. A line longer than `limit` is skipped and reported as
     /// [`WireError::LineTooLong`], after which reading may go on.
-    pub(crate) async fn line(&mut self, limit: usize, silence: Duration) -> Result<Vec<u8>, WireError> {
+    pub(crate) async fn line(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, WireError> {
+        let end = Instant::now() + patience;
         loop {
-            if let Some(end) = self.find_line_end() {
-                let line = self.consume(end);
+            if let Some(behind) = self.find_line_end() {
+                let line = self.consume(behind);
                 return if line.len() > limit { Err(WireError::LineTooLong) } else { Ok(line) };
             }
             if self.buffered() > limit {
-                self.skip_line(silence).await?;
+                self.skip_line(end).await?;
                 return Err(WireError::LineTooLong);
             }
-            self.fill(SMALL_READ, silence).await?;
+            self.fill(SMALL_READ, end).await?;
         }
     }
 
@@ -102,10 +104,11 @@ impl Wire {
         &mut self,
         mut count: usize,
         target: &mut Vec<u8>,
-        silence: Duration,
+        patience: Duration,
     ) -> Result<(), WireError> {
+        let end = Instant::now() + patience;
         while count > 0 {
-            let chunk = self.chunk(count, silence).await?;
+            let chunk = self.chunk_until(count, end).await?;
             count -= chunk.len();
             target.extend_from_slice(&chunk);
         }
@@ -113,12 +116,16 @@ impl Wire {
     }
 
     /// At least one byte, at most `limit`, of whatever comes next.
-    pub(crate) async fn chunk(&mut self, limit: usize, silence: Duration) -> Result<Vec<u8>, WireError> {
+    pub(crate) async fn chunk(&mut self, limit: usize, patience: Duration) -> Result<Vec<u8>, WireError> {
+        self.chunk_until(limit, Instant::now() + patience).await
+    }
+
+    async fn chunk_until(&mut self, limit: usize, end: Instant) -> Result<Vec<u8>, WireError> {
         if self.buffered() == 0 {
-            self.fill(LARGE_READ, silence).await?;
+            self.fill(LARGE_READ, end).await?;
         }
-        let end = self.taken + limit.min(self.buffered());
-        Ok(self.consume(end))
+        let behind = self.taken + limit.min(self.buffered());
+        Ok(self.consume(behind))
     }
 
     /// Gives back bytes that were taken too much; they come first in the next read.
@@ -188,11 +195,11 @@ impl Wire {
     }
 
     /// Drops the rest of the current line.
-    async fn skip_line(&mut self, silence: Duration) -> Result<(), WireError> {
+    async fn skip_line(&mut self, end: Instant) -> Result<(), WireError> {
         let mut skipped = 0;
         loop {
-            if let Some(end) = self.find_line_end() {
-                self.consume(end);
+            if let Some(behind) = self.find_line_end() {
+                self.consume(behind);
                 return Ok(());
             }
             skipped += self.buffered();
@@ -200,11 +207,11 @@ impl Wire {
                 return Err(WireError::Endless);
             }
             self.consume(self.input.len());
-            self.fill(LARGE_READ, silence).await?;
+            self.fill(LARGE_READ, end).await?;
         }
     }
 
-    async fn fill(&mut self, room: usize, silence: Duration) -> Result<(), WireError> {
+    async fn fill(&mut self, room: usize, end: Instant) -> Result<(), WireError> {
         if self.taken > 0 {
             self.input.drain(..self.taken);
             self.scanned = self.scanned.saturating_sub(self.taken);
@@ -214,7 +221,7 @@ impl Wire {
             self.input.reserve_exact(room.max(self.input.len()));
         }
         let read = self.socket.read_buf(&mut self.input);
-        match timeout(silence, read).await.map_err(|_| WireError::Timeout)?? {
+        match timeout_at(end, read).await.map_err(|_| WireError::Timeout)?? {
             0 => Err(WireError::Closed),
             _ => Ok(()),
         }

@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info};
 
 use super::submission::{Answer, Envelope, submit};
-use crate::net::{Wire, WireError};
+use crate::net::{Protocol, Wire, WireError};
 use crate::shared::{Shared, SmtpFault};
 use crate::store::{Lease, LoginError};
 
@@ -33,6 +33,7 @@ struct Session<'a> {
     envelope: Option<Envelope>,
     bad: usize,
     failed_logins: usize,
+    connected: Instant,
 }
 
 /// Whether the dialogue goes on.
@@ -44,8 +45,17 @@ enum Flow {
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve(wire: Wire, shared: &Arc<Shared>, tls: &TlsAcceptor) {
-    let mut session =
-        Session { wire, shared, tls, greeted: false, lease: None, envelope: None, bad: 0, failed_logins: 0 };
+    let mut session = Session {
+        wire,
+        shared,
+        tls,
+        greeted: false,
+        lease: None,
+        envelope: None,
+        bad: 0,
+        failed_logins: 0,
+        connected: Instant::now(),
+    };
     match session.run().await {
         Ok(()) | Err(WireError::Closed) => {}
         Err(WireError::Timeout) => {
@@ -63,14 +73,18 @@ impl Session<'_> {
         self.wire.flush().await?;
         let mut batch = 0;
         loop {
-            let line = match self.wire.line(self.shared.config.limits.smtp_line, self.silence()).await {
+            let line = match self.wire.line(self.shared.config.limits.smtp_line, self.patience()).await {
                 Ok(line) => Some(line),
                 Err(WireError::LineTooLong) => None,
                 Err(other) => return Err(other),
             };
             self.shared.lag().await;
             let flow = match line {
-                Some(line) => self.command(&line).await?,
+                Some(line) => {
+                    let address = self.lease.as_ref().map(|lease| lease.account.address());
+                    self.shared.log.record(Protocol::Smtp, address, &line);
+                    self.command(&line).await?
+                }
                 None => self.fault(500, "5.5.2 Line too long"),
             };
             if flow == Flow::Close {
@@ -85,9 +99,14 @@ impl Session<'_> {
         }
     }
 
-    fn silence(&self) -> Duration {
+    /// How long to wait for the next command: before login, what remains of the time to log in.
+    fn patience(&self) -> Duration {
         let limits = &self.shared.config.limits;
-        if self.lease.is_some() { limits.authenticated_idle } else { limits.unauthenticated_idle }
+        if self.lease.is_some() {
+            limits.authenticated_idle
+        } else {
+            limits.unauthenticated_idle.saturating_sub(self.connected.elapsed())
+        }
     }
 
     fn say(&mut self, code: u16, text: impl Into<Cow<'static, str>>) -> Flow {
@@ -239,7 +258,10 @@ impl Session<'_> {
         }
         self.wire.reply.line(format_args!("334 {prompt}"));
         self.wire.flush().await?;
-        let line = self.wire.line(self.shared.config.limits.smtp_line, self.silence()).await?;
+        let line = match self.wire.line(self.shared.config.limits.smtp_line, self.patience()).await {
+            Err(WireError::LineTooLong) => return Ok(None),
+            other => other?,
+        };
         Ok(STANDARD.decode(line.trim_ascii()).ok())
     }
 
@@ -359,14 +381,14 @@ impl Session<'_> {
     /// The content of a mail, dots unstuffed; `None` if it is larger than permitted.
     async fn receive(&mut self) -> Result<Option<Vec<u8>>, WireError> {
         let limit = self.shared.config.limits.message;
-        let silence = self.silence();
+        let patience = self.patience();
         let mut mail = Vec::new();
         let mut receiver = DataReceiver::new();
         // The command line in front counts as a line end: a lone dot may be the first thing sent.
         receiver.ingest(&mut b"\r\n".iter(), &mut mail);
         mail.clear();
         loop {
-            let chunk = self.wire.chunk(DATA_CHUNK, silence).await?;
+            let chunk = self.wire.chunk(DATA_CHUNK, patience).await?;
             let mut bytes = chunk.iter();
             if receiver.ingest(&mut bytes, &mut mail) {
                 self.wire.unread(bytes.as_slice());
@@ -380,7 +402,7 @@ impl Session<'_> {
         let mut rest = DummyDataReceiver::new_data(&receiver);
         let mut skipped = limit;
         while skipped < limit.saturating_mul(OVERSIZE_FACTOR) {
-            let chunk = self.wire.chunk(DATA_CHUNK, silence).await?;
+            let chunk = self.wire.chunk(DATA_CHUNK, patience).await?;
             skipped += chunk.len();
             let mut bytes = chunk.iter();
             if rest.ingest(&mut bytes) {
