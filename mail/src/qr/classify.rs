@@ -1,13 +1,13 @@
 //! What a code means for one profile.
 
 use super::{Code, Invite, QrError, Target};
-use crate::address::Address;
+use crate::{address::Address, openpgp::Fingerprint};
 
 /// What the profile knows about a code, looked up by whoever asks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LocalFacts<'a> {
     /// Fingerprint of the own key, if there is one already.
-    pub own_fingerprint: Option<&'a str>,
+    pub own_fingerprint: Option<Fingerprint>,
     /// The own addresses.
     pub own_addresses: &'a [Address],
     /// Whether the auth token of the code is stored as an own one.
@@ -40,7 +40,7 @@ pub enum Scanned {
 /// the handshake to oneself, and reviving would offer tokens under a key that this profile does not have.
 pub fn classify(code: Code, facts: &LocalFacts<'_>) -> Result<Scanned, QrError> {
     match code {
-        Code::Invite(invite) if facts.own_fingerprint == Some(invite.fingerprint.as_str()) => {
+        Code::Invite(invite) if facts.own_fingerprint == Some(invite.fingerprint) => {
             Ok(if facts.auth_known { Scanned::Withdraw(invite) } else { Scanned::Revive(invite) })
         }
         Code::Invite(invite) => match invite.addresses.first() {
@@ -48,7 +48,7 @@ pub fn classify(code: Code, facts: &LocalFacts<'_>) -> Result<Scanned, QrError> 
             _ => Ok(Scanned::Ask(invite)),
         },
         Code::Fingerprint(fingerprint) => match facts.contact {
-            Some(contact) if facts.own_fingerprint != Some(fingerprint.as_str()) => {
+            Some(contact) if facts.own_fingerprint != Some(fingerprint) => {
                 Ok(Scanned::KnownFingerprint { contact })
             }
             _ => Err(in_code(QrError::UnknownFingerprint)),

@@ -6,14 +6,15 @@ use super::{
     AccountCode, AddressCode, BackupCode, Invite, LoginCode, ProxyCode, QrError, account, backup, contact, invite,
     proxy,
 };
+use crate::openpgp::Fingerprint;
 
 /// What a scanned, pasted or clicked text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
     /// An invite to a chat, a group or a channel.
     Invite(Invite),
-    /// Only a key fingerprint (upper-case hex).
-    Fingerprint(String),
+    /// Only a key fingerprint.
+    Fingerprint(Fingerprint),
     /// A relay on which an account can be made.
     Account(AccountCode),
     /// The login of an existing account.

@@ -5,6 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::{Code, QrError, fingerprint};
 use crate::{
     address::Address,
+    openpgp::Fingerprint,
     securejoin::{GroupId, Scope, Token},
 };
 
@@ -51,8 +52,8 @@ pub enum Target {
 /// An invite to a chat, a group or a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invite {
-    /// Fingerprint of the inviter's key: upper-case hex.
-    pub fingerprint: String,
+    /// Fingerprint of the inviter's key.
+    pub fingerprint: Fingerprint,
     /// Addresses of the inviter, never empty; the first one stands for the contact.
     pub addresses: Vec<Address>,
     /// Name of the inviter, may be empty.

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `code` | [`Code`], the order of the tests that tell the kinds apart |
 //! | `invite` | [`Invite`]: contact, group and channel invites, both written forms |
-//! | `fingerprint` | key fingerprints as text |
+//! | `fingerprint` | the fingerprint of a code |
 //! | `account` | `dcaccount:` and `dclogin:` |
 //! | `proxy` | proxy addresses |
 //! | `backup` | second-device codes |
@@ -26,6 +26,9 @@ mod invite;
 pub mod proxy;
 pub mod svg;
 pub mod terminal;
+
+#[cfg(test)]
+mod tests;
 
 pub use account::{AccountCode, Certificates, LoginCode, Security, ServerLogin};
 pub use backup::{BackupCode, NodeAddr};

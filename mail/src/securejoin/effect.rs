@@ -1,7 +1,7 @@
 //! What the rules of the handshake ask for.
 
-use super::{GroupId, PendingJoin, StepMail, Verification};
-use crate::qr::Target;
+use super::{GroupId, PendingJoin, StepMail};
+use crate::{openpgp::Fingerprint, qr::Target};
 
 /// The answer of a rule to a received mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,12 +51,12 @@ pub enum Effect {
     /// Make sure that there is a chat with the contact, and let people see it; a contact request becomes accepted.
     ShowSingleChat {
         /// Fingerprint of the contact.
-        fingerprint: String,
+        fingerprint: Fingerprint,
     },
     /// Make sure that there is a chat with the contact. A new one is hidden, an existing one is left as it is.
     EnsureSingleChat {
         /// Fingerprint of the contact.
-        fingerprint: String,
+        fingerprint: Fingerprint,
     },
     /// Make sure that the chat one joins exists and is unblocked. A new group has no members yet; a new channel has its
     /// owner, not oneself. The name counts for new chats only.
@@ -64,21 +64,19 @@ pub enum Effect {
     /// The contact is known in this way now.
     RaiseOrigin {
         /// Fingerprint of the contact.
-        fingerprint: String,
+        fingerprint: Fingerprint,
         /// How.
         origin: Origin,
     },
-    /// The contact is verified in this way now.
+    /// The contact is verified directly now: [`super::Verification::Direct`].
     MarkVerified {
         /// Fingerprint of the contact.
-        fingerprint: String,
-        /// Always direct, as the handshake is.
-        verification: Verification<u32>,
+        fingerprint: Fingerprint,
     },
     /// The next mails to all chats with this contact gossip keys again.
     ForgetGossip {
         /// Fingerprint of the contact.
-        fingerprint: String,
+        fingerprint: Fingerprint,
     },
     /// The next mail to this group gossips keys again.
     ForgetGroupGossip(GroupId),
@@ -89,7 +87,7 @@ pub enum Effect {
         /// The group or channel.
         chat: GroupId,
         /// Fingerprint of the contact.
-        fingerprint: String,
+        fingerprint: Fingerprint,
     },
     /// Announce the member with the chat's own member-added mail, marked as step of the handshake: in a group to all
     /// members, in a channel to the new subscriber only.
@@ -97,7 +95,7 @@ pub enum Effect {
         /// The group or channel.
         chat: GroupId,
         /// Fingerprint of the member.
-        fingerprint: String,
+        fingerprint: Fingerprint,
         /// Whether only the new subscriber gets it, encrypted to its key.
         to_member_only: bool,
     },
@@ -108,7 +106,7 @@ pub enum Effect {
         /// The channel.
         chat: GroupId,
         /// Fingerprint of the subscriber.
-        fingerprint: String,
+        fingerprint: Fingerprint,
     },
     /// Show an info line.
     Info {
@@ -120,19 +118,19 @@ pub enum Effect {
     /// Remove the line that tells people to wait, if it is still the newest message of the chat with the contact.
     RemoveWaitLine {
         /// Fingerprint of the contact.
-        fingerprint: String,
+        fingerprint: Fingerprint,
     },
     /// Tell the frontend how far an own join is: 400 when the proof is sent, 1000 when it is over.
     JoinerProgress {
         /// Fingerprint of the inviter.
-        fingerprint: String,
+        fingerprint: Fingerprint,
         /// 400 or 1000.
         progress: u16,
     },
     /// Tell the frontend that somebody joined by an own code.
     InviterProgress {
         /// Fingerprint of the joiner.
-        fingerprint: String,
+        fingerprint: Fingerprint,
         /// Into what.
         chat: InviterChat,
     },
@@ -160,7 +158,7 @@ pub enum Origin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JoinTarget {
     /// The chat with the contact that has this fingerprint.
-    Single(String),
+    Single(Fingerprint),
     /// The group or channel.
     Chat(GroupId),
 }

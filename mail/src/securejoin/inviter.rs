@@ -2,10 +2,10 @@
 
 use super::{
     Effect, Fate, GroupId, HandshakeMessage, InviterChat, Origin, Prefix, Reaction, Reason, Scope, Step, StepMail,
-    Token, Verification,
+    Token,
     message::Reading,
 };
-use crate::qr::fingerprint;
+use crate::{openpgp::Fingerprint, qr::fingerprint};
 
 /// Seconds for which a token proves more than that the code was seen: that people met. Older ones still let join, but
 /// do not verify, because codes wander.
@@ -15,7 +15,7 @@ pub const VERIFYING_TOKEN_AGE: i64 = 7 * 24 * 60 * 60;
 #[derive(Debug, Clone)]
 pub struct InviterFacts {
     /// Fingerprint of the own key.
-    pub own_fingerprint: String,
+    pub own_fingerprint: Fingerprint,
     /// Whether the mail's invite number was given out, for whatever.
     pub invite_number_known: bool,
     /// What is stored with the mail's auth token, if it was given out.
@@ -23,7 +23,7 @@ pub struct InviterFacts {
     /// Whether the sender is blocked: the contact with its key, or any with its address if it did not sign.
     pub sender_blocked: bool,
     /// Fingerprint of the contact that the mail was attributed to.
-    pub sender_fingerprint: Option<String>,
+    pub sender_fingerprint: Option<Fingerprint>,
     /// The group or channel that the auth token belongs to, if it exists.
     pub chat: Option<ChatFacts>,
 }
@@ -72,7 +72,7 @@ fn answer_key_request(message: &HandshakeMessage, facts: &InviterFacts) -> React
     if facts.sender_blocked {
         return Reaction::ignore(Reason::Blocked("RequestPubkey"));
     }
-    Reaction::new(Fate::Done, vec![Effect::Send(StepMail::key(&facts.own_fingerprint, &token))])
+    Reaction::new(Fate::Done, vec![Effect::Send(StepMail::key(facts.own_fingerprint, &token))])
 }
 
 fn answer_request(message: &HandshakeMessage, facts: &InviterFacts, prefix: Prefix) -> Reaction {
@@ -82,13 +82,13 @@ fn answer_request(message: &HandshakeMessage, facts: &InviterFacts, prefix: Pref
     if facts.sender_blocked {
         return Reaction::ignore(Reason::Blocked("Request"));
     }
-    let Some(joiner) = &message.autocrypt else {
+    let Some(joiner) = message.autocrypt else {
         return Reaction::new(Fate::Failed(Reason::NoAutocryptKey), vec![]);
     };
     Reaction::new(
         Fate::Done,
         vec![
-            Effect::EnsureSingleChat { fingerprint: joiner.clone() },
+            Effect::EnsureSingleChat { fingerprint: joiner },
             Effect::Send(StepMail::auth_required(prefix, joiner)),
         ],
     )
@@ -105,22 +105,22 @@ fn answer_proof(message: &HandshakeMessage, facts: &InviterFacts, now: i64) -> R
     let mut effects = Vec::new();
     // Whom one has met stays true, also for people one does not want to hear from.
     if now.saturating_sub(auth.created) < VERIFYING_TOKEN_AGE {
-        effects.push(Effect::MarkVerified { fingerprint: joiner.clone(), verification: Verification::Direct });
+        effects.push(Effect::MarkVerified { fingerprint: joiner });
     }
     if facts.sender_blocked {
         return Reaction::new(Fate::Ignored(Reason::Blocked("RequestWithAuth")), effects);
     }
-    effects.push(Effect::ForgetGossip { fingerprint: joiner.clone() });
+    effects.push(Effect::ForgetGossip { fingerprint: joiner });
     match (&auth.scope, facts.chat) {
         (Scope::Chat(id), Some(chat)) => {
-            admit_member(&mut effects, id, chat, &joiner);
+            admit_member(&mut effects, id, chat, joiner);
             Reaction::new(Fate::Done, effects)
         }
         _ => {
             effects.extend([
-                Effect::ShowSingleChat { fingerprint: joiner.clone() },
-                Effect::RaiseOrigin { fingerprint: joiner.clone(), origin: Origin::ChatCreated },
-                Effect::Send(StepMail::contact_confirm(&joiner)),
+                Effect::ShowSingleChat { fingerprint: joiner },
+                Effect::RaiseOrigin { fingerprint: joiner, origin: Origin::ChatCreated },
+                Effect::Send(StepMail::contact_confirm(joiner)),
                 Effect::InviterProgress { fingerprint: joiner, chat: InviterChat::Single },
             ]);
             // The own other devices learn the joiner's key from this mail.
@@ -133,13 +133,13 @@ fn answer_proof(message: &HandshakeMessage, facts: &InviterFacts, now: i64) -> R
 fn check_proof<'a>(
     message: &HandshakeMessage,
     facts: &'a InviterFacts,
-) -> Result<(String, &'a AuthFacts), Reason> {
+) -> Result<(Fingerprint, &'a AuthFacts), Reason> {
     if !message.gossips_own_key {
         return Err(Reason::NoOwnGossip("RequestWithAuth"));
     }
     let written = message.fingerprint.as_deref().ok_or(Reason::NoFingerprint)?;
     let joiner = fingerprint::parse(written).map_err(|error| Reason::MalformedFingerprint(error.to_string()))?;
-    if message.signer.as_ref() != Some(&joiner) {
+    if message.signer != Some(joiner) {
         return Err(Reason::NotSignedByFingerprint);
     }
     if message.auth.is_none() {
@@ -149,40 +149,39 @@ fn check_proof<'a>(
     if let (Scope::Chat(id), None) = (&auth.scope, facts.chat) {
         return Err(Reason::UnknownGroup(id.to_string()));
     }
-    if facts.sender_fingerprint.as_ref() != Some(&joiner) {
+    if facts.sender_fingerprint != Some(joiner) {
         return Err(Reason::FingerprintMismatch);
     }
     Ok((joiner, auth))
 }
 
-fn admit_member(effects: &mut Vec<Effect>, id: &GroupId, chat: ChatFacts, joiner: &str) {
+fn admit_member(effects: &mut Vec<Effect>, id: &GroupId, chat: ChatFacts, joiner: Fingerprint) {
     if !chat.self_is_member {
         effects.push(Effect::ErrorSelfNotInGroup);
         return;
     }
-    let fingerprint = || joiner.to_owned();
     if !chat.channel {
         effects.push(Effect::ForgetGroupGossip(id.clone()));
-        effects.push(Effect::RaiseOrigin { fingerprint: fingerprint(), origin: Origin::Invited });
+        effects.push(Effect::RaiseOrigin { fingerprint: joiner, origin: Origin::Invited });
     }
     if !chat.promoted {
         effects.push(Effect::PromoteGroup(id.clone()));
     }
     if !chat.joiner_is_member {
-        effects.push(Effect::AddMember { chat: id.clone(), fingerprint: fingerprint() });
+        effects.push(Effect::AddMember { chat: id.clone(), fingerprint: joiner });
     }
     // Also when the joiner is a member already: it may have missed the announcement.
     effects.push(Effect::AnnounceMember {
         chat: id.clone(),
-        fingerprint: fingerprint(),
+        fingerprint: joiner,
         to_member_only: chat.channel,
     });
     let joined = if chat.channel {
         effects.push(Effect::SyncSubscribers(id.clone()));
-        effects.push(Effect::ResendHistory { chat: id.clone(), fingerprint: fingerprint() });
+        effects.push(Effect::ResendHistory { chat: id.clone(), fingerprint: joiner });
         InviterChat::Channel(id.clone())
     } else {
         InviterChat::Group(id.clone())
     };
-    effects.push(Effect::InviterProgress { fingerprint: fingerprint(), chat: joined });
+    effects.push(Effect::InviterProgress { fingerprint: joiner, chat: joined });
 }

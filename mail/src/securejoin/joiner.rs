@@ -2,11 +2,11 @@
 
 use super::{
     Effect, Fate, HandshakeMessage, InfoLine, JoinTarget, Origin, PendingJoin, Reaction, Reason, Step, StepMail,
-    Verification,
     message::Reading,
 };
 use crate::{
     address::Address,
+    openpgp::Fingerprint,
     qr::{Invite, Target},
 };
 
@@ -25,7 +25,7 @@ pub enum JoinError {
 #[derive(Debug, Clone, Copy)]
 pub struct StartFacts<'a> {
     /// Fingerprint of the own key.
-    pub own_fingerprint: &'a str,
+    pub own_fingerprint: Fingerprint,
     /// Whether there is an own address.
     pub has_own_address: bool,
     /// Whether one is a member of the group or channel of the code already.
@@ -37,37 +37,37 @@ pub struct StartFacts<'a> {
 
 /// Starts a join.
 pub fn start(invite: &Invite, facts: &StartFacts<'_>) -> Result<Vec<Effect>, JoinError> {
-    let inviter = || invite.fingerprint.clone();
+    let inviter = invite.fingerprint;
     let join = PendingJoin { invite: invite.clone() };
     let mut effects = Vec::new();
     if facts.already_member && invite.target != Target::Contact {
         effects.extend([
-            Effect::EnsureSingleChat { fingerprint: inviter() },
+            Effect::EnsureSingleChat { fingerprint: inviter },
             Effect::EnsureJoinedChat(invite.target.clone()),
-            Effect::JoinerProgress { fingerprint: inviter(), progress: 1000 },
+            Effect::JoinerProgress { fingerprint: inviter, progress: 1000 },
         ]);
         return Ok(effects);
     }
     let first = first_mail(&join, facts)?;
     effects.push(match invite.target {
-        Target::Contact => Effect::ShowSingleChat { fingerprint: inviter() },
-        Target::Group { .. } | Target::Channel { .. } => Effect::EnsureSingleChat { fingerprint: inviter() },
+        Target::Contact => Effect::ShowSingleChat { fingerprint: inviter },
+        Target::Group { .. } | Target::Channel { .. } => Effect::EnsureSingleChat { fingerprint: inviter },
     });
     if !matches!(invite.target, Target::Channel { .. }) {
-        effects.push(Effect::RaiseOrigin { fingerprint: inviter(), origin: Origin::Joined });
+        effects.push(Effect::RaiseOrigin { fingerprint: inviter, origin: Origin::Joined });
     }
     let shortcut = matches!(first.step, Step::RequestWithAuth(_));
     effects.push(Effect::Send(first));
     if shortcut {
-        effects.push(verified(inviter()));
-        effects.push(Effect::JoinerProgress { fingerprint: inviter(), progress: 400 });
+        effects.push(verified(inviter));
+        effects.push(Effect::JoinerProgress { fingerprint: inviter, progress: 400 });
     } else {
         effects.push(Effect::StorePending(join));
     }
     match &invite.target {
         Target::Contact if shortcut => {}
         Target::Contact => {
-            effects.push(Effect::Info { chat: JoinTarget::Single(inviter()), line: InfoLine::Wait });
+            effects.push(Effect::Info { chat: JoinTarget::Single(inviter), line: InfoLine::Wait });
         }
         Target::Group { id, .. } | Target::Channel { id, .. } => {
             effects.push(Effect::EnsureJoinedChat(invite.target.clone()));
@@ -99,8 +99,8 @@ fn first_mail(join: &PendingJoin, facts: &StartFacts<'_>) -> Result<StepMail, Jo
     Ok(StepMail::request(join, number))
 }
 
-fn verified(fingerprint: String) -> Effect {
-    Effect::MarkVerified { fingerprint, verification: Verification::Direct }
+fn verified(fingerprint: Fingerprint) -> Effect {
+    Effect::MarkVerified { fingerprint }
 }
 
 /// A stored join, and whether it can still go on.
@@ -116,14 +116,14 @@ pub struct Waiting {
 
 /// Answers a mail to the joiner. `waiting` holds the stored joins whose fingerprint is that of the signer; more do no
 /// harm.
-pub fn receive(message: &HandshakeMessage, waiting: &[Waiting], own_fingerprint: &str) -> Reaction {
+pub fn receive(message: &HandshakeMessage, waiting: &[Waiting], own_fingerprint: Fingerprint) -> Reaction {
     let step = match message.read() {
         Reading::None => return Reaction::new(Fate::NotHandshake, vec![]),
         Reading::Rejected(reason) => return Reaction::new(Fate::Failed(reason), vec![]),
         Reading::Unknown(step) => return Reaction::ignore(Reason::UnknownStep(step)),
         Reading::Step(step) => step,
     };
-    let Some(signer) = &message.signer else { return Reaction::ignore(Reason::WrongRole(step.header())) };
+    let Some(signer) = message.signer else { return Reaction::ignore(Reason::WrongRole(step.header())) };
     let checks_gossip = matches!(step, Step::AuthRequired(_) | Step::ContactConfirm | Step::MemberAdded);
     if checks_gossip && !message.gossips_own_key {
         return Reaction::ignore(Reason::NoOwnGossip(step.header()));
@@ -131,7 +131,7 @@ pub fn receive(message: &HandshakeMessage, waiting: &[Waiting], own_fingerprint:
     match step {
         Step::Key | Step::AuthRequired(_) => prove(signer, waiting, own_fingerprint),
         Step::ContactConfirm => {
-            Reaction::new(Fate::Observed, vec![Effect::JoinerProgress { fingerprint: signer.clone(), progress: 1000 }])
+            Reaction::new(Fate::Observed, vec![Effect::JoinerProgress { fingerprint: signer, progress: 1000 }])
         }
         Step::MemberAdded => Reaction::new(Fate::Message, member_added(message, signer)),
         Step::Obsolete => Reaction::new(Fate::Done, vec![]),
@@ -140,15 +140,15 @@ pub fn receive(message: &HandshakeMessage, waiting: &[Waiting], own_fingerprint:
 }
 
 /// The inviter's key is known: one answer serves every join that waits for this inviter.
-fn prove(signer: &str, waiting: &[Waiting], own_fingerprint: &str) -> Reaction {
+fn prove(signer: Fingerprint, waiting: &[Waiting], own_fingerprint: Fingerprint) -> Reaction {
     let mut effects = Vec::new();
     for entry in waiting.iter().filter(|w| w.contact_exists && w.join.invite.fingerprint == signer) {
-        let fingerprint = signer.to_owned();
+        let fingerprint = signer;
         effects.extend([
-            Effect::RemoveWaitLine { fingerprint: fingerprint.clone() },
+            Effect::RemoveWaitLine { fingerprint },
             Effect::Send(StepMail::request_with_auth(&entry.join, own_fingerprint)),
             Effect::DropPending(entry.id),
-            verified(fingerprint.clone()),
+            verified(fingerprint),
         ]);
         if let Target::Group { id, .. } = &entry.join.invite.target {
             effects.push(Effect::Info { chat: JoinTarget::Chat(id.clone()), line: InfoLine::InviterReplied });
@@ -163,9 +163,9 @@ fn prove(signer: &str, waiting: &[Waiting], own_fingerprint: &str) -> Reaction {
     }
 }
 
-fn member_added(message: &HandshakeMessage, signer: &str) -> Vec<Effect> {
+fn member_added(message: &HandshakeMessage, signer: Fingerprint) -> Vec<Effect> {
     if message.member_added_is_self {
-        return vec![Effect::JoinerProgress { fingerprint: signer.to_owned(), progress: 1000 }];
+        return vec![Effect::JoinerProgress { fingerprint: signer, progress: 1000 }];
     }
     message.member_added.iter().map(|address| Effect::LogUnrelatedJoin { address: address.clone() }).collect()
 }

@@ -1,7 +1,11 @@
 //! The mails of the handshake, described for whoever builds and encrypts them.
 
-use super::{GroupId, PendingJoin, Prefix, Step, Token, password};
-use crate::{address::Address, qr::Target};
+use super::{GroupId, PendingJoin, Prefix, Step, Token};
+use crate::{
+    address::Address,
+    openpgp::{Fingerprint, SharedSecret},
+    qr::Target,
+};
 
 /// Where a handshake mail goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,36 +15,25 @@ pub enum Recipients {
     /// The sender of the mail that is answered, and only the address it was sent from. The header does not name it.
     HiddenSender,
     /// The contact with this key, at its address.
-    Contact(String),
+    Contact(Fingerprint),
     /// The contact with this key, at all addresses its key lists.
-    AllRelaysOf(String),
+    AllRelaysOf(Fingerprint),
 }
 
 /// How a handshake mail is encrypted.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encryption {
     /// Not at all, and not signed.
     None,
-    /// With a password.
+    /// With the secret of the code.
     Symmetric {
-        /// The password.
-        password: String,
+        /// The shared secret.
+        secret: SharedSecret,
         /// Whether the mail is signed. The first one is not: whoever found the code must not learn who joins.
         sign: bool,
     },
     /// To the own key and that with this fingerprint, signed.
-    Public(String),
-}
-
-/// Passwords stay out of logs.
-impl std::fmt::Debug for Encryption {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::None => f.write_str("None"),
-            Self::Symmetric { sign, .. } => write!(f, "Symmetric {{ sign: {sign} }}"),
-            Self::Public(fingerprint) => write!(f, "Public({fingerprint})"),
-        }
-    }
+    Public(Fingerprint),
 }
 
 /// A handshake mail to send. Group and channel members are announced by the chat's own mails instead.
@@ -62,7 +55,7 @@ pub struct StepMail {
     pub autocrypt: bool,
     /// Fingerprint of the key to gossip. It is there even though there is one recipient only, because it proves for
     /// whom the mail was signed.
-    pub gossip: Option<String>,
+    pub gossip: Option<Fingerprint>,
     /// Whether the own other devices get a copy, if there are any.
     pub self_copy: bool,
 }
@@ -80,10 +73,7 @@ impl StepMail {
         Self {
             step: Step::KeyRequest,
             to: Recipients::Hidden(invite.addresses.clone()),
-            encryption: Encryption::Symmetric {
-                password: password(&invite.fingerprint, &invite.auth),
-                sign: false,
-            },
+            encryption: Encryption::Symmetric { secret: join.secret(), sign: false },
             headers: vec![
                 (SECURE_JOIN, Step::KeyRequest.header().to_owned()),
                 (AUTH, invite.auth.as_str().to_owned()),
@@ -97,11 +87,14 @@ impl StepMail {
     }
 
     /// v3: answers with the own key, under the secret of the token that the request named.
-    pub fn key(own_fingerprint: &str, auth: &Token) -> Self {
+    pub fn key(own_fingerprint: Fingerprint, auth: &Token) -> Self {
         Self {
             step: Step::Key,
             to: Recipients::HiddenSender,
-            encryption: Encryption::Symmetric { password: password(own_fingerprint, auth), sign: true },
+            encryption: Encryption::Symmetric {
+                secret: SharedSecret::own_invite(own_fingerprint, auth.as_str()),
+                sign: true,
+            },
             headers: vec![(SECURE_JOIN, Step::Key.header().to_owned()), (AUTH, auth.as_str().to_owned())],
             body: SECURE_JOIN.to_owned(),
             subject: Some(SECURE_JOIN),
@@ -116,7 +109,7 @@ impl StepMail {
         let step = Step::Request(join.prefix());
         Self {
             step,
-            to: Recipients::Contact(join.invite.fingerprint.clone()),
+            to: Recipients::Contact(join.invite.fingerprint),
             encryption: Encryption::None,
             headers: vec![
                 (SECURE_JOIN, step.header().to_owned()),
@@ -131,27 +124,27 @@ impl StepMail {
     }
 
     /// v2: answers with the own key, encrypted to that of the joiner.
-    pub fn auth_required(prefix: Prefix, joiner: &str) -> Self {
-        Self::to_key(Step::AuthRequired(prefix), Recipients::Contact(joiner.to_owned()), joiner, vec![])
+    pub fn auth_required(prefix: Prefix, joiner: Fingerprint) -> Self {
+        Self::to_key(Step::AuthRequired(prefix), Recipients::Contact(joiner), joiner, vec![])
     }
 
     /// Proves to the inviter that the code was seen.
-    pub fn request_with_auth(join: &PendingJoin, own_fingerprint: &str) -> Self {
+    pub fn request_with_auth(join: &PendingJoin, own_fingerprint: Fingerprint) -> Self {
         let invite = &join.invite;
         let mut more =
-            vec![(AUTH, invite.auth.as_str().to_owned()), (FINGERPRINT, own_fingerprint.to_owned())];
+            vec![(AUTH, invite.auth.as_str().to_owned()), (FINGERPRINT, own_fingerprint.to_string())];
         if let Target::Group { id, .. } = &invite.target {
             more.push((GROUP, GroupId::as_str(id).to_owned()));
         }
-        let to = Recipients::AllRelaysOf(invite.fingerprint.clone());
-        let mut mail = Self::to_key(Step::RequestWithAuth(join.prefix()), to, &invite.fingerprint, more);
+        let to = Recipients::AllRelaysOf(invite.fingerprint);
+        let mut mail = Self::to_key(Step::RequestWithAuth(join.prefix()), to, invite.fingerprint, more);
         mail.self_copy = true;
         mail
     }
 
     /// Confirms that the joiner is a contact now.
-    pub fn contact_confirm(joiner: &str) -> Self {
-        let to = Recipients::AllRelaysOf(joiner.to_owned());
+    pub fn contact_confirm(joiner: Fingerprint) -> Self {
+        let to = Recipients::AllRelaysOf(joiner);
         let mut mail = Self::to_key(Step::ContactConfirm, to, joiner, vec![]);
         mail.self_copy = true;
         mail
@@ -160,7 +153,7 @@ impl StepMail {
     fn to_key(
         step: Step,
         to: Recipients,
-        fingerprint: &str,
+        fingerprint: Fingerprint,
         more: Vec<(&'static str, String)>,
     ) -> Self {
         let mut headers = vec![(SECURE_JOIN, step.header().to_owned())];
@@ -168,12 +161,12 @@ impl StepMail {
         Self {
             step,
             to,
-            encryption: Encryption::Public(fingerprint.to_owned()),
+            encryption: Encryption::Public(fingerprint),
             headers,
             body: named_body(step),
             subject: None,
             autocrypt: true,
-            gossip: Some(fingerprint.to_owned()),
+            gossip: Some(fingerprint),
             self_copy: false,
         }
     }

@@ -1,12 +1,13 @@
 //! What the rules must know of a received mail, and which of its claims are believed.
 
 use super::{Prefix, Reason, Step};
+use crate::openpgp::Fingerprint;
 
 /// A shared secret that opened a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MatchedSecret {
     /// That of an own pending join; only the holder of this key (fingerprint) may use it to answer.
-    PendingJoin(String),
+    PendingJoin(Fingerprint),
     /// That of an own invite.
     OwnInvite,
     /// That of a channel.
@@ -29,13 +30,13 @@ pub struct HandshakeMessage {
     /// Whether the mail was encrypted, in whichever way.
     pub encrypted: bool,
     /// Fingerprint of the key of the one valid signature.
-    pub signer: Option<String>,
+    pub signer: Option<Fingerprint>,
     /// The shared secret that opened it, if it was not encrypted to a key.
     pub matched_secret: Option<MatchedSecret>,
     /// Whether the protected `From` differs from the visible one.
     pub forged_from: bool,
     /// Fingerprint of the key in the `Autocrypt` header.
-    pub autocrypt: Option<String>,
+    pub autocrypt: Option<Fingerprint>,
     /// Whether one of the gossiped keys has the own fingerprint.
     pub gossips_own_key: bool,
     /// `Chat-Group-Member-Added`.
@@ -116,6 +117,8 @@ impl HandshakeMessage {
 mod tests {
     use super::*;
 
+    const KEY: Fingerprint = Fingerprint::V4([1; 20]);
+
     fn message(step: &str) -> HandshakeMessage {
         HandshakeMessage { step: Some(step.to_owned()), ..Default::default() }
     }
@@ -141,7 +144,7 @@ mod tests {
         let nameless = HandshakeMessage { step: None, ..clear("") };
         assert_eq!(nameless.read(), Reading::None);
         // A signature without encryption is worth nothing, either.
-        let signed = HandshakeMessage { signer: Some("A".repeat(40)), ..message("vc-contact-confirm") };
+        let signed = HandshakeMessage { signer: Some(KEY), ..message("vc-contact-confirm") };
         assert_eq!(signed.read(), Reading::None);
     }
 
@@ -154,14 +157,14 @@ mod tests {
 
     #[test]
     fn answers_are_bound_to_the_inviter_of_the_code() {
-        let secret = |signer: Option<&str>| HandshakeMessage {
+        let secret = |signer: Option<Fingerprint>| HandshakeMessage {
             encrypted: true,
-            signer: signer.map(str::to_owned),
-            matched_secret: Some(MatchedSecret::PendingJoin("A".repeat(40))),
+            signer,
+            matched_secret: Some(MatchedSecret::PendingJoin(KEY)),
             ..message("vc-pubkey")
         };
-        assert_eq!(secret(Some(&"A".repeat(40))).read(), Reading::Step(Step::Key));
+        assert_eq!(secret(Some(KEY)).read(), Reading::Step(Step::Key));
         assert_eq!(secret(None).read(), Reading::Rejected(Reason::SecretNeedsSignature));
-        assert_eq!(secret(Some(&"B".repeat(40))).read(), Reading::Rejected(Reason::SecretOfOtherSender));
+        assert_eq!(secret(Some(Fingerprint::V4([2; 20]))).read(), Reading::Rejected(Reason::SecretOfOtherSender));
     }
 }

@@ -33,7 +33,7 @@ mod tokens;
 mod verification;
 
 #[cfg(test)]
-mod handshake_tests;
+mod tests;
 
 pub use effect::{Effect, Fate, InfoLine, InviterChat, JoinTarget, Origin, Reaction, Reason};
 pub use mail::{Encryption, Recipients, StepMail};
@@ -43,10 +43,3 @@ pub use step::{Prefix, Step};
 pub use token::{ChannelSecret, GroupId, Token};
 pub use tokens::{Namespace, Scope, StoredToken, SyncedTokens, TokenBook};
 pub use verification::{Introducer, MAX_INTRODUCTION_CHAIN, Verification};
-
-/// The password that the first two mails of the third version are encrypted with.
-///
-/// The prefix keeps it apart from channel secrets, so that no channel owner can make one pass as the other.
-pub fn password(fingerprint: &str, auth: &Token) -> String {
-    format!("securejoin/{fingerprint}/{}", auth.as_str())
-}

@@ -1,20 +1,21 @@
 //! The rules of own devices that see a copy of a handshake mail which another own device sent.
 
 use super::{
-    Effect, Fate, HandshakeMessage, InviterChat, Reaction, Reason, Step, Verification, message::Reading,
+    Effect, Fate, HandshakeMessage, InviterChat, Reaction, Reason, Step, message::Reading,
 };
+use crate::openpgp::Fingerprint;
 
 /// What is known of the receiver of the mail.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ObserverFacts {
     /// Fingerprint of the own key.
-    pub own_fingerprint: String,
+    pub own_fingerprint: Fingerprint,
     /// Fingerprint of the contact that the first `To` address belongs to.
-    pub recipient: Option<String>,
+    pub recipient: Option<Fingerprint>,
     /// Whether that contact is blocked.
     pub recipient_blocked: bool,
     /// Fingerprint of the key that the mail gossips for that address.
-    pub gossiped: Option<String>,
+    pub gossiped: Option<Fingerprint>,
 }
 
 /// Draws conclusions from a copy of an own mail.
@@ -28,13 +29,13 @@ pub fn receive(message: &HandshakeMessage, facts: &ObserverFacts) -> Reaction {
     if !matches!(step, Step::RequestWithAuth(_) | Step::ContactConfirm | Step::MemberAdded) {
         return Reaction::ignore(Reason::WrongRole(step.header()));
     }
-    if message.signer.as_deref() != Some(facts.own_fingerprint.as_str()) {
+    if message.signer != Some(facts.own_fingerprint) {
         return Reaction::ignore(Reason::BadCopy("not signed by the own key"));
     }
-    let Some(gossiped) = &facts.gossiped else {
+    let Some(gossiped) = facts.gossiped else {
         return Reaction::ignore(Reason::BadCopy("no key gossiped for the recipient"));
     };
-    if facts.recipient.as_ref() != Some(gossiped) {
+    if facts.recipient != Some(gossiped) {
         return Reaction::ignore(Reason::BadCopy("the gossiped key is not that of the recipient"));
     }
     // Membership must stay the same on all devices, whoever is blocked.
@@ -42,13 +43,13 @@ pub fn receive(message: &HandshakeMessage, facts: &ObserverFacts) -> Reaction {
         return Reaction::ignore(Reason::Blocked(step.header()));
     }
     let mut effects =
-        vec![Effect::MarkVerified { fingerprint: gossiped.clone(), verification: Verification::Direct }];
+        vec![Effect::MarkVerified { fingerprint: gossiped }];
     if matches!(step, Step::ContactConfirm | Step::MemberAdded) {
         let chat = match message.member_added {
             None => InviterChat::ObservedSingle,
             Some(_) => InviterChat::ObservedGroup,
         };
-        effects.push(Effect::InviterProgress { fingerprint: gossiped.clone(), chat });
+        effects.push(Effect::InviterProgress { fingerprint: gossiped, chat });
     }
     let fate = if step == Step::MemberAdded { Fate::Message } else { Fate::Observed };
     Reaction::new(fate, effects)

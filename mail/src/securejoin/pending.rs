@@ -2,10 +2,11 @@
 
 use prost::Message;
 
-use super::{Prefix, password, token::{GroupId, Token}};
+use super::{GroupId, Prefix, Token};
 use crate::{
     address::Address,
-    qr::{Invite, Target, fingerprint},
+    openpgp::SharedSecret,
+    qr::{Invite, Target},
 };
 
 /// A join that was started and not yet answered. It never expires.
@@ -59,9 +60,9 @@ impl PendingJoin {
         }
     }
 
-    /// The password that the answer is encrypted with. Only the inviter's key may sign under it.
-    pub fn password(&self) -> String {
-        password(&self.invite.fingerprint, &self.invite.auth)
+    /// The secret that request and answer are encrypted with. Only the inviter's key may sign under it.
+    pub fn secret(&self) -> SharedSecret {
+        SharedSecret::scanned_invite(self.invite.fingerprint, self.invite.auth.as_str())
     }
 
     /// The record to store.
@@ -73,7 +74,7 @@ impl PendingJoin {
             Target::Channel { id, name } => (2, id.as_str(), name.as_str()),
         };
         Record {
-            fingerprint: invite.fingerprint.clone(),
+            fingerprint: invite.fingerprint.to_string(),
             addresses: invite.addresses.iter().map(ToString::to_string).collect(),
             inviter_name: invite.inviter_name.clone(),
             target,
@@ -107,7 +108,7 @@ impl PendingJoin {
         }
         Ok(Self {
             invite: Invite {
-                fingerprint: fingerprint::parse(&record.fingerprint).map_err(|_| Field("fingerprint"))?,
+                fingerprint: record.fingerprint.parse().map_err(|_| Field("fingerprint"))?,
                 addresses,
                 inviter_name: record.inviter_name,
                 target,

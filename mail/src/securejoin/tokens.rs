@@ -2,7 +2,8 @@
 
 use rand::{CryptoRng, Rng};
 
-use super::{GroupId, Token, inviter::AuthFacts, password};
+use super::{GroupId, Token, inviter::AuthFacts};
+use crate::openpgp::{Fingerprint, SharedSecret};
 
 /// What a token lets into.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -154,12 +155,90 @@ impl TokenBook {
         gone
     }
 
-    /// The passwords that key requests may be encrypted with, latest codes first.
-    pub fn passwords<'a>(&'a self, own_fingerprint: &'a str) -> impl Iterator<Item = String> + 'a {
+    /// The secrets that key requests may be encrypted with, latest codes first.
+    pub fn secrets(&self, own_fingerprint: Fingerprint) -> impl Iterator<Item = SharedSecret> + '_ {
         self.tokens
             .iter()
             .rev()
             .filter(|t| t.namespace == Namespace::Auth)
-            .map(move |t| password(own_fingerprint, &t.token))
+            .map(move |t| SharedSecret::own_invite(own_fingerprint, t.token.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
+
+    use super::*;
+
+    fn group() -> Scope {
+        Scope::Chat(GroupId::parse("groupgroupgroupgroupgrou").unwrap())
+    }
+
+    fn book() -> (TokenBook, ChaCha20Rng) {
+        (TokenBook::default(), ChaCha20Rng::seed_from_u64(1))
+    }
+
+    #[test]
+    fn codes_of_a_scope_share_the_invite_number() {
+        let (mut book, mut rng) = book();
+        let first = book.issue(&Scope::Contact, 1, &mut rng);
+        let second = book.issue(&Scope::Contact, 2, &mut rng);
+        let other = book.issue(&group(), 3, &mut rng);
+        assert_eq!(first.invite_number, second.invite_number);
+        assert_ne!(first.auth, second.auth);
+        assert_ne!(first.invite_number, other.invite_number);
+        let auth = book.auth(first.auth.unwrap().as_str()).unwrap();
+        assert_eq!(auth, AuthFacts { scope: Scope::Contact, created: 1 });
+        assert_eq!(book.newest(Namespace::Auth, &Scope::Contact), second.auth.as_ref());
+    }
+
+    #[test]
+    fn withdrawing_one_code_withdraws_its_scope() {
+        let (mut book, mut rng) = book();
+        let first = book.issue(&Scope::Contact, 1, &mut rng);
+        let second = book.issue(&Scope::Contact, 2, &mut rng);
+        let other = book.issue(&group(), 3, &mut rng);
+        assert_eq!(book.withdraw(&Scope::Contact).len(), 3);
+        for gone in [&first, &second] {
+            assert!(book.auth(gone.auth.as_ref().unwrap().as_str()).is_none());
+            assert!(!book.knows_invite_number(gone.invite_number.as_ref().unwrap().as_str()));
+        }
+        assert!(book.auth(other.auth.as_ref().unwrap().as_str()).is_some());
+        book.revive(&Scope::Contact, None, first.auth.as_ref().unwrap(), 9);
+        assert_eq!(book.auth(first.auth.as_ref().unwrap().as_str()).unwrap().created, 9);
+        assert_eq!(book.newest(Namespace::InviteNumber, &Scope::Contact), None);
+    }
+
+    #[test]
+    fn a_value_is_stored_once() {
+        let (mut book, mut rng) = book();
+        let token = Token::generate(&mut rng);
+        assert!(book.save(Namespace::Auth, &Scope::Contact, &token, 1));
+        assert!(!book.save(Namespace::Auth, &group(), &token, 2));
+        assert_eq!(book.auth(token.as_str()).unwrap(), AuthFacts { scope: Scope::Contact, created: 1 });
+    }
+
+    #[test]
+    fn other_devices_share_and_withdraw() {
+        let (mut book, mut rng) = book();
+        let item = TokenBook::default().issue(&group(), 5, &mut rng);
+        book.apply_sync_add(&item, 5);
+        assert!(book.knows_invite_number(item.invite_number.as_ref().unwrap().as_str()));
+        book.issue(&Scope::Contact, 6, &mut rng);
+        let auth = item.auth.as_ref();
+        assert!(book.apply_sync_delete(None, auth, 4).is_empty(), "made after the withdrawal");
+        assert_eq!(book.apply_sync_delete(item.invite_number.as_ref(), None, 4).len(), 2);
+        assert_eq!(book.tokens().len(), 2, "other scopes stay");
+    }
+
+    #[test]
+    fn latest_codes_are_tried_first() {
+        let (mut book, mut rng) = book();
+        let own = Fingerprint::V4([1; 20]);
+        let issued: Vec<_> = (0..3).map(|n| book.issue(&Scope::Contact, n, &mut rng).auth.unwrap()).collect();
+        let expected: Vec<_> = issued.iter().rev().map(|t| SharedSecret::own_invite(own, t.as_str())).collect();
+        assert_eq!(book.secrets(own).collect::<Vec<_>>(), expected);
     }
 }

@@ -4,6 +4,9 @@ mod format;
 mod parse;
 mod time;
 
+#[cfg(test)]
+mod tests;
+
 pub use format::format;
 pub use parse::parse;
 
