@@ -43,12 +43,14 @@ pub struct SmtpSession {
     wire: Wire,
     extensions: Extensions,
     usable: bool,
+    /// A refused transaction may still be open on the server.
+    needs_reset: bool,
 }
 
 impl SmtpSession {
     /// Takes over a connected socket, reads the greeting and introduces the client. After STARTTLS there is no greeting.
     pub async fn open(stream: BoxedStream, expect_greeting: bool) -> Result<Self, SmtpError> {
-        let mut session = Self { wire: Wire::new(stream), extensions: Extensions::default(), usable: true };
+        let mut session = Self { wire: Wire::new(stream), extensions: Extensions::default(), usable: true, needs_reset: false };
         if expect_greeting && session.accepted(IO_TIMEOUT).await?.code != 220 {
             return Err(SmtpError::Protocol("the greeting is not a greeting"));
         }
@@ -105,40 +107,40 @@ impl SmtpSession {
     }
 
     async fn envelope(&mut self, from: &str, recipients: &[String]) -> Result<(), SmtpError> {
-        let mut commands =
-            vec![format!("MAIL FROM:<{from}>{}{}\r\n", self.body_parameter(), self.utf8_parameter())];
+        let mut commands = Vec::with_capacity(recipients.len() + 3);
+        if std::mem::take(&mut self.needs_reset) {
+            commands.push("RSET\r\n".to_string());
+        }
+        commands.push(format!("MAIL FROM:<{from}>{}{}\r\n", self.body_parameter(), self.utf8_parameter()));
         commands.extend(recipients.iter().map(|to| format!("RCPT TO:<{to}>\r\n")));
         commands.push("DATA\r\n".to_string());
-        if !self.extensions.pipelining {
+        let refusal = if self.extensions.pipelining {
+            self.wire.write(commands.concat().as_bytes()).await?;
+            let mut refusal = None;
+            for number in 1..=commands.len() {
+                let result = check(self.reply(IO_TIMEOUT).await?);
+                if number == commands.len() && result.is_ok() && refusal.is_some() {
+                    // The server waits for content though a recipient was refused: only closing the connection avoids
+                    // a partial delivery.
+                    return refusal.map_or(Ok(()), Err);
+                }
+                refusal = refusal.or(result.err());
+            }
+            refusal
+        } else {
+            let mut refusal = None;
             for command in &commands {
                 self.wire.write(command.as_bytes()).await?;
-                let reply = self.reply(IO_TIMEOUT).await?;
-                if let Err(error) = check(reply) {
-                    // A transaction was opened; RSET closes it, so that the session stays usable.
-                    self.usable = self.command("RSET").await.is_ok();
-                    return Err(error);
+                refusal = check(self.reply(IO_TIMEOUT).await?).err();
+                if refusal.is_some() {
+                    break;
                 }
             }
-            return Ok(());
-        }
-        self.wire.write(commands.concat().as_bytes()).await?;
-        let mut refusal = None;
-        let mut data_accepted = false;
-        for number in 1..=commands.len() {
-            let result = check(self.reply(IO_TIMEOUT).await?);
-            data_accepted = number == commands.len() && result.is_ok();
-            if let Err(error) = result {
-                refusal.get_or_insert(error);
-            }
-        }
-        match refusal {
-            None => Ok(()),
-            Some(error) => {
-                // If the server waits for content although a recipient was refused, only closing avoids a partial delivery.
-                self.usable = !data_accepted && self.command("RSET").await.is_ok();
-                Err(error)
-            }
-        }
+            refusal
+        };
+        self.needs_reset = refusal.is_some();
+        self.usable = refusal.is_some();
+        refusal.map_or(Ok(()), Err)
     }
 
     fn body_parameter(&self) -> &'static str {

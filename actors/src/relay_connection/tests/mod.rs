@@ -2,6 +2,7 @@
 
 mod hostile;
 mod imap;
+mod relay;
 mod smtp;
 
 use std::{sync::Arc, time::Duration};
@@ -201,20 +202,23 @@ fn login(imap: &Server, smtp: &Server) -> ConfiguredLogin {
 
 impl Rig {
     fn start(imap: &Server, smtp: &Server, wishes: Wishes) -> Self {
+        Self::connect(login(imap, smtp), wishes, Network::with_defaults().unwrap())
+    }
+
+    fn connect(login: ConfiguredLogin, wishes: Wishes, network: Arc<Network>) -> Self {
         let (sender, told) = mpsc::unbounded_channel();
         let profile =
             TestProfile { told: sender, head_action: wishes.head_action, mail_action: wishes.mail_action };
         let params = RelayParams {
             profile_id: 1,
             transport_id: 7,
-            login: Arc::new(login(imap, smtp)),
+            login: Arc::new(login),
             uidvalidity: wishes.uidvalidity,
             uid_next: wishes.uid_next,
             proxy: None,
             disable_idle: false,
         };
         let link = ProfileLink::new(&profile.start());
-        let network = Network::with_defaults().unwrap();
         Self { connection: RelayConnection::start(params, link, network), told }
     }
 

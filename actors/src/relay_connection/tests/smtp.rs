@@ -81,9 +81,9 @@ async fn a_refused_recipient_fails_the_mail_and_spares_the_session() {
     server
         .send("250 ok\r\n550 5.1.1 <x@example.org>: User unknown\r\n554 5.5.1 no valid recipients\r\n")
         .await;
-    server.answer("RSET", "250 ok\r\n").await;
+    server.expect("RSET").await;
     server.envelope("", &["bob@example.org"]).await;
-    server.send("250 ok\r\n250 ok\r\n354 go\r\n").await;
+    server.send("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n").await;
     server.content().await;
     server.send("250 queued\r\n").await;
     let (bad, good) = both.await.unwrap();
