@@ -1,0 +1,18 @@
+//! The values of the tables: prost records, one file for each thing they describe.
+//!
+//! Field numbers are never reused. Times are Unix seconds unless a field says otherwise; 0 means "never".
+
+mod chat;
+mod contact;
+mod mail;
+mod message;
+mod profile;
+
+pub use chat::{ChatRecord, MemberRecord, block, chat_type, visibility};
+pub use contact::{CertificateRecord, ContactRecord, origin};
+pub use mail::{
+    DeadlineRecord, FlagRecord, JoinRecord, KnownMailRecord, OutboxRecord, ReceiptJobRecord, ServerCopyRecord,
+    TokenRecord, known_mail, outbox, token,
+};
+pub use message::{HeaderRecord, MessageRecord, ReactionRecord, message_state, system_type, view_type};
+pub use profile::{CounterRecord, KeyRecord, ManagerRecord, ProfileRecord, TextRecord, TimeRecord, TransportRecord};

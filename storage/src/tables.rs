@@ -1,0 +1,87 @@
+//! All tables. Every key of a profile's table starts with the profile id.
+
+use crate::records::{
+    CertificateRecord, ChatRecord, ContactRecord, CounterRecord, FlagRecord, JoinRecord, KeyRecord, KnownMailRecord, ManagerRecord,
+    MemberRecord, MessageRecord, OutboxRecord, ProfileRecord, ReactionRecord, ReceiptJobRecord, ServerCopyRecord,
+    TextRecord, TimeRecord, TokenRecord, TransportRecord,
+};
+use crate::table::{Empty, Table};
+
+/// Profile id.
+pub type P = u32;
+
+/// The process-wide registry; its only key is 0.
+pub const MANAGER: Table<u32, ManagerRecord> = Table::new("manager.v1");
+/// Profiles by id.
+pub const PROFILES: Table<P, ProfileRecord> = Table::new("profiles.v1");
+/// Next free ids of a profile.
+pub const COUNTERS: Table<P, CounterRecord> = Table::new("counters.v1");
+/// Settings by name.
+pub const CONFIG: Table<(P, String), TextRecord> = Table::new("config.v1");
+/// The own key.
+pub const KEYS: Table<P, KeyRecord> = Table::new("keys.v1");
+/// Transports by id.
+pub const TRANSPORTS: Table<(P, u32), TransportRecord> = Table::new("transports.v1");
+/// Times of removal of former transports, by address.
+pub const REMOVED_TRANSPORTS: Table<(P, String), TimeRecord> = Table::new("removed-transports.v1");
+
+/// Contacts by id.
+pub const CONTACTS: Table<(P, u32), ContactRecord> = Table::new("contacts.v1");
+/// Index: fingerprint → contact id.
+pub const CONTACT_BY_FINGERPRINT: Table<(P, String, u32), Empty> = Table::new("contact-by-fingerprint.v1");
+/// Index: address → contact ids.
+pub const CONTACT_BY_ADDR: Table<(P, String, u32), Empty> = Table::new("contact-by-addr.v1");
+/// Certificates by fingerprint.
+pub const CERTIFICATES: Table<(P, String), CertificateRecord> = Table::new("certificates.v1");
+
+/// Chats by id.
+pub const CHATS: Table<(P, u32), ChatRecord> = Table::new("chats.v1");
+/// Index: group id → chat id.
+pub const CHAT_BY_GROUP_ID: Table<(P, String, u32), Empty> = Table::new("chat-by-group-id.v1");
+/// Index: contact → its single chat.
+pub const SINGLE_CHAT: Table<(P, u32, u32), Empty> = Table::new("single-chat.v1");
+/// Members and past members: (profile, chat, contact).
+pub const MEMBERS: Table<(P, u32, u32), MemberRecord> = Table::new("members.v1");
+/// Index: (profile, contact, chat) of every member row.
+pub const CHATS_OF_CONTACT: Table<(P, u32, u32), Empty> = Table::new("chats-of-contact.v1");
+/// When keys were last gossiped: (profile, chat, fingerprint).
+pub const GOSSIPED: Table<(P, u32, String), TimeRecord> = Table::new("gossiped.v1");
+
+/// Messages by id.
+pub const MESSAGES: Table<(P, u32), MessageRecord> = Table::new("messages.v1");
+/// Index of visible messages without drafts: (profile, chat, sort time, message).
+pub const CHAT_MESSAGES: Table<(P, u32, i64, u32), Empty> = Table::new("chat-messages.v1");
+/// Index of visible fresh messages: (profile, chat, message).
+pub const FRESH: Table<(P, u32, u32), Empty> = Table::new("fresh.v1");
+/// Hidden messages by chat, for clean-up: (profile, chat, message).
+pub const HIDDEN_MESSAGES: Table<(P, u32, u32), Empty> = Table::new("hidden-messages.v1");
+/// Known Message-IDs.
+pub const KNOWN_MAIL: Table<(P, String), KnownMailRecord> = Table::new("known-mail.v1");
+/// Receipts: (profile, message, contact).
+pub const RECEIPTS: Table<(P, u32, u32), TimeRecord> = Table::new("receipts.v1");
+/// Reactions: (profile, message, contact).
+pub const REACTIONS: Table<(P, u32, u32), ReactionRecord> = Table::new("reactions.v1");
+/// Reactions whose target is not here yet: (profile, Message-ID, contact).
+pub const PENDING_REACTIONS: Table<(P, String, u32), ReactionRecord> = Table::new("pending-reactions.v1");
+/// Labels of device messages that were shown once.
+pub const DEVICE_LABELS: Table<(P, String), Empty> = Table::new("device-labels.v1");
+
+/// Copies on relays: (profile, transport, uidvalidity, uid).
+pub const SERVER_COPIES: Table<(P, u32, u32, u32), ServerCopyRecord> = Table::new("server-copies.v1");
+/// Index: (profile, Message-ID, transport, uidvalidity, uid).
+pub const COPIES_BY_MID: Table<(P, String, u32, u32, u32), Empty> = Table::new("copies-by-mid.v1");
+
+/// What a relay still has to do with a copy: (profile, transport, uidvalidity, uid).
+pub const PENDING_FLAGS: Table<(P, u32, u32, u32), FlagRecord> = Table::new("pending-flags.v1");
+
+/// Mail to be sent, in order.
+pub const OUTBOX: Table<(P, u64), OutboxRecord> = Table::new("outbox.v1");
+/// Read receipts to be sent: (profile, contact, message).
+pub const RECEIPT_JOBS: Table<(P, u32, u32), ReceiptJobRecord> = Table::new("receipt-jobs.v1");
+/// Secrets of own invite codes, in order of creation.
+pub const TOKENS: Table<(P, u64), TokenRecord> = Table::new("tokens.v1");
+/// Handshakes in which we are the joiner, in order of creation.
+pub const JOINS: Table<(P, u64), JoinRecord> = Table::new("joins.v1");
+
+/// What is due when: (time, profile, kind, id). Time leads, so that one range scan finds what is next.
+pub const DEADLINES: Table<(i64, P, u32, u64), Empty> = Table::new("deadlines.v1");
