@@ -1,5 +1,7 @@
 //! How views and parameters look in JSON. Clients depend on every key.
 
+#![allow(clippy::unwrap_used)]
+
 use serde_json::{Value, json};
 use volary_proto::*;
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use volary_proto::{Request, StopIoForAllAccounts};
 
 use super::{
@@ -116,10 +116,12 @@ where
     F: Future<Output = Result<B, String>>,
     S: FnOnce(PathBuf) -> F,
 {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = Signals::new()?;
     let path = env::var_os("DC_ACCOUNTS_PATH").map_or_else(|| PathBuf::from(DEFAULT_PATH), PathBuf::from);
-    let directory = open(&path).await?;
+    let directory = tokio::select! {
+        directory = open(&path) => directory?,
+        () = signals.any() => return Ok(()),
+    };
     let bus = start(directory.path().to_owned()).await.map_err(StartError::Engine)?;
 
     let input = tokio::io::BufReader::with_capacity(INPUT_BUFFER, tokio::io::stdin());
@@ -128,11 +130,11 @@ where
             End::InputClosed => tracing::info!("the client has closed its side"),
             End::OutputClosed => tracing::info!("the client reads no more answers"),
         },
-        _ = interrupt.recv() => tracing::info!("interrupted"),
-        _ = terminate.recv() => tracing::info!("asked to end"),
+        () = signals.any() => tracing::info!("asked to end"),
     }
     tokio::time::timeout(STOP_TIME, bus.call(Request::new(0, StopIoForAllAccounts {}))).await.ok();
-    drop(directory);
+    // The engine may still be closing its files: the lock goes with the process, not before.
+    std::mem::forget(directory);
     Ok(())
 }
 
@@ -141,4 +143,24 @@ async fn open(path: &Path) -> Result<AccountsDirectory, StartError> {
     let path = path.to_owned();
     let opened = tokio::task::spawn_blocking(move || AccountsDirectory::open(&path)).await;
     Ok(opened.map_err(io::Error::other)??)
+}
+
+/// The signals that end the process in an orderly way.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for one of them.
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
