@@ -1,7 +1,11 @@
-//! Serves a relay until it is interrupted: `serve [DOMAIN [ADDRESS]]`, on the standard ports if an address is given.
+//! Serves a relay until it is interrupted or its standard input ends: `serve [DOMAIN [ADDRESS]]`.
+//!
+//! With an address it uses the standard ports, otherwise free ones on the loopback address. Prints one line with the
+//! four ports, then the certificate.
 
 use std::error::Error;
 
+use tokio::io::AsyncReadExt;
 use volary_relay::{Relay, RelayConfig};
 
 #[tokio::main]
@@ -20,7 +24,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         relay.smtp_tls_port(),
         relay.smtp_starttls_port()
     );
-    tokio::signal::ctrl_c().await?;
+    println!("{}", relay.certificate_pem());
+    let mut input = Vec::new();
+    let mut stdin = tokio::io::stdin();
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        ended = stdin.read_to_end(&mut input) => { ended?; }
+    }
     relay.stop().await;
     Ok(())
 }

@@ -86,7 +86,7 @@ fn judge_before_literal(text: &[u8], fits: bool) -> Option<Incoming> {
     match CommandCodec::default().decode_static(text) {
         Err(CommandDecodeError::LiteralFound { .. }) if fits => None,
         Err(CommandDecodeError::LiteralFound { tag, .. }) => Some(Incoming::TooBig { tag }),
-        Ok((rest, command)) if rest.is_empty() => Some(Incoming::Command(command)),
+        Ok(([], command)) => Some(Incoming::Command(command)),
         _ => Some(faulty(text, "Syntax error")),
     }
 }
@@ -111,7 +111,7 @@ fn announced_literal(text: &[u8]) -> Option<(usize, LiteralMode)> {
 
 fn decode(text: &[u8]) -> Incoming {
     match CommandCodec::default().decode_static(text) {
-        Ok((rest, command)) if rest.is_empty() => Incoming::Command(command),
+        Ok(([], command)) => Incoming::Command(command),
         _ => faulty(text, "Syntax error"),
     }
 }

@@ -2,6 +2,8 @@
 
 // Each test file uses its own part of this module.
 #![allow(dead_code, missing_docs)]
+// Helpers of tests may fail loudly, as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Arc;
 use std::time::Duration;
