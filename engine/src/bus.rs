@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use volary_actors::{Node, bus::EventStream};
 use volary_proto::{Answer, Error, Event, Request};
 
 /// The engine as frontends see it. Doors are written against this, so that their tests need no engine.
@@ -14,6 +15,9 @@ pub trait Bus: Clone + Send + Sync + 'static {
 
     /// All events of all profiles from now on, in the order of commits.
     fn subscribe(&self) -> Self::Events;
+
+    /// Ends all connections, writes what is not written yet, and stops. Nothing is called afterwards.
+    fn stop(&self) -> impl Future<Output = ()> + Send + 'static;
 }
 
 /// A stream of events with a bound of its own: who does not fetch loses the oldest and is told how many.
@@ -22,4 +26,28 @@ pub trait EventSource: Send + 'static {
     ///
     /// Dropping the future before it is ready loses nothing.
     fn next(&mut self) -> impl Future<Output = Option<Event>> + Send;
+}
+
+impl Bus for Node {
+    type Events = EventStream;
+
+    fn call(&self, request: Request) -> impl Future<Output = Result<Answer, Error>> + Send + 'static {
+        let node = self.clone();
+        async move { Node::call(&node, request).await }
+    }
+
+    fn subscribe(&self) -> EventStream {
+        Node::subscribe(self)
+    }
+
+    fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
+        let node = self.clone();
+        async move { Node::stop(&node).await }
+    }
+}
+
+impl EventSource for EventStream {
+    async fn next(&mut self) -> Option<Event> {
+        EventStream::next(self).await
+    }
 }

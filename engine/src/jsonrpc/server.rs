@@ -11,7 +11,6 @@ use std::{
 
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use volary_proto::{Request, StopIoForAllAccounts};
 
 use super::{
     directory::{AccountsDirectory, DirectoryError},
@@ -132,7 +131,7 @@ where
         },
         () = signals.any() => tracing::info!("asked to end"),
     }
-    tokio::time::timeout(STOP_TIME, bus.call(Request::new(0, StopIoForAllAccounts {}))).await.ok();
+    tokio::time::timeout(STOP_TIME, bus.stop()).await.ok();
     // The engine may still be closing its files: the lock goes with the process, not before.
     std::mem::forget(directory);
     Ok(())

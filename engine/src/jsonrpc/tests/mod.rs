@@ -68,6 +68,10 @@ impl Bus for Script {
         }
     }
 
+    fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
+        std::future::ready(())
+    }
+
     fn subscribe(&self) -> ScriptEvents {
         ScriptEvents { receiver: self.events.lock().unwrap().take() }
     }
