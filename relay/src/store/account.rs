@@ -18,7 +18,6 @@ pub(crate) const MAX_DEVICE_TOKEN: usize = 4096;
 /// A mailbox owner.
 pub(crate) struct Account {
     address: String,
-    /// Position in the order of creation; names the account on disk only together with its address.
     state: Mutex<AccountState>,
     changed: Notify,
     sessions: AtomicUsize,
