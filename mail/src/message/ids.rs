@@ -17,7 +17,14 @@ impl MessageId {
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
         let hex = hex::encode(bytes);
-        Self(format!("{}-{}-{}-{}-{}@localhost", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+        Self(format!(
+            "{}-{}-{}-{}-{}@localhost",
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..]
+        ))
     }
 
     /// The first id in `text`, with or without angle brackets.

@@ -31,8 +31,8 @@ pub mod view_type;
 
 pub use avatar::Avatar;
 pub use build::{
-    Attachment, AutoSubmitted, Body, ChatBody, ChatHeader, Handshake, OuterHeaders, Outgoing, Quoted, Recipients,
-    Stage, render_encrypted, render_payload, render_unencrypted, split_large,
+    Attachment, AutoSubmitted, Body, ChatBody, ChatHeader, Handshake, OuterHeaders, Outgoing, Quoted,
+    Recipients, Stage, render_encrypted, render_payload, render_unencrypted, split_large,
 };
 pub use headers::ChatContent;
 pub use ids::MessageId;

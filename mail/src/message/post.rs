@@ -55,7 +55,8 @@ fn dimensions(value: Option<&Value>) -> Option<Option<(u32, u32)>> {
         None | Some(Value::Null) => Some(None),
         Some(Value::Array(pair)) => match pair.as_slice() {
             [width, height] => {
-                let (width, height) = (u32::try_from(width.as_u64()?).ok()?, u32::try_from(height.as_u64()?).ok()?);
+                let (width, height) =
+                    (u32::try_from(width.as_u64()?).ok()?, u32::try_from(height.as_u64()?).ok()?);
                 Some(Some((width, height)))
             }
             _ => None,

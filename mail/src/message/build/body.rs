@@ -105,7 +105,9 @@ pub(super) fn root(body: &Body, stage: &Stage, clear: bool, rng: &mut impl Rng) 
             let fields = "Disposition: automatic-action/MDN-sent-automatically; processed\r\n".to_owned();
             Root::report("disposition-notification", wire::KEY_UPDATE, notification_part(fields))
         }
-        Body::Sync { json } => Root::report("multi-device-sync", wire::SYNC, json_part(json.clone(), SYNC_FILE)),
+        Body::Sync { json } => {
+            Root::report("multi-device-sync", wire::SYNC, json_part(json.clone(), SYNC_FILE))
+        }
         Body::StatusUpdate { quote, json } => {
             let text = format!("{}{}", quote_block(quote), wire::STATUS_UPDATE);
             Root::report("status-update", &text, json_part(json.clone(), STATUS_UPDATE_FILE))
@@ -195,22 +197,13 @@ fn quote_block(text: &str) -> String {
     out
 }
 
-/// Puts a zero-width space into each `-- ` at the start of a line, so that no reader takes it for a footer.
+/// Puts a zero-width space into each line that starts like a footer mark, so that no reader takes it for one.
 fn escape_footer_marks(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for (index, line) in text.split('\n').enumerate() {
-        if index > 0 {
-            out.push('\n');
-        }
-        match line.strip_prefix("-- ") {
-            Some(rest) => {
-                out.push_str("-\u{200B}- ");
-                out.push_str(rest);
-            }
-            None => out.push_str(line),
-        }
-    }
-    out
+    let lines = text.split('\n').map(|line| match line.strip_prefix("--") {
+        Some(rest) if rest.is_empty() || rest.starts_with(' ') => format!("-\u{200B}-{rest}"),
+        _ => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn receipt_fields(ids: &[MessageId]) -> String {

@@ -146,9 +146,12 @@ impl ChatHeader {
             Self::MemberAdded { address, fingerprint } => {
                 member_change("Chat-Group-Member-Added", "Chat-Group-Member-Added-Fpr", address, fingerprint)
             }
-            Self::MemberRemoved { address, fingerprint } => {
-                member_change("Chat-Group-Member-Removed", "Chat-Group-Member-Removed-Fpr", address, fingerprint)
-            }
+            Self::MemberRemoved { address, fingerprint } => member_change(
+                "Chat-Group-Member-Removed",
+                "Chat-Group-Member-Removed-Fpr",
+                address,
+                fingerprint,
+            ),
             Self::Content(content) => vec![raw("Chat-Content", content.as_str())],
             Self::SecureJoin(step) => vec![raw("Secure-Join", step)],
             Self::VoiceMessage => vec![raw("Chat-Voice-Message", "1")],
@@ -203,8 +206,11 @@ pub(super) fn b_word(name: &'static str, value: &str) -> Field {
 
 /// One mailbox.
 pub(super) fn address(mailbox: &Mailbox) -> Address<'static> {
-    let address: String =
-        mailbox.address.chars().filter(|c| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>')).collect();
+    let address: String = mailbox
+        .address
+        .chars()
+        .filter(|c| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>'))
+        .collect();
     let name: String = mailbox.name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let name = name.trim();
     let named = !name.is_empty() && name != mailbox.address;

@@ -22,6 +22,7 @@ pub use header::ChatHeader;
 pub use render::{OuterHeaders, render_encrypted, render_payload, render_unencrypted};
 pub use split::split_large;
 
+use super::headers;
 use super::ids::MessageId;
 use super::mailbox::Mailbox;
 use super::post::PostMetadata;
@@ -190,10 +191,14 @@ impl Attachment {
     /// A file whose MIME type and view type follow from its name.
     pub fn from_name(name: impl Into<String>, bytes: Vec<u8>) -> Self {
         let name = name.into();
-        let (view_type, mime) =
-            super::view_type::by_file_name(&name).unwrap_or((super::ViewType::File, super::view_type::OCTET_STREAM));
-        let metadata =
-            PostMetadata { size: bytes.len() as u64, view_type, file_name: name.clone(), ..Default::default() };
+        let (view_type, mime) = super::view_type::by_file_name(&name)
+            .unwrap_or((super::ViewType::File, super::view_type::OCTET_STREAM));
+        let metadata = PostMetadata {
+            size: bytes.len() as u64,
+            view_type,
+            file_name: name.clone(),
+            ..Default::default()
+        };
         Self { name, mime: mime.to_owned(), bytes, metadata }
     }
 }
@@ -219,6 +224,23 @@ impl Handshake {
     /// Answer to it.
     pub const PUBKEY: &str = "vc-pubkey";
 
+    /// Takes the values from `Secure-Join…` headers. `None` without a step.
+    pub fn from_headers<'h>(headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> Option<Self> {
+        let mut handshake = Self::default();
+        for (name, value) in headers {
+            let value = value.to_owned();
+            match name.to_ascii_lowercase().as_str() {
+                headers::SECURE_JOIN => handshake.step = value,
+                headers::SECURE_JOIN_AUTH => handshake.auth = Some(value),
+                headers::SECURE_JOIN_INVITENUMBER => handshake.invite_number = Some(value),
+                headers::SECURE_JOIN_FINGERPRINT => handshake.fingerprint = Some(value),
+                headers::SECURE_JOIN_GROUP => handshake.group = Some(value),
+                _ => {}
+            }
+        }
+        (!handshake.step.is_empty()).then_some(handshake)
+    }
+
     /// Whether this step is encrypted with the password of a code.
     pub fn is_password_encrypted(&self) -> bool {
         self.step == Self::REQUEST_PUBKEY || self.step == Self::PUBKEY
@@ -237,7 +259,13 @@ impl Handshake {
 
 impl Outgoing {
     /// A chat message with text only; everything else is empty and can be filled in.
-    pub fn text(from: Mailbox, to: Recipients, message_id: MessageId, date: i64, text: impl Into<String>) -> Self {
+    pub fn text(
+        from: Mailbox,
+        to: Recipients,
+        message_id: MessageId,
+        date: i64,
+        text: impl Into<String>,
+    ) -> Self {
         let body = Body::Chat(Box::new(ChatBody { text: text.into(), ..Default::default() }));
         Self::new(from, to, message_id, date, body)
     }

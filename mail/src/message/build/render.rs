@@ -43,14 +43,14 @@ impl OuterHeaders {
         }
     }
 
-    fn from_field(&self) -> HeaderType<'static> {
+    fn sender_field(&self) -> HeaderType<'static> {
         address(&Mailbox::bare(self.from.clone())).into()
     }
 
     /// Field names with values, in the order of the outer block (`MIME-Version` aside, which is structural).
     fn fields(&self) -> Vec<Field> {
         let mut fields = vec![
-            field("From", self.from_field()),
+            field("From", self.sender_field()),
             field("Date", Date::new(self.date)),
             raw("Message-ID", &self.message_id.bracketed()),
             raw("To", HIDDEN_RECIPIENTS),
@@ -73,7 +73,11 @@ impl OuterHeaders {
 }
 
 /// The payload to encrypt: all real headers, protected (RFC 9788), and the content.
-pub fn render_payload(outgoing: &Outgoing, outer: &OuterHeaders, rng: &mut (impl Rng + CryptoRng)) -> Vec<u8> {
+pub fn render_payload(
+    outgoing: &Outgoing,
+    outer: &OuterHeaders,
+    rng: &mut (impl Rng + CryptoRng),
+) -> Vec<u8> {
     let mut fields = Vec::new();
     fields.push(field("From", address(&visible_sender(outgoing))));
     fields.extend(outer.protected_copy("From"));
@@ -159,8 +163,9 @@ fn message_fields(outgoing: &Outgoing, clear: bool) -> Vec<Field> {
         .collect();
     optional.sort_by_key(|header| header.rank());
     let own = &outgoing.from.address;
-    let ranked =
-        |from: u8, to: u8| optional.iter().filter(move |h| (from..to).contains(&h.rank())).flat_map(|h| h.fields(own));
+    let ranked = |from: u8, to: u8| {
+        optional.iter().filter(move |h| (from..to).contains(&h.rank())).flat_map(|h| h.fields(own))
+    };
 
     let mut fields = vec![field("Date", Date::new(outgoing.date))];
     fields.extend(outgoing.sender.as_ref().map(|sender| field("Sender", address(sender))));
@@ -254,7 +259,9 @@ fn body_fields(body: &Body) -> Vec<Field> {
                 ("Secure-Join-Fingerprint", &handshake.fingerprint),
                 ("Secure-Join-Group", &handshake.group),
             ];
-            fields.extend(optional.into_iter().filter_map(|(name, value)| value.as_ref().map(|v| raw(name, v))));
+            fields.extend(
+                optional.into_iter().filter_map(|(name, value)| value.as_ref().map(|v| raw(name, v))),
+            );
             fields
         }
         _ => Vec::new(),

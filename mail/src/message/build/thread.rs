@@ -80,7 +80,10 @@ mod tests {
             references: refs.iter().map(|r| id(r)).collect(),
             in_reply_to: reply.map(id),
         };
-        assert_eq!(references(&id("own"), Some(&parent(&["a", "b", "c"], None))), [id("b"), id("c"), id("p")]);
+        assert_eq!(
+            references(&id("own"), Some(&parent(&["a", "b", "c"], None))),
+            [id("b"), id("c"), id("p")]
+        );
         assert_eq!(references(&id("own"), Some(&parent(&[], Some("r")))), [id("r"), id("p")]);
         assert_eq!(references(&id("own"), Some(&parent(&["p"], None))), [id("p")]);
     }

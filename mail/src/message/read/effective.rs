@@ -84,7 +84,11 @@ const REPLACED: [&str; 16] = [
 
 impl Effective {
     /// Merges the outer headers with those of the decrypted payload's root.
-    pub(super) fn merge(outer: &Outer<'_>, payload: Option<&Entity<'_>>, signed: bool) -> Result<Self, ParseError> {
+    pub(super) fn merge(
+        outer: &Outer<'_>,
+        payload: Option<&Entity<'_>>,
+        signed: bool,
+    ) -> Result<Self, ParseError> {
         let mut effective = Self::outside(outer);
         match payload {
             None => effective.drop_unsigned(false),
@@ -156,7 +160,9 @@ impl Effective {
             self.receipt_to = None;
         } else {
             self.values.retain(|name, _| {
-                !name.starts_with("chat-") && !name.starts_with("secure-join") && !REPLACED.contains(&name.as_str())
+                !name.starts_with("chat-")
+                    && !name.starts_with("secure-join")
+                    && !REPLACED.contains(&name.as_str())
             });
         }
         self.add_block(&payload.headers);

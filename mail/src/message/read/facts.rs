@@ -10,6 +10,7 @@ use crate::message::headers::{self, ChatContent};
 use crate::message::ids::MessageId;
 use crate::message::mailbox::Mailbox;
 use crate::message::post::PostMetadata;
+use crate::message::text::wire;
 use crate::message::view_type::ViewType;
 
 /// A received message, read but not yet judged: who may do what is decided elsewhere.
@@ -79,7 +80,7 @@ pub struct ParsedMessage {
     pub status: Option<String>,
     /// Whole message, or half of a split one.
     pub split: SplitRole,
-    /// Target of an edit. The new text is that of the first part, freed of [`super::super::text::wire::EDIT_PREFIX`].
+    /// Target of an edit; see [`ParsedMessage::edited_text`].
     pub edit: Option<MessageId>,
     /// Targets of a deletion.
     pub delete: Vec<MessageId>,
@@ -354,6 +355,12 @@ impl ParsedMessage {
         self.list.as_ref().is_some_and(|list| !list.is_channel)
     }
 
+    /// The new text that an edit brings.
+    pub fn edited_text(&self) -> &str {
+        let text = self.parts.first().map_or("", |part| part.text.as_str());
+        text.strip_prefix(wire::EDIT_PREFIX).unwrap_or(text)
+    }
+
     /// What the message is for.
     pub fn kind(&self) -> MessageKind {
         let no_parts_text = self.parts.iter().all(|part| part.text.is_empty() && part.file.is_none());
@@ -408,10 +415,16 @@ pub(super) fn from_headers(
         group,
         list: list_facts(headers),
         list_post: headers.list_post.clone(),
-        broadcast_secret: headers.raw(headers::CHAT_BROADCAST_SECRET).filter(|s| is_channel_secret(s)).map(str::to_owned),
+        broadcast_secret: headers
+            .raw(headers::CHAT_BROADCAST_SECRET)
+            .filter(|s| is_channel_secret(s))
+            .map(str::to_owned),
         broadcast_states: headers.text(headers::CHAT_BROADCAST_STATES),
         handshake: handshake_facts(headers),
-        ephemeral_timer: headers.raw(headers::EPHEMERAL_TIMER).and_then(parse_number).filter(|seconds| *seconds > 0),
+        ephemeral_timer: headers
+            .raw(headers::EPHEMERAL_TIMER)
+            .and_then(parse_number)
+            .filter(|seconds| *seconds > 0),
         auto_submitted: headers.raw(headers::AUTO_SUBMITTED).map(str::to_owned),
         precedence: headers.raw(headers::PRECEDENCE).map(str::to_owned),
         content,
@@ -438,7 +451,8 @@ pub(super) fn from_headers(
 
 fn split_role(headers: &Effective, outer: &Outer<'_>, decrypted: bool) -> Result<SplitRole, ParseError> {
     if decrypted && headers.has(headers::CHAT_POST_MESSAGE_ID) {
-        let post_id = headers.message_id(headers::CHAT_POST_MESSAGE_ID).ok_or(ParseError::PreMessageWithoutTarget)?;
+        let post_id =
+            headers.message_id(headers::CHAT_POST_MESSAGE_ID).ok_or(ParseError::PreMessageWithoutTarget)?;
         let metadata =
             headers.text(headers::CHAT_POST_MESSAGE_METADATA).and_then(|json| PostMetadata::parse(&json));
         return Ok(SplitRole::Pre { post_id, metadata });
@@ -458,14 +472,18 @@ fn group_facts(headers: &Effective) -> GroupFacts {
         description_changed: headers.has(headers::CHAT_GROUP_DESCRIPTION_CHANGED),
         avatar: headers.raw(headers::CHAT_GROUP_AVATAR).and_then(Avatar::parse),
         added: member_change(headers, headers::CHAT_GROUP_MEMBER_ADDED, headers::CHAT_GROUP_MEMBER_ADDED_FPR),
-        removed: member_change(headers, headers::CHAT_GROUP_MEMBER_REMOVED, headers::CHAT_GROUP_MEMBER_REMOVED_FPR),
+        removed: member_change(
+            headers,
+            headers::CHAT_GROUP_MEMBER_REMOVED,
+            headers::CHAT_GROUP_MEMBER_REMOVED_FPR,
+        ),
         past_members: headers.past_members.clone(),
-        member_timestamps: headers.raw(headers::CHAT_GROUP_MEMBER_TIMESTAMPS).and_then(|value| {
-            value.split_whitespace().take(2 * MAX_ADDRESSES).map(parse_number).collect()
+        member_timestamps: headers
+            .raw(headers::CHAT_GROUP_MEMBER_TIMESTAMPS)
+            .and_then(|value| value.split_whitespace().take(2 * MAX_ADDRESSES).map(parse_number).collect()),
+        member_fingerprints: headers.raw(headers::CHAT_GROUP_MEMBER_FPR).map(|value| {
+            value.split_whitespace().take(2 * MAX_ADDRESSES).map(str::to_ascii_uppercase).collect()
         }),
-        member_fingerprints: headers
-            .raw(headers::CHAT_GROUP_MEMBER_FPR)
-            .map(|value| value.split_whitespace().take(2 * MAX_ADDRESSES).map(str::to_ascii_uppercase).collect()),
         verified: headers.has(headers::CHAT_VERIFIED),
     }
 }
@@ -479,7 +497,8 @@ fn member_change(headers: &Effective, address: &str, fingerprint: &str) -> Optio
 
 /// Characters of group ids and channel secrets.
 fn is_id_text(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
-    lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    lengths.contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
 fn is_group_id(text: &str) -> bool {
@@ -530,7 +549,11 @@ fn handshake_facts(headers: &Effective) -> Option<HandshakeFacts> {
     })
 }
 
-fn system_event(headers: &Effective, content: Option<ChatContent>, group: &GroupFacts) -> Option<SystemEvent> {
+fn system_event(
+    headers: &Effective,
+    content: Option<ChatContent>,
+    group: &GroupFacts,
+) -> Option<SystemEvent> {
     if headers.has(headers::CHAT_CONTENT) {
         return match content? {
             ChatContent::Sticker | ChatContent::Call => None,

@@ -22,6 +22,7 @@ pub(super) fn mark_undecryptable(message: &mut ParsedMessage) {
         part.text = format!("{subject} \u{2013} {}", part.text);
     }
     message.parts = vec![part];
+    message.wants_receipt = false;
 }
 
 /// Completes a message with what the walk found.
@@ -42,9 +43,11 @@ pub(super) fn finish(
     message.point_kml = walked.point_kml;
     message.track_kml = walked.track_kml;
     message.attached_keys = walked.attached_keys;
-    let parts = select_parts(walked.parts, &message, headers);
-    message.parts = if message.bounce.is_some() { parts } else { squash(parts) };
+    message.parts = select_parts(walked.parts, &message, headers);
     resolve_attached_avatar(&mut message);
+    if message.bounce.is_none() {
+        message.parts = squash(message.parts);
+    }
     if message.content == Some(ChatContent::Call)
         && message.call.offer.is_some()
         && let Some(first) = message.parts.first_mut()
@@ -73,7 +76,8 @@ fn select_parts(mut parts: Vec<WalkedPart>, message: &ParsedMessage, headers: &E
     if !message.is_chat_message && message.has_html {
         let mut pictures = 0;
         parts.retain(|part| {
-            let is_picture = part.is_related && matches!(part.part.view_type, ViewType::Image | ViewType::Gif);
+            let is_picture =
+                part.is_related && matches!(part.part.view_type, ViewType::Image | ViewType::Gif);
             pictures += usize::from(is_picture);
             !is_picture || pictures == 1
         });
@@ -110,7 +114,8 @@ fn squash(mut parts: Vec<Part>) -> Vec<Part> {
 fn resolve_attached_avatar(message: &mut ParsedMessage) {
     let take = |avatar: Option<Avatar>, parts: &mut Vec<Part>| match avatar {
         Some(Avatar::InAttachment(name)) => {
-            let at = parts.iter().position(|part| part.file.as_ref().is_some_and(|file| file.raw_name == name))?;
+            let at =
+                parts.iter().position(|part| part.file.as_ref().is_some_and(|file| file.raw_name == name))?;
             parts.remove(at).file.map(|file| Avatar::Image(file.bytes))
         }
         other => other,
@@ -155,7 +160,8 @@ fn refine_only_part(message: &mut ParsedMessage, headers: &Effective) {
 }
 
 fn fill_bounce_text(message: &mut ParsedMessage) {
-    let text = message.parts.iter().find(|part| part.view_type == ViewType::Text).map(|part| part.text.clone());
+    let text =
+        message.parts.iter().find(|part| part.view_type == ViewType::Text).map(|part| part.text.clone());
     if let (Some(bounce), Some(text)) = (&mut message.bounce, text.filter(|text| !text.is_empty())) {
         bounce.text = text;
     }

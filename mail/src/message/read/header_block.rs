@@ -56,7 +56,10 @@ impl<'a> HeaderBlock<'a> {
 
     /// The unfolded values of all fields of that name, in order.
     pub fn all(&self, name: &str) -> Vec<String> {
-        self.iter().filter(|field| field.name.eq_ignore_ascii_case(name)).map(|field| unfold(field.raw)).collect()
+        self.iter()
+            .filter(|field| field.name.eq_ignore_ascii_case(name))
+            .map(|field| unfold(field.raw))
+            .collect()
     }
 
     /// Whether a field of that name exists.

@@ -40,7 +40,8 @@ impl<'a> Entity<'a> {
             Some(value) => Parameterised::parse(&value),
             None => Parameterised::parse("text/plain"),
         };
-        let disposition = headers.last(headers::CONTENT_DISPOSITION).map(|value| Parameterised::parse(&value));
+        let disposition =
+            headers.last(headers::CONTENT_DISPOSITION).map(|value| Parameterised::parse(&value));
         Self { headers, content_type, disposition, whole: data, body, children: Vec::new() }
     }
 
@@ -297,10 +298,15 @@ mod tests {
 
     #[test]
     fn encodings() {
-        let decoded = |text: &str| Entity::parse(text.as_bytes()).decoded().map(|b| String::from_utf8_lossy(&b).into_owned());
+        let decoded = |text: &str| {
+            Entity::parse(text.as_bytes()).decoded().map(|b| String::from_utf8_lossy(&b).into_owned())
+        };
         assert_eq!(decoded("Content-Transfer-Encoding: BASE64\n\nYWI=\n").as_deref(), Some("ab"));
         assert_eq!(decoded("Content-Transfer-Encoding: base64\n\n*bad*\n"), None);
-        assert_eq!(decoded("Content-Transfer-Encoding: quoted-printable\n\na=3D=\nb=ZZ").as_deref(), Some("a=b=ZZ"));
+        assert_eq!(
+            decoded("Content-Transfer-Encoding: quoted-printable\n\na=3D=\nb=ZZ").as_deref(),
+            Some("a=b=ZZ")
+        );
         assert_eq!(decoded("Content-Transfer-Encoding: x-none\n\na=3D").as_deref(), Some("a=3D"));
     }
 

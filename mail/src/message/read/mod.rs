@@ -10,6 +10,7 @@
 //! | [`walk`], [`part`] | from the tree to parts with view types |
 //! | [`report`] | read receipts and bounces |
 //! | [`facts`] | [`ParsedMessage`] and what it consists of |
+//! | [`list`] | the name of a mailing list |
 //! | [`finish`] | what is decided only when all parts are known |
 
 pub mod address_list;
@@ -17,6 +18,7 @@ pub mod effective;
 pub mod facts;
 pub mod finish;
 pub mod header_block;
+pub mod list;
 pub mod mime;
 pub mod outer;
 pub mod parameters;
@@ -29,8 +31,8 @@ pub mod walk;
 mod tests;
 
 pub use facts::{
-    BounceReport, Call, FileContent, GroupFacts, HandshakeFacts, ListFacts, MemberChange, MessageKind, ParsedMessage,
-    Part, Receipt, SplitRole, SystemEvent,
+    BounceReport, Call, FileContent, GroupFacts, HandshakeFacts, ListFacts, MemberChange, MessageKind,
+    ParsedMessage, Part, Receipt, SplitRole, SystemEvent,
 };
 pub use outer::{DetachedSignature, Outer, detached_signature, parse_outer};
 

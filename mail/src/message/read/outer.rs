@@ -122,10 +122,9 @@ pub struct DetachedSignature<'a> {
 pub fn detached_signature(payload: &[u8]) -> Option<DetachedSignature<'_>> {
     let root = Entity::parse(payload);
     match (root.mime(), root.children.as_slice()) {
-        ("multipart/signed", [signed, signature]) => Some(DetachedSignature {
-            signed: signed.whole,
-            signature: signature.decoded()?.into_owned(),
-        }),
+        ("multipart/signed", [signed, signature]) => {
+            Some(DetachedSignature { signed: signed.whole, signature: signature.decoded()?.into_owned() })
+        }
         _ => None,
     }
 }

@@ -20,7 +20,7 @@ impl Parameterised {
         let value = pieces.next().unwrap_or_default().trim().to_ascii_lowercase();
         let parameters = pieces.filter_map(|piece| {
             let (name, value) = piece.split_once('=')?;
-            Some((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+            Some((name.trim().to_ascii_lowercase(), value.to_owned()))
         });
         Self { value, parameters: parameters.collect() }
     }
@@ -82,29 +82,43 @@ fn join_sections(sections: &[(u32, bool, &str)]) -> String {
     decode_charset(charset.filter(|name| !name.is_empty()).or(Some("utf-8")), &bytes)
 }
 
-/// Splits at semicolons outside of quotes; quotes, escapes and comments are resolved.
+/// Splits at semicolons outside of quotes; quotes, escapes and comments are resolved, blanks around values dropped.
 fn split_parameters(header: &str) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    let mut chars = header.chars();
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    // Blanks before this offset were quoted and belong to the value.
+    let mut kept = 0;
     let mut quoted = false;
+    let mut chars = header.chars();
     while let Some(c) = chars.next() {
-        let last = pieces.len() - 1;
         match c {
-            '"' => quoted = !quoted,
-            '\\' if quoted => pieces[last].extend(chars.next()),
-            ';' if !quoted => {
-                if pieces.len() > MAX_PARAMETERS {
-                    break;
-                }
-                pieces.push(String::new());
+            '"' => {
+                quoted = !quoted;
+                kept = piece.len();
             }
-            '(' if !quoted && !pieces[last].contains('=') => {
+            '\\' if quoted => piece.extend(chars.next()),
+            ';' if !quoted => {
+                pieces.push(trimmed(std::mem::take(&mut piece), kept));
+                kept = 0;
+                if pieces.len() > MAX_PARAMETERS {
+                    return pieces;
+                }
+            }
+            '(' if !quoted && !piece.contains('=') => {
                 let _ = chars.by_ref().find(|c| *c == ')');
             }
-            c => pieces[last].push(c),
+            c if c.is_whitespace() && !quoted && (piece.is_empty() || piece.ends_with('=')) => {}
+            c => piece.push(c),
         }
     }
+    pieces.push(trimmed(piece, if quoted { usize::MAX } else { kept }));
     pieces
+}
+
+fn trimmed(mut piece: String, kept: usize) -> String {
+    let end = piece.trim_end().len().max(kept.min(piece.len()));
+    piece.truncate(end);
+    piece
 }
 
 /// The name of a part, freed of bidirectional controls. `None` for parts that are no files.
@@ -134,7 +148,10 @@ mod tests {
             ("attachment; filename=\"a; b.txt\"", "a; b.txt"),
             ("attachment; FILENAME=plain.txt", "plain.txt"),
             ("attachment; filename*=UTF-8''na%C3%AFve%20file.txt", "naïve file.txt"),
-            ("attachment; filename*0*=UTF-8''na%C3%AF; filename*1=\"ve \"; filename*2*=%66.txt", "naïve f.txt"),
+            (
+                "attachment; filename*0*=UTF-8''na%C3%AF; filename*1=\"ve \"; filename*2*=%66.txt",
+                "naïve f.txt",
+            ),
             ("attachment; filename*0=\"a\"; filename*1=\"b.txt\"", "ab.txt"),
             ("attachment; filename*=windows-1251''%EF.txt", "п.txt"),
             ("attachment; filename*=not-rfc-2231.txt", "not-rfc-2231.txt"),

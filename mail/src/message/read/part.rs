@@ -7,6 +7,7 @@ use image::ImageReader;
 use super::facts::FileContent;
 use super::mime::Entity;
 use super::value::decode_charset;
+use crate::address::Address;
 use crate::message::bounds::{MAX_IMAGE_PIXELS, MAX_KML_BYTES, MAX_TEXT_BYTES};
 use crate::message::build::body::{STATUS_UPDATE_FILE, SYNC_FILE};
 use crate::message::filename::sanitise;
@@ -42,7 +43,8 @@ pub(super) fn named_part(entity: &Entity<'_>, raw_name: String, is_chat: bool) -
     }
     let is_app = raw_name.ends_with("xdc") && is_webxdc(&bytes);
     if !is_app {
-        if raw_name.ends_with(".kml") && (raw_name.starts_with("location") || raw_name.starts_with("message")) {
+        if raw_name.ends_with(".kml") && (raw_name.starts_with("location") || raw_name.starts_with("message"))
+        {
             let kml = (bytes.len() <= MAX_KML_BYTES).then(|| String::from_utf8_lossy(&bytes).into_owned());
             return Some(NamedPart::Kml { is_track: raw_name.starts_with("location"), kml });
         }
@@ -54,7 +56,13 @@ pub(super) fn named_part(entity: &Entity<'_>, raw_name: String, is_chat: bool) -
         }
     }
     let view_type = if is_app { ViewType::Webxdc } else { view_type(entity.mime(), &raw_name, is_chat) };
-    let mut file = FileContent { name: sanitise(&raw_name), raw_name, mime: entity.mime().to_owned(), bytes, dimensions: None };
+    let mut file = FileContent {
+        name: sanitise(&raw_name),
+        raw_name,
+        mime: entity.mime().to_owned(),
+        bytes,
+        dimensions: None,
+    };
     let view_type = check_content(view_type, &mut file);
     Some(NamedPart::File(view_type, file))
 }
@@ -98,7 +106,8 @@ pub fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
 /// Whether the bytes are a zip archive with `index.html` in its root.
 pub fn is_webxdc(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK")
-        && zip::ZipArchive::new(Cursor::new(bytes)).is_ok_and(|archive| archive.index_for_name("index.html").is_some())
+        && zip::ZipArchive::new(Cursor::new(bytes))
+            .is_ok_and(|archive| archive.index_for_name("index.html").is_some())
 }
 
 fn is_one_public_key(bytes: &[u8]) -> bool {
@@ -108,13 +117,6 @@ fn is_one_public_key(bytes: &[u8]) -> bool {
 
 /// Whether a vCard holds exactly one contact with a plausible address.
 fn is_one_contact(bytes: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(bytes);
-    let lines = || text.lines().map(|line| line.trim().to_ascii_uppercase());
-    let address = text.lines().filter_map(|line| {
-        let (name, value) = line.trim().split_once(':')?;
-        let name = name.split(';').next()?.rsplit('.').next()?;
-        name.eq_ignore_ascii_case("EMAIL").then_some(value)
-    });
-    lines().filter(|line| line == "BEGIN:VCARD").count() == 1
-        && address.into_iter().next().is_some_and(|value| crate::address::Address::parse(value).is_ok())
+    let cards = crate::vcard::parse(&String::from_utf8_lossy(bytes));
+    matches!(cards.as_slice(), [card] if Address::parse(&card.address).is_ok())
 }

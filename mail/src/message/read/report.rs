@@ -31,8 +31,8 @@ pub(super) fn bounce(report: &Entity<'_>) -> Option<BounceReport> {
     if !matches!(status.mime(), "message/delivery-status" | "message/global-delivery-status") {
         return None;
     }
-    let has_headers =
-        original.mime().contains("rfc822") || matches!(original.mime(), "message/global" | "message/global-headers");
+    let has_headers = original.mime().contains("rfc822")
+        || matches!(original.mime(), "message/global" | "message/global-headers");
     let body = original.decoded().filter(|_| has_headers)?;
     let (fields, _) = HeaderBlock::parse(&body);
     let message_id = fields.last("message-id").and_then(|value| MessageId::parse(&value))?;

@@ -7,7 +7,10 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 /// Removes line ends; the blanks after them stay. Bytes that are no UTF-8 become U+FFFD.
 pub fn unfold(raw: &[u8]) -> String {
     let kept: Vec<u8> = raw.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n' | 0)).collect();
-    String::from_utf8(kept).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()).trim().to_owned()
+    String::from_utf8(kept)
+        .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+        .trim()
+        .to_owned()
 }
 
 /// Decodes text of a declared charset. No charset means US-ASCII, which is read as windows-1252; of an unknown one
@@ -57,10 +60,14 @@ pub fn decode_words_by(text: &str, rule: WordRule) -> String {
             flush(&mut pending, &mut out);
             out.push_str(before);
         }
-        match encoded_word(candidate).filter(|word| rule == WordRule::Anywhere || ends_there(&candidate[word.len..])) {
+        match encoded_word(candidate)
+            .filter(|word| rule == WordRule::Anywhere || ends_there(&candidate[word.len..]))
+        {
             Some(word) => {
                 match &mut pending {
-                    Some((charset, bytes)) if charset.eq_ignore_ascii_case(word.charset) => bytes.extend(word.bytes),
+                    Some((charset, bytes)) if charset.eq_ignore_ascii_case(word.charset) => {
+                        bytes.extend(word.bytes)
+                    }
                     _ => {
                         flush(&mut pending, &mut out);
                         pending = Some((word.charset, word.bytes));
@@ -110,7 +117,7 @@ fn encoded_word(text: &str) -> Option<Word<'_>> {
         return None;
     }
     let bytes = match encoding {
-        b'b' => base64_decode(encoded[..end].as_bytes())?,
+        b'b' => base64_decode(&encoded.as_bytes()[..end])?,
         b'q' => decode_q(&encoded[..end]),
         _ => return None,
     };

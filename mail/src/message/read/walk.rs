@@ -59,7 +59,11 @@ struct Place {
 }
 
 /// Walks through the tree of a message whose headers are known.
-pub(super) fn walk(root: &Entity<'_>, message: &ParsedMessage, options: ReadOptions) -> Result<Walked, ParseError> {
+pub(super) fn walk(
+    root: &Entity<'_>,
+    message: &ParsedMessage,
+    options: ReadOptions,
+) -> Result<Walked, ParseError> {
     let mut walker = Walker { message, options, out: Walked::default() };
     walker.node(root, Place::default())?;
     Ok(walker.out)
@@ -69,7 +73,8 @@ impl Walker<'_> {
     /// Walks one node; tells whether it added anything.
     fn node(&mut self, entity: &Entity<'_>, place: Place) -> Result<bool, ParseError> {
         let before = self.out.parts.len();
-        let Some((kind, subtype)) = entity.mime().split_once('/').filter(|(k, s)| !k.is_empty() && !s.is_empty())
+        let Some((kind, subtype)) =
+            entity.mime().split_once('/').filter(|(k, s)| !k.is_empty() && !s.is_empty())
         else {
             return Err(ParseError::BadContentType(entity.mime().chars().take(80).collect()));
         };
@@ -77,7 +82,9 @@ impl Walker<'_> {
             ("multipart", "alternative") => self.alternative(entity, place)?,
             ("multipart", "signed") => self.children(entity.children.get(..1).unwrap_or(&[]), place)?,
             ("multipart", "report") => self.report(entity, place)?,
-            ("multipart", "related") => self.children(&entity.children, Place { is_related: true, ..place })?,
+            ("multipart", "related") => {
+                self.children(&entity.children, Place { is_related: true, ..place })?
+            }
             ("multipart", _) => self.children(&entity.children, place)?,
             ("message", "rfc822") if !is_attachment(entity) => self.embedded(entity, place)?,
             _ => self.leaf(entity, place),
@@ -94,7 +101,8 @@ impl Walker<'_> {
 
     fn alternative(&mut self, entity: &Entity<'_>, place: Place) -> Result<(), ParseError> {
         let children = &entity.children;
-        let preferred = children.iter().rposition(|child| child.mime() == "text/plain" || child.is_multipart());
+        let preferred =
+            children.iter().rposition(|child| child.mime() == "text/plain" || child.is_multipart());
         let mut added = match preferred {
             Some(at) => self.node(&children[at], place)?,
             None => false,
@@ -121,8 +129,13 @@ impl Walker<'_> {
             return false;
         };
         let name = crate::message::filename::sanitise(&raw_name);
-        let file =
-            FileContent { name, raw_name, mime: entity.mime().to_owned(), bytes: bytes.into_owned(), dimensions: None };
+        let file = FileContent {
+            name,
+            raw_name,
+            mime: entity.mime().to_owned(),
+            bytes: bytes.into_owned(),
+            dimensions: None,
+        };
         self.add_file(ViewType::File, file, place);
         true
     }
@@ -131,7 +144,13 @@ impl Walker<'_> {
         if entity.children.len() < 2 {
             return Ok(());
         }
-        match entity.content_type.get("report-type").unwrap_or("delivery-status").to_ascii_lowercase().as_str() {
+        match entity
+            .content_type
+            .get("report-type")
+            .unwrap_or("delivery-status")
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "disposition-notification" => {
                 if let Some(mut receipt) = report::receipt(entity, self.message.in_reply_to.as_ref()) {
                     let all = &mut self.out.receipt.get_or_insert_default().message_ids;
@@ -184,8 +203,12 @@ impl Walker<'_> {
     fn named(&mut self, entity: &Entity<'_>, raw_name: String, place: Place) {
         match named_part(entity, raw_name, self.message.is_chat_message) {
             Some(NamedPart::Key(key)) => self.out.attached_keys.push(key),
-            Some(NamedPart::Kml { is_track: true, kml }) => self.out.track_kml = kml.or(self.out.track_kml.take()),
-            Some(NamedPart::Kml { is_track: false, kml }) => self.out.point_kml = kml.or(self.out.point_kml.take()),
+            Some(NamedPart::Kml { is_track: true, kml }) => {
+                self.out.track_kml = kml.or(self.out.track_kml.take())
+            }
+            Some(NamedPart::Kml { is_track: false, kml }) => {
+                self.out.point_kml = kml.or(self.out.point_kml.take())
+            }
             Some(NamedPart::Sync(json)) => self.out.sync_json = Some(json),
             Some(NamedPart::StatusUpdate(json)) => self.out.status_update_json = Some(json),
             Some(NamedPart::File(view_type, file)) => self.add_file(view_type, file, place),
@@ -223,7 +246,8 @@ impl Walker<'_> {
             text = after_first_empty_line(&text);
         }
         if entity.content_type.get("format").is_some_and(|format| format.eq_ignore_ascii_case("flowed")) {
-            let delsp = entity.content_type.get("delsp").is_some_and(|value| value.eq_ignore_ascii_case("yes"));
+            let delsp =
+                entity.content_type.get("delsp").is_some_and(|value| value.eq_ignore_ascii_case("yes"));
             text = unflow(&text, delsp);
             quote = quote.map(|quote| unflow(&quote, delsp));
         }

@@ -62,7 +62,8 @@ impl Reader {
     }
 
     fn is_dropped(&self) -> bool {
-        self.dropped_divs > 0 || (self.quote_divs > 0 && self.quoted_content_divs == 0 && self.blockquotes == 0)
+        self.dropped_divs > 0
+            || (self.quote_divs > 0 && self.quoted_content_divs == 0 && self.blockquotes == 0)
     }
 
     fn out(&mut self) -> &mut String {
@@ -236,7 +237,9 @@ fn find_tag(html: &str) -> Option<usize> {
     let bytes = html.as_bytes();
     (0..bytes.len()).find(|at| {
         bytes[*at] == b'<'
-            && bytes.get(at + 1).is_some_and(|next| next.is_ascii_alphabetic() || matches!(next, b'/' | b'!' | b'?'))
+            && bytes
+                .get(at + 1)
+                .is_some_and(|next| next.is_ascii_alphabetic() || matches!(next, b'/' | b'!' | b'?'))
     })
 }
 
@@ -293,7 +296,9 @@ fn skip_raw_text<'a>(html: &'a str, name: &str, reader: &mut Reader) -> &'a str 
     let bytes = html.as_bytes();
     let end = (0..bytes.len()).find(|at| {
         bytes[*at..].starts_with(b"</")
-            && bytes.get(at + 2..at + 2 + name.len()).is_some_and(|tag| tag.eq_ignore_ascii_case(name.as_bytes()))
+            && bytes
+                .get(at + 2..at + 2 + name.len())
+                .is_some_and(|tag| tag.eq_ignore_ascii_case(name.as_bytes()))
     });
     reader.close(name);
     match end {
@@ -348,7 +353,8 @@ pub(super) fn decode_entities(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let name_end = rest.bytes().take(MAX_ENTITY).skip(1).position(|b| !b.is_ascii_alphanumeric() && b != b'#');
+        let name_end =
+            rest.bytes().take(MAX_ENTITY).skip(1).position(|b| !b.is_ascii_alphanumeric() && b != b'#');
         match name_end {
             Some(len) if len > 0 && rest.as_bytes()[len + 1] == b';' => {
                 add_html_token(&mut out, &rest.as_bytes()[..len + 2], false);
@@ -425,7 +431,8 @@ mod tests {
     fn quotes_go_apart() {
         let t = html_to_text("answer<blockquote>old<br>-- <br>footer</blockquote>").unwrap();
         assert_eq!((t.text.as_str(), t.quote.as_deref()), ("answer", Some("old")));
-        let t = html_to_text(r#"a<div name="quote">Bob wrote:<div name="quoted-content">q</div></div>"#).unwrap();
+        let t =
+            html_to_text(r#"a<div name="quote">Bob wrote:<div name="quoted-content">q</div></div>"#).unwrap();
         assert_eq!((t.text.as_str(), t.quote.as_deref()), ("a", Some("q")));
         assert_eq!(text(r#"<div class="header-protection-legacy-display">Subject: x</div>y"#), "y");
     }
@@ -439,7 +446,18 @@ mod tests {
     #[test]
     fn bombs_are_read_in_linear_time() {
         let start = std::time::Instant::now();
-        for bomb in ["<div>", "<b", "<a href='", "<![CDATA[", "<!--", "&", "<script>", "<", "<a href=x>", "<div name='quote'>"] {
+        for bomb in [
+            "<div>",
+            "<b",
+            "<a href='",
+            "<![CDATA[",
+            "<!--",
+            "&",
+            "<script>",
+            "<",
+            "<a href=x>",
+            "<div name='quote'>",
+        ] {
             html_to_text(&bomb.repeat(300_000));
         }
         assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());

@@ -67,7 +67,9 @@ fn append_embedded(entity: &Entity<'_>, view: &mut String, depth: usize) {
     };
     let inner = Entity::parse(&bytes);
     view.push_str("<br/><br/>\n");
-    for field in inner.headers.iter().filter(|field| SHOWN.iter().any(|name| field.name.eq_ignore_ascii_case(name))) {
+    for field in
+        inner.headers.iter().filter(|field| SHOWN.iter().any(|name| field.name.eq_ignore_ascii_case(name)))
+    {
         let value = decode_words(&crate::message::read::value::unfold(field.raw));
         view.push_str(&format!("{}: {}<br/>\n", escape(field.name), escape(&value)));
     }
@@ -127,13 +129,15 @@ fn word_view(word: &str) -> String {
 
 fn link_target(word: &str) -> Option<(&str, String)> {
     let is_url = word.split_once("://").is_some_and(|(scheme, rest)| {
-        ["http", "https", "ftp", "ftps"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) && !rest.is_empty()
+        ["http", "https", "ftp", "ftps"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+            && !rest.is_empty()
     });
     if is_url {
         return Some((word, word.to_owned()));
     }
     let (local, domain) = word.split_once('@')?;
-    let part = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || ".-_+".contains(c));
+    let part =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || ".-_+".contains(c));
     (part(local) && part(domain) && domain.contains('.')).then(|| (word, format!("mailto:{word}")))
 }
 
@@ -184,7 +188,10 @@ fn inline_images(root: &Entity<'_>, view: &str) -> Option<String> {
     Some(out)
 }
 
-fn collect_images<'e, 'a>(entity: &'e Entity<'a>, images: &mut std::collections::HashMap<String, &'e Entity<'a>>) {
+fn collect_images<'e, 'a>(
+    entity: &'e Entity<'a>,
+    images: &mut std::collections::HashMap<String, &'e Entity<'a>>,
+) {
     if entity.mime().starts_with("image/")
         && let Some(id) = entity.headers.last(headers::CONTENT_ID)
     {
@@ -226,13 +233,20 @@ mod tests {
         let source = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b\n\
             Content-Type: message/rfc822\n\nSubject: <inner>\nX: y\n\nworld\n--b--\n";
         let view = full_view(source).unwrap();
-        assert!(view.contains("hello<br/>") && view.contains("Subject: &lt;inner&gt;<br/>") && view.contains("world"));
+        assert!(
+            view.contains("hello<br/>")
+                && view.contains("Subject: &lt;inner&gt;<br/>")
+                && view.contains("world")
+        );
         assert!(!view.contains("X: y"));
     }
 
     #[test]
     fn links_keep_their_punctuation_outside() {
         let view = plain_view("(see a@b.org, http://x.org/?a&b).", false, false);
-        assert!(view.contains("(see <a href=\"mailto:a@b.org\">a@b.org</a>, <a href=\"http://x.org/?a&amp;b\">"), "{view}");
+        assert!(
+            view.contains("(see <a href=\"mailto:a@b.org\">a@b.org</a>, <a href=\"http://x.org/?a&amp;b\">"),
+            "{view}"
+        );
     }
 }
