@@ -4,9 +4,6 @@ use super::KeyError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// First line of an armored message.
-pub const MESSAGE_BEGIN: &str = "-----BEGIN PGP MESSAGE-----";
-
 /// Digits of Base64 a line (48 octets).
 const LINE_LEN: usize = 64;
 

@@ -116,7 +116,8 @@ impl Header {
 
 impl<'a> Attributes<'a> {
     fn parse(value: &'a str) -> Result<Self, BadHeader> {
-        let (mut addr, mut prefer_encrypt, mut keydata, mut verified) = (None, PreferEncrypt::default(), None, false);
+        let (mut addr, mut prefer_encrypt, mut keydata, mut verified) =
+            (None, PreferEncrypt::default(), None, false);
         for (name, text) in value.split(';').filter_map(|piece| piece.split_once('=')) {
             let text = text.trim();
             match name.trim() {

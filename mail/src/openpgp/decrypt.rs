@@ -117,7 +117,9 @@ impl Envelope {
         let message = Message::from_bytes(Cursor::new(binary))
             .map_err(|error| DecryptError::Malformed(error.to_string()))?;
         match &message {
-            Message::Encrypted { esk, .. } if esk.len() > MAX_SESSION_KEYS => Err(DecryptError::TooManyPackets),
+            Message::Encrypted { esk, .. } if esk.len() > MAX_SESSION_KEYS => {
+                Err(DecryptError::TooManyPackets)
+            }
             Message::Encrypted { .. } => Ok(Self { message, payload_limit }),
             _ => Err(DecryptError::Malformed("not encrypted".into())),
         }
@@ -149,7 +151,9 @@ impl Envelope {
             // Reading through the message also refuses anything behind the container.
             let mut message = Message::Encrypted { esk: Vec::new(), edata, is_nested };
             let mut plaintext = Vec::new();
-            message.read_to_end(&mut plaintext).map_err(|error| DecryptError::Integrity(error.to_string()))?;
+            message
+                .read_to_end(&mut plaintext)
+                .map_err(|error| DecryptError::Integrity(error.to_string()))?;
             Ok(plaintext)
         })?;
         let content = read_content(&plaintext, self.payload_limit)?;
@@ -188,7 +192,8 @@ fn find_by_secret<'a>(
 ) -> Result<(PlainSessionKey, MatchedSecret), DecryptError> {
     // Iterated and memory-hard derivations would let a stranger burn our time once per known secret; older packet
     // versions cannot tell a wrong secret from a right one.
-    let cheap = matches!(packet.s2k(), Some(StringToKey::Salted { .. })) && packet.version() == SkeskVersion::V6;
+    let cheap =
+        matches!(packet.s2k(), Some(StringToKey::Salted { .. })) && packet.version() == SkeskVersion::V6;
     if !cheap {
         return Err(DecryptError::UnsupportedStringToKey);
     }

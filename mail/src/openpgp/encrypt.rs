@@ -1,13 +1,13 @@
 //! Encryption in the form in which chatmail exchanges it.
 
 use super::armor::{self, Block};
-use super::self_signature::{hash_algorithm, timestamp};
+use super::self_signature::{hash_algorithm, issuer_key_id, timestamp};
 use super::{Certificate, EncryptError, Fingerprint, SecretKey, SharedSecret};
 use pgp::composed::{DummyReader, Encryption, MessageBuilder, SubpacketConfig};
 use pgp::crypto::aead::{AeadAlgorithm, ChunkSize};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
-use pgp::packet::{PublicSubkey, Subpacket, SubpacketData};
+use pgp::packet::{Subpacket, SubpacketData};
 use pgp::types::{CompressionAlgorithm, KeyDetails as _, KeyVersion, Password, StringToKey};
 use rand::{CryptoRng, Rng};
 
@@ -55,12 +55,8 @@ pub fn encrypt(
     let builder = MessageBuilder::from_bytes("", payload);
     let signature = || message_subpackets(own, &intended, now);
     if recipients.iter().all(Certificate::supports_seipd_v2) {
-        let mut builder = builder.seipd_v2(
-            &mut *rng,
-            SymmetricKeyAlgorithm::AES128,
-            AeadAlgorithm::Ocb,
-            ChunkSize::C8KiB,
-        );
+        let mut builder =
+            builder.seipd_v2(&mut *rng, SymmetricKeyAlgorithm::AES128, AeadAlgorithm::Ocb, ChunkSize::C8KiB);
         for subkey in subkeys {
             builder.encrypt_to_key_anonymous(&mut *rng, subkey).map_err(failed)?;
         }
@@ -68,19 +64,10 @@ pub fn encrypt(
     } else {
         let mut builder = builder.seipd_v1(&mut *rng, SymmetricKeyAlgorithm::AES128);
         for subkey in subkeys {
-            encrypt_v3(&mut builder, subkey, rng)?;
+            builder.encrypt_to_key_anonymous(&mut *rng, subkey).map_err(failed)?;
         }
         finish(builder, own, layers, signature, rng)
     }
-}
-
-fn encrypt_v3(
-    builder: &mut MessageBuilder<'_, DummyReader, pgp::composed::EncryptionSeipdV1>,
-    subkey: &PublicSubkey,
-    rng: &mut (impl Rng + CryptoRng),
-) -> Result<(), EncryptError> {
-    builder.encrypt_to_key_anonymous(rng, subkey).map_err(failed)?;
-    Ok(())
 }
 
 /// Encrypts `payload` with a shared `secret` of at least 144 bits of entropy (channel or invite), and gives the armored
@@ -173,7 +160,7 @@ fn subpackets(
     hashed: Vec<pgp::errors::Result<Subpacket>>,
 ) -> Result<SubpacketConfig, EncryptError> {
     let hashed = hashed.into_iter().collect::<Result<_, _>>().map_err(failed)?;
-    let unhashed = super::self_signature::issuer_key_id(&own.as_pgp().primary_key).map_err(failed)?;
+    let unhashed = issuer_key_id(&own.as_pgp().primary_key).map_err(failed)?;
     Ok(SubpacketConfig::UserDefined { hashed, unhashed })
 }
 

@@ -32,7 +32,6 @@ mod self_signature;
 mod verify;
 
 pub use acceptance::{Protection, Treatment, treatment};
-pub use armor::MESSAGE_BEGIN;
 pub use certificate::{Certificate, MAX_CERTIFICATE_LEN, MAX_RELAYS, Merged, RELAYS_NOTATION};
 pub use decrypt::{Decrypted, Envelope, MAX_MESSAGE_LEN, SharedSecret, decrypt};
 pub use encrypt::{Layers, encrypt, encrypt_with_secret};

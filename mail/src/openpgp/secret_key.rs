@@ -12,8 +12,8 @@ use pgp::composed::{
 };
 use pgp::crypto::ecc_curve::ECCCurve;
 use pgp::packet::{
-    KeyFlags, Notation, PubKeyInner, PublicKey, PublicSubkey, SecretKey as SecretKeyPacket, SecretSubkey, Signature,
-    SignatureType, Subpacket, SubpacketData,
+    KeyFlags, Notation, PubKeyInner, PublicKey, PublicSubkey, SecretKey as SecretKeyPacket, SecretSubkey,
+    Signature, SignatureType, Subpacket, SubpacketData,
 };
 use pgp::ser::Serialize as _;
 use pgp::types::{KeyDetails as _, KeyVersion, Password, Timestamp};
@@ -82,7 +82,8 @@ impl SecretKey {
         if locked {
             return Err(KeyError::PasswordProtected);
         }
-        let fingerprint = Fingerprint::of(&key.primary_key.fingerprint()).ok_or(KeyError::UnsupportedVersion)?;
+        let fingerprint =
+            Fingerprint::of(&key.primary_key.fingerprint()).ok_or(KeyError::UnsupportedVersion)?;
         let encryption_subkey = key
             .secret_subkeys
             .iter()

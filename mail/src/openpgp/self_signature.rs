@@ -4,13 +4,15 @@ use super::KeyError;
 use pgp::crypto::aead::AeadAlgorithm;
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
-use pgp::packet::{Features, KeyFlags, SecretKey, SignatureConfig, SignatureType, Subpacket, SubpacketData, UserId};
+use pgp::packet::{
+    Features, KeyFlags, SecretKey, SignatureConfig, SignatureType, Subpacket, SubpacketData, UserId,
+};
 use pgp::types::{
     CompressionAlgorithm, KeyDetails as _, KeyVersion, Password, SignedUser, SigningKey as _, Tag, Timestamp,
 };
 use rand::{CryptoRng, Rng};
 
-/// Octet strings inside signatures hold at most this; every caller's input is far smaller.
+/// Wraps what the cryptographic library says when it cannot sign.
 pub(super) fn signing_error(error: impl std::fmt::Display) -> KeyError {
     KeyError::Signing(error.to_string())
 }
@@ -45,7 +47,8 @@ pub(super) fn description(
         AeadPreference::Empty => [].into_iter().collect(),
         AeadPreference::Ocb => [(SymmetricKeyAlgorithm::AES256, AeadAlgorithm::Ocb)].into_iter().collect(),
     };
-    let symmetric = [SymmetricKeyAlgorithm::AES256, SymmetricKeyAlgorithm::AES192, SymmetricKeyAlgorithm::AES128];
+    let symmetric =
+        [SymmetricKeyAlgorithm::AES256, SymmetricKeyAlgorithm::AES192, SymmetricKeyAlgorithm::AES128];
     let hashes = [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512, HashAlgorithm::Sha224];
     let compression = [CompressionAlgorithm::ZLIB, CompressionAlgorithm::ZIP];
     [
@@ -69,7 +72,8 @@ pub(super) fn issuer_key_id(key: &SecretKey) -> Result<Vec<Subpacket>, KeyError>
     if key.version() > KeyVersion::V4 {
         return Ok(Vec::new());
     }
-    let subpacket = Subpacket::regular(SubpacketData::IssuerKeyId(key.legacy_key_id())).map_err(signing_error)?;
+    let subpacket =
+        Subpacket::regular(SubpacketData::IssuerKeyId(key.legacy_key_id())).map_err(signing_error)?;
     Ok(vec![subpacket])
 }
 

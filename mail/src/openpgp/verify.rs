@@ -33,7 +33,9 @@ impl Decrypted {
         let mut issuers = Vec::new();
         for fingerprint in self.signatures.iter().take(1).flat_map(Signature::issuer_fingerprint) {
             match Fingerprint::of(fingerprint) {
-                Some(issuer) if !issuers.contains(&issuer) && issuers.len() < MAX_ISSUERS => issuers.push(issuer),
+                Some(issuer) if !issuers.contains(&issuer) && issuers.len() < MAX_ISSUERS => {
+                    issuers.push(issuer)
+                }
                 _ => {}
             }
         }

@@ -6,6 +6,8 @@ use pgp::composed::{SignedKeyDetails, SignedPublicKey, SignedPublicSubKey};
 use pgp::packet::{Signature, SignatureType};
 use pgp::types::{KeyDetails as _, SignedUser};
 
+/// Certificates up to this size are stored as received; larger ones are reduced to what matters.
+const MAX_VERBATIM_LEN: usize = 16 * 1024;
 /// Most subkeys a stored certificate keeps.
 const MAX_SUBKEYS: usize = 16;
 
@@ -36,7 +38,9 @@ impl Certificate {
             if received.0.encryption_subkeys.is_empty() {
                 return Err(KeyError::NoEncryptionKey);
             }
-            return Ok(Merged { certificate: received.clone(), changed: true });
+            let large = received.as_bytes().len() > MAX_VERBATIM_LEN;
+            let certificate = if large { received.minimised()? } else { received.clone() };
+            return Ok(Merged { certificate, changed: true });
         };
         if stored == received {
             return Ok(Merged { certificate: stored.clone(), changed: false });

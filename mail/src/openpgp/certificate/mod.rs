@@ -95,8 +95,10 @@ impl Certificate {
         if !matches!(key.primary_key.version(), KeyVersion::V4 | KeyVersion::V6) {
             return Err(KeyError::UnsupportedVersion);
         }
-        let fingerprint = Fingerprint::of(&key.primary_key.fingerprint()).ok_or(KeyError::UnsupportedVersion)?;
-        let bytes = key.to_bytes().map_err(|error| KeyError::Malformed(error.to_string()))?.into_boxed_slice();
+        let fingerprint =
+            Fingerprint::of(&key.primary_key.fingerprint()).ok_or(KeyError::UnsupportedVersion)?;
+        let bytes =
+            key.to_bytes().map_err(|error| KeyError::Malformed(error.to_string()))?.into_boxed_slice();
         let relays = find_relays(&key.details.direct_signatures);
         let supports_seipd_v2 = key
             .details
@@ -110,7 +112,10 @@ impl Certificate {
             .iter()
             .enumerate()
             .filter(|(_, subkey)| is_encryption_binding(subkey.key.algorithm(), &subkey.signatures))
-            .map(|(index, subkey)| EncryptionSubkey { index, expires_at: expiry(&subkey.key, &subkey.signatures) })
+            .map(|(index, subkey)| EncryptionSubkey {
+                index,
+                expires_at: expiry(&subkey.key, &subkey.signatures),
+            })
             .collect();
         Ok(Self(Arc::new(Inner { key, bytes, fingerprint, relays, supports_seipd_v2, encryption_subkeys })))
     }
@@ -254,7 +259,8 @@ fn newest<'a>(
     signatures: impl IntoIterator<Item = &'a Signature>,
     types: &[SignatureType],
 ) -> Option<&'a Signature> {
-    let fitting = signatures.into_iter().filter(|signature| signature.typ().is_some_and(|typ| types.contains(&typ)));
+    let fitting =
+        signatures.into_iter().filter(|signature| signature.typ().is_some_and(|typ| types.contains(&typ)));
     fitting.reduce(|best, next| if created_at(next) > created_at(best) { next } else { best })
 }
 
