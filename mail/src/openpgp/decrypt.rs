@@ -6,6 +6,9 @@ use super::{DecryptError, Fingerprint, SecretKey};
 use pgp::composed::{
     Edata, Esk, Message, PlainSessionKey, SignedSecretKey, decrypt_session_key_with_password,
 };
+use pgp::crypto::aead::AeadAlgorithm;
+use pgp::crypto::sym::SymmetricKeyAlgorithm;
+use pgp::packet::{ProtectedDataConfig, SymEncryptedProtectedDataConfig};
 use pgp::packet::{PublicKeyEncryptedSessionKey, Signature, SymKeyEncryptedSessionKey};
 use pgp::types::{DecryptionKey, EskType, Password, PkeskVersion, SkeskVersion, StringToKey};
 use std::fmt;
@@ -178,11 +181,30 @@ pub fn decrypt<'a>(
 
 /// Only containers with integrity protection are opened.
 fn open(edata: &mut Edata<'_>, session_key: &PlainSessionKey) -> Result<(), DecryptError> {
-    match edata {
-        Edata::SymEncryptedProtectedData { .. } => {
-            edata.decrypt(session_key).map_err(|error| DecryptError::Integrity(error.to_string()))
+    let Edata::SymEncryptedProtectedData { reader } = edata else {
+        return Err(DecryptError::Integrity("container without integrity protection".into()));
+    };
+    if !is_supported(reader.config(), session_key) {
+        return Err(DecryptError::Integrity("unsupported cipher".into()));
+    }
+    edata.decrypt(session_key).map_err(|error| DecryptError::Integrity(error.to_string()))
+}
+
+/// Whether container and session key name ciphers that rPGP knows: it takes sizes from their names before it looks
+/// whether there is such a cipher.
+fn is_supported(config: &ProtectedDataConfig, session_key: &PlainSessionKey) -> bool {
+    use SymEncryptedProtectedDataConfig::{V1, V2};
+    match (config, session_key) {
+        (ProtectedDataConfig::Seipd(V1), PlainSessionKey::V3_4 { sym_alg, key }) => {
+            sym_alg.key_size() > 0 && sym_alg.key_size() == key.len()
         }
-        _ => Err(DecryptError::Integrity("container without integrity protection".into())),
+        (ProtectedDataConfig::Seipd(V2 { sym_alg, aead, .. }), PlainSessionKey::V6 { key }) => {
+            let known = [AeadAlgorithm::Ocb, AeadAlgorithm::Gcm, AeadAlgorithm::Eax].contains(aead);
+            let aes =
+                [SymmetricKeyAlgorithm::AES128, SymmetricKeyAlgorithm::AES192, SymmetricKeyAlgorithm::AES256];
+            known && aes.contains(sym_alg) && sym_alg.key_size() == key.len()
+        }
+        _ => false,
     }
 }
 

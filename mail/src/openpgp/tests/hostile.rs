@@ -1,5 +1,6 @@
 //! Broken, cut and exploding input: an error, never a panic, never partial content, never unbounded work.
 
+use super::messages::signed_packets;
 use super::*;
 use proptest::prelude::*;
 
@@ -14,6 +15,22 @@ fn altered_ciphertext_gives_nothing() {
     }
     let longer = [binary.as_slice(), b"tail"].concat();
     assert!(decrypt(&longer, std::slice::from_ref(&bob.key), []).is_err());
+}
+
+/// Container octets: version, cipher, AEAD mode, chunk size.
+#[test]
+fn unknown_ciphers_and_modes_are_refused() {
+    let (alice, bob) = (alice(), bob());
+    let binary = dearmored(&alice.sends("Hi", &[&bob]));
+    let container = 2 * 73 + 2 + usize::from(binary[2 * 73 + 1] >= 192);
+    assert_eq!(binary[container..container + 4], [2, 7, 2, 7]);
+    for position in 0..4 {
+        for value in (0..=255).filter(|value| *value != binary[container + position]) {
+            let mut altered = binary.clone();
+            altered[container + position] = value;
+            assert!(decrypt(&altered, std::slice::from_ref(&bob.key), []).is_err(), "{position} {value}");
+        }
+    }
 }
 
 #[test]
@@ -89,6 +106,24 @@ proptest! {
         if let Ok(key) = SecretKey::from_bytes(&bytes) {
             let _ = key.certificate(&addr("a@b.c"), &[addr("a@b.c")], NOW, &mut rng(1));
             let _ = encrypt(vec![1], &key, &[], Layers::MESSAGE, NOW, &mut rng(1));
+        }
+    }
+
+    #[test]
+    fn altered_content_never_panics_nor_verifies(position: prop::sample::Index, bit in 0u8..8, cut: bool) {
+        let alice = alice();
+        let mut content = signed_packets(&alice, &[alice.fingerprint()]);
+        let position = position.index(content.len());
+        if cut {
+            content.truncate(position);
+        } else {
+            content[position] ^= 1 << bit;
+        }
+        if let Ok(content) = packets::read_content(&content, 10_000) {
+            let opened = Decrypted { payload: content.payload, signatures: content.signatures, secret: None };
+            if opened.verify([&alice.certificate]).is_some() {
+                prop_assert_eq!(opened.payload, b"Hi");
+            }
         }
     }
 

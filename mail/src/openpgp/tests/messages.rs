@@ -110,7 +110,8 @@ fn a_forwarded_signature_is_not_intended_for_carol() {
     assert!(opened.authenticate(&[carol.fingerprint()], [&alice.certificate]).unwrap().is_some());
 }
 
-fn signed_packets(signer: &Person, intended: &[Fingerprint]) -> Vec<u8> {
+/// The packets inside a message, as yet without container.
+pub fn signed_packets(signer: &Person, intended: &[Fingerprint]) -> Vec<u8> {
     use pgp::packet::{Subpacket, SubpacketData};
     use pgp::types::{KeyDetails as _, Timestamp};
     let key = &signer.key.as_pgp().primary_key;
