@@ -32,13 +32,19 @@ fn isolates_are_balanced(text: &str) -> bool {
     depth == 0
 }
 
+/// What a name starts with that would be empty or hidden otherwise.
+const STEM: &str = "file";
+
 /// A name that is harmless as a file name on every system; never empty, never starting with a dot.
 pub fn sanitise(name: &str) -> String {
     let last = last_component(last_component(name, '/'), '\\');
     let kept: String = strip_bidi(last).chars().filter(|c| !is_forbidden(*c)).collect();
     let kept = if kept.chars().all(|c| c == '.') || is_device_name(&kept) { "" } else { kept.as_str() };
-    let kept = cut(kept.trim_end_matches(['.', ' ']), MAX_FILE_NAME);
-    if kept.is_empty() || kept.starts_with('.') { format!("file{kept}") } else { kept.to_owned() }
+    let kept = cut(kept, MAX_FILE_NAME);
+    if !kept.is_empty() && !kept.starts_with('.') {
+        return kept.to_owned();
+    }
+    format!("{STEM}{}", cut(kept, MAX_FILE_NAME - STEM.len()))
 }
 
 fn last_component(name: &str, separator: char) -> &str {
@@ -58,12 +64,13 @@ fn is_device_name(name: &str) -> bool {
     }
 }
 
+/// At most `max` bytes, without dots and blanks at the end, which some systems drop.
 fn cut(text: &str, max: usize) -> &str {
     let mut end = text.len().min(max);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    &text[..end]
+    text[..end].trim_end_matches(['.', ' '])
 }
 
 /// The lower-cased, harmless extension that a blob of this raw name keeps; only the last one, `None` for dot files.
@@ -147,7 +154,7 @@ mod tests {
         #[test]
         fn sanitised_names_stay_in_their_folder(raw in "\\PC{0,400}") {
             let name = sanitise(&raw);
-            prop_assert!(!name.is_empty() && !name.starts_with('.') && name.len() <= MAX_FILE_NAME + 4);
+            prop_assert!(!name.is_empty() && !name.starts_with('.') && name.len() <= MAX_FILE_NAME);
             prop_assert!(!name.contains(['/', '\\', '\0']));
             prop_assert_eq!(sanitise(&name), name);
         }
