@@ -165,6 +165,8 @@ impl std::fmt::Debug for LoginCode {
 /// Reads what follows `dclogin:`.
 pub(super) fn parse_login(payload: &str) -> Result<LoginCode, QrError> {
     let error = |text: &str| QrError::Login(text.to_owned());
+    // Like in any URL, a fragment does not count.
+    let payload = payload.split('#').next().unwrap_or_default();
     let payload = payload.strip_prefix("//").unwrap_or(payload);
     let (head, query) = payload.split_once('?').ok_or_else(|| error("invalid DCLOGIN payload E4"))?;
     let encoded = head.split('/').next().unwrap_or_default();
@@ -182,19 +184,15 @@ pub(super) fn parse_login(payload: &str) -> Result<LoginCode, QrError> {
         return Ok(LoginCode::Unknown { address });
     }
     let password = params.remove("p").ok_or_else(|| error("password missing"))?;
+    let imap = server_login(&mut params, "imap", ["ih", "ip", "iu", "ipw", "is"])?;
+    let smtp = server_login(&mut params, "smtp", ["sh", "sp", "su", "spw", "ss"])?;
     let certificates = match params.get("ic").map(String::as_str) {
         None | Some("0") => Certificates::Automatic,
         Some("1") => Certificates::Strict,
         Some("2" | "3") => Certificates::AcceptInvalid,
         Some(other) => return Err(QrError::Login(format!("Unknown certificatecheck level: {other}"))),
     };
-    Ok(LoginCode::V1 {
-        address,
-        password,
-        imap: server_login(&mut params, "imap", ["ih", "ip", "iu", "ipw", "is"])?,
-        smtp: server_login(&mut params, "smtp", ["sh", "sp", "su", "spw", "ss"])?,
-        certificates,
-    })
+    Ok(LoginCode::V1 { address, password, imap, smtp, certificates })
 }
 
 fn server_login(

@@ -39,10 +39,10 @@ pub fn parse(text: &str) -> Result<Code, QrError> {
     if let Some(payload) = strip_scheme(text, invite::FPR_PREFIX) {
         return invite::parse_openpgp4fpr(payload);
     }
-    if let Some(payload) =
-        text.strip_prefix(invite::LINK_PREFIX).or_else(|| text.strip_prefix(invite::LINK_PREFIX_BARE))
-    {
-        return invite::parse_link(payload);
+    for prefix in invite::LINK_PREFIXES {
+        if let Some(payload) = text.strip_prefix(prefix) {
+            return invite::parse_link(prefix, payload);
+        }
     }
     if let Some(payload) = strip_scheme(text, "DCACCOUNT:") {
         return account::parse_account(payload).map(Code::Account);

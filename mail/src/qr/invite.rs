@@ -10,9 +10,9 @@ use crate::{
 };
 
 /// Prefix of the link form that is generated.
-pub(super) const LINK_PREFIX: &str = "https://i.delta.chat/#";
-/// The same without the slash, as some programs rewrite it.
-pub(super) const LINK_PREFIX_BARE: &str = "https://i.delta.chat#";
+const LINK_PREFIX: &str = "https://i.delta.chat/#";
+/// The prefixes that are read; some programs drop the slash.
+pub(super) const LINK_PREFIXES: [&str; 2] = [LINK_PREFIX, "https://i.delta.chat#"];
 /// Prefix of the other form.
 pub(super) const FPR_PREFIX: &str = "OPENPGP4FPR:";
 
@@ -210,8 +210,8 @@ pub(super) fn parse_openpgp4fpr(payload: &str) -> Result<Code, QrError> {
     parse_parts(fpr, fragment).map_err(|source| QrError::Invite { form: "OPENPGP4FPR", source: Box::new(source) })
 }
 
-/// Reads what follows the prefix of the link form. Its first `&` stands for the `#` of the other form.
-pub(super) fn parse_link(payload: &str) -> Result<Code, QrError> {
+/// Reads what follows the `prefix` of the link form. Its first `&` stands for the `#` of the other form.
+pub(super) fn parse_link(prefix: &'static str, payload: &str) -> Result<Code, QrError> {
     // The first `&` becomes a `#`, and a `#` that already stood before it would win.
     let (fpr, fragment) = match (payload.find('#'), payload.find('&')) {
         (Some(hash), Some(and)) if hash < and => {
@@ -224,7 +224,7 @@ pub(super) fn parse_link(payload: &str) -> Result<Code, QrError> {
             (fpr, fragment.to_owned())
         }
     };
-    parse_parts(fpr, &fragment).map_err(|source| QrError::Invite { form: LINK_PREFIX, source: Box::new(source) })
+    parse_parts(fpr, &fragment).map_err(|source| QrError::Invite { form: prefix, source: Box::new(source) })
 }
 
 fn parse_parts(fpr: &str, fragment: &str) -> Result<Code, QrError> {
@@ -237,8 +237,7 @@ fn parse_parts(fpr: &str, fragment: &str) -> Result<Code, QrError> {
     let Some(auth) = params.auth.and_then(Token::parse).filter(|_| !addresses.is_empty()) else {
         return Ok(Code::Fingerprint(fingerprint));
     };
-    let invite_number =
-        params.number.and_then(Token::parse).or_else(|| params.channel_number.and_then(Token::parse));
+    let invite_number = params.number.or(params.channel_number).and_then(Token::parse);
     let target = match (params.id.and_then(GroupId::parse), group, channel) {
         (Some(id), Some(name), _) => Target::Group { id, name },
         (Some(id), None, Some(name)) => Target::Channel { id, name },

@@ -215,7 +215,7 @@ fn split_host_port(server: &str) -> Result<(&str, u16), QrError> {
     if host.is_empty() {
         return Err(QrError::Proxy("missing host"));
     }
-    let port = port.map_or(Ok(SHADOWSOCKS_PORT), |port| port.parse().map_err(|_| bad()))?;
+    let port = port.filter(|port| !port.is_empty()).map_or(Ok(SHADOWSOCKS_PORT), |port| port.parse().map_err(|_| bad()))?;
     Ok((host, port))
 }
 
