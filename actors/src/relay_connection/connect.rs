@@ -132,6 +132,11 @@ impl Network {
         &self.pacer
     }
 
+    /// The network changed, so names may have other addresses now. To be called once, before the connections are told.
+    pub fn changed(&self) {
+        self.resolver.forget_lookups();
+    }
+
     /// What a host told about itself.
     pub fn server_info(&self, host: &str) -> Option<Arc<ServerInfo>> {
         self.servers.read().get(host).cloned()

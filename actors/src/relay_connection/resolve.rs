@@ -17,6 +17,8 @@ use super::login::{Candidate, Protocol};
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
 /// A result older than this is refreshed in the background when it is used.
 const REFRESH_AFTER: Duration = Duration::from_secs(60);
+/// A failed question is not repeated earlier than this, however many connections ask.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// What worked is remembered for this long, in seconds.
 pub const HISTORY_LIFE: i64 = 30 * 24 * 3600;
 /// Most addresses tried for one host.
@@ -76,7 +78,7 @@ impl Resolver {
         if let Ok(ip) = host.parse() {
             return vec![ip];
         }
-        let resolved = self.resolve(host).await.unwrap_or_default();
+        let resolved = self.resolve(host).await;
         let history = self.history.lock();
         let last_use = |ip: &IpAddr| {
             let route = Route { host: host.to_string(), port, protocol, ip: *ip };
@@ -95,8 +97,9 @@ impl Resolver {
         merge(resolved, last_use, remembered.into_iter().map(|(ip, _)| ip).take(MAX_CACHED))
     }
 
-    /// Asks the system, with a memory: a known result is returned at once and refreshed in the background.
-    async fn resolve(self: &Arc<Self>, host: &str) -> io::Result<Vec<IpAddr>> {
+    /// Asks the system, with a memory: a known result is returned at once and refreshed in the background. Empty if
+    /// the system knows nothing.
+    async fn resolve(self: &Arc<Self>, host: &str) -> Vec<IpAddr> {
         let entry = {
             let mut hosts = self.hosts.lock();
             if hosts.len() >= MAX_HOSTS {
@@ -107,8 +110,11 @@ impl Resolver {
         // Simultaneous questions for the same host wait here for the first one.
         let mut known = entry.lock().await;
         if known.addresses.is_empty() {
-            known.addresses = lookup(host).await?;
-            known.asked = Some(Instant::now());
+            if known.asked.is_none_or(|at| at.elapsed() > RETRY_AFTER) {
+                let found = lookup(host).await;
+                known.asked = Some(Instant::now());
+                known.addresses = found.unwrap_or_default();
+            }
         } else if known.asked.is_none_or(|at| at.elapsed() > REFRESH_AFTER) {
             known.asked = Some(Instant::now());
             let (entry, host) = (entry.clone(), host.to_string());
@@ -118,7 +124,7 @@ impl Resolver {
                 }
             });
         }
-        Ok(known.addresses.clone())
+        known.addresses.clone()
     }
 
     /// A connection over this route stands.
@@ -156,8 +162,8 @@ impl Resolver {
         sorted
     }
 
-    /// The network changed: results of the resolver may be wrong now.
-    pub fn forget_lookups(&self) {
+    /// Results of the resolver may be wrong now.
+    pub(super) fn forget_lookups(&self) {
         self.hosts.lock().clear();
     }
 }
@@ -223,6 +229,17 @@ mod tests {
         assert!(resolver.addresses("no-such-host.invalid", 993, Protocol::Imap, false, 200).await.is_empty());
         let late = 200 + HISTORY_LIFE;
         assert!(resolver.addresses("no-such-host.invalid", 993, Protocol::Imap, true, late).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn many_questions_about_an_unknown_host_ask_the_system_once() {
+        let resolver = Arc::new(Resolver::default());
+        let questions = (0..200).map(|_| resolver.resolve("no-such-host.invalid"));
+        assert!(futures::future::join_all(questions).await.iter().all(Vec::is_empty));
+        let entry = resolver.hosts.lock()["no-such-host.invalid"].clone();
+        let first = entry.lock().await.asked;
+        assert!(resolver.resolve("no-such-host.invalid").await.is_empty());
+        assert_eq!(entry.lock().await.asked, first, "the failure is remembered for a while");
     }
 
     #[test]

@@ -349,15 +349,6 @@ impl ImapSession {
         Ok(out)
     }
 
-    /// Stores an annotation of a folder.
-    pub async fn set_metadata(&mut self, folder: &str, entry: &str, value: &str) -> Result<(), ImapError> {
-        let (Some(folder), Some(value)) = (quote(folder), quote(value)) else {
-            return Err(ImapError::Protocol("bad folder name or value"));
-        };
-        self.command(&format!("SETMETADATA {folder} ({entry} {value})"), MAX_SMALL_RESPONSE, |_| {}).await?;
-        Ok(())
-    }
-
     /// Begins to wait for changes (RFC 2177).
     pub async fn idle_start(&mut self) -> Result<(), ImapError> {
         let tag = self.send("IDLE").await?;

@@ -50,7 +50,12 @@ pub struct SmtpSession {
 impl SmtpSession {
     /// Takes over a connected socket, reads the greeting and introduces the client. After STARTTLS there is no greeting.
     pub async fn open(stream: BoxedStream, expect_greeting: bool) -> Result<Self, SmtpError> {
-        let mut session = Self { wire: Wire::new(stream), extensions: Extensions::default(), usable: true, needs_reset: false };
+        let mut session = Self {
+            wire: Wire::new(stream),
+            extensions: Extensions::default(),
+            usable: true,
+            needs_reset: false,
+        };
         if expect_greeting && session.accepted(IO_TIMEOUT).await?.code != 220 {
             return Err(SmtpError::Protocol("the greeting is not a greeting"));
         }

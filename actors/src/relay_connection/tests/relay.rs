@@ -67,7 +67,8 @@ fn entered(relay: &Relay, user: &str, starttls: bool) -> EnteredLogin {
 
 async fn configured(network: &Network, entered: &EnteredLogin) -> Result<ConfiguredLogin, String> {
     let mut steps = Vec::new();
-    let result = try_transport(network, entered, &FoundServers::default(), None, |step| steps.push(step)).await;
+    let result =
+        try_transport(network, entered, &FoundServers::default(), None, |step| steps.push(step)).await;
     if result.is_ok() {
         assert_eq!(steps, [500, 550, 600, 850, 900]);
     }
@@ -75,7 +76,9 @@ async fn configured(network: &Network, entered: &EnteredLogin) -> Result<Configu
 }
 
 fn mail(number: usize) -> RelaySubmit {
-    let raw = format!("From: <alice@{DOMAIN}>\r\nTo: <bob@{DOMAIN}>\r\nMessage-ID: <{number}@x>\r\n\r\n.{number}\r\n");
+    let raw = format!(
+        "From: <alice@{DOMAIN}>\r\nTo: <bob@{DOMAIN}>\r\nMessage-ID: <{number}@x>\r\n\r\n.{number}\r\n"
+    );
     RelaySubmit {
         queue_id: 1,
         from: format!("alice@{DOMAIN}"),
@@ -159,7 +162,8 @@ async fn a_relay_that_was_down_is_used_again() {
     let mut bob = Rig::connect(login.clone(), fresh(), network);
     idle(&mut bob).await;
     relay.set_down(true).await;
-    bob.notice(|notice| matches!(notice, Notice::State(state) if !state.error.is_empty()).then_some(())).await;
+    bob.notice(|notice| matches!(notice, Notice::State(state) if !state.error.is_empty()).then_some(()))
+        .await;
     relay.set_down(false).await;
     relay.inject(&login.addr, mail(1).raw.to_vec());
     let now = RelayCommand { generation: 1, command: Some(Command::FetchNow(RelayFetchNow {})) };
