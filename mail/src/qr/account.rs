@@ -202,9 +202,9 @@ fn server_login(
 ) -> Result<ServerLogin, QrError> {
     let port = match params.remove(port) {
         None => None,
-        Some(text) => Some(
-            text.parse().map_err(|e| QrError::Login(format!("could not parse {protocol} port: {e}")))?,
-        ),
+        Some(text) => {
+            Some(text.parse().map_err(|e| QrError::Login(format!("could not parse {protocol} port: {e}")))?)
+        }
     };
     let security = match params.remove(security).as_deref() {
         None | Some("default") => Security::Automatic,

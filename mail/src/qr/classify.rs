@@ -44,7 +44,9 @@ pub fn classify(code: Code, facts: &LocalFacts<'_>) -> Result<Scanned, QrError> 
             Ok(if facts.auth_known { Scanned::Withdraw(invite) } else { Scanned::Revive(invite) })
         }
         Code::Invite(invite) => match invite.addresses.first() {
-            Some(first) if facts.own_addresses.contains(first) => Err(in_code(QrError::ForeignKeyAtOwnAddress)),
+            Some(first) if facts.own_addresses.contains(first) => {
+                Err(in_code(QrError::ForeignKeyAtOwnAddress))
+            }
             _ => Ok(Scanned::Ask(invite)),
         },
         Code::Fingerprint(fingerprint) => match facts.contact {

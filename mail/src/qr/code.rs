@@ -3,8 +3,8 @@
 use url::Url;
 
 use super::{
-    AccountCode, AddressCode, BackupCode, Invite, LoginCode, ProxyCode, QrError, account, backup, contact, invite,
-    proxy,
+    AccountCode, AddressCode, BackupCode, Invite, LoginCode, ProxyCode, QrError, account, backup, contact,
+    invite, proxy,
 };
 use crate::openpgp::Fingerprint;
 

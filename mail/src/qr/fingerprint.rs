@@ -19,7 +19,8 @@ const SHOWN_DIGITS: usize = 100;
 /// Reads a fingerprint; everything but hex digits is skipped.
 pub fn parse(text: &str) -> Result<Fingerprint, FingerprintError> {
     text.parse().map_err(|_| {
-        let digits: String = text.chars().filter(char::is_ascii_hexdigit).map(|c| c.to_ascii_uppercase()).collect();
+        let digits: String =
+            text.chars().filter(char::is_ascii_hexdigit).map(|c| c.to_ascii_uppercase()).collect();
         match digits.len() % 2 {
             1 => FingerprintError::OddDigits,
             _ => FingerprintError::Length(digits.chars().take(SHOWN_DIGITS).collect()),

@@ -107,8 +107,11 @@ impl Invite {
             params.push(format!("{number_key}={}", number.as_str()));
         }
         params.push(format!("s={}", self.auth.as_str()));
-        let mut addresses =
-            self.addresses.iter().take(MAX_ADDRESSES).map(|a| utf8_percent_encode(a.as_str(), ENCODED).to_string());
+        let mut addresses = self
+            .addresses
+            .iter()
+            .take(MAX_ADDRESSES)
+            .map(|a| utf8_percent_encode(a.as_str(), ENCODED).to_string());
         if let Some(first) = addresses.next() {
             params.push(format!("a={first}"));
         }
@@ -207,7 +210,8 @@ impl<'a> Params<'a> {
 pub(super) fn parse_openpgp4fpr(payload: &str) -> Result<Code, QrError> {
     let (fpr, fragment) =
         payload.split_once('#').or_else(|| payload.split_once("%23")).unwrap_or((payload, ""));
-    parse_parts(fpr, fragment).map_err(|source| QrError::Invite { form: "OPENPGP4FPR", source: Box::new(source) })
+    parse_parts(fpr, fragment)
+        .map_err(|source| QrError::Invite { form: "OPENPGP4FPR", source: Box::new(source) })
 }
 
 /// Reads what follows the `prefix` of the link form. Its first `&` stands for the `#` of the other form.

@@ -184,7 +184,8 @@ fn parse_shadowsocks(text: &str, rest: &str) -> Result<ProxyCode, QrError> {
         None if body.is_empty() => return Err(QrError::Proxy("missing host")),
         None => {
             let whole = decode_base64(body).ok_or(QrError::Proxy("invalid server address"))?;
-            let (user_info, server) = whole.rsplit_once('@').ok_or(QrError::Proxy("invalid server address"))?;
+            let (user_info, server) =
+                whole.rsplit_once('@').ok_or(QrError::Proxy("invalid server address"))?;
             (user_info.to_owned(), server.to_owned())
         }
     };
@@ -215,7 +216,9 @@ fn split_host_port(server: &str) -> Result<(&str, u16), QrError> {
     if host.is_empty() {
         return Err(QrError::Proxy("missing host"));
     }
-    let port = port.filter(|port| !port.is_empty()).map_or(Ok(SHADOWSOCKS_PORT), |port| port.parse().map_err(|_| bad()))?;
+    let port = port
+        .filter(|port| !port.is_empty())
+        .map_or(Ok(SHADOWSOCKS_PORT), |port| port.parse().map_err(|_| bad()))?;
     Ok((host, port))
 }
 

@@ -113,7 +113,8 @@ fn push_badge(svg: &mut String, badge: &Badge<'_>) {
             );
         }
         Badge::Letter { name, colour } => {
-            let letter: String = name.trim().chars().next().map_or("#".to_owned(), |c| c.to_uppercase().collect());
+            let letter: String =
+                name.trim().chars().next().map_or("#".to_owned(), |c| c.to_uppercase().collect());
             let _ = write!(
                 svg,
                 r##"<circle cx="{x}" cy="{y}" r="{radius}" fill="#{:06x}"/><text x="{x}" y="{}" text-anchor="middle" font-family="sans-serif" font-size="{BADGE_FONT}" fill="#ffffff">{}</text>"##,

@@ -1,9 +1,8 @@
 //! The rules of whoever shows the code.
 
 use super::{
-    Effect, Fate, GroupId, HandshakeMessage, InviterChat, Origin, Prefix, Reaction, Reason, Scope, Step, StepMail,
-    Token,
-    message::Reading,
+    Effect, Fate, GroupId, HandshakeMessage, InviterChat, Origin, Prefix, Reaction, Reason, Scope, Step,
+    StepMail, Token, message::Reading,
 };
 use crate::{openpgp::Fingerprint, qr::fingerprint};
 
@@ -138,7 +137,8 @@ fn check_proof<'a>(
         return Err(Reason::NoOwnGossip("RequestWithAuth"));
     }
     let written = message.fingerprint.as_deref().ok_or(Reason::NoFingerprint)?;
-    let joiner = fingerprint::parse(written).map_err(|error| Reason::MalformedFingerprint(error.to_string()))?;
+    let joiner =
+        fingerprint::parse(written).map_err(|error| Reason::MalformedFingerprint(error.to_string()))?;
     if message.signer != Some(joiner) {
         return Err(Reason::NotSignedByFingerprint);
     }

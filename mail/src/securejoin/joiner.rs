@@ -1,8 +1,8 @@
 //! The rules of whoever scans the code.
 
 use super::{
-    Effect, Fate, HandshakeMessage, InfoLine, JoinTarget, Origin, PendingJoin, Reaction, Reason, Step, StepMail,
-    message::Reading,
+    Effect, Fate, HandshakeMessage, InfoLine, JoinTarget, Origin, PendingJoin, Reaction, Reason, Step,
+    StepMail, message::Reading,
 };
 use crate::{
     address::Address,
@@ -84,8 +84,9 @@ pub fn start(invite: &Invite, facts: &StartFacts<'_>) -> Result<Vec<Effect>, Joi
 fn first_mail(join: &PendingJoin, facts: &StartFacts<'_>) -> Result<StepMail, JoinError> {
     let invite = &join.invite;
     // A key that misses an address of the code is out of date: the full handshake brings the new one.
-    let suitable =
-        facts.key_addresses.is_some_and(|listed| invite.addresses.iter().all(|address| listed.contains(address)));
+    let suitable = facts
+        .key_addresses
+        .is_some_and(|listed| invite.addresses.iter().all(|address| listed.contains(address)));
     if suitable {
         return Ok(StepMail::request_with_auth(join, facts.own_fingerprint));
     }
@@ -130,9 +131,10 @@ pub fn receive(message: &HandshakeMessage, waiting: &[Waiting], own_fingerprint:
     }
     match step {
         Step::Key | Step::AuthRequired(_) => prove(signer, waiting, own_fingerprint),
-        Step::ContactConfirm => {
-            Reaction::new(Fate::Observed, vec![Effect::JoinerProgress { fingerprint: signer, progress: 1000 }])
-        }
+        Step::ContactConfirm => Reaction::new(
+            Fate::Observed,
+            vec![Effect::JoinerProgress { fingerprint: signer, progress: 1000 }],
+        ),
         Step::MemberAdded => Reaction::new(Fate::Message, member_added(message, signer)),
         Step::Obsolete => Reaction::new(Fate::Done, vec![]),
         other => Reaction::ignore(Reason::WrongRole(other.header())),

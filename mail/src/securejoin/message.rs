@@ -127,7 +127,9 @@ mod tests {
     fn only_key_requests_may_be_encrypted_and_unsigned() {
         let encrypted = |step| HandshakeMessage { encrypted: true, ..message(step) };
         assert_eq!(encrypted("vc-request-pubkey").read(), Reading::Step(Step::KeyRequest));
-        for step in ["vc-pubkey", "vc-auth-required", "vg-request-with-auth", "vc-contact-confirm", "vg-member-added"] {
+        for step in
+            ["vc-pubkey", "vc-auth-required", "vg-request-with-auth", "vc-contact-confirm", "vg-member-added"]
+        {
             assert_eq!(encrypted(step).read(), Reading::None, "{step}");
         }
         let forged = HandshakeMessage { forged_from: true, ..encrypted("vc-request-pubkey") };
@@ -165,6 +167,9 @@ mod tests {
         };
         assert_eq!(secret(Some(KEY)).read(), Reading::Step(Step::Key));
         assert_eq!(secret(None).read(), Reading::Rejected(Reason::SecretNeedsSignature));
-        assert_eq!(secret(Some(Fingerprint::V4([2; 20]))).read(), Reading::Rejected(Reason::SecretOfOtherSender));
+        assert_eq!(
+            secret(Some(Fingerprint::V4([2; 20]))).read(),
+            Reading::Rejected(Reason::SecretOfOtherSender)
+        );
     }
 }

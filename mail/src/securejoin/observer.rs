@@ -1,8 +1,6 @@
 //! The rules of own devices that see a copy of a handshake mail which another own device sent.
 
-use super::{
-    Effect, Fate, HandshakeMessage, InviterChat, Reaction, Reason, Step, message::Reading,
-};
+use super::{Effect, Fate, HandshakeMessage, InviterChat, Reaction, Reason, Step, message::Reading};
 use crate::openpgp::Fingerprint;
 
 /// What is known of the receiver of the mail.
@@ -42,8 +40,7 @@ pub fn receive(message: &HandshakeMessage, facts: &ObserverFacts) -> Reaction {
     if facts.recipient_blocked && step != Step::MemberAdded {
         return Reaction::ignore(Reason::Blocked(step.header()));
     }
-    let mut effects =
-        vec![Effect::MarkVerified { fingerprint: gossiped }];
+    let mut effects = vec![Effect::MarkVerified { fingerprint: gossiped }];
     if matches!(step, Step::ContactConfirm | Step::MemberAdded) {
         let chat = match message.member_added {
             None => InviterChat::ObservedSingle,

@@ -92,7 +92,8 @@ impl fmt::Display for GroupId {
 impl ChannelSecret {
     /// Draws a fresh secret of 43 characters.
     pub fn generate(rng: &mut (impl Rng + CryptoRng)) -> Self {
-        let mut text = URL_SAFE_NO_PAD.encode([rng.r#gen::<[u8; 32]>().as_slice(), &[rng.r#gen::<u8>()]].concat());
+        let mut text =
+            URL_SAFE_NO_PAD.encode([rng.r#gen::<[u8; 32]>().as_slice(), &[rng.r#gen::<u8>()]].concat());
         text.truncate(MIN_SECRET_LEN);
         Self(text)
     }

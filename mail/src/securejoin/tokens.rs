@@ -150,7 +150,8 @@ impl TokenBook {
             })
             .map(|t| t.scope.clone())
             .collect();
-        let (gone, kept) = std::mem::take(&mut self.tokens).into_iter().partition(|t| scopes.contains(&t.scope));
+        let (gone, kept) =
+            std::mem::take(&mut self.tokens).into_iter().partition(|t| scopes.contains(&t.scope));
         self.tokens = kept;
         gone
     }
@@ -238,7 +239,8 @@ mod tests {
         let (mut book, mut rng) = book();
         let own = Fingerprint::V4([1; 20]);
         let issued: Vec<_> = (0..3).map(|n| book.issue(&Scope::Contact, n, &mut rng).auth.unwrap()).collect();
-        let expected: Vec<_> = issued.iter().rev().map(|t| SharedSecret::own_invite(own, t.as_str())).collect();
+        let expected: Vec<_> =
+            issued.iter().rev().map(|t| SharedSecret::own_invite(own, t.as_str())).collect();
         assert_eq!(book.secrets(own).collect::<Vec<_>>(), expected);
     }
 }

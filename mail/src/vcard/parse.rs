@@ -12,7 +12,8 @@ pub fn parse(text: &str) -> Vec<Card> {
     let mut current: Option<Draft> = None;
     for line in unfolded.lines() {
         if is_line(line, "BEGIN:VCARD") {
-            current = Some(Draft::default());
+            // A card inside a card adds to the outer one.
+            current.get_or_insert_default();
         } else if is_line(line, "END:VCARD") {
             cards.extend(current.take().map(Draft::finish));
             if cards.len() >= MAX_CARDS {
@@ -87,10 +88,12 @@ impl Draft {
 
     fn finish(self) -> Card {
         let (name_in_address, address) = split_name(self.address.unwrap_or_default().trim());
-        let name = self.name.map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()).unwrap_or(name_in_address);
+        // Names have one line.
+        let name = self.name.map(|name| name.replace(char::is_control, " ").trim().to_owned());
+        let name = name.filter(|name| !name.is_empty()).unwrap_or(name_in_address);
         Card {
             // Writers without a name repeat the address.
-            name: if name.eq_ignore_ascii_case(&address) { String::new() } else { name },
+            name: if name == address { String::new() } else { name },
             address,
             key: self.key,
             picture: self.picture,
@@ -117,12 +120,22 @@ struct Property<'a> {
 
 impl<'a> Property<'a> {
     fn split(line: &'a str) -> Option<Self> {
-        let (head, value) = line.split_once(':')?;
+        let (head, value) = split_unquoted(line)?;
         let (name, params) = head.split_once(';').unwrap_or((head, ""));
         // Some programs group properties, as in `item1.EMAIL`.
         let name = name.rsplit('.').next().unwrap_or_default();
         Some(Self { name: name.trim().to_ascii_uppercase(), params, value })
     }
+}
+
+/// Splits at the first colon that is not inside the quotes of a parameter.
+fn split_unquoted(line: &str) -> Option<(&str, &str)> {
+    let mut quoted = false;
+    let colon = line.bytes().position(|byte| {
+        quoted ^= byte == b'"';
+        byte == b':' && !quoted
+    })?;
+    Some((&line[..colon], &line[colon + 1..]))
 }
 
 /// Undoes the escapes of RFC 6350 §3.4.
@@ -133,8 +146,11 @@ fn unescape(value: &str) -> String {
         match c {
             '\\' => match chars.next() {
                 Some('n' | 'N') => out.push('\n'),
-                Some(other) => out.push(other),
-                None => out.push('\\'),
+                Some(escaped @ ('\\' | ',' | ';')) => out.push(escaped),
+                other => {
+                    out.push('\\');
+                    out.extend(other);
+                }
             },
             c => out.push(c),
         }

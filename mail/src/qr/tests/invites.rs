@@ -26,8 +26,7 @@ fn is_fingerprint(text: &str) -> bool {
 
 #[test]
 fn contact_link() {
-    let text =
-        format!("https://i.delta.chat/#{FPR}&v=3&i={NUMBER}&s={AUTH}&a=alice%40example.org&n=Alice");
+    let text = format!("https://i.delta.chat/#{FPR}&v=3&i={NUMBER}&s={AUTH}&a=alice%40example.org&n=Alice");
     let invite = invite(&text);
     assert_eq!(
         invite,
@@ -70,7 +69,8 @@ fn channel_link_with_relays() {
 
 #[test]
 fn links_of_older_writers() {
-    let contact = invite(&format!("https://i.delta.chat/#{FPR}&a=a%5Fb%40example.org&n=A%20B&i={NUMBER}&s={AUTH}"));
+    let contact =
+        invite(&format!("https://i.delta.chat/#{FPR}&a=a%5Fb%40example.org&n=A%20B&i={NUMBER}&s={AUTH}"));
     assert!(!contact.v3);
     assert_eq!((contact.addresses[0].as_str(), contact.inviter_name.as_str()), ("a_b@example.org", "A B"));
     let channel =
@@ -94,7 +94,9 @@ fn long_names_are_cut() {
     invite.target = Target::Group { id, name: "n".repeat(26) };
     let cut = format!("&n=Zo%C3%AB+%F0%9F%8E%89+Very+Long_&g={}_", "n".repeat(24));
     assert!(invite.link().ends_with(&cut), "{}", invite.link());
-    assert!(matches!(super::invites::invite(&invite.link()).target, Target::Group { name, .. } if name.ends_with('…')));
+    assert!(
+        matches!(super::invites::invite(&invite.link()).target, Target::Group { name, .. } if name.ends_with('…'))
+    );
 }
 
 #[test]
@@ -134,7 +136,9 @@ fn the_version_mark() {
 #[test]
 fn what_decides_the_target() {
     let target = |more: &str| invite(&format!("OPENPGP4FPR:{FPR}#a=a@b.org&s={AUTH}{more}")).target;
-    assert!(matches!(target(&format!("&x={GROUP}&g=a+b_&b=c")), Target::Group { name, .. } if name == "a b…"));
+    assert!(
+        matches!(target(&format!("&x={GROUP}&g=a+b_&b=c")), Target::Group { name, .. } if name == "a b…")
+    );
     assert!(matches!(target(&format!("&x={GROUP}&g=")), Target::Group { .. }));
     assert!(matches!(target(&format!("&x={GROUP}&b=c")), Target::Channel { .. }));
     for more in ["&g=a", "&x=bad&g=a", &format!("&x={GROUP}")] {
@@ -196,7 +200,8 @@ fn fingerprints_belong_to_contacts() {
     let code = || parse(&format!("OPENPGP4FPR:{FPR}#a=someone@else.org")).unwrap();
     let contact = LocalFacts { contact: Some(12), ..Default::default() };
     assert_eq!(classify(code(), &contact).unwrap(), Scanned::KnownFingerprint { contact: 12 });
-    let own = LocalFacts { own_fingerprint: Some(FPR.parse().unwrap()), contact: Some(1), ..Default::default() };
+    let own =
+        LocalFacts { own_fingerprint: Some(FPR.parse().unwrap()), contact: Some(1), ..Default::default() };
     for facts in [LocalFacts::default(), own] {
         assert_eq!(
             classify(code(), &facts).unwrap_err().to_string(),

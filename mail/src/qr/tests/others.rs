@@ -39,7 +39,8 @@ fn new_accounts_have_the_lengths_that_relays_want() {
 #[test]
 fn logins() {
     let text = "dclogin://u%2Bx%40host.org/ignored?v=1&p=a+b%26&ih=imap.host&ip=993&iu=me&ipw=other&is=ssl&sh=smtp.host&sp=25&ss=starttls&ic=2&sc=9";
-    let Code::Login(LoginCode::V1 { address, password, imap, smtp, certificates }) = parse(text).unwrap() else {
+    let Code::Login(LoginCode::V1 { address, password, imap, smtp, certificates }) = parse(text).unwrap()
+    else {
         panic!("{text}")
     };
     assert_eq!((address.as_str(), password.as_str()), ("u+x@host.org", "a b&"));
@@ -162,13 +163,32 @@ fn the_latest_proxy_comes_first() {
 #[test]
 fn urls_and_texts() {
     for text in [
-        "geo:1,2", "tel:+1", "foo:bar", "a:", "http:/x", "http:h:80", "http://h:", "http://h:80?", "http://h:80/#x",
-        "HTTP://h:8080", "https://example.org/", "SS://x", "ss:foo", "MAILTO:a@b.org", "DCWEBRTC:x", "socks5h://x",
-        "HTTPS://I.DELTA.CHAT/#x", "http://i.delta.chat/#x", "https://i.delta.chat/?x#y", "https://i.delta.chat/%23y",
+        "geo:1,2",
+        "tel:+1",
+        "foo:bar",
+        "a:",
+        "http:/x",
+        "http:h:80",
+        "http://h:",
+        "http://h:80?",
+        "http://h:80/#x",
+        "HTTP://h:8080",
+        "https://example.org/",
+        "SS://x",
+        "ss:foo",
+        "MAILTO:a@b.org",
+        "DCWEBRTC:x",
+        "socks5h://x",
+        "HTTPS://I.DELTA.CHAT/#x",
+        "http://i.delta.chat/#x",
+        "https://i.delta.chat/?x#y",
+        "https://i.delta.chat/%23y",
     ] {
         assert_eq!(parse(&format!(" {text}\r\n")).unwrap(), Code::Url(text.into()));
     }
-    for text in ["", "foo bar", "1a:b", "a b:c", "http://a b:80", "http://h:99999", "http://", "//x", "a@b.org"] {
+    for text in
+        ["", "foo bar", "1a:b", "a b:c", "http://a b:80", "http://h:99999", "http://", "//x", "a@b.org"]
+    {
         assert_eq!(parse(text).unwrap(), Code::Text(text.into()));
     }
     assert_eq!(error("socks5:foo"), "URL has no host");
@@ -190,9 +210,14 @@ fn addresses_with_drafts() {
         ("MATMSG:SUB:x;TO: a@b.org ;BODY:y;;", None),
     ] {
         let code = code(text);
-        assert_eq!((code.address.as_str(), code.draft.as_deref(), code.name), ("a@b.org", draft, None), "{text}");
+        assert_eq!(
+            (code.address.as_str(), code.draft.as_deref(), code.name),
+            ("a@b.org", draft, None),
+            "{text}"
+        );
     }
-    let card = code("BEGIN:VCARD\r\nVERSION:3.0\r\nN:Last;First\r\nFN:x\r\nEMAIL;TYPE=work:a@b.org\r\nEMAIL:c@d.e");
+    let card =
+        code("BEGIN:VCARD\r\nVERSION:3.0\r\nN:Last;First\r\nFN:x\r\nEMAIL;TYPE=work:a@b.org\r\nEMAIL:c@d.e");
     assert_eq!((card.address.as_str(), card.name.as_deref()), ("a@b.org", Some("First Last")));
     assert_eq!(error("mailto:x"), "Bad e-mail address");
     assert_eq!(error("SMTP:a@b"), "Invalid SMTP scheme payload");

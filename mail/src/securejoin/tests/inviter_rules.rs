@@ -67,7 +67,8 @@ fn proofs_are_checked_in_order() {
     facts.sender_blocked = true;
     facts.sender_fingerprint = Some(key(9));
     facts.auth = None;
-    let mut message = HandshakeMessage { encrypted: true, signer: Some(key(9)), step: proof().step, ..Default::default() };
+    let mut message =
+        HandshakeMessage { encrypted: true, signer: Some(key(9)), step: proof().step, ..Default::default() };
     assert_eq!(reason(message.clone(), &facts), Reason::NoOwnGossip("RequestWithAuth"));
     message.gossips_own_key = true;
     assert_eq!(reason(message.clone(), &facts), Reason::NoFingerprint);
@@ -181,7 +182,8 @@ fn tokens_verify_for_seven_days() {
 
 #[test]
 fn unsigned_proofs_are_no_handshake_mails() {
-    let message = HandshakeMessage { signer: None, matched_secret: Some(MatchedSecret::OwnInvite), ..proof() };
+    let message =
+        HandshakeMessage { signer: None, matched_secret: Some(MatchedSecret::OwnInvite), ..proof() };
     assert_eq!(receive(&message, &contact(), NOW).fate, Fate::NotHandshake);
     let clear = HandshakeMessage { encrypted: false, signer: None, ..proof() };
     assert_eq!(receive(&clear, &contact(), NOW).fate, Fate::NotHandshake);
@@ -244,6 +246,9 @@ fn clear_requests_are_answered_with_their_prefix() {
 #[test]
 fn unknown_and_obsolete_steps() {
     let step = |name: &str| HandshakeMessage { step: Some(name.into()), ..proof() };
-    assert_eq!(reason(step("vb-request-with-auth"), &contact()), Reason::UnknownStep("vb-request-with-auth".into()));
+    assert_eq!(
+        reason(step("vb-request-with-auth"), &contact()),
+        Reason::UnknownStep("vb-request-with-auth".into())
+    );
     assert_eq!(receive(&step("vg-member-added-received"), &contact(), NOW).fate, Fate::Done);
 }

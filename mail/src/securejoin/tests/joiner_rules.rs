@@ -10,7 +10,10 @@ use crate::{
 fn invite(target: Target) -> Invite {
     Invite {
         fingerprint: key(1),
-        addresses: vec![Address::parse("alice@one.example").unwrap(), Address::parse("a@two.example").unwrap()],
+        addresses: vec![
+            Address::parse("alice@one.example").unwrap(),
+            Address::parse("a@two.example").unwrap(),
+        ],
         inviter_name: "Alice".into(),
         target,
         invite_number: Some(token("invitenumberinvitenumber")),
@@ -110,7 +113,10 @@ fn older_codes_need_an_own_address() {
     assert_eq!(request.step, Step::Request(Prefix::Group));
     assert_eq!(request.body, "Secure-Join: vg-request");
     assert_eq!(request.encryption, Encryption::None);
-    assert!(!request.headers.iter().any(|(name, _)| *name == "Secure-Join-Auth"), "the secret never leaves in clear");
+    assert!(
+        !request.headers.iter().any(|(name, _)| *name == "Secure-Join-Auth"),
+        "the secret never leaves in clear"
+    );
     let homeless = StartFacts { has_own_address: false, ..STRANGER };
     assert_eq!(start(&old, &homeless), Err(JoinError::NoOwnAddress));
     assert!(start(&invite(group()), &homeless).is_ok());
@@ -165,7 +171,10 @@ fn answers_of_others_have_no_effect() {
     let reaction = receive(&foreign, &[waiting(1, group())], key(2));
     assert_eq!(reaction.fate, Fate::Ignored(Reason::NothingPending));
     let stolen = HandshakeMessage { matched_secret: Some(MatchedSecret::PendingJoin(key(1))), ..foreign };
-    assert_eq!(receive(&stolen, &[waiting(1, group())], key(2)).fate, Fate::Failed(Reason::SecretOfOtherSender));
+    assert_eq!(
+        receive(&stolen, &[waiting(1, group())], key(2)).fate,
+        Fate::Failed(Reason::SecretOfOtherSender)
+    );
 }
 
 #[test]

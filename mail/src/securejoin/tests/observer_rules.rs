@@ -25,7 +25,10 @@ fn joins_served_elsewhere_are_known_here() {
 
     let added = HandshakeMessage { member_added: Some("b@x.example".into()), ..copy("vg-member-added") };
     let group = Effect::InviterProgress { fingerprint: key(2), chat: InviterChat::ObservedGroup };
-    assert_eq!(receive(&added, &facts()), Reaction { effects: vec![mark.clone(), group], fate: Fate::Message });
+    assert_eq!(
+        receive(&added, &facts()),
+        Reaction { effects: vec![mark.clone(), group], fate: Fate::Message }
+    );
 
     let proof = receive(&copy("vg-request-with-auth"), &facts());
     assert_eq!(proof, Reaction { effects: vec![mark], fate: Fate::Observed });

@@ -6,12 +6,12 @@ use rand::Rng;
 use rand_chacha::ChaCha20Rng;
 
 use super::*;
+use crate::securejoin::{inviter, joiner};
 use crate::{
     address::Address,
     openpgp::SharedSecret,
     qr::{self, Code, Invite, Target},
 };
-use crate::securejoin::{inviter, joiner};
 
 /// A mail on its way.
 #[derive(Debug, Clone)]
@@ -39,7 +39,6 @@ pub struct Chat {
 /// One profile on one device.
 pub struct Device {
     pub key: Fingerprint,
-    pub address: Address,
     pub addresses: Vec<Address>,
     /// Knows only the older handshake.
     pub legacy: bool,
@@ -107,7 +106,6 @@ impl World {
                 let address = Address::parse(text).unwrap();
                 Device {
                     key: key(n),
-                    address: address.clone(),
                     addresses: vec![address],
                     legacy: false,
                     tokens: TokenBook::default(),
@@ -289,12 +287,15 @@ impl World {
                 });
             }
         };
-        let header = |name: &str| step.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());
+        let header =
+            |name: &str| step.headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());
         let (encrypted, signed, matched_secret) = match &step.encryption {
             Encryption::None => (false, false, None),
             Encryption::Symmetric { secret, sign } => {
                 // Only the text of a secret opens a mail; who may use it is not part of the mail.
-                let same = |own: &SharedSecret| opens(own, secret, sender.key, receiver.key, &header("Secure-Join-Auth"));
+                let same = |own: &SharedSecret| {
+                    opens(own, secret, sender.key, receiver.key, &header("Secure-Join-Auth"))
+                };
                 let (_, matched) = receiver.secrets().into_iter().find(|(own, _)| same(own))?;
                 (true, *sign, Some(matched))
             }
