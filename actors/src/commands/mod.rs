@@ -10,7 +10,7 @@ use crate::query;
 
 /// Carries out a command.
 pub async fn run(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {
-    query::check_profile(db, profile)?;
+    query::look::look(db, profile, |_| Ok(()))?;
     Err(query::unsupported(&kind))
 }
 

@@ -1,18 +1,33 @@
 //! A profile as account lists show it.
 
 use volary_proto::Error;
-use volary_proto::v1::{Account, account};
+use volary_proto::v1::account::{Configured, Kind, Unconfigured};
+use volary_proto::v1::Account;
 
+use super::contacts;
+use super::look::{Look, look};
 use crate::db::Db;
-use crate::state::transports;
+use crate::error::Outcome;
+use crate::state::{config, ids, transports};
 
 /// The profile.
 pub fn account(db: &Db, profile: u32) -> Result<Account, Error> {
-    let configured = db.read(|view| transports::all(view, profile)).map_err(crate::error::Failure::from)?;
-    let kind = if configured.is_empty() {
-        account::Kind::Unconfigured(account::Unconfigured { id: profile })
-    } else {
-        account::Kind::Configured(account::Configured { id: profile, ..Default::default() })
+    look(db, profile, view)
+}
+
+/// The profile of a snapshot.
+pub fn view(look: &Look<'_>) -> Outcome<Account> {
+    let id = look.profile;
+    if transports::all(look.view, id)?.is_empty() {
+        return Ok(Account { kind: Some(Kind::Unconfigured(Unconfigured { id })) });
+    }
+    let own = contacts::record(look, ids::contact::SELF)?;
+    let configured = Configured {
+        id,
+        display_name: config::get(look.view, id, config::key::DISPLAYNAME)?,
+        profile_image: look.path(&own.avatar),
+        color: contacts::color_of(&own, ids::contact::SELF),
+        private_tag: config::get(look.view, id, config::key::PRIVATE_TAG)?,
     };
-    Ok(Account { kind: Some(kind) })
+    Ok(Account { kind: Some(Kind::Configured(configured)) })
 }

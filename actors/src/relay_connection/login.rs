@@ -220,6 +220,17 @@ pub enum Security {
     Plain,
 }
 
+impl Security {
+    /// How it is written in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::Starttls => "starttls",
+            Self::Plain => "plain",
+        }
+    }
+}
+
 /// Strictness of certificate checks of a configured transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CertificateChecks {

@@ -1,6 +1,8 @@
 //! The receiving side of a relay connection: responses, UID sets and progress (pure), one session, and the loop that
 //! keeps a folder watched.
 
+mod check;
+mod frame;
 mod parse;
 mod progress;
 mod run;

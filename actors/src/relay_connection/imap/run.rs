@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     rc::Rc,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,13 +10,11 @@ use futures::{StreamExt, future::LocalBoxFuture, stream::FuturesOrdered};
 use volary_proto::{
     RelayAcknowledged, RelayConnectivity, RelayEventKind, RelayFetchDone, RelayFolderContents,
     RelayFolderReset, RelayHead, RelayHeadAction, RelayHeads, RelayIdle, RelayMail, RelayMailAction,
-    RelayMails, RelayMailsAnswer, RelayQuota, RelayQuotaResource, RelayQuotaRoot, RelayServer, RelaySide,
-    RelayUidState, relay_notice::Notice,
+    RelayMails, RelayMailsAnswer, RelaySide, RelayUidState, relay_notice::Notice,
 };
 
 use super::{
     progress::{Change, Progress, WINDOW, batches},
-    server_info::{ALL_ENTRIES, REFRESHED_ENTRIES, ServerInfo},
     session::{
         Fetched, IDENTITY_FIELDS, IdleEnd, ImapError, ImapSession, MAX_MAIL, PREFETCH_FIELDS, Selected,
     },
@@ -25,7 +22,7 @@ use super::{
 };
 use crate::relay_connection::{
     backoff::Backoff,
-    connect::{ConnectError, Manner, Network, unix_now},
+    connect::{ConnectError, Manner, Network},
     link::{Orders, ProfileGone, Shared},
     login::{ConfiguredLogin, Protocol},
 };
@@ -36,14 +33,12 @@ const CLIENT_NAME: &str = "Volary";
 const IDLE_SILENCE: Duration = Duration::from_secs(300);
 /// Interval of looking for mail without IDLE.
 const POLL_INTERVAL: Duration = Duration::from_secs(60);
-/// Quota is checked at most this often.
-const QUOTA_INTERVAL: Duration = Duration::from_secs(60);
 /// Batches handed over to the profile and not yet answered.
 const MAX_IN_FLIGHT: usize = 2;
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
-enum End {
+pub(super) enum End {
     #[error("{0}")]
     Imap(#[from] ImapError),
     #[error("{0}")]
@@ -179,14 +174,14 @@ async fn attempt(
 }
 
 /// A session at work.
-struct Serving<'a> {
-    shared: Rc<Shared>,
-    session: ImapSession,
+pub(super) struct Serving<'a> {
+    pub(super) shared: Rc<Shared>,
+    pub(super) session: ImapSession,
     progress: &'a mut Progress,
-    host: String,
+    pub(super) host: String,
     selected: bool,
-    quota_checked: Option<Instant>,
-    server_told: bool,
+    pub(super) quota_checked: Option<Instant>,
+    pub(super) server_told: bool,
     /// UIDs to download after everything else.
     downloads: Vec<u32>,
     in_flight: FuturesOrdered<LocalBoxFuture<'static, Result<RelayMailsAnswer, ProfileGone>>>,
@@ -262,67 +257,6 @@ impl Serving<'_> {
         self.progress.delete.extend(valid(orders.delete));
         self.downloads.extend(valid(orders.download));
         self.session.new_mail |= orders.fetch_now;
-    }
-
-    async fn check_quota(&mut self) -> Result<(), End> {
-        let due = self.quota_checked.is_none_or(|at| at.elapsed() >= QUOTA_INTERVAL);
-        if !self.session.capabilities.quota || !due {
-            return Ok(());
-        }
-        self.quota_checked = Some(Instant::now());
-        let quota = match self.session.quota(self.shared.params.login.folder()).await {
-            Ok(roots) => RelayQuota {
-                roots: roots
-                    .into_iter()
-                    .map(|(name, resources)| RelayQuotaRoot {
-                        name,
-                        resources: resources
-                            .into_iter()
-                            .map(|r| RelayQuotaResource { name: r.name, usage: r.usage, limit: r.limit })
-                            .collect(),
-                    })
-                    .collect(),
-                error: String::new(),
-            },
-            Err(error @ (ImapError::No(_) | ImapError::Bad(_) | ImapError::Protocol(_))) => {
-                RelayQuota { roots: Vec::new(), error: error.to_string() }
-            }
-            Err(error) => return Err(error.into()),
-        };
-        Ok(self.shared.tell(Notice::Quota(quota)).await?)
-    }
-
-    /// Learns what the server tells about itself, once per host and process.
-    async fn check_server(&mut self) -> Result<(), End> {
-        let network = self.shared.network.clone();
-        let now = unix_now();
-        let known = network.server_info(&self.host);
-        let info = match known {
-            Some(info) if now < info.refresh_at => info,
-            known => {
-                let entries = if known.is_some() { REFRESHED_ENTRIES } else { ALL_ENTRIES };
-                let mut info = known.map(|info| ServerInfo::clone(&info)).unwrap_or_default();
-                info.has_quota = self.session.capabilities.quota;
-                info.has_push = self.session.capabilities.push;
-                let values = match self.session.capabilities.metadata {
-                    true => match self.session.metadata(entries).await {
-                        Ok(values) => values,
-                        Err(ImapError::No(_) | ImapError::Bad(_)) => Vec::new(),
-                        Err(error) => return Err(error.into()),
-                    },
-                    false => Vec::new(),
-                };
-                info.update(values, now);
-                let info = Arc::new(info);
-                network.remember_server(&self.host, info.clone());
-                self.server_told = false;
-                info
-            }
-        };
-        if !std::mem::replace(&mut self.server_told, true) {
-            self.shared.tell(Notice::Server(server_notice(&info))).await?;
-        }
-        Ok(())
     }
 
     async fn select_if_needed(&mut self) -> Result<(), End> {
@@ -597,17 +531,4 @@ fn head(mail: Fetched) -> RelayHead {
 fn mail(mail: Fetched) -> Option<RelayMail> {
     let seen = mail.data.seen;
     mail.data.body.filter(|_| !mail.data.deleted).map(|raw| RelayMail { uid: mail.uid, raw, seen })
-}
-
-fn server_notice(info: &ServerInfo) -> RelayServer {
-    RelayServer {
-        comment: info.comment.clone(),
-        admin: info.admin.clone(),
-        iroh_relay: info.iroh_relay.clone(),
-        turn: info.turn.clone(),
-        max_smtp_recipients: info.max_smtp_recipients,
-        app_versions: info.app_versions.clone(),
-        has_quota: info.has_quota,
-        has_push: info.has_push,
-    }
 }

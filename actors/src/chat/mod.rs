@@ -1,0 +1,24 @@
+//! The rules of chats, as pure functions, and the actor that carries out the commands of a chat in use.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`membership`] | the member-list algorithm: timestamps, tombstones, stale lists |
+//! | [`names`] | cleaning of names that came over the wire or from the user |
+//! | [`sorting`] | where a message goes in its chat |
+//! | [`timer`] | texts and protection rules of disappearing messages |
+//! | [`sending`] | who may send |
+
+pub mod actor;
+pub mod channels;
+pub mod compose;
+pub mod drafts;
+pub mod features;
+pub mod groups;
+pub mod info_texts;
+pub mod membership;
+pub mod names;
+pub mod reading;
+pub mod requests;
+pub mod sending;
+pub mod sorting;
+pub mod timer;

@@ -1,0 +1,212 @@
+//! One transaction on a profile: the change, the events that tell of it, and who has to be woken by it.
+//!
+//! A [`Tx`] runs on the storage writer, one after the other for the whole process. What it collects leaves only
+//! after its commit: events in the order of commits, wake-ups to the actors of the profile.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use volary_proto::v1::event;
+use volary_storage::tables::PROFILES;
+use volary_storage::{Blobs, ReadTx, Store, StoreError, View as _, WriteTx, Written};
+
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::error::Failure;
+use crate::state::keys::KeyCache;
+use crate::texts::Texts;
+use crate::wake::{Effects, Wakes};
+
+/// The database with everything that a transaction needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    dir: PathBuf,
+    bus: Bus,
+    clock: Arc<dyn Clock>,
+    texts: Texts,
+    wakes: Wakes,
+    keys: KeyCache,
+    staged: Mutex<Staged>,
+}
+
+/// Events of transactions that ran, in the order in which they ran, until their commit is visible.
+#[derive(Default)]
+struct Staged {
+    next: u64,
+    waiting: VecDeque<(u64, u32, Vec<event::Kind>)>,
+}
+
+/// A running transaction on one profile.
+pub struct Tx<'a, 'w> {
+    /// The tables.
+    pub store: &'a mut WriteTx<'w>,
+    /// The profile.
+    pub profile: u32,
+    /// The time of the transaction, Unix seconds.
+    pub now: i64,
+    /// The texts in force.
+    pub texts: &'a Texts,
+    /// Parsed keys.
+    pub keys: &'a KeyCache,
+    dir: &'a Path,
+    events: Vec<event::Kind>,
+    effects: Effects,
+}
+
+impl Tx<'_, '_> {
+    /// Adds an event, to be told after the commit.
+    pub fn emit(&mut self, event: event::Kind) {
+        self.events.push(event);
+    }
+
+    /// Stores a small picture that came in a header and returns its blob name.
+    pub fn put_picture(&self, bytes: &[u8]) -> std::io::Result<String> {
+        let extension = image::guess_format(bytes).ok().and_then(|format| format.extensions_str().first().copied());
+        let uuid = self.store.get(&PROFILES, &self.profile).ok().flatten().map(|record| record.uuid);
+        let dir = blob_dir(self.dir, &uuid.unwrap_or_default());
+        Ok(Blobs::new(dir).put(bytes, extension.unwrap_or("jpg"))?.as_str().to_owned())
+    }
+
+    /// Who has to be woken after the commit.
+    pub fn effects(&mut self) -> &mut Effects {
+        &mut self.effects
+    }
+}
+
+/// The folder of a profile's blobs.
+pub fn blob_dir(dir: &Path, uuid: &str) -> PathBuf {
+    dir.join(uuid).join("dc.db-blobs")
+}
+
+impl Db {
+    /// Puts the parts together.
+    pub fn new(store: Store, dir: PathBuf, bus: Bus, clock: Arc<dyn Clock>, texts: Texts, wakes: Wakes) -> Self {
+        let inner =
+            Inner { store, dir, bus, clock, texts, wakes, keys: KeyCache::default(), staged: Mutex::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The folder of the engine.
+    pub fn dir(&self) -> &PathBuf {
+        &self.inner.dir
+    }
+
+    /// The event bus.
+    pub fn bus(&self) -> &Bus {
+        &self.inner.bus
+    }
+
+    /// The texts in force.
+    pub fn texts(&self) -> &Texts {
+        &self.inner.texts
+    }
+
+    /// Parsed keys.
+    pub fn keys(&self) -> &KeyCache {
+        &self.inner.keys
+    }
+
+    /// Where actors register for wake-ups.
+    pub fn wakes(&self) -> &Wakes {
+        &self.inner.wakes
+    }
+
+    /// Unix seconds now.
+    pub fn now(&self) -> i64 {
+        self.inner.clock.now()
+    }
+
+    /// Reads from a snapshot.
+    pub fn read<T, E: From<StoreError>>(&self, read: impl FnOnce(&ReadTx) -> Result<T, E>) -> Result<T, E> {
+        self.inner.store.read(read)
+    }
+
+    /// As [`Db::read`], for callers whose own errors do not know the store.
+    pub fn look<T>(&self, read: impl FnOnce(&ReadTx) -> Result<T, StoreError>) -> Result<T, Failure> {
+        Ok(self.inner.store.read(read)?)
+    }
+
+    /// Runs `job` as one transaction. When this returns, the change is visible and its events are told; the barrier
+    /// of the answer tells when it is durable.
+    pub async fn transact<T, E, F>(&self, profile: u32, job: F) -> Result<Written<T>, E>
+    where
+        F: FnOnce(&mut Tx<'_, '_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let db = self.clone();
+        let written = self
+            .inner
+            .store
+            .write(move |store| {
+                let mut tx = Tx {
+                    store,
+                    profile,
+                    now: db.inner.clock.now(),
+                    texts: &db.inner.texts,
+                    keys: &db.inner.keys,
+                    dir: &db.inner.dir,
+                    events: Vec::new(),
+                    effects: Effects::default(),
+                };
+                let value = job(&mut tx)?;
+                let (events, effects) = (tx.events, tx.effects);
+                Ok::<_, E>((value, db.stage(profile, events), effects))
+            })
+            .await?;
+        let (value, ticket, effects) = written.value;
+        self.tell(ticket);
+        self.inner.wakes.send(profile, effects);
+        Ok(Written { value, barrier: written.barrier })
+    }
+
+    /// As [`Db::transact`], and the change is durable when this returns.
+    pub async fn transact_durably<T, E, F>(&self, profile: u32, job: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Tx<'_, '_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let written = self.transact(profile, job).await?;
+        written.barrier.durable().await?;
+        Ok(written.value)
+    }
+
+    fn stage(&self, profile: u32, events: Vec<event::Kind>) -> u64 {
+        let mut staged = self.inner.staged.lock();
+        let ticket = staged.next;
+        staged.next += 1;
+        staged.waiting.push_back((ticket, profile, events));
+        ticket
+    }
+
+    /// Tells the events of all transactions up to `ticket`: transactions run one after the other, so those before
+    /// it are committed, too.
+    fn tell(&self, ticket: u64) {
+        let mut staged = self.inner.staged.lock();
+        while staged.waiting.front().is_some_and(|(first, ..)| *first <= ticket) {
+            if let Some((_, profile, events)) = staged.waiting.pop_front() {
+                for event in events {
+                    self.inner.bus.emit(profile, event);
+                }
+            }
+        }
+    }
+
+    /// Tells an event that belongs to no change.
+    pub fn emit(&self, profile: u32, event: event::Kind) {
+        self.inner.bus.emit(profile, event);
+    }
+}

@@ -1,0 +1,369 @@
+//! I/O of a profile: starting and stopping its relay connections, orders to them, and when all work is done.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::Addr;
+use volary_proto::v1::{
+    Done, Error, Number, RelayCommand, RelayConnectivity, RelayEventKind, RelayFetchNow, RelayNetworkChanged,
+    RelayNotice, RelaySide, RelayStop, RelayUids, answer, event, relay_command, relay_notice::Notice, request,
+};
+use super::connectivity::{self, Shown};
+use super::{Profile, Shared, receive, transports as configuring};
+use crate::error::{Failure, Outcome};
+use crate::relay_connection::login::ConfiguredLogin;
+use crate::relay_connection::proxy::ProxyUrl;
+use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
+use crate::state::{config, copies, outbox, transports};
+
+type Later = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Whether a request concerns the connections, so that the profile itself answers it.
+pub fn is_own(kind: &request::Kind) -> bool {
+    use request::Kind;
+    matches!(
+        kind,
+        Kind::StartIo(_)
+            | Kind::StopIo(_)
+            | Kind::GetConnectivity(_)
+            | Kind::GetConnectivityHtml(_)
+            | Kind::WaitForAllWorkDone(_)
+            | Kind::MaybeNetwork(_)
+            | Kind::BackgroundFetch(_)
+            | Kind::Configure(_)
+            | Kind::AddOrUpdateTransport(_)
+            | Kind::AddTransportFromQr(_)
+            | Kind::InitTransports(_)
+            | Kind::DeleteTransport(_)
+            | Kind::SetConfigFromQr(_)
+            | Kind::StopOngoingProcess(_)
+    )
+}
+
+/// Carries out such a request.
+pub async fn request(
+    shared: Rc<Shared>,
+    profile: Addr<Profile>,
+    kind: request::Kind,
+) -> Result<answer::Kind, Error> {
+    use request::Kind;
+    let done = answer::Kind::Done(Done {});
+    match kind {
+        Kind::StartIo(_) => start(&shared, &profile).await?,
+        Kind::StopIo(_) => stop(&shared).await,
+        Kind::MaybeNetwork(_) => network_changed(&shared),
+        Kind::WaitForAllWorkDone(_) => all_work_done(&shared).await?,
+        Kind::BackgroundFetch(_) => background_fetch(&shared, &profile).await?,
+        Kind::GetConnectivity(_) => {
+            let value = u64::from(connectivity::number(shared.shown.borrow().values()));
+            return Ok(answer::Kind::Number(Number { value }));
+        }
+        Kind::GetConnectivityHtml(_) => {
+            let text = super::connectivity_html::render(&shared)?;
+            return Ok(answer::Kind::Text(volary_proto::v1::Text { text }));
+        }
+        Kind::StopOngoingProcess(_) => {
+            if let Some(ongoing) = shared.ongoing.borrow().as_ref() {
+                ongoing.notify_one();
+            }
+        }
+        other => configuring::request(&shared, &profile, other).await?,
+    }
+    Ok(done)
+}
+
+/// Starts I/O; does nothing if it runs or there is no transport.
+pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
+    if shared.io.get() {
+        return Ok(());
+    }
+    let configured = shared.db.read(|view| transports::all(view, shared.id))?;
+    if configured.is_empty() {
+        let msg = "can not start io on a context that is not configured".to_owned();
+        shared.db.emit(shared.id, event::Kind::Warning(event::Warning { msg }));
+        return Ok(());
+    }
+    shared.io.set(true);
+    connect(shared, profile)?;
+    let msg = "scheduler is running".to_owned();
+    shared.db.emit(shared.id, event::Kind::Info(event::Info { msg }));
+    tell_connectivity(shared);
+    shared.db.wakes().new_messages(shared.id).notify_one();
+    shared.wake_sender();
+    Ok(())
+}
+
+/// Connections as the transports say: missing ones are started.
+fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
+    let (all, proxy, disable_idle) = shared.db.read(|view| {
+        let proxy = proxy(view, shared.id)?;
+        let disable_idle = config::flag(view, shared.id, config::key::DISABLE_IDLE)?;
+        Ok::<_, Failure>((transports::all(view, shared.id)?, proxy, disable_idle))
+    })?;
+    for (transport, record) in all {
+        if shared.connections.borrow().contains_key(&transport) {
+            continue;
+        }
+        let login: ConfiguredLogin = match record.configured.as_str() {
+            "" => continue,
+            json => serde_json::from_str(json)
+                .map_err(|error| Failure::refused(format!("stored transport cannot be read: {error}")))?,
+        };
+        let domain = record.addr.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
+        let params = RelayParams {
+            profile_id: shared.id,
+            transport_id: transport,
+            login: Arc::new(login),
+            uidvalidity: record.uid_validity,
+            uid_next: record.uid_next,
+            proxy: proxy.clone(),
+            disable_idle,
+        };
+        let link = ProfileLink::new(profile);
+        let addr = RelayConnection::start(params, link, shared.network.clone());
+        shared.shown.borrow_mut().insert(transport, Shown { domain, ..Shown::default() });
+        shared.connections.borrow_mut().insert(transport, addr);
+    }
+    Ok(())
+}
+
+/// The proxy to use, if one is set and enabled.
+pub fn proxy(view: &impl volary_storage::View, profile: u32) -> Outcome<Option<Arc<ProxyUrl>>> {
+    if !config::flag(view, profile, "proxy_enabled")? {
+        return Ok(None);
+    }
+    let urls = config::get(view, profile, "proxy_url")?.unwrap_or_default();
+    let first = urls.lines().next().unwrap_or_default();
+    let parsed = ProxyUrl::parse(first).map_err(|error| Failure::refused(format!("Failed to parse proxy URL: {error}")))?;
+    Ok(Some(Arc::new(parsed)))
+}
+
+/// Stops I/O: connections end, what is being processed is finished.
+pub async fn stop(shared: &Rc<Shared>) {
+    let was_running = shared.io.replace(false);
+    drop_connections(shared);
+    let _finished = shared.receiving.lock().await;
+    if was_running {
+        tell_connectivity(shared);
+        shared.db.wakes().new_messages(shared.id).notify_one();
+    }
+}
+
+/// Ends all connections at once.
+pub fn drop_connections(shared: &Shared) {
+    for (_, connection) in shared.connections.borrow_mut().drain() {
+        connection.do_send(RelayCommand {
+            generation: shared.generation.get(),
+            command: Some(relay_command::Command::Stop(RelayStop {})),
+        });
+    }
+    shared.shown.borrow_mut().clear();
+    shared.downloading.borrow_mut().clear();
+    shared.changed.notify_waiters();
+}
+
+/// The transports changed: connections are made anew.
+pub async fn reconnect(shared: &Rc<Shared>, profile: &Addr<Profile>) {
+    if !shared.io.get() {
+        return;
+    }
+    drop_connections(shared);
+    if let Err(error) = connect(shared, profile) {
+        tracing::error!(profile = shared.id, %error, "connections cannot be made");
+    }
+    let msg = "scheduler is running".to_owned();
+    shared.db.emit(shared.id, event::Kind::Info(event::Info { msg }));
+    shared.wake_sender();
+}
+
+fn network_changed(shared: &Rc<Shared>) {
+    order_all(shared, relay_command::Command::NetworkChanged(RelayNetworkChanged { lost: false }));
+    shared.wake_sender();
+}
+
+fn next_generation(shared: &Shared) -> u64 {
+    shared.generation.set(shared.generation.get() + 1);
+    shared.generation.get()
+}
+
+fn order_all(shared: &Shared, command: relay_command::Command) -> u64 {
+    let generation = next_generation(shared);
+    for connection in shared.connections.borrow().values() {
+        connection.do_send(RelayCommand { generation, command: Some(command.clone()) });
+    }
+    generation
+}
+
+/// Asks the connections for what the tables say is still to be done: flags, deletions, downloads.
+pub fn send_orders(shared: &Rc<Shared>) {
+    let running: Vec<u32> = shared.connections.borrow().keys().copied().collect();
+    for transport in running {
+        if let Err(error) = send_orders_to(shared, transport) {
+            tracing::error!(profile = shared.id, transport, %error, "orders cannot be read");
+        }
+    }
+}
+
+fn send_orders_to(shared: &Rc<Shared>, transport: u32) -> Outcome<()> {
+    let Some(connection) = shared.connection(transport) else { return Ok(()) };
+    let (pending, wanted) = shared.db.read(|view| {
+        let pending = copies::pending(view, shared.id, transport)?;
+        Ok::<_, Failure>((pending, receive::folder::wanted_downloads(view, shared.id, transport)?))
+    })?;
+    let mut orders: BTreeMap<(u32, u8), Vec<u32>> = BTreeMap::new();
+    for (place, delete) in pending {
+        orders.entry((place.uid_validity, u8::from(delete))).or_default().push(place.uid);
+    }
+    for place in wanted {
+        orders.entry((place.uid_validity, 2)).or_default().push(place.uid);
+    }
+    for ((uidvalidity, action), uids) in orders {
+        let uids = RelayUids { uidvalidity, uids };
+        let command = match action {
+            0 => relay_command::Command::MarkSeen(uids),
+            1 => relay_command::Command::Delete(uids),
+            _ => relay_command::Command::Download(uids),
+        };
+        connection.do_send(RelayCommand { generation: next_generation(shared), command: Some(command) });
+    }
+    Ok(())
+}
+
+/// Waits until everything that has arrived is processed and everything that can be sent is sent.
+async fn all_work_done(shared: &Rc<Shared>) -> Outcome<()> {
+    let mut generation = None;
+    loop {
+        let changed = shared.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        if shared.io.get() {
+            let asked = *generation
+                .get_or_insert_with(|| order_all(shared, relay_command::Command::FetchNow(RelayFetchNow {})));
+            let settled = shared.shown.borrow().values().all(|shown| connectivity::is_settled(shown, asked));
+            let quiet = shared.processing.get() == 0 && !shared.sending.get();
+            if settled && quiet && nothing_to_send(shared)? {
+                return Ok(());
+            }
+        } else {
+            generation = None;
+        }
+        changed.await;
+    }
+}
+
+/// Nothing is queued, or what is queued waits for its time.
+fn nothing_to_send(shared: &Shared) -> Outcome<bool> {
+    let now = shared.db.now();
+    shared.db.read(|view| {
+        let due = outbox::entries(view, shared.id, 1)?.iter().any(|(_, job)| job.not_before <= now);
+        let receipts = outbox::receipts(view, shared.id)?.iter().any(|(_, _, job)| job.not_before <= now);
+        Ok(!due && !receipts)
+    })
+}
+
+/// Fetches what is there once; with running I/O the connections just look again.
+async fn background_fetch(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
+    let was_running = shared.io.get();
+    if !was_running {
+        let configured = shared.db.read(|view| transports::all(view, shared.id))?;
+        if configured.is_empty() {
+            return Ok(());
+        }
+        connect(shared, profile)?;
+    }
+    let generation = order_all(shared, relay_command::Command::FetchNow(RelayFetchNow {}));
+    loop {
+        let changed = shared.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        let settled = shared.shown.borrow().values().all(|shown| connectivity::is_settled(shown, generation));
+        if settled && shared.processing.get() == 0 {
+            break;
+        }
+        changed.await;
+    }
+    if !was_running && !shared.io.get() {
+        drop_connections(shared);
+    }
+    Ok(())
+}
+
+fn tell_connectivity(shared: &Shared) {
+    shared.db.emit(shared.id, event::Kind::ConnectivityChanged(event::ConnectivityChanged {}));
+}
+
+/// Takes note of what a connection reports. Changes of the tables come as a future.
+pub fn notice(shared: &Rc<Shared>, notice: RelayNotice) -> Option<Later> {
+    let transport = notice.transport_id;
+    let notice = notice.notice?;
+    match notice {
+        Notice::State(state) => {
+            let connectivity = state.connectivity();
+            if let Some(shown) = shared.shown.borrow_mut().get_mut(&transport) {
+                match state.side() {
+                    RelaySide::Imap => {
+                        shown.imap = connectivity;
+                        shown.imap_error.clone_from(&state.error);
+                    }
+                    RelaySide::Smtp => {
+                        shown.smtp = connectivity;
+                        shown.smtp_error.clone_from(&state.error);
+                    }
+                }
+            }
+            tell_connectivity(shared);
+            let receiving = state.side() == RelaySide::Imap;
+            if receiving && connectivity == RelayConnectivity::Error {
+                shared.downloading.borrow_mut().retain(|_, by| *by != transport);
+            }
+            if receiving && connectivity == RelayConnectivity::Preparing {
+                let shared = shared.clone();
+                return Some(Box::pin(async move {
+                    if let Err(error) = send_orders_to(&shared, transport) {
+                        tracing::error!(profile = shared.id, transport, %error, "orders cannot be read");
+                    }
+                }));
+            }
+            None
+        }
+        Notice::Event(line) => {
+            shared.db.emit(shared.id, line_event(line.kind(), line.text));
+            None
+        }
+        Notice::Idle(idle) => {
+            if let Some(shown) = shared.shown.borrow_mut().get_mut(&transport) {
+                shown.generation = idle.generation;
+            }
+            None
+        }
+        Notice::Quota(quota) => {
+            if let Some(shown) = shared.shown.borrow_mut().get_mut(&transport) {
+                shown.quota = quota.roots;
+            }
+            None
+        }
+        Notice::FetchDone(_) => {
+            shared.db.emit(shared.id, event::Kind::IncomingMsgBunch(event::IncomingMsgBunch {}));
+            None
+        }
+        Notice::Server(_) => None,
+        other => {
+            let shared = shared.clone();
+            Some(Box::pin(async move { receive::folder::note(&shared, transport, other).await }))
+        }
+    }
+}
+
+fn line_event(kind: RelayEventKind, msg: String) -> event::Kind {
+    match kind {
+        RelayEventKind::Info => event::Kind::Info(event::Info { msg }),
+        RelayEventKind::Warning => event::Kind::Warning(event::Warning { msg }),
+        RelayEventKind::ImapConnected => event::Kind::ImapConnected(event::ImapConnected { msg }),
+        RelayEventKind::SmtpConnected => event::Kind::SmtpConnected(event::SmtpConnected { msg }),
+        RelayEventKind::SmtpMessageSent => event::Kind::SmtpMessageSent(event::SmtpMessageSent { msg }),
+        RelayEventKind::ImapMessageDeleted => event::Kind::ImapMessageDeleted(event::ImapMessageDeleted { msg }),
+        RelayEventKind::ImapInboxIdle => event::Kind::ImapInboxIdle(event::ImapInboxIdle {}),
+    }
+}

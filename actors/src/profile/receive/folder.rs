@@ -1,0 +1,98 @@
+//! What a relay reports about its folder, and which messages are to be downloaded.
+
+use std::rc::Rc;
+
+use volary_proto::v1::relay_notice::Notice;
+use volary_storage::View;
+use volary_storage::records::known_mail;
+
+use super::super::Shared;
+use super::heads;
+use super::store::download;
+use crate::error::Outcome;
+use crate::state::copies::{self, Place};
+use crate::state::{messages, transports};
+
+/// Takes note of a report.
+pub async fn note(shared: &Rc<Shared>, transport: u32, notice: Notice) {
+    if let Err(error) = try_note(shared, transport, notice).await {
+        tracing::error!(profile = shared.id, transport, %error, "report of a relay cannot be stored");
+    }
+}
+
+async fn try_note(shared: &Rc<Shared>, transport: u32, notice: Notice) -> Outcome<()> {
+    match notice {
+        Notice::UidState(state) => {
+            shared
+                .db
+                .transact(shared.id, move |tx| {
+                    transports::update(tx, transport, |record| {
+                        record.uid_validity = state.uidvalidity;
+                        record.uid_next = state.uid_next;
+                    })
+                })
+                .await?;
+        }
+        Notice::Acknowledged(done) => {
+            shared
+                .db
+                .transact(shared.id, move |tx| {
+                    let place = |uid| Place { transport, uid_validity: done.uidvalidity, uid };
+                    done.deleted.iter().try_for_each(|uid| copies::forget(tx, place(*uid)))?;
+                    done.seen.iter().try_for_each(|uid| copies::answered(tx, place(*uid)))
+                })
+                .await?;
+        }
+        Notice::FolderReset(reset) => {
+            shared
+                .db
+                .transact(shared.id, move |tx| {
+                    copies::forget_other_epochs(tx, transport, reset.uidvalidity)?;
+                    transports::update(tx, transport, |record| {
+                        record.uid_validity = reset.uidvalidity;
+                        record.uid_next = reset.uid_next;
+                    })
+                })
+                .await?;
+        }
+        Notice::FolderContents(contents) => {
+            let found: Vec<(Place, String)> = contents
+                .heads
+                .iter()
+                .filter_map(|head| {
+                    let place = Place { transport, uid_validity: contents.uidvalidity, uid: head.uid };
+                    Some((place, heads::read(&head.header).mid?))
+                })
+                .collect();
+            shared
+                .db
+                .transact(shared.id, move |tx| {
+                    for (place, mid) in &found {
+                        if messages::known(tx.store, tx.profile, mid)?.is_some() {
+                            copies::add(tx, *place, mid)?;
+                        }
+                    }
+                    Ok::<_, crate::error::Failure>(())
+                })
+                .await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Copies of files that the user asked for, on one relay.
+pub fn wanted_downloads(view: &impl View, profile: u32, transport: u32) -> Outcome<Vec<Place>> {
+    let mut wanted = Vec::new();
+    for (place, mid) in copies::of_transport(view, profile, transport)? {
+        let Some(known) = messages::known(view, profile, &mid)? else { continue };
+        if known.kind != known_mail::MESSAGE {
+            continue;
+        }
+        let record = messages::load(view, profile, known.message)?;
+        if record.is_some_and(|record| record.download_state == download::IN_PROGRESS && record.mid == mid) {
+            wanted.push(place);
+        }
+    }
+    Ok(wanted)
+}

@@ -1,0 +1,216 @@
+//! Which mails are wanted, judged by their headers alone.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use volary_mail::message::MessageId;
+use volary_mail::message::read::address_list::parse_addresses;
+use volary_mail::message::read::header_block::HeaderBlock;
+use volary_proto::v1::{RelayHead, RelayHeadAction, RelayHeadDecision, RelayHeads, RelayHeadsAnswer};
+use volary_storage::records::known_mail;
+use volary_storage::{StoreError, View};
+
+use super::super::Shared;
+use crate::error::{Failure, Outcome};
+use crate::state::copies::{self, Place};
+use crate::state::{config, contacts, messages, transports};
+
+/// A copy that another relay is downloading is waited for that long.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// What the headers of a mail say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Message-ID, if there is one.
+    pub mid: Option<String>,
+    /// Address of the only sender.
+    pub from: Option<String>,
+    /// It is PGP/MIME encrypted.
+    pub encrypted: bool,
+    /// It has a `Secure-Join` header.
+    pub handshake: bool,
+    /// It is the file of a split message.
+    pub post_message: bool,
+}
+
+/// Reads the header fields that were fetched.
+pub fn read(header: &[u8]) -> Head {
+    let (block, _) = HeaderBlock::parse(header);
+    let id = block.last("X-Microsoft-Original-Message-ID").or_else(|| block.last("Message-ID"));
+    let from = block.last("From").map(|value| parse_addresses(&value)).unwrap_or_default();
+    let content_type = block.last("Content-Type").unwrap_or_default().trim_start().to_ascii_lowercase();
+    Head {
+        mid: id.and_then(|value| MessageId::parse(&value)).map(|id| id.as_str().to_owned()),
+        from: match from.as_slice() {
+            [one] if !one.address.is_empty() => Some(one.address.clone()),
+            _ => None,
+        },
+        encrypted: content_type.starts_with("multipart/encrypted"),
+        handshake: block.has("Secure-Join"),
+        post_message: block.has("Chat-Is-Post-Message"),
+    }
+}
+
+/// A single-device profile under forced encryption deletes what it has downloaded.
+pub fn deletes_after_download(view: &impl View, profile: u32) -> Result<bool, StoreError> {
+    Ok(!config::flag(view, profile, config::key::BCC_SELF)?
+        && config::flag(view, profile, config::key::FORCE_ENCRYPTION)?)
+}
+
+/// Answers which mails are wanted. Mails that another relay is downloading are waited for.
+pub async fn decide(shared: &Rc<Shared>, heads: RelayHeads) -> RelayHeadsAnswer {
+    let read: Vec<Head> = heads.heads.iter().map(|head| read(&head.header)).collect();
+    let waiting = wait_for_others(shared, heads.transport_id, &read);
+    let _ = tokio::time::timeout(MAX_WAIT, waiting).await;
+    match try_decide(shared, &heads, &read).await {
+        Ok(decisions) => RelayHeadsAnswer { decisions },
+        Err(error) => {
+            tracing::error!(profile = shared.id, %error, "headers cannot be judged");
+            // Downloading all of them is right, only slower.
+            RelayHeadsAnswer { decisions: Vec::new() }
+        }
+    }
+}
+
+async fn wait_for_others(shared: &Rc<Shared>, transport: u32, heads: &[Head]) {
+    loop {
+        let changed = shared.changed.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        let busy = {
+            let downloading = shared.downloading.borrow();
+            let by_other = |mid: &String| downloading.get(mid).is_some_and(|by| *by != transport);
+            heads.iter().filter_map(|head| head.mid.as_ref()).any(by_other)
+        };
+        if !busy {
+            return;
+        }
+        changed.await;
+    }
+}
+
+async fn try_decide(shared: &Rc<Shared>, heads: &RelayHeads, read: &[Head]) -> Outcome<Vec<RelayHeadDecision>> {
+    let profile = shared.id;
+    let mut decisions = Vec::with_capacity(read.len());
+    let mut known_copies: Vec<(Place, String)> = Vec::new();
+    let actions = shared.db.read(|view| {
+        let judge = Judge::new(view, profile)?;
+        heads.heads.iter().zip(read).map(|(raw, head)| judge.action(view, raw, head)).collect::<Result<Vec<_>, Failure>>()
+    })?;
+    for ((raw, head), action) in heads.heads.iter().zip(read).zip(actions) {
+        let place = Place { transport: heads.transport_id, uid_validity: heads.uidvalidity, uid: raw.uid };
+        if let Some(mid) = &head.mid {
+            let downloads = matches!(action, RelayHeadAction::Download | RelayHeadAction::DownloadLater);
+            if downloads {
+                shared.downloading.borrow_mut().insert(mid.clone(), heads.transport_id);
+            } else {
+                known_copies.push((place, mid.clone()));
+            }
+        }
+        decisions.push(RelayHeadDecision { uid: raw.uid, action: action.into() });
+    }
+    if !known_copies.is_empty() {
+        shared
+            .db
+            .transact(profile, move |tx| {
+                known_copies.iter().try_for_each(|(place, mid)| copies::add(tx, *place, mid))
+            })
+            .await?
+            .barrier
+            .durable()
+            .await?;
+    }
+    Ok(decisions)
+}
+
+/// The settings that decide, read once for a window of headers.
+struct Judge {
+    profile: u32,
+    forced: bool,
+    deletes: bool,
+    limit: u64,
+    bot: bool,
+}
+
+impl Judge {
+    fn new(view: &impl View, profile: u32) -> Result<Self, StoreError> {
+        let limit = config::number(view, profile, config::key::DOWNLOAD_LIMIT)?;
+        Ok(Self {
+            profile,
+            forced: config::flag(view, profile, config::key::FORCE_ENCRYPTION)?,
+            deletes: deletes_after_download(view, profile)?,
+            limit: u64::try_from(limit).unwrap_or(0),
+            bot: config::flag(view, profile, config::key::BOT)?,
+        })
+    }
+
+    fn action(&self, view: &impl View, raw: &RelayHead, head: &Head) -> Outcome<RelayHeadAction> {
+        if raw.unwanted_flag {
+            return Ok(RelayHeadAction::Skip);
+        }
+        if let Some(action) = self.known(view, head)? {
+            return Ok(action);
+        }
+        let Some(from) = &head.from else { return Ok(RelayHeadAction::Skip) };
+        let daemon = from.contains("mailer-daemon") || from.contains("mail-daemon");
+        let senders = contacts::all_by_addr(view, self.profile, from)?;
+        let blocked = !senders.is_empty() && senders.iter().all(|(_, contact)| contact.blocked);
+        if blocked && !daemon {
+            return Ok(RelayHeadAction::Skip);
+        }
+        if self.forced && !head.encrypted && !head.handshake && !daemon {
+            return Ok(RelayHeadAction::Skip);
+        }
+        let over_limit = self.limit != 0 && u64::from(raw.size) > self.limit;
+        Ok(match (head.post_message, over_limit) {
+            (true, true) => RelayHeadAction::Skip,
+            (true, false) if self.bot => RelayHeadAction::Download,
+            (true, false) | (false, true) => RelayHeadAction::DownloadLater,
+            (false, false) => RelayHeadAction::Download,
+        })
+    }
+
+    /// What to do with a mail whose Message-ID is known; `None` if it has to be looked at.
+    fn known(&self, view: &impl View, head: &Head) -> Outcome<Option<RelayHeadAction>> {
+        let Some(mid) = &head.mid else { return Ok(None) };
+        let Some(known) = messages::known(view, self.profile, mid)? else { return Ok(None) };
+        // The file of a message that is still incomplete is wanted, within the limit.
+        let incomplete = known.kind == known_mail::MESSAGE
+            && head.post_message
+            && messages::load(view, self.profile, known.message)?.is_some_and(|record| record.download_state != 0);
+        if known.kind == known_mail::AVAILABLE || incomplete {
+            return Ok(None);
+        }
+        if known.delete || self.deletes {
+            return Ok(Some(RelayHeadAction::Delete));
+        }
+        let own = match &head.from {
+            Some(from) => transports::is_own_addr(view, self.profile, from)?,
+            None => false,
+        };
+        Ok(Some(if own || known.seen { RelayHeadAction::SkipAndMarkSeen } else { RelayHeadAction::Skip }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_tell_what_a_mail_is() {
+        let head = read(
+            b"From: Alice <Alice@Example.org>\r\nMessage-ID: <one@localhost>\r\n\
+              Content-Type: Multipart/Encrypted; protocol=\"application/pgp-encrypted\"\r\n\
+              Chat-Is-Post-Message: 1\r\n\r\n",
+        );
+        assert_eq!(head.mid.as_deref(), Some("one@localhost"));
+        assert_eq!(head.from.as_deref(), Some("alice@example.org"));
+        assert!(head.encrypted && head.post_message && !head.handshake);
+    }
+
+    #[test]
+    fn several_senders_are_no_sender() {
+        assert_eq!(read(b"From: a@b.c, d@e.f\r\n\r\n").from, None);
+        assert_eq!(read(b"\xff\xfe").mid, None);
+    }
+}

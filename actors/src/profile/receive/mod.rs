@@ -1,0 +1,157 @@
+//! Receiving: from the mails of a batch to rows, events and an answer to the relay.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`heads`] | which mails are wanted |
+//! | [`open`] | decrypting, verifying and parsing, on the worker pool |
+//! | [`apply`] | the pipeline of one mail, in one transaction |
+//! | [`contacts`] | sender and recipients become contacts |
+//! | [`assign`] | which chat |
+//! | [`group`] | what a message changes in its chat |
+//! | [`special`] | receipts, bounces, edits, deletions, reactions |
+//! | [`store`] | rows and events of shown messages |
+//! | [`folder`] | what a relay reports about its folder |
+//!
+//! The relay is answered when everything is durable. A crash before that leads to a second fetch of the same mails;
+//! their Message-IDs are known by then, so nothing shows twice.
+
+pub mod apply;
+pub mod assign;
+pub mod contacts;
+pub mod folder;
+pub mod group;
+pub mod heads;
+pub mod open;
+pub mod special;
+pub mod store;
+
+use std::rc::Rc;
+
+use futures::future::join_all;
+use volary_proto::v1::{RelayMail, RelayMailAction, RelayMailDecision, RelayMails, RelayMailsAnswer};
+
+use self::open::{Opened, Sources};
+use super::Shared;
+use crate::error::{Failure, Outcome};
+use crate::events::Events as _;
+use crate::pool::Lane;
+use crate::state::copies::{self, Place};
+use crate::state::{messages, transports};
+
+/// Processes a batch; the answer tells the relay what to do with each mail.
+pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
+    let _turn = shared.receiving.lock().await;
+    let lane = if batch.mails.len() > 4 { Lane::Bulk } else { Lane::Interactive };
+    let opened = join_all(batch.mails.iter().map(|mail| open_one(shared, lane, mail))).await;
+    let mut decisions = Vec::with_capacity(batch.mails.len());
+    for (mail, opened) in batch.mails.iter().zip(opened) {
+        let place = Place { transport: batch.transport_id, uid_validity: batch.uidvalidity, uid: mail.uid };
+        let action = match apply_one(shared, place, opened).await {
+            Ok(action) => action,
+            Err(error) => {
+                // The mail stays on the relay and is looked at again with the next connection.
+                tracing::error!(profile = shared.id, uid = mail.uid, %error, "mail cannot be stored");
+                return RelayMailsAnswer { decisions };
+            }
+        };
+        decisions.push(RelayMailDecision { uid: mail.uid, action: action.into() });
+    }
+    if let Err(error) = settle(shared, &batch).await {
+        tracing::error!(profile = shared.id, %error, "received mail is not durable");
+        return RelayMailsAnswer { decisions: Vec::new() };
+    }
+    shared.downloading.borrow_mut().retain(|_, transport| *transport != batch.transport_id);
+    RelayMailsAnswer { decisions }
+}
+
+/// Opens a mail on the pool; `None` if its content made the parser fail.
+async fn open_one(shared: &Rc<Shared>, lane: Lane, mail: &RelayMail) -> Option<Opened> {
+    let (db, profile, blob_dir) = (shared.db.clone(), shared.id, shared.blob_dir.clone());
+    let (raw, seen) = (mail.raw.clone(), mail.seen);
+    let work = move || {
+        db.read(|view| {
+            let sources = Sources { keys: db.keys(), profile, blob_dir: &blob_dir, now: db.now() };
+            open::open(view, &sources, &raw, seen)
+        })
+    };
+    match shared.pool.run(lane, work).await {
+        Ok(Ok(opened)) => Some(opened),
+        Ok(Err(error)) => {
+            tracing::warn!(profile = shared.id, %error, "mail cannot be opened");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+async fn apply_one(shared: &Rc<Shared>, place: Place, opened: Option<Opened>) -> Outcome<RelayMailAction> {
+    let Some(opened) = opened else { return Ok(RelayMailAction::Keep) };
+    let addr = opened.mid.clone();
+    let written = shared
+        .db
+        .transact(shared.id, move |tx| {
+            let fate = apply::apply(tx, &opened)?;
+            transports::update(tx, place.transport, |record| record.received = record.received.max(opened.received))?;
+            conclude(tx, place, &opened.mid, fate)
+        })
+        .await;
+    match written {
+        Ok(written) => Ok(written.value),
+        // A failure of the rules is no reason to fetch the mail for ever: it is told, and the mail counts as done.
+        Err(error @ (Failure::Refused(_) | Failure::OpenPgp(_) | Failure::File { .. })) => {
+            let text = error.to_string();
+            let written = shared
+                .db
+                .transact(shared.id, move |tx| {
+                    tx.warning(format!("Failed to receive a message: {text}"));
+                    messages::entomb(tx, &addr)?;
+                    conclude(tx, place, &addr, apply::Fate::Keep)
+                })
+                .await?;
+            Ok(written.value)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What becomes of the copy on the relay, remembered until the relay has done it.
+fn conclude(
+    tx: &mut crate::db::Tx<'_, '_>,
+    place: Place,
+    mid: &str,
+    fate: apply::Fate,
+) -> Outcome<RelayMailAction> {
+    let single_device = heads::deletes_after_download(tx.store, tx.profile)?;
+    copies::add(tx, place, mid)?;
+    let action = match fate {
+        apply::Fate::Delete => RelayMailAction::Delete,
+        _ if single_device => RelayMailAction::Delete,
+        apply::Fate::Seen => RelayMailAction::MarkSeen,
+        apply::Fate::Keep => RelayMailAction::Keep,
+    };
+    match action {
+        // Copies on other relays are found known and deleted when they turn up.
+        RelayMailAction::Delete if fate == apply::Fate::Delete => copies::want_deleted(tx, mid)?,
+        RelayMailAction::Delete => copies::ask(tx, place, true)?,
+        RelayMailAction::MarkSeen => copies::ask(tx, place, false)?,
+        RelayMailAction::Keep => {}
+    }
+    // The answer to the relay says it already; other connections are told only about their own copies.
+    Ok(action)
+}
+
+async fn settle(shared: &Rc<Shared>, batch: &RelayMails) -> Outcome<()> {
+    let (transport, uid_validity, uid_next) = (batch.transport_id, batch.uidvalidity, batch.uid_next);
+    if uid_next != 0 {
+        shared
+            .db
+            .transact(shared.id, move |tx| {
+                transports::update(tx, transport, |record| {
+                    record.uid_validity = uid_validity;
+                    record.uid_next = uid_next;
+                })
+            })
+            .await?;
+    }
+    Ok(shared.db.store().flush().await?)
+}

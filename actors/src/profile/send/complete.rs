@@ -1,0 +1,126 @@
+//! What follows when a relay took a mail, or did not.
+
+use volary_storage::StoreError;
+use volary_storage::records::{OutboxRecord, TimeRecord, known_mail, message_state};
+use volary_storage::tables::GOSSIPED;
+
+use crate::db::Tx;
+use crate::events::Events as _;
+use crate::state::{chats, contacts, deadlines, messages, outbox, transports};
+
+/// A mail is given up after that many tries.
+pub const MAX_TRIES: u32 = 6;
+
+/// What has to be remembered of a rendered mail.
+#[derive(Clone, Debug, Default)]
+pub struct Traces {
+    /// Fingerprints that were gossiped.
+    pub gossiped: Vec<String>,
+    /// Contacts that got the own picture.
+    pub avatar_to: Vec<u32>,
+    /// Message-ID of the pre-message, if the message was split.
+    pub pre_mid: Option<String>,
+}
+
+/// All parts of a queue row were accepted.
+pub fn sent(
+    tx: &mut Tx<'_, '_>,
+    sequence: u64,
+    job: &OutboxRecord,
+    transport: u32,
+    traces: &Traces,
+) -> Result<(), StoreError> {
+    let (profile, now) = (tx.profile, tx.now);
+    transports::update(tx, transport, |record| {
+        record.sent_ok = now;
+        record.sent_failed = 0;
+    })?;
+    if !outbox::remove(tx, sequence)? {
+        return Ok(());
+    }
+    let Some(message) = messages::load(tx.store, profile, job.message)? else { return Ok(()) };
+    for fingerprint in &traces.gossiped {
+        tx.store.put(&GOSSIPED, &(profile, message.chat, fingerprint.as_str()), &TimeRecord { time: now })?;
+    }
+    for contact in &traces.avatar_to {
+        contacts::update(tx, *contact, |record| record.own_avatar_sent = now)?;
+    }
+    if let Some(pre_mid) = &traces.pre_mid {
+        messages::update(tx, job.message, |record| record.pre_mid.clone_from(pre_mid))?;
+        messages::remember(tx, pre_mid, known_mail::PRE_MESSAGE, job.message)?;
+    }
+    delivered(tx, job.message)?;
+    chats::forget_if_deleted(tx, message.chat)
+}
+
+/// A message left the queue: delivered, unless some part of it still waits or it failed before.
+pub fn delivered(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
+    if outbox::is_queued(tx.store, tx.profile, id)? {
+        return Ok(());
+    }
+    let mut chat = 0;
+    let changed = messages::update(tx, id, |record| {
+        chat = record.chat;
+        if record.state == message_state::OUT_PENDING {
+            record.state = message_state::OUT_DELIVERED;
+        }
+    })?;
+    if changed {
+        tx.msg_delivered(chat, id);
+    }
+    Ok(())
+}
+
+/// A message cannot be sent at all.
+pub fn failed(tx: &mut Tx<'_, '_>, sequence: u64, id: u32, error: &str) -> Result<(), StoreError> {
+    outbox::remove(tx, sequence)?;
+    fail_message(tx, id, error)
+}
+
+/// Marks a message as failed; several errors are kept, one after the other.
+pub fn fail_message(tx: &mut Tx<'_, '_>, id: u32, error: &str) -> Result<(), StoreError> {
+    let mut chat = 0;
+    let changed = messages::update(tx, id, |record| {
+        chat = record.chat;
+        record.state = message_state::OUT_FAILED;
+        if record.error.is_empty() {
+            error.clone_into(&mut record.error);
+        } else {
+            record.error.push_str("\n\n");
+            record.error.push_str(error);
+        }
+    })?;
+    if changed {
+        tx.msg_failed(chat, id);
+        chats::forget_if_deleted(tx, chat)?;
+    }
+    Ok(())
+}
+
+/// A relay could not take a mail now: it is tried again at `retry_at`, but not for ever.
+pub fn postponed(
+    tx: &mut Tx<'_, '_>,
+    sequence: u64,
+    job: &OutboxRecord,
+    counts: bool,
+    retry_at: i64,
+) -> Result<(), StoreError> {
+    let tries = job.tries + u32::from(counts);
+    if tries > MAX_TRIES {
+        return failed(tx, sequence, job.message, "Number of retries exceeded the limit.");
+    }
+    outbox::update(tx, sequence, |record| {
+        record.tries = tries;
+        record.not_before = retry_at;
+    })?;
+    deadlines::add(tx, retry_at, deadlines::kind::RETRY_SENDING, 0)
+}
+
+/// A transport failed: the others are preferred from now on.
+pub fn transport_failed(tx: &mut Tx<'_, '_>, transport: u32) -> Result<(), StoreError> {
+    let now = tx.now;
+    transports::update(tx, transport, |record| {
+        record.sent_failed = now;
+        record.sent_ok = 0;
+    })
+}

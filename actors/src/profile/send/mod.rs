@@ -1,0 +1,352 @@
+//! Sending: the queue of a profile, one pass after the other, while there is something to send.
+//!
+//! A pass takes the oldest rows, makes sure that they are durable, renders them on the worker pool, hands them to the
+//! relay that last worked and removes each row when the relay has accepted it. A crash in between leads to a second
+//! submission with the same Message-ID, which receivers ignore; never to a loss.
+
+pub mod complete;
+pub mod headers;
+pub mod receipts;
+pub mod render;
+
+use std::rc::Rc;
+
+use actix::Addr;
+use futures::future::join_all;
+use rand::Rng as _;
+use volary_proto::v1::{RelaySubmit, RelaySubmitResult, RelaySubmitStatus};
+use volary_storage::records::OutboxRecord;
+
+use self::complete::Traces;
+use self::receipts::Due;
+use self::render::{Context, Mail, Rendered};
+use super::Shared;
+use crate::error::{Failure, Outcome};
+use crate::pool::Lane;
+use crate::relay_connection::RelayConnection;
+use crate::state::{outbox, transports};
+
+/// Rows rendered and submitted in one pass.
+const BATCH: usize = 16;
+/// First wait after a failure, in seconds; it grows with each try.
+const RETRY_BASE: i64 = 30;
+/// Longest wait, in seconds.
+const RETRY_MAX: i64 = 30 * 60;
+
+/// What became of a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    /// Nothing to send now.
+    Idle,
+    /// Something was sent or settled; look again.
+    Progress,
+    /// No relay takes mail now; the rows wait for their time.
+    Stuck,
+}
+
+/// The relay to send over now.
+struct Exit {
+    transport: u32,
+    addr: String,
+    connection: Addr<RelayConnection>,
+}
+
+/// Sends until nothing is left that can be sent now.
+pub async fn run(shared: Rc<Shared>) {
+    loop {
+        match pass(&shared).await {
+            Ok(Pass::Progress) => {}
+            Ok(Pass::Idle | Pass::Stuck) => return,
+            Err(error) => {
+                tracing::error!(profile = shared.id, %error, "sending failed");
+                return;
+            }
+        }
+    }
+}
+
+async fn pass(shared: &Rc<Shared>) -> Outcome<Pass> {
+    let now = shared.db.now();
+    let (rows, order) = shared.db.read(|view| {
+        let mut rows = outbox::entries(view, shared.id, 4 * BATCH)?;
+        rows.retain(|(_, job)| job.not_before <= now);
+        rows.truncate(BATCH);
+        Ok::<_, Failure>((rows, transports::sending_order(view, shared.id)?))
+    })?;
+    let exits = exits(shared, &order)?;
+    if exits.is_empty() {
+        return Ok(Pass::Idle);
+    }
+    if rows.is_empty() {
+        return send_receipts(shared, &exits).await;
+    }
+    // A mail must not leave before the message that it carries would survive a crash.
+    shared.db.store().flush().await?;
+    send_rows(shared, rows, &exits).await
+}
+
+fn exits(shared: &Shared, order: &[u32]) -> Outcome<Vec<Exit>> {
+    let mut exits = Vec::new();
+    for transport in order {
+        let Some(connection) = shared.connection(*transport) else { continue };
+        let record = shared.db.read(|view| transports::load(view, shared.id, *transport))?;
+        if let Some(record) = record {
+            exits.push(Exit { transport: *transport, addr: record.addr, connection });
+        }
+    }
+    Ok(exits)
+}
+
+async fn send_rows(shared: &Rc<Shared>, rows: Vec<(u64, OutboxRecord)>, exits: &[Exit]) -> Outcome<Pass> {
+    let mut waiting = rows;
+    for exit in exits {
+        waiting = send_over(shared, waiting, exit).await?;
+        if waiting.is_empty() {
+            return Ok(Pass::Progress);
+        }
+        let transport = exit.transport;
+        shared.db.transact(shared.id, move |tx| complete::transport_failed(tx, transport)).await?;
+    }
+    postpone(shared, waiting, false).await?;
+    Ok(Pass::Stuck)
+}
+
+/// Sends rows over one relay and returns those that it could not even be asked for.
+async fn send_over(
+    shared: &Rc<Shared>,
+    rows: Vec<(u64, OutboxRecord)>,
+    exit: &Exit,
+) -> Outcome<Vec<(u64, OutboxRecord)>> {
+    let rendering = rows.iter().map(|(_, job)| render(shared, job.clone(), exit.addr.clone()));
+    let rendered = join_all(rendering).await;
+    let mut in_flight = Vec::new();
+    for ((sequence, job), rendered) in rows.into_iter().zip(rendered) {
+        match rendered {
+            Ok(Some(rendered)) => {
+                let (traces, answers) = submit(shared, sequence, &job, rendered, exit);
+                in_flight.push((sequence, job, traces, answers));
+            }
+            Ok(None) => {
+                shared.db.transact(shared.id, move |tx| outbox::remove(tx, sequence)).await?;
+            }
+            Err(error) => {
+                let (message, text) = (job.message, error.to_string());
+                shared.db.transact(shared.id, move |tx| complete::failed(tx, sequence, message, &text)).await?;
+            }
+        }
+    }
+    let mut unsent = Vec::new();
+    for (sequence, job, traces, answers) in in_flight {
+        let answers = join_all(answers).await;
+        if !settle(shared, sequence, &job, traces, &answers, exit).await? {
+            unsent.push((sequence, job));
+        }
+    }
+    Ok(unsent)
+}
+
+async fn render(shared: &Rc<Shared>, job: OutboxRecord, from: String) -> Outcome<Option<Rendered>> {
+    let (db, profile, blob_dir) = (shared.db.clone(), shared.id, shared.blob_dir.clone());
+    let work = move || {
+        db.read(|view| {
+            let context = Context {
+                keys: db.keys(),
+                texts: db.texts(),
+                profile,
+                blob_dir: &blob_dir,
+                from: &from,
+                now: db.now(),
+            };
+            render::render(view, &context, &job)
+        })
+    };
+    shared.pool.run(Lane::Interactive, work).await.map_err(|_| Failure::refused("message cannot be rendered"))?
+}
+
+type Answer = std::pin::Pin<Box<dyn Future<Output = RelaySubmitResult>>>;
+
+/// Hands the mails of a row to the relay, in order; their answers come later.
+fn submit(
+    shared: &Shared,
+    sequence: u64,
+    job: &OutboxRecord,
+    rendered: Rendered,
+    exit: &Exit,
+) -> (Traces, Vec<Answer>) {
+    let split = rendered.mails.len() > 1;
+    let mut traces =
+        Traces { gossiped: rendered.gossiped, avatar_to: rendered.avatar_to, pre_mid: None };
+    let mut answers: Vec<Answer> = Vec::new();
+    for (index, mail) in rendered.mails.into_iter().enumerate() {
+        if split && index == 0 {
+            traces.pre_mid = Some(mail.mid.clone());
+            if job.pre_sent {
+                continue;
+            }
+        }
+        answers.push(submit_mail(shared, sequence, mail, exit));
+    }
+    (traces, answers)
+}
+
+fn submit_mail(shared: &Shared, queue_id: u64, mail: Mail, exit: &Exit) -> Answer {
+    tracing::debug!(profile = shared.id, queue_id, recipients = mail.recipients.len(), "submitting");
+    let submit =
+        RelaySubmit { queue_id, from: exit.addr.clone(), recipients: mail.recipients, raw: mail.raw.into() };
+    let request = exit.connection.send(submit);
+    Box::pin(async move {
+        request.await.unwrap_or_else(|_| RelaySubmitResult {
+            status: RelaySubmitStatus::NotConnected.into(),
+            error: "the connection was stopped".to_owned(),
+            accepted: 0,
+        })
+    })
+}
+
+/// Records the outcome of a row; false if another relay should be tried at once.
+async fn settle(
+    shared: &Rc<Shared>,
+    sequence: u64,
+    job: &OutboxRecord,
+    traces: Traces,
+    answers: &[RelaySubmitResult],
+    exit: &Exit,
+) -> Outcome<bool> {
+    let (job, transport) = (job.clone(), exit.transport);
+    let failure = answers.iter().position(|answer| answer.status() != RelaySubmitStatus::Sent);
+    let Some(at) = failure else {
+        shared.db.transact(shared.id, move |tx| complete::sent(tx, sequence, &job, transport, &traces)).await?;
+        return Ok(true);
+    };
+    if at > 0 {
+        shared.db.transact(shared.id, move |tx| outbox::update(tx, sequence, |row| row.pre_sent = true)).await?;
+    }
+    let answer = &answers[at];
+    match answer.status() {
+        RelaySubmitStatus::Permanent => {
+            let error = format!("Permanent SMTP error: permanent: {}", answer.error);
+            shared
+                .db
+                .transact(shared.id, move |tx| {
+                    complete::transport_failed(tx, transport)?;
+                    refused(tx, sequence, &job, &error)
+                })
+                .await?;
+            Ok(true)
+        }
+        RelaySubmitStatus::NotConnected => Ok(false),
+        _ => {
+            shared.db.transact(shared.id, move |tx| complete::transport_failed(tx, transport)).await?;
+            postpone(shared, vec![(sequence, job)], true).await?;
+            Ok(true)
+        }
+    }
+}
+
+/// The relay refused a mail for good.
+fn refused(
+    tx: &mut crate::db::Tx<'_, '_>,
+    sequence: u64,
+    job: &OutboxRecord,
+    error: &str,
+) -> Result<(), volary_storage::StoreError> {
+    use crate::state::messages;
+    complete::failed(tx, sequence, job.message, error)?;
+    if error.to_lowercase().contains("invalid unencrypted mail") {
+        let chat = messages::load(tx.store, tx.profile, job.message)?.map(|message| message.chat);
+        let addr = transports::self_addr(tx.store, tx.profile)?.unwrap_or_default();
+        let domain = addr.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let hint = tx.texts.fill(crate::texts::id::INVALID_UNENCRYPTED, &[domain]);
+        if let Some(chat) = chat {
+            let system = volary_storage::records::system_type::INVALID_UNENCRYPTED;
+            messages::add_notice(tx, chat, &hint, system, messages::Place::Bottom)?;
+        }
+    }
+    Ok(())
+}
+
+async fn postpone(shared: &Rc<Shared>, rows: Vec<(u64, OutboxRecord)>, counts: bool) -> Outcome<()> {
+    for (sequence, job) in rows {
+        let retry_at = shared.db.now() + retry_delay(job.tries);
+        shared
+            .db
+            .transact(shared.id, move |tx| complete::postponed(tx, sequence, &job, counts, retry_at))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Waiting time before the next try: grows by about half to double each time, with jitter.
+fn retry_delay(tries: u32) -> i64 {
+    let base = RETRY_BASE.saturating_mul(1 << tries.min(6)).min(RETRY_MAX);
+    base + rand::thread_rng().gen_range(0..=base / 2)
+}
+
+async fn send_receipts(shared: &Rc<Shared>, exits: &[Exit]) -> Outcome<Pass> {
+    let now = shared.db.now();
+    let due = shared.db.read(|view| receipts::due(view, shared.id, now))?;
+    if due.is_empty() {
+        return Ok(Pass::Idle);
+    }
+    shared.db.store().flush().await?;
+    for one in due {
+        send_receipt(shared, one, exits).await?;
+    }
+    Ok(Pass::Progress)
+}
+
+async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<()> {
+    for exit in exits {
+        let Some(mail) = render_receipt(shared, due.clone(), exit.addr.clone()).await? else {
+            shared.db.transact(shared.id, move |tx| receipts::drop_jobs(tx, &due)).await?;
+            return Ok(());
+        };
+        match submit_mail(shared, 0, mail, exit).await.status() {
+            RelaySubmitStatus::Sent => {
+                shared.db.transact(shared.id, move |tx| receipts::sent(tx, &due)).await?;
+                return Ok(());
+            }
+            RelaySubmitStatus::NotConnected => {}
+            _ => break,
+        }
+    }
+    let retry_at = shared.db.now() + retry_delay(due.jobs.first().map_or(0, |(_, job)| job.tries));
+    shared
+        .db
+        .transact(shared.id, move |tx| {
+            receipts::failed(tx, &due, retry_at)?;
+            crate::state::deadlines::add(tx, retry_at, crate::state::deadlines::kind::RETRY_SENDING, 0)
+        })
+        .await?;
+    Ok(())
+}
+
+async fn render_receipt(shared: &Rc<Shared>, due: Due, from: String) -> Outcome<Option<Mail>> {
+    let (db, profile, blob_dir) = (shared.db.clone(), shared.id, shared.blob_dir.clone());
+    let work = move || {
+        db.read(|view| {
+            let context = Context {
+                keys: db.keys(),
+                texts: db.texts(),
+                profile,
+                blob_dir: &blob_dir,
+                from: &from,
+                now: db.now(),
+            };
+            receipts::render(view, &context, &due)
+        })
+    };
+    shared.pool.run(Lane::Interactive, work).await.map_err(|_| Failure::refused("receipt cannot be rendered"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_times_grow_and_are_bounded() {
+        assert!((RETRY_BASE..=RETRY_BASE * 3 / 2).contains(&retry_delay(0)));
+        assert!(retry_delay(1) >= 2 * RETRY_BASE);
+        assert!(retry_delay(40) <= RETRY_MAX * 3 / 2);
+    }
+}

@@ -1,0 +1,19 @@
+//! The state of a profile as the tables hold it: loading and saving with all indexes kept true.
+//!
+//! Functions that read take any [`View`](volary_storage::View); functions that write take the
+//! [`Tx`](crate::db::Tx) of the running transaction, which also collects the events and wake-ups that follow from
+//! the change.
+
+pub mod chats;
+pub mod config;
+pub mod contacts;
+pub mod copies;
+pub mod deadlines;
+pub mod ids;
+pub mod keys;
+pub mod members;
+pub mod messages;
+pub mod outbox;
+pub mod profiles;
+pub mod tokens;
+pub mod transports;

@@ -1,0 +1,133 @@
+//! Supervisor: one actor for the process. It keeps the registry of profiles, starts their actors on the arbiters,
+//! starts them again when they fail, and runs the deadline queue.
+
+pub mod deadlines;
+pub mod registry;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix::{Actor, Addr, Arbiter, AsyncContext as _, Context, Handler, ResponseFuture, WrapFuture as _};
+use volary_proto::v1::{Answer, Error, Request};
+
+use crate::db::{Db, blob_dir};
+use crate::pool::Pool;
+use crate::profile::{End, Parts, Profile};
+use crate::relay_connection::Network;
+
+/// The actor. See the module documentation.
+pub struct Supervisor {
+    db: Db,
+    pool: Pool,
+    network: Arc<Network>,
+    arbiters: Vec<Arbiter>,
+    profiles: HashMap<u32, Addr<Profile>>,
+}
+
+impl Supervisor {
+    /// A supervisor that spreads profiles over `arbiters`.
+    pub fn new(db: Db, pool: Pool, network: Arc<Network>, arbiters: Vec<Arbiter>) -> Self {
+        Self { db, pool, network, arbiters, profiles: HashMap::new() }
+    }
+
+    /// The actor of a profile; started if it does not run (any more). All actors of a profile share one arbiter.
+    fn profile(&mut self, id: u32) -> Result<Addr<Profile>, Error> {
+        if let Some(addr) = self.profiles.get(&id).filter(|addr| addr.connected()) {
+            return Ok(addr.clone());
+        }
+        let record = self.db.look(|view| registry::load(view, id))?;
+        let record = record.ok_or_else(|| Error::not_found(format!("account with id {id} not found")))?;
+        let parts = Parts {
+            id,
+            db: self.db.clone(),
+            pool: self.pool.clone(),
+            network: self.network.clone(),
+            blob_dir: blob_dir(self.db.dir(), &record.uuid),
+        };
+        let arbiter = &self.arbiters[id as usize % self.arbiters.len()];
+        let addr = Profile::start_in_arbiter(&arbiter.handle(), move |_| Profile::new(parts));
+        self.profiles.insert(id, addr.clone());
+        Ok(addr)
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(1024);
+        let queue = deadlines::run(self.db.clone());
+        ctx.spawn(queue.into_actor(self));
+    }
+}
+
+/// Asks for the actor of a profile.
+#[derive(actix::Message)]
+#[rtype(result = "Result<Addr<Profile>, Error>")]
+pub struct GetProfile(pub u32);
+
+impl Handler<GetProfile> for Supervisor {
+    type Result = Result<Addr<Profile>, Error>;
+
+    fn handle(&mut self, ask: GetProfile, _: &mut Self::Context) -> Self::Result {
+        self.profile(ask.0)
+    }
+}
+
+/// Asks for the actors of profiles that run now.
+#[derive(actix::Message)]
+#[rtype(result = "Vec<Addr<Profile>>")]
+pub struct GetRunning;
+
+impl Handler<GetRunning> for Supervisor {
+    type Result = actix::MessageResult<GetRunning>;
+
+    fn handle(&mut self, _: GetRunning, _: &mut Self::Context) -> Self::Result {
+        actix::MessageResult(self.profiles.values().filter(|addr| addr.connected()).cloned().collect())
+    }
+}
+
+/// Ends the actor of a profile, or of all profiles.
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+pub struct EndProfile(pub Option<u32>);
+
+impl Handler<EndProfile> for Supervisor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, end: EndProfile, _: &mut Self::Context) -> Self::Result {
+        let ended: Vec<(u32, Addr<Profile>)> = match end.0 {
+            Some(id) => self.profiles.remove(&id).map(|addr| (id, addr)).into_iter().collect(),
+            None => self.profiles.drain().collect(),
+        };
+        let db = self.db.clone();
+        Box::pin(async move {
+            for (id, addr) in ended {
+                // An actor that is gone already needs no farewell.
+                let _ = addr.send(End).await;
+                db.wakes().unregister(id);
+            }
+        })
+    }
+}
+
+impl Handler<Request> for Supervisor {
+    type Result = ResponseFuture<Result<Answer, Error>>;
+
+    fn handle(&mut self, request: Request, ctx: &mut Self::Context) -> Self::Result {
+        let id = request.profile_id;
+        if id == 0 {
+            let (db, supervisor) = (self.db.clone(), ctx.address());
+            return Box::pin(async move { registry::request(&db, &supervisor, request).await });
+        }
+        match self.profile(id) {
+            Ok(profile) => {
+                let answer = profile.send(request);
+                Box::pin(async move {
+                    answer.await.unwrap_or_else(|_| Err(Error::internal("the profile ended before it answered")))
+                })
+            }
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Wake-ups: what a committed change asks the actors of its profile to do.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc};
+
+/// What has to happen after a commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// There is something new to send.
+    pub outbox: bool,
+    /// Relay copies have to be flagged or deleted.
+    pub flags: bool,
+    /// A message has to be downloaded.
+    pub downloads: bool,
+    /// The transports or the own key changed.
+    pub transports: bool,
+    /// Messages were added: waiting bots look again.
+    pub messages: bool,
+    /// A deadline was added that may be the next one.
+    pub deadline: Option<i64>,
+}
+
+impl Effects {
+    /// Adds what `other` asks for.
+    pub fn merge(&mut self, other: Self) {
+        self.outbox |= other.outbox;
+        self.flags |= other.flags;
+        self.downloads |= other.downloads;
+        self.transports |= other.transports;
+        self.messages |= other.messages;
+        self.deadline = match (self.deadline, other.deadline) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+/// Where actors register for the wake-ups of a profile. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Wakes {
+    inner: Arc<Mutex<Registered>>,
+}
+
+#[derive(Default)]
+struct Registered {
+    profiles: HashMap<u32, mpsc::UnboundedSender<Effects>>,
+    new_messages: HashMap<u32, Arc<Notify>>,
+    deadlines: Option<mpsc::UnboundedSender<i64>>,
+    stop_fetching: Arc<Notify>,
+}
+
+impl Wakes {
+    /// Wake-ups of one profile, for its actor. A second registration replaces the first.
+    pub fn register(&self, profile: u32) -> mpsc::UnboundedReceiver<Effects> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.inner.lock().profiles.insert(profile, sender);
+        receiver
+    }
+
+    /// Told when messages were added to a profile. It begins told, and forgets more than one unheard call.
+    pub fn new_messages(&self, profile: u32) -> Arc<Notify> {
+        let mut registered = self.inner.lock();
+        let notify = registered.new_messages.entry(profile).or_insert_with(|| {
+            let notify = Notify::new();
+            notify.notify_one();
+            Arc::new(notify)
+        });
+        notify.clone()
+    }
+
+    /// Told when a running background fetch shall end.
+    pub fn stop_background_fetch(&self) -> Arc<Notify> {
+        self.inner.lock().stop_fetching.clone()
+    }
+
+    /// New deadlines of all profiles, for the deadline queue.
+    pub fn register_deadlines(&self) -> mpsc::UnboundedReceiver<i64> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.inner.lock().deadlines = Some(sender);
+        receiver
+    }
+
+    /// Ends the registration of a profile.
+    pub fn unregister(&self, profile: u32) {
+        let mut registered = self.inner.lock();
+        registered.profiles.remove(&profile);
+        if let Some(waiting) = registered.new_messages.remove(&profile) {
+            waiting.notify_waiters();
+        }
+    }
+
+    /// Passes wake-ups on; nobody may be listening, the state itself is in the tables.
+    pub fn send(&self, profile: u32, effects: Effects) {
+        if effects == Effects::default() {
+            return;
+        }
+        let registered = self.inner.lock();
+        if let Some(sender) = registered.profiles.get(&profile) {
+            let _ = sender.send(effects);
+        }
+        if let Some(notify) = registered.new_messages.get(&profile).filter(|_| effects.messages) {
+            notify.notify_one();
+        }
+        if let (Some(sender), Some(time)) = (&registered.deadlines, effects.deadline) {
+            let _ = sender.send(time);
+        }
+    }
+}
