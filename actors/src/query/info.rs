@@ -12,7 +12,7 @@ use super::config::API_VERSION;
 use super::look::Look;
 use crate::error::Outcome;
 use crate::profile::connectivity_html::size;
-use crate::relay_connection::login::{Candidate, ConfiguredLogin};
+use crate::relay_connection::login::{Candidate, ConfiguredLogin, Security};
 use crate::state::{chats, config, transports};
 
 /// What stands for a setting that is not set.
@@ -114,7 +114,7 @@ fn transport_line(id: u32, domain: &str, login: Option<&ConfiguredLogin>) -> Str
     let servers = |list: &[Candidate]| {
         let names: Vec<String> = list
             .iter()
-            .map(|one| format!("{}:{}:{}", one.connection.host, one.connection.port, one.connection.security.name()))
+            .map(|one| format!("{}:{}:{}", one.connection.host, one.connection.port, security_name(one.connection.security)))
             .collect();
         names.join(", ")
     };
@@ -129,6 +129,14 @@ fn transport_line(id: u32, domain: &str, login: Option<&ConfiguredLogin>) -> Str
         None => (String::new(), String::new(), "cert_automatic"),
     };
     format!("{id}: ***@{domain} imap:[{imap}] smtp:[{smtp}] {checks}")
+}
+
+fn security_name(security: Security) -> &'static str {
+    match security {
+        Security::Tls => "tls",
+        Security::Starttls => "starttls",
+        Security::Plain => "plain",
+    }
 }
 
 /// Bytes that the attachments take.
