@@ -1,5 +1,6 @@
 //! Commands on groups: creation, members, name, description, picture.
 
+use volary_storage::View;
 use volary_storage::records::{ChatRecord, chat_type, system_type};
 
 use super::compose::{self, SystemMessage, load_chat};
@@ -225,7 +226,7 @@ fn announces(group: &ChatRecord) -> bool {
 pub fn describe(tx: &mut Tx<'_, '_>, chat: u32, description: &str) -> Outcome<()> {
     let clean = names::clean_bidi(description);
     let group = load_chat(tx.store, tx.profile, chat)?;
-    check_owns_group_data(tx, chat, &group, "description")?;
+    check_owns_group_data(tx.store, tx.profile, chat, "description")?;
     if group.description == clean {
         return Ok(());
     }
@@ -251,12 +252,14 @@ pub fn describe(tx: &mut Tx<'_, '_>, chat: u32, description: &str) -> Outcome<()
     Ok(())
 }
 
-fn check_owns_group_data(tx: &Tx<'_, '_>, chat: u32, group: &ChatRecord, what: &str) -> Outcome<()> {
+/// Refuses a change of description or picture by who may not make it.
+pub fn check_owns_group_data(view: &impl View, profile: u32, chat: u32, what: &str) -> Outcome<()> {
+    let group = load_chat(view, profile, chat)?;
     let fits = matches!(group.chat_type, chat_type::GROUP | chat_type::OUT_BROADCAST) && !group.group_id.is_empty();
     if !fits {
         return Err(Failure::refused(format!("Can only set {what} for groups / broadcasts")));
     }
-    if !chats::self_is_in(tx.store, tx.profile, chat, group)? {
+    if !chats::self_is_in(view, profile, chat, &group)? {
         return Err(Failure::refused(format!("Failed to set {what}: self not in group")));
     }
     Ok(())
@@ -265,7 +268,7 @@ fn check_owns_group_data(tx: &Tx<'_, '_>, chat: u32, group: &ChatRecord, what: &
 /// Sets (a blob name) or removes the picture of a group or channel and tells its members.
 pub fn set_image(tx: &mut Tx<'_, '_>, chat: u32, blob: Option<&str>) -> Outcome<()> {
     let group = load_chat(tx.store, tx.profile, chat)?;
-    check_owns_group_data(tx, chat, &group, "profile image")?;
+    check_owns_group_data(tx.store, tx.profile, chat, "profile image")?;
     let now = tx.now;
     let blob = blob.unwrap_or_default().to_owned();
     let removed = blob.is_empty();

@@ -33,7 +33,7 @@ use volary_mail::address::Address;
 use volary_mail::qr::svg;
 use volary_proto::Error;
 use volary_proto::v1::{
-    ChatListItems, ConfigValues, ContactMap, Contacts, Flag, Id, Ids, MaybeId, MaybeMessage, MaybeReactions,
+    ChatListItems, ConfigValues, ContactMap, Contacts, Done, Flag, Ids, MaybeId, MaybeMessage, MaybeReactions,
     MaybeText, MessageListItems, MessageLoadResults, MessageReadReceipts, MessageSearchResults, Number, Text,
     TextMap, Texts, Transports, VcardContacts, answer, request,
 };
@@ -93,6 +93,9 @@ pub fn process(kind: &request::Kind) -> Option<Result<answer::Kind, Error>> {
             Err(error) => Err(Error::failed(error.to_string())),
         },
         Kind::ParseVcard(call) => parse_vcard(Path::new(&call.path)),
+        // No chat is ever streamed to yet.
+        Kind::SetLocation(_) => Ok(flag(false)),
+        Kind::StopSendingLocations(_) => Ok(Done {}.into()),
         _ => return None,
     })
 }
@@ -191,6 +194,8 @@ fn about_chats(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answer::
         Kind::GetFirstUnreadMessageOfChat(call) => {
             id(reading::first_unread(look.view, look.profile, call.chat_id)?)
         }
+        // No chat is ever streamed to yet.
+        Kind::IsSendingLocations(_) => flag(false),
         Kind::GetDraft(call) => MaybeMessage { message: messages::draft(look, call.chat_id)? }.into(),
         _ => return Ok(None),
     }))
@@ -260,10 +265,6 @@ fn about_contacts(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answe
     }))
 }
 
-/// One id as an answer.
-pub(crate) fn one(id: u32) -> answer::Kind {
-    Id { id }.into()
-}
 
 #[cfg(test)]
 mod tests {
