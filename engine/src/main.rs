@@ -1,2 +1,7 @@
 //! The `volary` command line.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    volary::cli::main()
+}

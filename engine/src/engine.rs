@@ -1,0 +1,124 @@
+//! Engine: the handle that a program holds.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+use volary_actors::bus::EventStream;
+use volary_actors::clock::{Clock, SystemClock};
+use volary_actors::node::{self, Node, NodeOptions};
+use volary_proto::{Answer, Call, Error, Request};
+
+use crate::bus::Bus;
+use crate::jsonrpc::{AccountsDirectory, DirectoryError};
+
+/// Why an engine does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The folder belongs to somebody else, or is in use.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The database, the network or the threads cannot be set up.
+    #[error(transparent)]
+    Node(#[from] node::StartError),
+    /// Starting did not come to an end.
+    #[error("starting the engine was interrupted")]
+    Interrupted,
+}
+
+/// How an engine starts. A path alone stands for the usual options.
+#[derive(Clone)]
+pub struct EngineOptions {
+    /// Folder of the database and of all attachments; made if it does not exist.
+    pub dir: PathBuf,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Threads for actors and for CPU-heavy work, each; 0 = as many as the machine has cores.
+    pub threads: usize,
+}
+
+impl EngineOptions {
+    /// The usual options for a folder.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), clock: Arc::new(SystemClock), threads: 0 }
+    }
+}
+
+impl<P: Into<PathBuf>> From<P> for EngineOptions {
+    fn from(dir: P) -> Self {
+        Self::new(dir)
+    }
+}
+
+/// A running engine with all profiles of one folder. Cheap to clone: all clones are the same engine.
+///
+/// No connection is made before `StartIo` or `StartIoForAllAccounts` is called.
+#[derive(Clone)]
+pub struct Engine {
+    node: Node,
+    directory: Arc<AccountsDirectory>,
+}
+
+impl Engine {
+    /// Opens the folder, which belongs to this engine until its last clone is gone.
+    pub async fn start(options: impl Into<EngineOptions>) -> Result<Self, StartError> {
+        let options = options.into();
+        // Waiting for the folder and opening the database block.
+        tokio::task::spawn_blocking(move || Self::open(options)).await.map_err(|_| StartError::Interrupted)?
+    }
+
+    fn open(options: EngineOptions) -> Result<Self, StartError> {
+        let directory = AccountsDirectory::open(&options.dir)?;
+        let mut node = NodeOptions::new(directory.path());
+        node.clock = options.clock;
+        if options.threads > 0 {
+            node.threads = options.threads;
+        }
+        Ok(Self { node: Node::start(node)?, directory: Arc::new(directory) })
+    }
+
+    /// Carries out a command or query of a profile (0 = the process as a whole). A command is answered after its
+    /// change is committed.
+    pub async fn call<C: Call>(&self, profile: u32, call: C) -> Result<C::Answer, Error> {
+        Ok(self.request(Request::new(profile, call)).await?.take::<C>()?)
+    }
+
+    /// The same for requests whose kind is not known when the program is compiled.
+    pub async fn request(&self, request: Request) -> Result<Answer, Error> {
+        self.node.call(request).await
+    }
+
+    /// All events of all profiles from now on, in the order of commits.
+    pub fn events(&self) -> EventStream {
+        self.node.subscribe()
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Ends all connections, makes everything durable and stops. Calls fail afterwards, event streams end.
+    pub async fn stop(&self) {
+        self.node.stop().await;
+    }
+}
+
+impl Bus for Engine {
+    type Events = EventStream;
+
+    fn call(&self, request: Request) -> impl Future<Output = Result<Answer, Error>> + Send + 'static {
+        let engine = self.clone();
+        async move { engine.request(request).await }
+    }
+
+    fn subscribe(&self) -> EventStream {
+        self.events()
+    }
+
+    fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
+        let engine = self.clone();
+        async move { Engine::stop(&engine).await }
+    }
+}
