@@ -87,10 +87,20 @@ fn chats_of(tx: &Tx<'_, '_>, contact: u32) -> Outcome<Vec<u32>> {
     Ok(rows.map(|row| row.map(|((_, _, chat), _)| chat)).collect::<Result<_, _>>()?)
 }
 
+/// How a reserved chat is named in errors.
+pub fn special_name(chat: u32) -> String {
+    match chat {
+        ids::chat::TRASH => "Trash".to_owned(),
+        ids::chat::ARCHIVED_LINK => "ArchivedLink".to_owned(),
+        ids::chat::ALL_DONE_HINT => "AlldoneHint".to_owned(),
+        id => format!("Special{id}"),
+    }
+}
+
 /// Deletes a chat with its messages, here and on the relays. Others are not told.
 pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
     if chat <= ids::LAST_SPECIAL {
-        let name = if chat == ids::chat::ARCHIVED_LINK { "ArchivedLink".to_owned() } else { chat.to_string() };
+        let name = special_name(chat);
         return Err(Failure::refused(format!("bad chat_id, can not be a special chat: Chat#{name}")));
     }
     load_chat(tx.store, tx.profile, chat)?;
@@ -141,7 +151,8 @@ fn cancel_sending(tx: &mut Tx<'_, '_>, message: u32) -> Outcome<()> {
 /// Archives, pins or shows a chat normally.
 pub fn set_visibility(tx: &mut Tx<'_, '_>, chat: u32, to: u32) -> Outcome<()> {
     if chat <= ids::LAST_SPECIAL {
-        return Err(Failure::refused(format!("bad chat_id, can not be a special chat: Chat#{chat}")));
+        let name = special_name(chat);
+        return Err(Failure::refused(format!("bad chat_id, can not be special chat: Chat#{name}")));
     }
     load_chat(tx.store, tx.profile, chat)?;
     if to == visibility::ARCHIVED {
@@ -157,7 +168,7 @@ pub fn set_visibility(tx: &mut Tx<'_, '_>, chat: u32, to: u32) -> Outcome<()> {
 /// Mutes a chat: 0 not, -1 for ever, else until then.
 pub fn set_mute(tx: &mut Tx<'_, '_>, chat: u32, until: i64) -> Outcome<()> {
     if chat <= ids::LAST_SPECIAL {
-        return Err(Failure::refused(format!("bad chat_id, can not be a special chat: Chat#{chat}")));
+        return Err(Failure::refused("Invalid chat ID"));
     }
     load_chat(tx.store, tx.profile, chat)?;
     chats::update(tx, chat, |record| record.muted_until = until)?;

@@ -20,6 +20,8 @@ use crate::query::contacts::MAX_CARD_FILE;
 use crate::query::look::look;
 use crate::state::config;
 
+/// What is said before the cause when a file could not be copied.
+pub const NOT_COPIED: &str = "Copying new blobfile failed";
 /// Larger files are no pictures, in bytes.
 const MAX_PICTURE: u64 = 100 << 20;
 
@@ -46,7 +48,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Sen
 }
 
 fn copying(error: io::Error) -> Failure {
-    Failure::refused(format!("Copying new blobfile failed: {error}"))
+    Failure::refused(format!("{NOT_COPIED}: {error}"))
 }
 
 /// Tells of a new file among the attachments.

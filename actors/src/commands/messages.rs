@@ -8,6 +8,7 @@ use volary_storage::records::{MessageRecord, block, message_state, view_type};
 
 use super::{chats as chat_commands, device, files};
 use crate::chat::compose::{self, NewFile, NewMessage};
+use crate::chat::requests::special_name;
 use crate::db::{Db, Tx};
 use crate::error::{Failure, Outcome};
 use crate::events::Events as _;
@@ -52,7 +53,10 @@ async fn created(db: &Db, profile: u32, data: MessageData) -> Result<NewMessage,
     match file {
         Some(path) => {
             let taken = files::take(db, profile, path, data.filename, new.view_type).await;
-            let taken = taken.map_err(|error| error.context(NOT_CREATED))?;
+            let taken = taken.map_err(|error| {
+                let unreadable = error.message.starts_with(files::NOT_COPIED);
+                error.context(if unreadable { NOT_CREATED } else { NOT_SENT })
+            })?;
             new.view_type = taken.view_type;
             new.file = Some(taken.file);
         }
@@ -100,14 +104,8 @@ fn check_quoted(tx: &Tx<'_, '_>, message: u32) -> Outcome<()> {
 }
 
 fn check_sendable(tx: &Tx<'_, '_>, chat: u32) -> Outcome<()> {
-    let special = match chat {
-        ids::chat::TRASH => Some("Trash".to_owned()),
-        ids::chat::ARCHIVED_LINK => Some("ArchivedLink".to_owned()),
-        ids::chat::ALL_DONE_HINT => Some("AlldoneHint".to_owned()),
-        0..=ids::LAST_SPECIAL => Some(format!("Special{chat}")),
-        _ => None,
-    };
-    if let Some(name) = special {
+    if chat <= ids::LAST_SPECIAL {
+        let name = special_name(chat);
         return Err(Failure::refused(format!("chat_id cannot be a special chat: Chat#{name}")));
     }
     if transports::self_addr(tx.store, tx.profile)?.is_none() {

@@ -75,7 +75,7 @@ pub struct OutboxRecord {
     /// Addresses to send to, in place of the relays of the contacts.
     #[prost(string, repeated, tag = "4")]
     pub addrs: Vec<String>,
-    /// Password of a mail of kind [`outbox::PASSWORD`].
+    /// Secret of a mail of kind [`outbox::PASSWORD`]: fingerprint of the inviter, `/`, auth token.
     #[prost(string, tag = "5")]
     pub password: String,
     /// Sign a mail of kind [`outbox::PASSWORD`] and attach the own certificate.

@@ -178,16 +178,19 @@ impl Seat<'_> {
         Ok(contacts.into_values().map(|contact| contact.address).collect())
     }
 
-    /// Waits for the next message of somebody else.
+    /// Waits for the next message that somebody else wrote. Notes about the chat are none.
     pub(super) async fn receives(&self) -> Result<Seen<Message>, Trouble> {
         let chat = self.chat;
-        let seen = self
-            .person
-            .sees("new message", |kind| match kind {
-                Kind::IncomingMsg(event) if event.chat_id == chat => Some(event.msg_id),
-                _ => None,
-            })
-            .await?;
-        Ok(Seen { value: self.person.message(seen.value).await?, at: seen.at })
+        let incoming = |kind: &Kind| match kind {
+            Kind::IncomingMsg(event) if event.chat_id == chat => Some(event.msg_id),
+            _ => None,
+        };
+        loop {
+            let seen = self.person.sees("new message", incoming).await?;
+            let value = self.person.message(seen.value).await?;
+            if !value.is_info {
+                return Ok(Seen { value, at: seen.at });
+            }
+        }
     }
 }
