@@ -160,17 +160,18 @@ impl Node {
     /// Stops all I/O, ends the actors and closes the database.
     pub async fn stop(&self) {
         let _ = self.inner.supervisor.send(EndProfile(None)).await;
-        if let Err(error) = self.inner.db.store().flush().await {
-            tracing::error!(%error, "last changes are not durable");
-        }
-        self.inner.db.bus().close();
         self.inner.system.stop();
         let thread = self.inner.thread.lock().take();
-        if let Some(thread) = thread {
-            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-            if !matches!(joined, Ok(Ok(()))) {
-                tracing::error!("the actor system ended with a panic");
-            }
+        let store = self.inner.db.store().clone();
+        let ended = tokio::task::spawn_blocking(move || {
+            let joined = thread.is_none_or(|thread| thread.join().is_ok());
+            (joined, store.close())
+        });
+        match ended.await {
+            Ok((true, Ok(()))) => {}
+            Ok((_, Err(error))) => tracing::error!(%error, "last changes are not durable"),
+            Ok((false, _)) | Err(_) => tracing::error!("the actor system ended with a panic"),
         }
+        self.inner.db.bus().close();
     }
 }

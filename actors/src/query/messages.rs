@@ -6,7 +6,8 @@ use volary_mail::message::view_type::{OCTET_STREAM, by_file_name};
 use volary_proto::v1::message_load_result::{Kind as Loaded, LoadingError};
 use volary_proto::v1::message_quote::{JustText, Kind as QuoteKind, WithMessage};
 use volary_proto::v1::{
-    Emojis, Message, MessageLoadResult, MessageNotificationInfo, MessageQuote, Reaction, Reactions, VcardContact,
+    Emojis, Message, MessageLoadResult, MessageNotificationInfo, MessageQuote, Reaction, Reactions,
+    VcardContact,
 };
 use volary_storage::records::{MessageRecord, block, message_state, system_type, view_type};
 use volary_storage::tables::{MESSAGES, REACTIONS, RECEIPTS};
@@ -96,7 +97,9 @@ fn view(look: &Look<'_>, id: u32, record: MessageRecord) -> Outcome<Message> {
         dimensions_height: i32::try_from(record.height).unwrap_or(0),
         dimensions_width: i32::try_from(record.width).unwrap_or(0),
         override_sender_name: some(&record.override_name),
-        sender: Some(contacts::contact(look, record.from).or_else(|_| contacts::contact(look, ids::LAST_SPECIAL))?),
+        sender: Some(
+            contacts::contact(look, record.from).or_else(|_| contacts::contact(look, ids::LAST_SPECIAL))?,
+        ),
         file: look.path(&record.blob),
         file_mime: mime_of(&record),
         file_bytes: record.file_bytes,
@@ -138,7 +141,8 @@ fn quote(
     let kind = match parent.filter(|_| !record.forwarded) {
         None => QuoteKind::JustText(JustText { text: record.quote.clone() }),
         Some((id, quoted)) => {
-            let author = people::load_any(look.view, look.texts, look.profile, quoted.from)?.unwrap_or_default();
+            let author =
+                people::load_any(look.view, look.texts, look.profile, quoted.from)?.unwrap_or_default();
             QuoteKind::WithMessage(WithMessage {
                 text: record.quote.clone(),
                 message_id: *id,
@@ -309,7 +313,10 @@ pub fn existing(look: &Look<'_>, wanted: &[u32]) -> Outcome<Vec<u32>> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for id in wanted {
-        if seen.insert(*id) && look.view.contains(&MESSAGES, &(look.profile, *id))? {
+        if seen.insert(*id)
+            && let Some(record) = look.view.get(&MESSAGES, &(look.profile, *id))?
+            && !messages::is_over(&record, look.now)
+        {
             found.push(*id);
         }
     }
@@ -322,7 +329,8 @@ mod tests {
 
     #[test]
     fn reactions_are_counted_by_frequency_and_then_by_emoji() {
-        let given = vec![(1, "👍".to_owned()), (10, "❤".to_owned()), (11, "👍".to_owned()), (12, "a".to_owned())];
+        let given =
+            vec![(1, "👍".to_owned()), (10, "❤".to_owned()), (11, "👍".to_owned()), (12, "a".to_owned())];
         let reactions = count(given).unwrap();
         let listed: Vec<(&str, u32, bool)> =
             reactions.reactions.iter().map(|one| (one.emoji.as_str(), one.count, one.is_from_self)).collect();

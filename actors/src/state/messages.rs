@@ -151,6 +151,11 @@ pub fn hide(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
     update(tx, id, |record| record.hidden = true).map(|_| ())
 }
 
+/// The time of a message is over, though it may still wait to be sent.
+pub fn is_over(record: &MessageRecord, now: i64) -> bool {
+    record.hidden && record.expires != 0 && record.expires <= now
+}
+
 /// Removes every trace of a message that was never mail (a draft, a local info line).
 pub fn erase(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
     let profile = tx.profile;

@@ -71,7 +71,8 @@ async fn handle(db: &Db, row: Deadline) -> Outcome<()> {
     Ok(())
 }
 
-/// A message with a timer disappears here and on the relays. Mail that is still queued is sent all the same.
+/// A message with a timer disappears here and on the relays. Mail that is still queued is
+/// sent all the same and forgotten then.
 fn expire(tx: &mut crate::db::Tx<'_, '_>, id: u32) -> Outcome<()> {
     let Some(record) = messages::load(tx.store, tx.profile, id)? else { return Ok(()) };
     if record.expires == 0 || record.expires > tx.now {
@@ -79,7 +80,6 @@ fn expire(tx: &mut crate::db::Tx<'_, '_>, id: u32) -> Outcome<()> {
     }
     if crate::state::outbox::is_queued(tx.store, tx.profile, id)? {
         messages::hide(tx, id)?;
-        messages::update(tx, id, |record| record.expires = 0)?;
         tx.msg_deleted(record.chat, id);
         tx.msgs_changed(record.chat, 0);
         return Ok(());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::{Write as _, stdout};
 
-use volary_proto::{Contact, Error, GetAllAccountIds, GetContact, GetContacts};
+use volary_proto::{Contact, Error, GetAllAccountIds, GetConfig, GetContact, GetContacts};
 
 use super::text::{Colours, plain};
 use super::{ContactsArgs, Failure};
@@ -12,7 +12,7 @@ use crate::Engine;
 
 /// Own contact id; as verifier it stands for direct verification.
 const SELF: u32 = 1;
-/// Flag of `GetContacts`: also those without key.
+/// Flag of `GetContacts`: those without key instead of those with one.
 const WITHOUT_KEY: u32 = 4;
 /// Introductions are followed that far.
 const MAX_CHAIN: usize = 100;
@@ -35,11 +35,13 @@ async fn show(engine: &Engine, only: Option<u32>) -> Result<(), Failure> {
     let colours = Colours::wanted_on(&stdout());
     for profile in profiles {
         let me = engine.call(profile, GetContact { contact_id: SELF }).await?;
-        let call = GetContacts { flags: WITHOUT_KEY, query: None };
-        let listed = engine.call(profile, call).await?.contacts;
+        let own_name = engine.call(profile, GetConfig { key: "displayname".to_owned() }).await?.text;
+        let mut listed = engine.call(profile, GetContacts::default()).await?.contacts;
+        let without_key = GetContacts { flags: WITHOUT_KEY, query: None };
+        listed.extend(engine.call(profile, without_key).await?.contacts);
         let known = with_introducers(engine, profile, &listed).await?;
         let mut out = stdout().lock();
-        writeln!(out, "Profile {profile}: {} <{}>", plain(&me.display_name), plain(&me.address))?;
+        writeln!(out, "Profile {profile}: {} <{}>", plain(own_name.as_deref().unwrap_or_default()), plain(&me.address))?;
         if listed.is_empty() {
             writeln!(out, "  no contacts")?;
         }

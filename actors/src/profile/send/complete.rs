@@ -58,6 +58,9 @@ pub fn delivered(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
     if outbox::is_queued(tx.store, tx.profile, id)? {
         return Ok(());
     }
+    if forget_if_expired(tx, id)? {
+        return Ok(());
+    }
     let mut chat = 0;
     let changed = messages::update(tx, id, |record| {
         chat = record.chat;
@@ -71,9 +74,21 @@ pub fn delivered(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A message whose time was over while it waited in the queue goes for good. Tells whether it was one.
+fn forget_if_expired(tx: &mut Tx<'_, '_>, id: u32) -> Result<bool, StoreError> {
+    let expired = messages::load(tx.store, tx.profile, id)?.is_some_and(|record| messages::is_over(&record, tx.now));
+    if expired {
+        messages::bury(tx, id, true)?;
+    }
+    Ok(expired)
+}
+
 /// A message cannot be sent at all.
 pub fn failed(tx: &mut Tx<'_, '_>, sequence: u64, id: u32, error: &str) -> Result<(), StoreError> {
     outbox::remove(tx, sequence)?;
+    if forget_if_expired(tx, id)? {
+        return Ok(());
+    }
     fail_message(tx, id, error)
 }
 

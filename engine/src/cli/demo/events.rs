@@ -47,6 +47,11 @@ impl Inbox {
         self.changed.notify_waiters();
     }
 
+    /// Drops what waits.
+    pub(super) fn forget(&self) {
+        self.waiting.lock().clear();
+    }
+
     /// The last warning or error, to explain what did not happen.
     pub(super) fn last_problem(&self) -> Option<String> {
         self.last_problem.lock().clone()

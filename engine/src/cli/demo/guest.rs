@@ -49,13 +49,13 @@ async fn watch_one(person: &Person, transcript: &Transcript) {
         Kind::IncomingMsg(event) => Some(event.msg_id),
         _ => None,
     };
+    person.inbox.forget();
     loop {
         match person.sees("message", incoming).await {
             Ok(seen) => match person.message(seen.value).await {
                 Ok(message) => {
                     let from = message.sender.map(|sender| sender.display_name).unwrap_or_default();
-                    transcript.does(person, &format!("received from {}:", crate::cli::text::plain(&from)));
-                    transcript.says(person, &message.text);
+                    transcript.hears(person, &from, &message.text);
                 }
                 Err(trouble) => tracing::warn!(%trouble, "a message cannot be shown"),
             },

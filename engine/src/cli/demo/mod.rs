@@ -46,7 +46,7 @@ use super::process::Signals;
 /// Most profiles of a demo: their addresses have five digits, the relay keeps all mail in memory.
 pub(super) const MAX_PROFILES: i64 = 10_000;
 /// How many pairs play at the same time.
-const PAIRS_AT_ONCE: usize = 8;
+const PAIRS_AT_ONCE: usize = 32;
 /// Up to that many profiles everything that happens is shown.
 const FEW: usize = 3;
 /// Largest group.

@@ -13,8 +13,8 @@ use super::stage::Stage;
 use super::transcript::Transcript;
 use super::DemoError;
 
-/// Life of the message that disappears, in seconds.
-const TIMER: u32 = 1;
+/// Life of the message that disappears, in seconds. Engines count whole seconds, so it ends up to one earlier.
+const TIMER: u32 = 2;
 /// Progress of a finished handshake.
 const DONE: u32 = 1000;
 

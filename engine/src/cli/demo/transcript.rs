@@ -77,6 +77,11 @@ impl Transcript {
         self.line(&format!("  {} {}", self.who(person), self.colours.dim(what)));
     }
 
+    /// A message from outside.
+    pub(super) fn hears(&self, person: &Person, from: &str, text: &str) {
+        self.line(&format!("  {} to {}: {}", plain(from), self.who(person), plain(text)));
+    }
+
     /// An invite as code to be scanned and as link.
     pub(super) fn invite(&self, person: &Person, purpose: &str, link: &str) {
         self.does(person, &format!("shows a code: {purpose}"));
