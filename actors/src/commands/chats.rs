@@ -37,7 +37,8 @@ pub fn with_contact(tx: &mut Tx<'_, '_>, contact: u32) -> Outcome<u32> {
 
 /// Deletes a chat; a user who deletes the own chat learns how to get it back.
 pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
-    let own = chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.contact == ids::contact::SELF);
+    let own =
+        chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.contact == ids::contact::SELF);
     requests::delete(tx, chat)?;
     if own {
         let hint = tx.texts.get(text::SELF_DELETED_SAVED_MESSAGES);

@@ -76,10 +76,10 @@ fn clean(name: &str, value: Option<String>) -> Outcome<Option<String>> {
 
 fn store(tx: &mut Tx<'_, '_>, name: &str, value: Option<String>) -> Outcome<()> {
     let value = clean(name, value)?;
-    if let (key::CONFIGURED_ADDR, Some(addr)) = (name, &value) {
-        if !transports::is_own_addr(tx.store, tx.profile, addr)? {
-            return Err(Failure::refused("Address does not belong to any transport."));
-        }
+    if let (key::CONFIGURED_ADDR, Some(addr)) = (name, &value)
+        && !transports::is_own_addr(tx.store, tx.profile, addr)?
+    {
+        return Err(Failure::refused("Address does not belong to any transport."));
     }
     config::set(tx, name, value.as_deref())?;
     if name == key::SELFAVATAR {

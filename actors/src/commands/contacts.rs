@@ -91,7 +91,8 @@ pub async fn import_vcard(db: &Db, profile: u32, source: Option<Source>) -> Resu
         None => return Err(Error::invalid("no cards")),
     };
     // Parsing and verifying keys takes time that the writer does not have.
-    let cards = files::blocking(move || Ok(vcard::parse(&text).into_iter().map(Checked::new).collect::<Vec<_>>()));
+    let cards =
+        files::blocking(move || Ok(vcard::parse(&text).into_iter().map(Checked::new).collect::<Vec<_>>()));
     let cards = cards.await?;
     let written = db.transact(profile, move |tx| {
         let mut ids = Vec::with_capacity(cards.len());
@@ -147,8 +148,12 @@ fn import(tx: &mut Tx<'_, '_>, checked: Checked) -> Outcome<Option<u32>> {
         None => false,
     };
     let last = tx.store.get(&COUNTERS, &tx.profile)?.unwrap_or_default();
-    let seen =
-        Seen { name: &card.name, addr: addr.as_str(), fingerprint: &fingerprint, origin: origin::CREATE_CHAT };
+    let seen = Seen {
+        name: &card.name,
+        addr: addr.as_str(),
+        fingerprint: &fingerprint,
+        origin: origin::CREATE_CHAT,
+    };
     let id = contacts::add_or_lookup(tx, seen)?;
     let is_new = is_newer(id, &last);
     if is_new {

@@ -1,8 +1,8 @@
 //! Messages that the engine or its client writes into the device chat. They are never sent.
 
+use volary_storage::View as _;
 use volary_storage::records::{MessageRecord, block, message_state, view_type, visibility};
 use volary_storage::tables::DEVICE_LABELS;
-use volary_storage::View as _;
 
 use crate::chat::compose::{NewMessage, is_muted};
 use crate::db::Tx;

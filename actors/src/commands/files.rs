@@ -303,7 +303,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let blobs = Blobs::new(dir.path().join("blobs"));
         let missing = dir.path().join("none");
-        let refused = take_file(&blobs, &missing, "none".to_owned(), view_type::FILE, Quality::of(0)).unwrap_err();
+        let refused =
+            take_file(&blobs, &missing, "none".to_owned(), view_type::FILE, Quality::of(0)).unwrap_err();
         assert_eq!(
             refused.to_string(),
             "Copying new blobfile failed: No such file or directory (os error 2)"

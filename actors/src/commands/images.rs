@@ -153,7 +153,8 @@ pub fn for_avatar(bytes: &[u8], quality: Quality) -> Result<Ready, PictureError>
     }
     let mut side = longest.min(quality.avatar_side);
     loop {
-        let scaled = if side < longest { image.resize(side, side, FilterType::Triangle) } else { image.clone() };
+        let scaled =
+            if side < longest { image.resize(side, side, FilterType::Triangle) } else { image.clone() };
         let recoded = as_jpeg(&scaled)?;
         if recoded.bytes.len() <= quality.avatar_bytes {
             return Ok(Ready { recoded: Some(recoded), width: scaled.width(), height: scaled.height() });

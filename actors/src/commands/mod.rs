@@ -19,6 +19,9 @@ pub mod images;
 pub mod messages;
 pub mod qr;
 
+#[cfg(test)]
+mod tests;
+
 use volary_proto::Error;
 use volary_proto::v1::{ChatVisibility, Done, Id, Ids, MaybeId, Text, Texts, answer, request};
 use volary_storage::records::TransportRecord;
@@ -38,9 +41,9 @@ pub async fn run(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::K
     if needs_key(&kind) {
         return with_key(db, profile, kind).await;
     }
-    match simple(kind) {
+    match simple(Box::new(kind)) {
         Ok(change) => Ok(db.transact(profile, change).await?.value),
-        Err(kind) => with_files(db, profile, kind).await,
+        Err(kind) => with_files(db, profile, *kind).await,
     }
 }
 
@@ -108,13 +111,13 @@ fn making(change: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<u32> + Send + 'static)
 }
 
 /// The change of a command that needs no file and no check outside of its transaction; else the command.
-fn simple(kind: request::Kind) -> Result<Change, request::Kind> {
+fn simple(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
     on_chat(kind).or_else(on_messages).or_else(on_contacts)
 }
 
-fn on_chat(kind: request::Kind) -> Result<Change, request::Kind> {
+fn on_chat(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
     use request::Kind;
-    Ok(match kind {
+    Ok(match *kind {
         Kind::AcceptChat(call) => doing(move |tx| requests::accept(tx, call.chat_id)),
         Kind::BlockChat(call) => doing(move |tx| requests::block_chat(tx, call.chat_id)),
         Kind::DeleteChat(call) => doing(move |tx| chats::delete(tx, call.chat_id)),
@@ -127,14 +130,20 @@ fn on_chat(kind: request::Kind) -> Result<Change, request::Kind> {
             requests::set_mute(tx, call.chat_id, until)
         }),
         Kind::SetChatName(call) => doing(move |tx| groups::rename(tx, call.chat_id, &call.name)),
-        Kind::SetChatDescription(call) => doing(move |tx| groups::describe(tx, call.chat_id, &call.description)),
+        Kind::SetChatDescription(call) => {
+            doing(move |tx| groups::describe(tx, call.chat_id, &call.description))
+        }
         Kind::SetChatProfileImage(call) if call.image_path.is_none() => {
             doing(move |tx| groups::set_image(tx, call.chat_id, None))
         }
-        Kind::SetChatEphemeralTimer(call) => doing(move |tx| groups::set_timer(tx, call.chat_id, call.seconds)),
+        Kind::SetChatEphemeralTimer(call) => {
+            doing(move |tx| groups::set_timer(tx, call.chat_id, call.seconds))
+        }
         Kind::CreateGroup(call) if !call.unencrypted => making(move |tx| groups::create(tx, &call.name)),
         Kind::CreateBroadcast(call) => making(move |tx| channels::create(tx, &call.name)),
-        Kind::AddContactToChat(call) => doing(move |tx| groups::add_member(tx, call.chat_id, call.contact_id)),
+        Kind::AddContactToChat(call) => {
+            doing(move |tx| groups::add_member(tx, call.chat_id, call.contact_id))
+        }
         Kind::RemoveContactFromChat(call) => {
             doing(move |tx| groups::remove_member(tx, call.chat_id, call.contact_id))
         }
@@ -143,13 +152,13 @@ fn on_chat(kind: request::Kind) -> Result<Change, request::Kind> {
         Kind::MarknoticedAllChats(_) => doing(reading::mark_all_noticed),
         Kind::MarkfreshChat(call) => doing(move |tx| reading::mark_fresh(tx, call.chat_id)),
         Kind::RemoveDraft(call) => doing(move |tx| drafts::remove(tx, call.chat_id)),
-        other => return Err(other),
+        other => return Err(Box::new(other)),
     })
 }
 
-fn on_messages(kind: request::Kind) -> Result<Change, request::Kind> {
+fn on_messages(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
     use request::Kind;
-    Ok(match kind {
+    Ok(match *kind {
         Kind::SetPinnedMessageState(call) => doing(move |tx| features::pin(tx, call.msg_id, call.pinned)),
         Kind::MarkseenMsgs(call) => doing(move |tx| reading::mark_seen(tx, &call.msg_ids)),
         Kind::DeleteMessages(call) => doing(move |tx| requests::delete_messages(tx, &call.msg_ids)),
@@ -162,13 +171,13 @@ fn on_messages(kind: request::Kind) -> Result<Change, request::Kind> {
         Kind::SendReaction(call) => {
             making(move |tx| features::react(tx, call.msg_id, &call.reactions.join(" ")))
         }
-        other => return Err(other),
+        other => return Err(Box::new(other)),
     })
 }
 
-fn on_contacts(kind: request::Kind) -> Result<Change, request::Kind> {
+fn on_contacts(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
     use request::Kind;
-    Ok(match kind {
+    Ok(match *kind {
         Kind::CreateContact(call) => {
             making(move |tx| contacts::create(tx, &call.email, &call.name.unwrap_or_default()))
         }
@@ -176,7 +185,7 @@ fn on_contacts(kind: request::Kind) -> Result<Change, request::Kind> {
         Kind::BlockContact(call) => doing(move |tx| requests::block_contact(tx, call.contact_id, true)),
         Kind::UnblockContact(call) => doing(move |tx| requests::block_contact(tx, call.contact_id, false)),
         Kind::DeleteContact(call) => doing(move |tx| contacts::delete(tx, call.contact_id)),
-        other => return Err(other),
+        other => return Err(Box::new(other)),
     })
 }
 
@@ -251,7 +260,9 @@ async fn set_chat_image(db: &Db, profile: u32, chat: u32, path: String) -> Resul
 /// Stores a transport without servers, for tests of what needs no connection.
 fn add_pseudo_transport(tx: &mut Tx<'_, '_>, addr: &str) -> Outcome<()> {
     if transports::is_own_addr(tx.store, tx.profile, addr)? {
-        return Err(Failure::refused(format!("Failed to insert pseudo transport for {addr:?}: it exists already")));
+        return Err(Failure::refused(format!(
+            "Failed to insert pseudo transport for {addr:?}: it exists already"
+        )));
     }
     let entered = EnteredLogin { addr: addr.to_owned(), ..Default::default() };
     let entered = serde_json::to_string(&entered).map_err(|error| Failure::refused(error.to_string()))?;

@@ -14,8 +14,8 @@ use crate::db::{Db, Tx};
 use crate::error::{Failure, Outcome};
 use crate::profile::securejoin;
 use crate::query::color;
-use crate::query::look::look;
 use crate::query::contacts as contact_views;
+use crate::query::look::look;
 use crate::state::contacts::{self, Seen};
 use crate::state::{config, ids, keys, tokens, transports};
 use crate::texts::id as text;
@@ -43,9 +43,10 @@ fn everywhere(code: Code) -> Kind {
         Code::Proxy(proxy) => {
             Kind::Proxy(meaning::Proxy { url: proxy.url, host: proxy.host, port: u32::from(proxy.port) })
         }
-        Code::Backup(backup) => {
-            Kind::Backup2(meaning::Backup2 { auth_token: backup.auth_token, node_addr: backup.node.to_json() })
-        }
+        Code::Backup(backup) => Kind::Backup2(meaning::Backup2 {
+            auth_token: backup.auth_token,
+            node_addr: backup.node.to_json(),
+        }),
         Code::BackupTooNew => Kind::BackupTooNew(meaning::BackupTooNew {}),
         Code::Url(url) => Kind::Url(meaning::Url { url }),
         Code::Text(text) => Kind::Text(meaning::Text { text }),
@@ -118,7 +119,11 @@ struct Parts {
 fn parts(invite: &Invite) -> Parts {
     Parts {
         fingerprint: invite.fingerprint.grouped(),
-        invitenumber: invite.invite_number.as_ref().map(|number| number.as_str().to_owned()).unwrap_or_default(),
+        invitenumber: invite
+            .invite_number
+            .as_ref()
+            .map(|number| number.as_str().to_owned())
+            .unwrap_or_default(),
         authcode: invite.auth.as_str().to_owned(),
     }
 }
@@ -272,7 +277,9 @@ mod tests {
     #[test]
     fn codes_that_mean_the_same_everywhere_need_no_profile() {
         let kind = |text: &str| everywhere(qr::parse(text).unwrap());
-        assert!(matches!(kind("dcaccount:example.org"), Kind::Account(account) if account.domain == "example.org"));
+        assert!(
+            matches!(kind("dcaccount:example.org"), Kind::Account(account) if account.domain == "example.org")
+        );
         assert!(matches!(kind("DCBACKUP9:x"), Kind::BackupTooNew(_)));
         assert!(matches!(kind("socks5://h:1"), Kind::Proxy(proxy) if proxy.port == 1));
         assert!(matches!(kind(" hello "), Kind::Text(text) if text.text == "hello"));

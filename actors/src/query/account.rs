@@ -1,8 +1,8 @@
 //! A profile as account lists show it.
 
 use volary_proto::Error;
-use volary_proto::v1::account::{Configured, Kind, Unconfigured};
 use volary_proto::v1::Account;
+use volary_proto::v1::account::{Configured, Kind, Unconfigured};
 
 use super::contacts;
 use super::look::{Look, look};

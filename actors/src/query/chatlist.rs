@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use volary_proto::v1::chat_list_item_fetch_result::{ArchiveLink, ChatListItem, Error as NotLoaded, Kind};
 use volary_proto::v1::{ChatListItemFetchResult, GetChatlistEntries};
 use volary_storage::View as _;
-use volary_storage::records::{
-    ChatRecord, MessageRecord, ReactionRecord, block, chat_type, visibility,
-};
+use volary_storage::records::{ChatRecord, MessageRecord, ReactionRecord, block, chat_type, visibility};
 use volary_storage::tables::{CHAT_MESSAGES, FRESH, REACTIONS};
 
 use super::look::Look;
@@ -162,7 +160,9 @@ pub fn items(look: &Look<'_>, ids: &[u32]) -> Outcome<BTreeMap<u32, ChatListItem
         } else {
             match item(look, id) {
                 Ok(item) => Kind::ChatListItem(item),
-                Err(failure @ Failure::Refused(_)) => Kind::Error(NotLoaded { id, error: format!("chat: {failure}") }),
+                Err(failure @ Failure::Refused(_)) => {
+                    Kind::Error(NotLoaded { id, error: format!("chat: {failure}") })
+                }
                 Err(failure) => return Err(failure),
             }
         };
@@ -218,17 +218,16 @@ fn summary_of(
     record: &ChatRecord,
     message: &MessageRecord,
 ) -> Outcome<(String, String)> {
-    if let Some((target, contact, reaction)) = newest_reaction(look, chat)? {
-        if reaction.time > message.sort {
-            let style = summary::Style { forwarded: false, emoji: true };
-            let line = summary::styled(look, &target, style, 0);
-            let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-            if contact == ids::contact::SELF {
-                return Ok((String::new(), look.texts.fill(text::REACTED_SELF, &[&reaction.emoji, &line])));
-            }
-            let name = contacts::name_of(look.view, look.texts, look.profile, contact)?;
-            return Ok((String::new(), look.texts.fill(text::REACTED, &[&name, &reaction.emoji, &line])));
+    if let Some((target, contact, reaction)) = newest_reaction(look, chat)?
+        && reaction.time > message.sort
+    {
+        let style = summary::Style { forwarded: false, emoji: true };
+        let line = summary::fold(&summary::styled(look, &target, style, 0));
+        if contact == ids::contact::SELF {
+            return Ok((String::new(), look.texts.fill(text::REACTED_SELF, &[&reaction.emoji, &line])));
         }
+        let name = contacts::name_of(look.view, look.texts, look.profile, contact)?;
+        return Ok((String::new(), look.texts.fill(text::REACTED, &[&name, &reaction.emoji, &line])));
     }
     Ok((summary::prefix(look, record, message)?, summary::of(look, message)))
 }

@@ -124,9 +124,8 @@ pub fn full(look: &Look<'_>, chat: u32) -> Outcome<FullChat> {
 /// Freshness of the contact of a single chat.
 pub fn freshness(look: &Look<'_>, record: &ChatRecord) -> Outcome<ContactFreshness> {
     let contact = people::load(look.view, look.profile, record.contact)?;
-    Ok(contact.map_or(ContactFreshness::Normal, |contact| {
-        contacts::freshness(&contact, record.contact, look.now)
-    }))
+    Ok(contact
+        .map_or(ContactFreshness::Normal, |contact| contacts::freshness(&contact, record.contact, look.now)))
 }
 
 /// Whether a message may be written now.
@@ -224,7 +223,8 @@ pub fn muted(look: &Look<'_>, chat: u32) -> Outcome<bool> {
 /// The shown single chat with a contact.
 pub fn of_contact(look: &Look<'_>, contact: u32) -> Outcome<Option<u32>> {
     let Some(chat) = chats::single_of(look.view, look.profile, contact)? else { return Ok(None) };
-    let shown = chats::load(look.view, look.profile, chat)?.is_some_and(|record| record.blocked != block::YES);
+    let shown =
+        chats::load(look.view, look.profile, chat)?.is_some_and(|record| record.blocked != block::YES);
     Ok(shown.then_some(chat))
 }
 
@@ -261,7 +261,8 @@ pub fn similar(look: &Look<'_>, chat: u32) -> Outcome<Vec<u32>> {
         let fits = record.chat_type == chat_type::GROUP
             && record.blocked != block::YES
             && record.visibility != visibility::ARCHIVED;
-        let newest = messages::newest_id(look.view, look.profile, id)?.map_or(record.created, |(sort, _)| sort);
+        let newest =
+            messages::newest_id(look.view, look.profile, id)?.map_or(record.created, |(sort, _)| sort);
         if id == chat || !fits || look.now.saturating_sub(newest) > SIMILAR_ACTIVE {
             continue;
         }

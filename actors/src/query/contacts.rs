@@ -301,8 +301,11 @@ mod tests {
 
     #[test]
     fn queries_find_parts_of_names_and_whole_addresses() {
-        let contact =
-            ContactRecord { name: "Zoë Müller".to_owned(), addr: "zoe@example.org".to_owned(), ..Default::default() };
+        let contact = ContactRecord {
+            name: "Zoë Müller".to_owned(),
+            addr: "zoe@example.org".to_owned(),
+            ..Default::default()
+        };
         assert!(matches(&contact, "mü"));
         assert!(matches(&contact, "zoe@example.org"));
         assert!(!matches(&contact, "zoe@example"));

@@ -114,7 +114,14 @@ fn transport_line(id: u32, domain: &str, login: Option<&ConfiguredLogin>) -> Str
     let servers = |list: &[Candidate]| {
         let names: Vec<String> = list
             .iter()
-            .map(|one| format!("{}:{}:{}", one.connection.host, one.connection.port, security_name(one.connection.security)))
+            .map(|one| {
+                format!(
+                    "{}:{}:{}",
+                    one.connection.host,
+                    one.connection.port,
+                    security_name(one.connection.security)
+                )
+            })
             .collect();
         names.join(", ")
     };

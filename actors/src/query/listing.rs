@@ -133,7 +133,8 @@ pub fn older_than(look: &Look<'_>, from_server: bool, seconds: i64) -> Outcome<u
         }
         for id in messages::visible_ids(look.view, look.profile, chat)? {
             let message = messages::load(look.view, look.profile, id)?;
-            count += u64::from(message.is_some_and(|message| message.sort < limit && message.received < limit));
+            count +=
+                u64::from(message.is_some_and(|message| message.sort < limit && message.received < limit));
         }
     }
     Ok(count)

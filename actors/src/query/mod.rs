@@ -33,9 +33,9 @@ use volary_mail::address::Address;
 use volary_mail::qr::svg;
 use volary_proto::Error;
 use volary_proto::v1::{
-    ChatListItems, ConfigValues, ContactMap, Contacts, Done, Flag, Ids, MaybeId, MaybeMessage, MaybeReactions,
-    MaybeText, MessageListItems, MessageLoadResults, MessageReadReceipts, MessageSearchResults, Number, Text,
-    TextMap, Texts, Transports, VcardContacts, answer, request,
+    ChatListItems, ConfigValues, ContactMap, Contacts, Done, Flag, Ids, MaybeId, MaybeMessage,
+    MaybeReactions, MaybeText, MessageListItems, MessageLoadResults, MessageReadReceipts,
+    MessageSearchResults, Number, Text, TextMap, Texts, Transports, VcardContacts, answer, request,
 };
 
 use self::look::{Look, look};
@@ -142,7 +142,8 @@ fn flag(value: bool) -> answer::Kind {
 
 fn about_profile(db: &Db, look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answer::Kind>> {
     use request::Kind;
-    let database = || std::fs::metadata(db.dir().join(volary_storage::FILE_NAME)).map_or(0, |file| file.len());
+    let database =
+        || std::fs::metadata(db.dir().join(volary_storage::FILE_NAME)).map_or(0, |file| file.len());
     Ok(Some(match kind {
         Kind::GetAccountInfo(_) => account::view(look)?.into(),
         Kind::IsConfigured(_) => flag(!transports::all(look.view, look.profile)?.is_empty()),
@@ -174,7 +175,9 @@ fn about_chats(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answer::
     use request::Kind;
     Ok(Some(match kind {
         Kind::GetChatlistEntries(call) => ids(chatlist::entries(look, call)?),
-        Kind::GetChatlistItems(call) => ChatListItems { items: chatlist::items(look, &call.chat_ids)? }.into(),
+        Kind::GetChatlistItems(call) => {
+            ChatListItems { items: chatlist::items(look, &call.chat_ids)? }.into()
+        }
         Kind::GetSimilarChatIds(call) => ids(chats::similar(look, call.chat_id)?),
         Kind::GetFullChat(call) => chats::full(look, call.chat_id)?.into(),
         Kind::GetBasicChat(call) => chats::basic(look, call.chat_id)?.into(),
@@ -205,11 +208,14 @@ fn about_messages(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answe
     use request::Kind;
     Ok(Some(match kind {
         Kind::GetMessage(call) => {
-            let missing = || format!("Message Msg#{} does not exist for account {}", call.msg_id, look.profile);
+            let missing =
+                || format!("Message Msg#{} does not exist for account {}", call.msg_id, look.profile);
             messages::existing(look, &[call.msg_id])?.pop().ok_or_else(|| Failure::refused(missing()))?;
             messages::message(look, call.msg_id)?.into()
         }
-        Kind::GetMessages(call) => MessageLoadResults { messages: messages::map(look, &call.msg_ids)? }.into(),
+        Kind::GetMessages(call) => {
+            MessageLoadResults { messages: messages::map(look, &call.msg_ids)? }.into()
+        }
         Kind::GetMessageIds(call) => {
             let lines = listing::lines(look, call.chat_id, call.info_only, call.add_daymarker)?;
             ids(listing::as_ids(lines))
@@ -241,7 +247,9 @@ fn about_messages(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answe
         }
         Kind::GetChatMedia(call) => ids(listing::media(look, call.chat_id, &call.view_types)?),
         Kind::GetNextMsgs(_) => ids(messages::next_msgs(look.view, look.profile)?),
-        Kind::EstimateAutoDeletionCount(call) => number(listing::older_than(look, call.from_server, call.seconds)?),
+        Kind::EstimateAutoDeletionCount(call) => {
+            number(listing::older_than(look, call.from_server, call.seconds)?)
+        }
         _ => return Ok(None),
     }))
 }
@@ -250,11 +258,14 @@ fn about_contacts(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answe
     use request::Kind;
     Ok(Some(match kind {
         Kind::GetContact(call) => contacts::contact(look, call.contact_id)?.into(),
-        Kind::GetContactsByIds(call) => ContactMap { contacts: contacts::map(look, &call.contact_ids)? }.into(),
+        Kind::GetContactsByIds(call) => {
+            ContactMap { contacts: contacts::map(look, &call.contact_ids)? }.into()
+        }
         Kind::GetContactIds(call) => ids(contacts::list(look, call.flags, call.query.as_deref())?),
         Kind::GetContacts(call) => {
             let listed = contacts::list(look, call.flags, call.query.as_deref())?;
-            let contacts = listed.into_iter().map(|id| contacts::contact(look, id)).collect::<Outcome<_>>()?;
+            let contacts =
+                listed.into_iter().map(|id| contacts::contact(look, id)).collect::<Outcome<_>>()?;
             Contacts { contacts }.into()
         }
         Kind::LookupContactIdByAddr(call) => id(contacts::lookup(look, &call.addr)?),
@@ -264,7 +275,6 @@ fn about_contacts(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answe
         _ => return Ok(None),
     }))
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -93,7 +93,7 @@ fn parts(texts: &Texts, record: &MessageRecord, style: Style, card: Option<Strin
 }
 
 /// Makes one line: runs of white space become one blank.
-fn fold(text: &str) -> String {
+pub fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split_whitespace() {
         if !out.is_empty() {
