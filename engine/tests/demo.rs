@@ -1,5 +1,7 @@
 //! The demo is a test: it fails when anything that it claims does not happen.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
@@ -28,7 +30,7 @@ impl Paper {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_profiles_meet_chat_read_and_forget() {
     let paper = Paper::default();
-    let options = DemoOptions { data: None, profiles: 3 };
+    let options = DemoOptions::with_profiles(3);
     let report = play(options, &Transcript::on_writer(paper.clone())).await.unwrap();
     let text = paper.text();
     assert_eq!(report.profiles, 3);
@@ -45,7 +47,7 @@ async fn three_profiles_meet_chat_read_and_forget() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_with_profiles_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let options = DemoOptions { data: Some(folder.path().to_owned()), profiles: 2 };
+    let options = DemoOptions { data: Some(folder.path().to_owned()), ..DemoOptions::with_profiles(2) };
     play(options.clone(), &Transcript::silent()).await.unwrap();
     let again = play(options, &Transcript::silent()).await;
     assert!(matches!(again, Err(DemoError::HasProfiles(_))));

@@ -41,7 +41,12 @@ async fn show(engine: &Engine, only: Option<u32>) -> Result<(), Failure> {
         listed.extend(engine.call(profile, without_key).await?.contacts);
         let known = with_introducers(engine, profile, &listed).await?;
         let mut out = stdout().lock();
-        writeln!(out, "Profile {profile}: {} <{}>", plain(own_name.as_deref().unwrap_or_default()), plain(&me.address))?;
+        writeln!(
+            out,
+            "Profile {profile}: {} <{}>",
+            plain(own_name.as_deref().unwrap_or_default()),
+            plain(&me.address)
+        )?;
         if listed.is_empty() {
             writeln!(out, "  no contacts")?;
         }
@@ -61,7 +66,8 @@ async fn with_introducers(
     profile: u32,
     listed: &[Contact],
 ) -> Result<HashMap<u32, Contact>, Error> {
-    let mut known: HashMap<u32, Contact> = listed.iter().cloned().map(|contact| (contact.id, contact)).collect();
+    let mut known: HashMap<u32, Contact> =
+        listed.iter().cloned().map(|contact| (contact.id, contact)).collect();
     let mut wanted: Vec<u32> = listed.iter().filter_map(|contact| contact.verifier_id).collect();
     while let Some(contact_id) = wanted.pop() {
         if contact_id != SELF && !known.contains_key(&contact_id) {
@@ -94,7 +100,11 @@ impl Standing {
             (true, Some(SELF)) => Self::Verified,
             (true, _) => {
                 let introducers = introducers(contact, known);
-                if introducers.is_empty() { Self::IntroducedBySomebody } else { Self::Introduced(introducers) }
+                if introducers.is_empty() {
+                    Self::IntroducedBySomebody
+                } else {
+                    Self::Introduced(introducers)
+                }
             }
         }
     }
@@ -131,7 +141,17 @@ mod tests {
     fn known(contacts: &[(u32, &str, bool, Option<u32>)]) -> HashMap<u32, Contact> {
         let contact = |&(id, name, is_verified, verifier_id): &(u32, &str, bool, Option<u32>)| {
             let display_name = name.to_owned();
-            (id, Contact { id, display_name, is_key_contact: true, is_verified, verifier_id, ..Default::default() })
+            (
+                id,
+                Contact {
+                    id,
+                    display_name,
+                    is_key_contact: true,
+                    is_verified,
+                    verifier_id,
+                    ..Default::default()
+                },
+            )
         };
         contacts.iter().map(contact).collect()
     }

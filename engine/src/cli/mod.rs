@@ -146,7 +146,7 @@ fn run(command: Command) -> Result<(), Failure> {
     let outcome = runtime.block_on(async {
         match command {
             Command::Demo(args) => {
-                let options = DemoOptions { data: args.data, profiles: args.profiles };
+                let options = DemoOptions { data: args.data, ..DemoOptions::with_profiles(args.profiles) };
                 demo::command(options, args.keep_running).await
             }
             Command::Serve(args) => serve::run(args).await,

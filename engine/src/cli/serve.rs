@@ -47,16 +47,29 @@ async fn log_events(events: EventStream) {
             Kind::Info(info) => tracing::debug!(profile, "{}", info.msg),
             Kind::ImapConnected(_) => tracing::info!(profile, "connected for receiving"),
             Kind::SmtpConnected(_) => tracing::info!(profile, "connected for sending"),
-            Kind::IncomingMsg(new) => tracing::info!(profile, chat = new.chat_id, message = new.msg_id, "received"),
-            Kind::MsgDelivered(sent) => tracing::info!(profile, chat = sent.chat_id, message = sent.msg_id, "sent"),
+            Kind::IncomingMsg(new) => {
+                tracing::info!(profile, chat = new.chat_id, message = new.msg_id, "received")
+            }
+            Kind::MsgDelivered(sent) => {
+                tracing::info!(profile, chat = sent.chat_id, message = sent.msg_id, "sent")
+            }
             Kind::MsgFailed(failed) => {
                 tracing::warn!(profile, chat = failed.chat_id, message = failed.msg_id, "cannot be sent")
             }
-            Kind::MsgRead(read) => tracing::info!(profile, chat = read.chat_id, message = read.msg_id, "was read"),
-            Kind::SecurejoinInviterProgress(joined) => {
-                tracing::info!(profile, contact = joined.contact_id, chat = joined.chat_id, "joined by invite")
+            Kind::MsgRead(read) => {
+                tracing::info!(profile, chat = read.chat_id, message = read.msg_id, "was read")
             }
-            Kind::EventChannelOverflow(lost) => tracing::warn!(lost = lost.n, "events were not logged in time"),
+            Kind::SecurejoinInviterProgress(joined) => {
+                tracing::info!(
+                    profile,
+                    contact = joined.contact_id,
+                    chat = joined.chat_id,
+                    "joined by invite"
+                )
+            }
+            Kind::EventChannelOverflow(lost) => {
+                tracing::warn!(lost = lost.n, "events were not logged in time")
+            }
             _ => {}
         }
     }

@@ -79,7 +79,8 @@ impl Inbox {
 
     fn take<T>(&self, mut pick: impl FnMut(&Kind) -> Option<T>) -> Option<Seen<T>> {
         let mut waiting = self.waiting.lock();
-        let found = waiting.iter().enumerate().find_map(|(at, (_, kind))| pick(kind).map(|value| (at, value)));
+        let found =
+            waiting.iter().enumerate().find_map(|(at, (_, kind))| pick(kind).map(|value| (at, value)));
         let (position, value) = found?;
         let (at, _) = waiting.remove(position)?;
         Some(Seen { value, at })

@@ -31,7 +31,8 @@ pub(super) async fn play(stage: &Stage, record: &Record, transcript: &Transcript
     let claim = "everybody wrote, and everybody else received it".to_owned();
     record.claim(transcript, claim, talk(&seats, record, transcript)).await?;
     if let [first, ..] = joiners {
-        let claim = format!("{friend} and {} are verified to each other, introduced by {founder}", names(joiners));
+        let claim =
+            format!("{friend} and {} are verified to each other, introduced by {founder}", names(joiners));
         record.claim(transcript, claim, introduced(founder, friend, joiners)).await?;
         transcript.introduced(friend, first, founder);
     }
@@ -121,7 +122,8 @@ async fn introduced(founder: &Person, friend: &Person, joiners: &[Person]) -> Re
                 let Some(known) = person.contact_with(&other.address).await? else { return Ok(None) };
                 let introducer = person.contact_with(&founder.address).await?;
                 let introducer = introducer.map(|contact| contact.id);
-                Ok((known.is_verified && introducer.is_some() && known.verifier_id == introducer).then_some(()))
+                Ok((known.is_verified && introducer.is_some() && known.verifier_id == introducer)
+                    .then_some(()))
             };
             person.finds(&format!("introduction of {other} by {founder}"), by_founder).await?;
         }

@@ -4,10 +4,10 @@ use futures::future::select_all;
 use volary_proto::GetChatSecurejoinQrCode;
 use volary_proto::event::Kind;
 
+use super::DemoError;
 use super::person::{Person, Trouble};
 use super::stage::{HOST, Stage};
 use super::transcript::Transcript;
-use super::DemoError;
 
 /// The address for the guest, with the length that the relay demands.
 const GUEST: &str = "guest0001";
@@ -15,11 +15,14 @@ const GUEST: &str = "guest0001";
 /// Shows a login for another client and an invite to write to.
 pub(super) async fn invite(stage: &Stage, transcript: &Transcript) -> Result<(), DemoError> {
     let host = &stage.people[0];
-    let invite = host.call(GetChatSecurejoinQrCode { chat_id: None }).await.map_err(|trouble| {
-        DemoError::Claim { claim: format!("{host} invites guests"), trouble }
-    })?;
+    let invite = host
+        .call(GetChatSecurejoinQrCode { chat_id: None })
+        .await
+        .map_err(|trouble| DemoError::Claim { claim: format!("{host} invites guests"), trouble })?;
     transcript.heading("Take part with another client on this machine");
-    transcript.note("1. Add a profile there from this code (\"I already have a profile\", \"Scan QR code\"; paste it):");
+    transcript.note(
+        "1. Add a profile there from this code (\"I already have a profile\", \"Scan QR code\"; paste it):",
+    );
     transcript.code(&login(stage));
     transcript.note(&format!("2. Scan or open the invite of {host}, and write:"));
     transcript.code(&invite.text);
@@ -74,7 +77,7 @@ mod tests {
 
     #[tokio::test]
     async fn guests_get_a_login_that_names_the_relay() {
-        let options = DemoOptions { data: None, profiles: 2 };
+        let options = DemoOptions::with_profiles(2);
         let stage = Stage::set_up(options, &Transcript::silent()).await.unwrap();
         let code = parse(&login(&stage)).unwrap();
         let Code::Login(LoginCode::V1 { address, imap, smtp, .. }) = code else { panic!("{code:?}") };

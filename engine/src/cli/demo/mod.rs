@@ -51,7 +51,7 @@ const PAIRS_AT_ONCE: usize = 32;
 const FEW: usize = 3;
 /// Largest group.
 const GROUP: usize = 10;
-/// How long anything that is claimed may take. A waiting time, not a goal: a loaded machine must not make a demo fail.
+/// Usual patience. A waiting time, not a goal: a loaded machine must not make a demo fail.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is played.
@@ -61,6 +61,15 @@ pub struct DemoOptions {
     pub data: Option<PathBuf>,
     /// How many profiles take part, at least two.
     pub profiles: u32,
+    /// How long anything that is claimed may take.
+    pub patience: Duration,
+}
+
+impl DemoOptions {
+    /// A demo in a temporary folder.
+    pub fn with_profiles(profiles: u32) -> Self {
+        Self { data: None, profiles, patience: PATIENCE }
+    }
 }
 
 /// Why a demo does not come to its end.
@@ -163,4 +172,23 @@ async fn other_pairs(stage: &Stage, record: &Record, transcript: &Transcript) ->
     bar.finish_and_clear();
     transcript.claim(&format!("the other {} pairs did the same", bar.length().unwrap_or(0)));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_claim_that_does_not_come_true_fails_the_demo() {
+        let options = DemoOptions { patience: Duration::from_millis(300), ..DemoOptions::with_profiles(2) };
+        let silent = Transcript::silent();
+        let stage = Stage::set_up(options, &silent).await.unwrap();
+        stage.relay.set_down(true).await;
+        let outcome = perform(&stage, &silent).await;
+        stage.tear_down().await;
+        let Err(DemoError::Claim { claim, trouble: Trouble::Unseen { .. } }) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(claim, "Alice and Bob have verified each other (SecureJoin)");
+    }
 }

@@ -6,12 +6,12 @@ use volary_proto::{
     MarkseenMsgs, MessageData, MessageState, SecureJoin, SetChatEphemeralTimer, ViewType,
 };
 
+use super::DemoError;
 use super::person::{Person, SELF, Seat, Trouble};
 use super::picture;
 use super::record::{Delivered, Record};
 use super::stage::Stage;
 use super::transcript::Transcript;
-use super::DemoError;
 
 /// Life of the message that disappears, in seconds. Engines count whole seconds, so it ends up to one earlier.
 const TIMER: u32 = 2;
@@ -128,7 +128,8 @@ async fn read(
     transcript: &Transcript,
 ) -> Result<(), Trouble> {
     reader.person.call(MarkseenMsgs { msg_ids: message.received.clone() }).await?;
-    let read = |kind: &Kind| matches!(kind, Kind::MsgRead(event) if event.msg_id == message.sent).then_some(());
+    let read =
+        |kind: &Kind| matches!(kind, Kind::MsgRead(event) if event.msg_id == message.sent).then_some(());
     writer.person.sees("read receipt", read).await?;
     let state = writer.person.message(message.sent).await?.state;
     if state != i32::from(MessageState::OutRead) {

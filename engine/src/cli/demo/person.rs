@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use volary_proto::event::Kind;
 use volary_proto::{
-    AcceptChat, Call, Contact, GetChatContacts, GetChatlistEntries, GetContact, GetContactsByIds, GetFullChat,
-    GetMessage, LookupContactIdByAddr, Message,
+    AcceptChat, Call, Contact, GetChatContacts, GetChatlistEntries, GetContact, GetContactsByIds,
+    GetFullChat, GetMessage, LookupContactIdByAddr, Message,
 };
 
-use super::PATIENCE;
 use super::events::{Inbox, Seen};
 use crate::Engine;
 
@@ -38,12 +38,14 @@ pub enum Trouble {
         error: volary_proto::Error,
     },
     /// An event did not come in time.
-    #[error("{who} saw no {what} within {} s{}", PATIENCE.as_secs(), because(.problem))]
+    #[error("{who} saw no {what} within {:.1} s{}", .patience.as_secs_f64(), because(.problem))]
     Unseen {
         /// Who waited.
         who: String,
         /// For what.
         what: String,
+        /// How long.
+        patience: Duration,
         /// The last warning of the profile.
         problem: Option<String>,
     },
@@ -69,6 +71,7 @@ pub(super) struct Person {
     pub(super) profile: u32,
     pub(super) inbox: Arc<Inbox>,
     engine: Engine,
+    patience: Duration,
 }
 
 impl fmt::Display for Person {
@@ -86,7 +89,7 @@ pub(super) struct Seat<'a> {
 
 impl Person {
     /// The person with this number, not yet known to any relay.
-    pub(super) fn new(number: usize, profile: u32, domain: &str, engine: Engine) -> Self {
+    pub(super) fn new(number: usize, profile: u32, domain: &str, engine: Engine, patience: Duration) -> Self {
         let (name, local) = match NAMES.get(number) {
             Some(name) => ((*name).to_owned(), name.to_lowercase()),
             None => (format!("Person {}", number + 1), "demo".to_owned()),
@@ -100,6 +103,7 @@ impl Person {
             profile,
             inbox: Arc::default(),
             engine,
+            patience,
         }
     }
 
@@ -115,7 +119,7 @@ impl Person {
         what: &str,
         pick: impl FnMut(&Kind) -> Option<T>,
     ) -> Result<Seen<T>, Trouble> {
-        self.inbox.next(PATIENCE, pick).await.ok_or_else(|| self.unseen(what))
+        self.inbox.next(self.patience, pick).await.ok_or_else(|| self.unseen(what))
     }
 
     /// Waits until queries tell something.
@@ -124,11 +128,12 @@ impl Person {
         what: &str,
         look: impl AsyncFnMut() -> Result<Option<T>, Trouble>,
     ) -> Result<T, Trouble> {
-        self.inbox.until(PATIENCE, look).await.unwrap_or_else(|| Err(self.unseen(what)))
+        self.inbox.until(self.patience, look).await.unwrap_or_else(|| Err(self.unseen(what)))
     }
 
     fn unseen(&self, what: &str) -> Trouble {
-        Trouble::Unseen { who: self.name.clone(), what: what.to_owned(), problem: self.inbox.last_problem() }
+        let problem = self.inbox.last_problem();
+        Trouble::Unseen { who: self.name.clone(), what: what.to_owned(), patience: self.patience, problem }
     }
 
     pub(super) async fn message(&self, msg_id: u32) -> Result<Message, Trouble> {

@@ -7,8 +7,8 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use volary_proto::{
-    AddAccount, AddOrUpdateTransport, CertificateChecks, EnteredLoginParam, GetAllAccountIds, IsConfigured, SetConfig,
-    Socket,
+    AddAccount, AddOrUpdateTransport, CertificateChecks, EnteredLoginParam, GetAllAccountIds, IsConfigured,
+    SetConfig, Socket,
 };
 use volary_relay::{Relay, RelayConfig};
 
@@ -49,7 +49,7 @@ impl Stage {
         };
         let relay = Relay::start(RelayConfig::for_domain(DOMAIN)).await?;
         let engine = Engine::start(dir).await?;
-        let set_up = Self::people(&engine, options.profiles).await;
+        let set_up = Self::people(&engine, &options).await;
         let people = match set_up {
             Ok(people) => people,
             Err(error) => {
@@ -70,7 +70,7 @@ impl Stage {
         }
     }
 
-    async fn people(engine: &Engine, number: u32) -> Result<Vec<Person>, DemoError> {
+    async fn people(engine: &Engine, options: &DemoOptions) -> Result<Vec<Person>, DemoError> {
         let refused = |error| {
             let trouble = Trouble::Call { who: "the engine".to_owned(), call: "AddAccount", error };
             DemoError::Claim { claim: "profiles are made".to_owned(), trouble }
@@ -79,23 +79,24 @@ impl Stage {
             return Err(DemoError::HasProfiles(engine.dir().to_owned()));
         }
         let mut people = Vec::new();
-        for number in 0..number as usize {
+        for number in 0..options.profiles as usize {
             let profile = engine.call(0, AddAccount {}).await.map_err(refused)?.id;
-            people.push(Person::new(number, profile, DOMAIN, engine.clone()));
+            people.push(Person::new(number, profile, DOMAIN, engine.clone(), options.patience));
         }
         Ok(people)
     }
 
     async fn log_in(&self, transcript: &Transcript) -> Result<(), DemoError> {
         let bar = transcript.progress("profiles", self.people.len());
-        let logged_in = stream::iter(&self.people).map(Ok).try_for_each_concurrent(LOGINS_AT_ONCE, |person| {
-            let bar = &bar;
-            async move {
-                self.configure(person).await?;
-                bar.inc(1);
-                Ok::<_, Trouble>(())
-            }
-        });
+        let logged_in =
+            stream::iter(&self.people).map(Ok).try_for_each_concurrent(LOGINS_AT_ONCE, |person| {
+                let bar = &bar;
+                async move {
+                    self.configure(person).await?;
+                    bar.inc(1);
+                    Ok::<_, Trouble>(())
+                }
+            });
         let names: Vec<&str> = self.people.iter().take(FEW).map(|person| person.name.as_str()).collect();
         let more = self.people.len().saturating_sub(FEW);
         let who = match more {
