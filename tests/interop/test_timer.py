@@ -25,7 +25,7 @@ def test_message_disappears_on_both_sides(one, other):
     answer = theirs.send("So does this")
     alice.receives("So does this").mark_seen()
     eventually("the answer goes", answer.gone)
-    assert chat.texts() == theirs.texts() == ["This one stays"]
+    eventually("it goes at Alice, who saw it later", lambda: chat.texts() == theirs.texts() == ["This one stays"])
 
 
 def test_timer_is_switched_off_by_the_other_side(one, other):

@@ -10,7 +10,7 @@ use super::sending::{self, CannotSend};
 use crate::db::Tx;
 use crate::error::{Failure, Outcome};
 use crate::events::Events as _;
-use crate::state::{chats, config, contacts, ids, members, messages, outbox};
+use crate::state::{chats, config, contacts, ids, keys, members, messages, outbox};
 use crate::texts::id as text;
 
 /// Longest quote in characters.
@@ -327,6 +327,10 @@ pub fn send_hidden(
 /// Stores an outgoing message and queues it; nothing is queued if nobody would get it.
 fn store(tx: &mut Tx<'_, '_>, mut record: MessageRecord, draft: Option<u32>, mut job: OutboxRecord) -> Outcome<u32> {
     let (profile, chat) = (tx.profile, record.chat);
+    if record.encrypted && !crate::state::transports::own_addrs(tx.store, profile)?.is_empty() {
+        // Every encrypted mail is signed and readable by own devices.
+        keys::ensure_own(tx)?;
+    }
     record.sent = tx.now;
     record.sort = bottom(tx, chat)?;
     if record.ephemeral_timer != 0 {

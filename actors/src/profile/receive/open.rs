@@ -5,6 +5,7 @@ use std::path::Path;
 use volary_mail::address::Address;
 use volary_mail::message::read::header_block::HeaderBlock;
 use volary_mail::message::read::parse_outer;
+use volary_mail::message::text::view::full_view;
 use volary_mail::message::{ParsedMessage, Payload, ReadOptions, parse_effective};
 use volary_mail::openpgp::{Certificate, Decrypted, Envelope, Fingerprint, SharedSecret, autocrypt};
 use volary_mail::securejoin::PendingJoin;
@@ -73,6 +74,8 @@ pub struct Opened {
     pub gossip: Vec<autocrypt::Header>,
     /// Blob names of the parts with files, by position of the part.
     pub blobs: Vec<Option<String>>,
+    /// Blob name of the full view, if it shows more than the parts do.
+    pub html_blob: String,
 }
 
 impl Opened {
@@ -88,6 +91,7 @@ impl Opened {
             autocrypt: None,
             gossip: Vec::new(),
             blobs: Vec::new(),
+            html_blob: String::new(),
         }
     }
 }
@@ -134,7 +138,10 @@ pub fn open(view: &impl View, sources: &Sources<'_>, raw: &[u8], seen: bool) -> 
         }
     };
     match parsed {
-        Ok(parsed) => finish(view, sources, opened, parsed, outer_from.as_ref()),
+        Ok(parsed) => {
+            let mime = decrypted.as_ref().map_or(raw, |(decrypted, _)| decrypted.payload.as_slice());
+            finish(view, sources, opened, parsed, outer_from.as_ref(), mime)
+        }
         Err(error) => {
             opened.content = Content::Rejected(error.to_string());
             Ok(opened)
@@ -148,6 +155,7 @@ fn finish(
     mut opened: Opened,
     mut parsed: ParsedMessage,
     outer_from: Option<&Address>,
+    mime: &[u8],
 ) -> Outcome<Opened> {
     if let Some(id) = &parsed.message_id {
         id.as_str().clone_into(&mut opened.mid);
@@ -167,6 +175,12 @@ fn finish(
             None => None,
         };
         opened.blobs.push(name);
+    }
+    if parsed.has_html {
+        if let Some(html) = full_view(mime) {
+            let name = blobs.put(html.as_bytes(), "html").map_err(Failure::file("full view cannot be stored"))?;
+            name.as_str().clone_into(&mut opened.html_blob);
+        }
     }
     opened.content = Content::Parsed(Box::new(parsed));
     Ok(opened)

@@ -60,6 +60,8 @@ pub fn message(
             record.wants_receipt = false;
             record.mid = String::new();
             record.pre_mid = String::new();
+        } else {
+            record.html_blob.clone_from(&opened.html_blob);
         }
         let id = messages::insert(tx, &record)?;
         stored.push((id, record));

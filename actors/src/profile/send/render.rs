@@ -52,6 +52,8 @@ pub struct Mail {
 
 /// The mails of one queue row (two for a split attachment) and what has to be remembered.
 pub struct Rendered {
+    /// The chat of the message.
+    pub chat: u32,
     /// In the order of sending.
     pub mails: Vec<Mail>,
     /// Fingerprints whose certificates are gossiped with it.
@@ -293,14 +295,14 @@ fn clear(job: &OutboxRecord, outgoing: Outgoing) -> Outcome<Rendered> {
     let mid = outgoing.message_id.as_str().to_owned();
     let raw = render_unencrypted(&outgoing, &mut thread_rng());
     let mail = Mail { recipients: job.addrs.clone(), raw, mid };
-    Ok(Rendered { mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() })
+    Ok(Rendered { chat: 0, mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() })
 }
 
 fn clear_to_targets(outgoing: Outgoing, targets: &[Target]) -> Outcome<Rendered> {
     let mid = outgoing.message_id.as_str().to_owned();
     let recipients = targets.iter().map(|target| target.record.addr.clone()).collect();
     let mail = Mail { recipients, raw: render_unencrypted(&outgoing, &mut thread_rng()), mid };
-    Ok(Rendered { mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() })
+    Ok(Rendered { chat: 0, mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() })
 }
 
 fn with_password(
@@ -320,7 +322,7 @@ fn with_password(
         .map_err(|error| Failure::OpenPgp(error.to_string()))?;
     let raw = render_encrypted(&outer, &armored, rng);
     let mail = Mail { recipients: job.addrs.clone(), raw, mid: outer.message_id.as_str().to_owned() };
-    Ok(Rendered { mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() })
+    Ok(Rendered { chat: 0, mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() })
 }
 
 fn encrypted(
@@ -359,7 +361,7 @@ fn encrypted(
         let raw = render_encrypted(&outer, &armored, rng);
         mails.push(Mail { recipients: recipients.clone(), raw, mid: outer.message_id.as_str().to_owned() });
     }
-    Ok(Rendered { mails, gossiped, avatar_to })
+    Ok(Rendered { chat: message.chat, mails, gossiped, avatar_to })
 }
 
 /// Adds the certificates of the recipients, if they are due, and returns their fingerprints.
