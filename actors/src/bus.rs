@@ -87,7 +87,10 @@ impl EventStream {
                 if waiting.lost > 0 {
                     let n = std::mem::take(&mut waiting.lost);
                     let overflow = event::EventChannelOverflow { n };
-                    return Some(Event { profile_id: 0, kind: Some(event::Kind::EventChannelOverflow(overflow)) });
+                    return Some(Event {
+                        profile_id: 0,
+                        kind: Some(event::Kind::EventChannelOverflow(overflow)),
+                    });
                 }
                 if let Some(event) = waiting.events.pop_front() {
                     return Some(event);

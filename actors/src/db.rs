@@ -68,7 +68,8 @@ impl Tx<'_, '_> {
 
     /// Stores a small picture that came in a header and returns its blob name.
     pub fn put_picture(&self, bytes: &[u8]) -> std::io::Result<String> {
-        let extension = image::guess_format(bytes).ok().and_then(|format| format.extensions_str().first().copied());
+        let extension =
+            image::guess_format(bytes).ok().and_then(|format| format.extensions_str().first().copied());
         let uuid = self.store.get(&PROFILES, &self.profile).ok().flatten().map(|record| record.uuid);
         let dir = blob_dir(self.dir, &uuid.unwrap_or_default());
         Ok(Blobs::new(dir).put(bytes, extension.unwrap_or("jpg"))?.as_str().to_owned())
@@ -87,9 +88,24 @@ pub fn blob_dir(dir: &Path, uuid: &str) -> PathBuf {
 
 impl Db {
     /// Puts the parts together.
-    pub fn new(store: Store, dir: PathBuf, bus: Bus, clock: Arc<dyn Clock>, texts: Texts, wakes: Wakes) -> Self {
-        let inner =
-            Inner { store, dir, bus, clock, texts, wakes, keys: KeyCache::default(), staged: Mutex::default() };
+    pub fn new(
+        store: Store,
+        dir: PathBuf,
+        bus: Bus,
+        clock: Arc<dyn Clock>,
+        texts: Texts,
+        wakes: Wakes,
+    ) -> Self {
+        let inner = Inner {
+            store,
+            dir,
+            bus,
+            clock,
+            texts,
+            wakes,
+            keys: KeyCache::default(),
+            staged: Mutex::default(),
+        };
         Self { inner: Arc::new(inner) }
     }
 

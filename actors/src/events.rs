@@ -65,7 +65,10 @@ pub trait Events {
 
     /// The timer of disappearing messages changed.
     fn ephemeral_timer_modified(&mut self, chat_id: u32, timer: u32) {
-        self.tell(event::Kind::ChatEphemeralTimerModified(event::ChatEphemeralTimerModified { chat_id, timer }));
+        self.tell(event::Kind::ChatEphemeralTimerModified(event::ChatEphemeralTimerModified {
+            chat_id,
+            timer,
+        }));
     }
 
     /// Set or order of chats may have changed.
@@ -100,7 +103,10 @@ pub trait Events {
 
     /// Progress of a handshake in which we are the joiner: 400 or 1000.
     fn joiner_progress(&mut self, contact_id: u32, progress: u32) {
-        self.tell(event::Kind::SecurejoinJoinerProgress(event::SecurejoinJoinerProgress { contact_id, progress }));
+        self.tell(event::Kind::SecurejoinJoinerProgress(event::SecurejoinJoinerProgress {
+            contact_id,
+            progress,
+        }));
     }
 
     /// A handshake in which we are the inviter is complete.

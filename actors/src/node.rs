@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 
 use actix::{Actor as _, Addr, Arbiter, System};
 use parking_lot::Mutex;
-use volary_proto::v1::{Answer, Error, Ids, Request, answer, request};
 use volary_proto::Mode;
+use volary_proto::v1::{Answer, Error, Ids, Request, answer, request};
 use volary_storage::{OpenError, Options, Store};
 
 use crate::bus::{Bus, EventStream};
@@ -77,14 +77,8 @@ impl Node {
     /// Opens the folder and starts the actors. No I/O is started.
     pub fn start(options: NodeOptions) -> Result<Self, StartError> {
         let store = Store::open(&options.dir, options.storage)?;
-        let db = Db::new(
-            store,
-            options.dir,
-            Bus::default(),
-            options.clock,
-            Texts::default(),
-            Wakes::default(),
-        );
+        let db =
+            Db::new(store, options.dir, Bus::default(), options.clock, Texts::default(), Wakes::default());
         let network = Network::with_defaults().map_err(|error| StartError::Tls(error.to_string()))?;
         let pool = Pool::new(options.threads)?;
         let (ready, started) = std::sync::mpsc::channel();

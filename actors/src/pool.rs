@@ -58,7 +58,10 @@ impl Pool {
         let shared = Arc::new(Shared { lanes: Mutex::default(), ready: Condvar::new() });
         for n in 0..threads.max(1) {
             let shared = shared.clone();
-            thread::Builder::new().name(format!("volary-pool-{n}")).stack_size(STACK).spawn(move || work(&shared))?;
+            thread::Builder::new()
+                .name(format!("volary-pool-{n}"))
+                .stack_size(STACK)
+                .spawn(move || work(&shared))?;
         }
         let places = [Semaphore::new(MAX_WAITING), Semaphore::new(MAX_WAITING)];
         Ok(Self { handle: Arc::new(Handle { shared, places }) })

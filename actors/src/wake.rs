@@ -17,8 +17,8 @@ pub struct Effects {
     pub downloads: bool,
     /// The transports or the own key changed.
     pub transports: bool,
-    /// Messages were added: waiting bots look again.
-    pub messages: bool,
+    /// Messages were added, that many: waiting bots look again.
+    pub messages: u32,
     /// A deadline was added that may be the next one.
     pub deadline: Option<i64>,
 }
@@ -30,7 +30,7 @@ impl Effects {
         self.flags |= other.flags;
         self.downloads |= other.downloads;
         self.transports |= other.transports;
-        self.messages |= other.messages;
+        self.messages += other.messages;
         self.deadline = match (self.deadline, other.deadline) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -101,8 +101,11 @@ impl Wakes {
         if let Some(sender) = registered.profiles.get(&profile) {
             let _ = sender.send(effects);
         }
-        if let Some(notify) = registered.new_messages.get(&profile).filter(|_| effects.messages) {
-            notify.notify_one();
+        if let Some(notify) = registered.new_messages.get(&profile) {
+            // One call reaches a bot that waits, a second one is kept for its next wait; more would not add up.
+            for _ in 0..effects.messages.min(2) {
+                notify.notify_one();
+            }
         }
         if let (Some(sender), Some(time)) = (&registered.deadlines, effects.deadline) {
             let _ = sender.send(time);

@@ -1,9 +1,9 @@
 //! All tables. Every key of a profile's table starts with the profile id.
 
 use crate::records::{
-    CertificateRecord, ChatRecord, ContactRecord, CounterRecord, FlagRecord, JoinRecord, KeyRecord, KnownMailRecord, ManagerRecord,
-    MemberRecord, MessageRecord, OutboxRecord, ProfileRecord, ReactionRecord, ReceiptJobRecord, ServerCopyRecord,
-    TextRecord, TimeRecord, TokenRecord, TransportRecord,
+    CertificateRecord, ChatRecord, ContactRecord, CounterRecord, FlagRecord, JoinRecord, KeyRecord,
+    KnownMailRecord, ManagerRecord, MemberRecord, MessageRecord, OutboxRecord, ProfileRecord, ReactionRecord,
+    ReceiptJobRecord, ServerCopyRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
 };
 use crate::table::{Empty, Table};
 

@@ -42,6 +42,7 @@ pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<u32> {
         channel_secret: secret.as_str().to_owned(),
         ..Default::default()
     };
+    tx.msgs_changed_all();
     Ok(chats::create(tx, record)?)
 }
 
@@ -184,15 +185,21 @@ pub fn assign(
         if record.chat_type == chat_type::OUT_BROADCAST {
             return Ok(None);
         }
-        let single = chats::ensure_single(tx, who.sender, chats::default_block(tx.store, profile, who.sender)?)?;
-        return Ok(chats::load(tx.store, profile, single)?.map(|record| Assigned { id: single, record, new: false }));
+        let single =
+            chats::ensure_single(tx, who.sender, chats::default_block(tx.store, profile, who.sender)?)?;
+        return Ok(chats::load(tx.store, profile, single)?.map(|record| Assigned {
+            id: single,
+            record,
+            new: false,
+        }));
     }
     let secret = parsed.broadcast_secret.as_deref().filter(|secret| names::is_channel_secret(secret));
     let (Some(secret), true) = (secret, names::is_group_id(&list.id) && parsed.has_padlock()) else {
         return Ok(None);
     };
     let own = who.outgoing;
-    let name = if list.name.is_empty() { parsed.group.name.clone().unwrap_or_default() } else { list.name.clone() };
+    let name =
+        if list.name.is_empty() { parsed.group.name.clone().unwrap_or_default() } else { list.name.clone() };
     let record = ChatRecord {
         chat_type: if own { chat_type::OUT_BROADCAST } else { chat_type::IN_BROADCAST },
         group_id: list.id.clone(),
@@ -254,7 +261,9 @@ fn as_subscriber(
         return Ok(());
     }
     if parsed.system == Some(SystemEvent::MemberAdded) {
-        if let Some(secret) = parsed.broadcast_secret.as_deref().filter(|secret| names::is_channel_secret(secret)) {
+        if let Some(secret) =
+            parsed.broadcast_secret.as_deref().filter(|secret| names::is_channel_secret(secret))
+        {
             chats::update(tx, chat.id, |record| secret.clone_into(&mut record.channel_secret))?;
         }
         change.system_type = system_type::MEMBER_ADDED;

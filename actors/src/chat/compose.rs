@@ -1,8 +1,8 @@
 //! Outgoing messages: from what the user wrote to a row in the chat and a row in the send queue, in one commit.
 
 use volary_storage::records::{
-    HeaderRecord, MessageRecord, OutboxRecord, chat_type, message_state, outbox as queue, system_type, view_type,
-    visibility,
+    HeaderRecord, MessageRecord, OutboxRecord, chat_type, message_state, outbox as queue, system_type,
+    view_type, visibility,
 };
 use volary_storage::{StoreError, View};
 
@@ -233,7 +233,10 @@ pub fn quote(
         record.quote = if quoted.encrypted && !record.encrypted {
             "...".to_owned()
         } else if quoted.text.is_empty() {
-            crate::query::summary::text(tx.store, tx.texts, profile, &quoted)?.chars().take(MAX_QUOTE).collect()
+            crate::query::summary::text(tx.store, tx.texts, profile, &quoted)?
+                .chars()
+                .take(MAX_QUOTE)
+                .collect()
         } else {
             quoted.text.clone()
         };
@@ -325,7 +328,12 @@ pub fn send_hidden(
 }
 
 /// Stores an outgoing message and queues it; nothing is queued if nobody would get it.
-fn store(tx: &mut Tx<'_, '_>, mut record: MessageRecord, draft: Option<u32>, mut job: OutboxRecord) -> Outcome<u32> {
+fn store(
+    tx: &mut Tx<'_, '_>,
+    mut record: MessageRecord,
+    draft: Option<u32>,
+    mut job: OutboxRecord,
+) -> Outcome<u32> {
     let (profile, chat) = (tx.profile, record.chat);
     if record.encrypted && !crate::state::transports::own_addrs(tx.store, profile)?.is_empty() {
         // Every encrypted mail is signed and readable by own devices.

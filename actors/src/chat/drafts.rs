@@ -64,7 +64,8 @@ pub fn send(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<u32> {
         0 => None,
         id => messages::load(tx.store, tx.profile, id)?,
     };
-    let draft = draft.ok_or_else(|| Failure::refused(format!("chat with id {chat} doesn't have draft message")))?;
+    let draft =
+        draft.ok_or_else(|| Failure::refused(format!("chat with id {chat} doesn't have draft message")))?;
     let quoted = messages::by_mid(tx.store, tx.profile, &draft.in_reply_to)?.map(|(id, _)| id);
     let file = (!draft.blob.is_empty()).then(|| compose::NewFile {
         blob: draft.blob.clone(),

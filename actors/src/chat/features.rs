@@ -30,7 +30,12 @@ pub fn reaction_token(text: &str) -> &str {
 }
 
 /// Stores, replaces or (empty) removes a reaction and tells of it.
-pub fn set_reaction(tx: &mut Tx<'_, '_>, message: u32, contact: u32, emoji: &str) -> Result<bool, StoreError> {
+pub fn set_reaction(
+    tx: &mut Tx<'_, '_>,
+    message: u32,
+    contact: u32,
+    emoji: &str,
+) -> Result<bool, StoreError> {
     let key = (tx.profile, message, contact);
     let old = tx.store.get(&REACTIONS, &key)?.map(|record| record.emoji).unwrap_or_default();
     if old == emoji {

@@ -34,6 +34,7 @@ pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<u32> {
         encrypted: true,
         ..Default::default()
     };
+    tx.msgs_changed_all();
     let chat = chats::create(tx, record)?;
     members::add(tx, chat, ids::contact::SELF, tx.now)?;
     let quiet = config::flag(tx.store, tx.profile, config::key::BOT)?
@@ -71,7 +72,11 @@ pub fn add_member_by(
     let added = contacts::load_any(tx.store, tx.texts, profile, contact)?
         .ok_or_else(|| Failure::refused(format!("contact Contact#{contact} not found")))?;
     if group.encrypted == added.fingerprint.is_empty() && contact > ids::LAST_SPECIAL {
-        let kind = if group.encrypted { "key-contacts can be added to encrypted" } else { "address-contacts can be added to unencrypted" };
+        let kind = if group.encrypted {
+            "key-contacts can be added to encrypted"
+        } else {
+            "address-contacts can be added to unencrypted"
+        };
         return Err(Failure::refused(format!("Only {kind} chats")));
     }
     if !members::is_member(tx.store, profile, chat, ids::contact::SELF)? {
@@ -135,7 +140,10 @@ pub fn remove_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()
     }
     if !members::is_member(tx.store, profile, chat, ids::contact::SELF)? {
         let who = contact_debug(contact);
-        return Err(refuse_outsider(tx, format!("Cannot remove contact {who} from chat Chat#{chat}: self not in group.")));
+        return Err(refuse_outsider(
+            tx,
+            format!("Cannot remove contact {who} from chat Chat#{chat}: self not in group."),
+        ));
     }
     if !members::is_member(tx.store, profile, chat, contact)? {
         return Ok(());
@@ -239,8 +247,9 @@ pub fn describe(tx: &mut Tx<'_, '_>, chat: u32, description: &str) -> Outcome<()
         let system = SystemMessage {
             system_type: system_type::GROUP_DESCRIPTION_CHANGED,
             text: tx.texts.get(text::DESCRIPTION_CHANGED_SELF),
-            wire_text: "[Chat description changed. To see this and other new features, please update the app]"
-                .to_owned(),
+            wire_text:
+                "[Chat description changed. To see this and other new features, please update the app]"
+                    .to_owned(),
             headers: vec![("Chat-Group-Description-Changed", String::new())],
             about: ids::contact::SELF,
             with_group_data: true,
@@ -255,7 +264,8 @@ pub fn describe(tx: &mut Tx<'_, '_>, chat: u32, description: &str) -> Outcome<()
 /// Refuses a change of description or picture by who may not make it.
 pub fn check_owns_group_data(view: &impl View, profile: u32, chat: u32, what: &str) -> Outcome<()> {
     let group = load_chat(view, profile, chat)?;
-    let fits = matches!(group.chat_type, chat_type::GROUP | chat_type::OUT_BROADCAST) && !group.group_id.is_empty();
+    let fits =
+        matches!(group.chat_type, chat_type::GROUP | chat_type::OUT_BROADCAST) && !group.group_id.is_empty();
     if !fits {
         return Err(Failure::refused(format!("Can only set {what} for groups / broadcasts")));
     }

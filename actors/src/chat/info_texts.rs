@@ -55,6 +55,8 @@ pub fn member_removed(
         (SELF, None) => Ok(texts.get(text::REMOVED)),
         (SELF, Some(actor)) => Ok(texts.fill(text::REMOVED_BY, &[&name(actor)?])),
         (who, None) => Ok(texts.fill(text::MEMBER_REMOVED, &[&name(who)?])),
-        (who, Some(actor)) => by_actor(view, texts, profile, text::MEMBER_REMOVED_SELF, actor, &[&name(who)?]),
+        (who, Some(actor)) => {
+            by_actor(view, texts, profile, text::MEMBER_REMOVED_SELF, actor, &[&name(who)?])
+        }
     }
 }

@@ -57,7 +57,8 @@ impl Change {
         if self.added.contains(&SELF) {
             return (Vec::new(), Vec::new());
         }
-        let added = self.added.iter().copied().filter(|id| Some(*id) != received.added && *id != received.sender);
+        let added =
+            self.added.iter().copied().filter(|id| Some(*id) != received.added && *id != received.sender);
         let removed = self.removed.iter().copied().filter(|id| Some(*id) != received.removed);
         (added.collect(), removed.collect())
     }

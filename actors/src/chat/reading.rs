@@ -68,7 +68,9 @@ pub fn mark_noticed(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
     if chat == ids::chat::ARCHIVED_LINK {
         let archived = chats::all(tx.store, tx.profile)?;
         for (id, record) in archived {
-            if record.visibility == volary_storage::records::visibility::ARCHIVED && record.blocked != block::YES {
+            if record.visibility == volary_storage::records::visibility::ARCHIVED
+                && record.blocked != block::YES
+            {
                 notice_one(tx, id)?;
             }
         }
@@ -135,7 +137,7 @@ pub fn mark_fresh(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
     for row in tx.store.scan_prefix(&CHAT_MESSAGES, &(tx.profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;
         if let Some(record) = messages::load(tx.store, tx.profile, id)? {
-            if messages::is_incoming(&record) && record.from != ids::contact::INFO {
+            if messages::is_incoming(&record) {
                 newest = Some((id, record.state));
                 break;
             }

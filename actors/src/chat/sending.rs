@@ -54,7 +54,8 @@ pub fn obstacle(
             Some(CannotSend::NotAMember)
         }
         chat_type::SINGLE if record.encrypted && record.contact > ids::LAST_SPECIAL => {
-            let fingerprint = contacts::load(view, profile, record.contact)?.map(|contact| contact.fingerprint);
+            let fingerprint =
+                contacts::load(view, profile, record.contact)?.map(|contact| contact.fingerprint);
             match fingerprint {
                 Some(fingerprint) if keys::has_certificate(view, profile, &fingerprint)? => None,
                 _ => Some(CannotSend::KeyMissing),

@@ -52,7 +52,10 @@ pub struct Received {
 /// Whether the received value becomes ours. A sender that has not seen our newer change does not roll it back.
 pub fn is_applied(received: Received) -> bool {
     let stale_echo = !received.explicit && received.seen_by_sender == Some(received.timer);
-    received.timer != received.ours && received.allowed && !stale_echo && received.sent >= received.last_change
+    received.timer != received.ours
+        && received.allowed
+        && !stale_echo
+        && received.sent >= received.last_change
 }
 
 #[cfg(test)]

@@ -29,7 +29,9 @@ pub fn number<'a>(connections: impl Iterator<Item = &'a Shown>) -> u32 {
         .map(|shown| match shown.imap {
             RelayConnectivity::Uninitialized | RelayConnectivity::Error => 1000,
             RelayConnectivity::Connecting => 2000,
-            RelayConnectivity::Preparing | RelayConnectivity::Working | RelayConnectivity::Interrupting => 3000,
+            RelayConnectivity::Preparing | RelayConnectivity::Working | RelayConnectivity::Interrupting => {
+                3000
+            }
             RelayConnectivity::Idle => 4000,
         })
         .collect();

@@ -5,11 +5,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::Addr;
-use volary_proto::v1::{
-    Done, Error, Number, RelayCommand, RelayConnectivity, RelayEventKind, RelayFetchNow, RelayNetworkChanged,
-    RelayNotice, RelaySide, RelayStop, RelayUids, answer, event, relay_command, relay_notice::Notice, request,
-};
 use super::connectivity::{self, Shown};
 use super::{Profile, Shared, receive, transports as configuring};
 use crate::error::{Failure, Outcome};
@@ -17,6 +12,12 @@ use crate::relay_connection::login::ConfiguredLogin;
 use crate::relay_connection::proxy::ProxyUrl;
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
 use crate::state::{config, copies, outbox, transports};
+use actix::Addr;
+use volary_proto::v1::{
+    Done, Error, Number, RelayCommand, RelayConnectivity, RelayEventKind, RelayFetchNow, RelayNetworkChanged,
+    RelayNotice, RelaySide, RelayStop, RelayUids, answer, event, relay_command, relay_notice::Notice,
+    request,
+};
 
 type Later = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -136,7 +137,8 @@ pub fn proxy(view: &impl volary_storage::View, profile: u32) -> Outcome<Option<A
     }
     let urls = config::get(view, profile, "proxy_url")?.unwrap_or_default();
     let first = urls.lines().next().unwrap_or_default();
-    let parsed = ProxyUrl::parse(first).map_err(|error| Failure::refused(format!("Failed to parse proxy URL: {error}")))?;
+    let parsed = ProxyUrl::parse(first)
+        .map_err(|error| Failure::refused(format!("Failed to parse proxy URL: {error}")))?;
     Ok(Some(Arc::new(parsed)))
 }
 
@@ -363,7 +365,9 @@ fn line_event(kind: RelayEventKind, msg: String) -> event::Kind {
         RelayEventKind::ImapConnected => event::Kind::ImapConnected(event::ImapConnected { msg }),
         RelayEventKind::SmtpConnected => event::Kind::SmtpConnected(event::SmtpConnected { msg }),
         RelayEventKind::SmtpMessageSent => event::Kind::SmtpMessageSent(event::SmtpMessageSent { msg }),
-        RelayEventKind::ImapMessageDeleted => event::Kind::ImapMessageDeleted(event::ImapMessageDeleted { msg }),
+        RelayEventKind::ImapMessageDeleted => {
+            event::Kind::ImapMessageDeleted(event::ImapMessageDeleted { msg })
+        }
         RelayEventKind::ImapInboxIdle => event::Kind::ImapInboxIdle(event::ImapInboxIdle {}),
     }
 }

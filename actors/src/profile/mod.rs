@@ -26,7 +26,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{
-    Actor, ActorContext as _, Addr, AsyncContext as _, Context, Handler, ResponseFuture, StreamHandler, WrapFuture as _,
+    Actor, ActorContext as _, Addr, AsyncContext as _, Context, Handler, ResponseFuture, StreamHandler,
+    WrapFuture as _,
 };
 use tokio::sync::{Mutex, Notify};
 use volary_proto::v1::{

@@ -5,25 +5,21 @@ use std::rc::Rc;
 use actix::Addr;
 use tokio::sync::Notify;
 use volary_mail::qr::{self, AccountCode, Certificates, Code, LoginCode, Security, ServerLogin};
-use volary_proto::v1::{
-    CertificateChecks, EnteredLoginParam, Error, ErrorCode, Socket, event, request,
-};
+use volary_proto::v1::{CertificateChecks, EnteredLoginParam, Error, ErrorCode, Socket, event, request};
 use volary_storage::records::{TimeRecord, TransportRecord};
 use volary_storage::tables::{CONFIG, REMOVED_TRANSPORTS, TRANSPORTS};
 
 use super::{Profile, Shared, io};
 use crate::error::{Failure, Outcome};
 use crate::relay_connection::configure::{FoundServers, try_transport};
-use crate::relay_connection::login::{EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp};
+use crate::relay_connection::login::{
+    EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp,
+};
 use crate::state::{config, keys, transports};
 use crate::texts::id as text;
 
 /// Carries out a request that sets up, tries or removes transports.
-pub async fn request(
-    shared: &Rc<Shared>,
-    profile: &Addr<Profile>,
-    kind: request::Kind,
-) -> Result<(), Error> {
+pub async fn request(shared: &Rc<Shared>, profile: &Addr<Profile>, kind: request::Kind) -> Result<(), Error> {
     use request::Kind;
     match kind {
         Kind::AddOrUpdateTransport(call) => {
@@ -93,7 +89,10 @@ async fn try_and_store(shared: &Rc<Shared>, entered: EnteredLogin) -> Result<(),
     let known = shared.db.look(|view| transports::all(view, shared.id)).map_err(|error| error.to_string())?;
     let update = known.iter().any(|(_, record)| record.addr == entered.addr);
     if !update && known.len() >= transports::MAX_TRANSPORTS {
-        return Err(format!("You have reached the maximum number of relays ({})", transports::MAX_TRANSPORTS));
+        return Err(format!(
+            "You have reached the maximum number of relays ({})",
+            transports::MAX_TRANSPORTS
+        ));
     }
     progress(shared, 1, None);
     progress(shared, 200, None);
@@ -124,7 +123,13 @@ async fn store(shared: &Rc<Shared>, addr: String, entered: String, configured: S
                     record.configured = configured;
                 })?,
                 None => {
-                    let record = TransportRecord { addr: addr.clone(), entered, configured, added: now, ..Default::default() };
+                    let record = TransportRecord {
+                        addr: addr.clone(),
+                        entered,
+                        configured,
+                        added: now,
+                        ..Default::default()
+                    };
                     transports::add(tx, &record)?;
                     keys::relays_changed(tx)?;
                 }
@@ -238,7 +243,9 @@ pub fn from_param(param: &EnteredLoginParam) -> EnteredLogin {
         },
         certificate_checks: match checks {
             Some(CertificateChecks::Strict) => EnteredCertificateChecks::Strict,
-            Some(CertificateChecks::AcceptInvalidCertificates) => EnteredCertificateChecks::AcceptInvalidCertificates,
+            Some(CertificateChecks::AcceptInvalidCertificates) => {
+                EnteredCertificateChecks::AcceptInvalidCertificates
+            }
             _ => EnteredCertificateChecks::Automatic,
         },
         oauth2: false,

@@ -26,7 +26,11 @@ pub fn all(view: &impl View, profile: u32) -> Result<Vec<(u32, ChatRecord)>, Sto
 }
 
 /// The group, channel or list of an id.
-pub fn by_group_id(view: &impl View, profile: u32, group_id: &str) -> Result<Option<(u32, ChatRecord)>, StoreError> {
+pub fn by_group_id(
+    view: &impl View,
+    profile: u32,
+    group_id: &str,
+) -> Result<Option<(u32, ChatRecord)>, StoreError> {
     if group_id.is_empty() {
         return Ok(None);
     }
@@ -42,7 +46,12 @@ pub fn single_of(view: &impl View, profile: u32, contact: u32) -> Result<Option<
 }
 
 /// The name to show.
-pub fn name(view: &impl View, texts: &Texts, profile: u32, record: &ChatRecord) -> Result<String, StoreError> {
+pub fn name(
+    view: &impl View,
+    texts: &Texts,
+    profile: u32,
+    record: &ChatRecord,
+) -> Result<String, StoreError> {
     match (record.chat_type, record.contact) {
         (chat_type::SINGLE, ids::contact::SELF) => Ok(texts.get(text::SAVED_MESSAGES)),
         (chat_type::SINGLE, ids::contact::DEVICE) => Ok(texts.get(text::DEVICE_MESSAGES)),
@@ -64,7 +73,11 @@ pub fn save(tx: &mut Tx<'_, '_>, chat: u32, record: &ChatRecord) -> Result<(), S
 }
 
 /// Changes a chat in place. Returns whether something changed.
-pub fn update(tx: &mut Tx<'_, '_>, chat: u32, change: impl FnOnce(&mut ChatRecord)) -> Result<bool, StoreError> {
+pub fn update(
+    tx: &mut Tx<'_, '_>,
+    chat: u32,
+    change: impl FnOnce(&mut ChatRecord),
+) -> Result<bool, StoreError> {
     let Some(old) = load(tx.store, tx.profile, chat)? else { return Ok(false) };
     let mut new = old.clone();
     change(&mut new);
@@ -83,7 +96,6 @@ pub fn create(tx: &mut Tx<'_, '_>, mut record: ChatRecord) -> Result<u32, StoreE
     tx.store.put(&COUNTERS, &tx.profile, &counters)?;
     record.created = tx.now;
     save(tx, chat, &record)?;
-    tx.msgs_changed_all();
     tx.chatlist_changed();
     tx.chatlist_item_changed(Some(chat));
     let special = record.chat_type == chat_type::SINGLE && record.contact <= ids::LAST_SPECIAL;
@@ -115,7 +127,8 @@ pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: u32, blocked: u32) -> Result<
         ids::contact::SELF | ids::contact::DEVICE => true,
         id => contacts::load(tx.store, tx.profile, id)?.is_some_and(|record| !record.fingerprint.is_empty()),
     };
-    let record = ChatRecord { chat_type: chat_type::SINGLE, contact, blocked, encrypted, ..Default::default() };
+    let record =
+        ChatRecord { chat_type: chat_type::SINGLE, contact, blocked, encrypted, ..Default::default() };
     let chat = create(tx, record)?;
     members::add(tx, chat, contact, tx.now)?;
     Ok(chat)
@@ -196,9 +209,16 @@ pub fn default_block(view: &impl View, profile: u32, contact: u32) -> Result<u32
 }
 
 /// Whether we are in the chat: always in single chats, own channels and lists, by the member row elsewhere.
-pub fn self_is_in(view: &impl View, profile: u32, chat: u32, record: &ChatRecord) -> Result<bool, StoreError> {
+pub fn self_is_in(
+    view: &impl View,
+    profile: u32,
+    chat: u32,
+    record: &ChatRecord,
+) -> Result<bool, StoreError> {
     match record.chat_type {
-        chat_type::GROUP | chat_type::IN_BROADCAST => members::is_member(view, profile, chat, ids::contact::SELF),
+        chat_type::GROUP | chat_type::IN_BROADCAST => {
+            members::is_member(view, profile, chat, ids::contact::SELF)
+        }
         _ => Ok(true),
     }
 }

@@ -42,9 +42,13 @@ const DEFAULT_KEYUPDATE_DEBOUNCE: i64 = 30;
 /// The default of a setting, if it has one.
 pub fn default_of(name: &str) -> Option<&'static str> {
     Some(match name {
-        "bcc_self" | "media_quality" | "delete_device_after" | "skip_start_messages" | "download_limit" => "0",
+        "bcc_self" | "media_quality" | "delete_device_after" | "skip_start_messages" | "download_limit" => {
+            "0"
+        }
         "debug_logging" | "disable_idle" => "0",
-        "mdns_enabled" | "sync_msgs" | "force_encryption" | "webxdc_realtime_enabled" | "who_can_call_me" => "1",
+        "mdns_enabled" | "sync_msgs" | "force_encryption" | "webxdc_realtime_enabled" | "who_can_call_me" => {
+            "1"
+        }
         "configured_inbox_folder" => "INBOX",
         "gossip_period" => "172800",
         "keyupdate_debounce" => "30",
@@ -83,7 +87,9 @@ pub fn requests_receipts(view: &impl View, profile: u32) -> Result<bool, StoreEr
 
 /// How long a gossiped key is not gossiped again in the same chat, in seconds.
 pub fn gossip_period(view: &impl View, profile: u32) -> Result<i64, StoreError> {
-    Ok(get(view, profile, key::GOSSIP_PERIOD)?.and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_GOSSIP_PERIOD))
+    Ok(get(view, profile, key::GOSSIP_PERIOD)?
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(DEFAULT_GOSSIP_PERIOD))
 }
 
 /// How long a changed relay list must rest before it is announced, in seconds.

@@ -25,7 +25,8 @@ pub fn load_any(
     profile: u32,
     contact: u32,
 ) -> Result<Option<ContactRecord>, StoreError> {
-    let special = |name: String, addr: &str| ContactRecord { name, addr: addr.to_owned(), ..Default::default() };
+    let special =
+        |name: String, addr: &str| ContactRecord { name, addr: addr.to_owned(), ..Default::default() };
     Ok(match contact {
         0 => None,
         ids::contact::SELF => Some(ContactRecord {
@@ -55,7 +56,9 @@ pub fn display_name(record: &ContactRecord) -> &str {
 
 /// The name to show for an id; empty if there is no such contact.
 pub fn name_of(view: &impl View, texts: &Texts, profile: u32, contact: u32) -> Result<String, StoreError> {
-    Ok(load_any(view, texts, profile, contact)?.map(|record| display_name(&record).to_owned()).unwrap_or_default())
+    Ok(load_any(view, texts, profile, contact)?
+        .map(|record| display_name(&record).to_owned())
+        .unwrap_or_default())
 }
 
 /// The key-contact of a fingerprint; SELF for the own one.
@@ -69,12 +72,18 @@ pub fn by_fingerprint(view: &impl View, profile: u32, fingerprint: &str) -> Resu
     first_id(view.scan_prefix(&CONTACT_BY_FINGERPRINT, &(profile, fingerprint.to_owned()))?)
 }
 
-fn first_id<E>(mut rows: impl Iterator<Item = Result<((u32, String, u32), E), StoreError>>) -> Result<Option<u32>, StoreError> {
+fn first_id<E>(
+    mut rows: impl Iterator<Item = Result<((u32, String, u32), E), StoreError>>,
+) -> Result<Option<u32>, StoreError> {
     Ok(rows.next().transpose()?.map(|((_, _, id), _)| id))
 }
 
 /// All contacts whose present address is `addr`, key-contacts and address-contacts.
-pub fn all_by_addr(view: &impl View, profile: u32, addr: &str) -> Result<Vec<(u32, ContactRecord)>, StoreError> {
+pub fn all_by_addr(
+    view: &impl View,
+    profile: u32,
+    addr: &str,
+) -> Result<Vec<(u32, ContactRecord)>, StoreError> {
     let mut found = Vec::new();
     for row in view.scan_prefix(&CONTACT_BY_ADDR, &(profile, addr.to_lowercase()))? {
         let ((_, _, id), _) = row?;
@@ -162,10 +171,8 @@ pub fn add_or_lookup(tx: &mut Tx<'_, '_>, seen: Seen<'_>) -> Result<u32, StoreEr
     } else {
         by_fingerprint(tx.store, profile, seen.fingerprint)?
     };
-    let manual = matches!(
-        seen.origin,
-        origin::MANUALLY_CREATED | origin::ADDRESS_BOOK | origin::UNHANDLED_QR_SCAN
-    );
+    let manual =
+        matches!(seen.origin, origin::MANUALLY_CREATED | origin::ADDRESS_BOOK | origin::UNHANDLED_QR_SCAN);
     let name = names::clean_contact_name(seen.name);
     match known {
         Some(ids::contact::SELF) => Ok(ids::contact::SELF),

@@ -21,7 +21,11 @@ pub struct Place {
 pub fn add(tx: &mut Tx<'_, '_>, place: Place, mid: &str) -> Result<(), StoreError> {
     let Place { transport, uid_validity, uid } = place;
     let profile = tx.profile;
-    tx.store.put(&SERVER_COPIES, &(profile, transport, uid_validity, uid), &ServerCopyRecord { mid: mid.to_owned() })?;
+    tx.store.put(
+        &SERVER_COPIES,
+        &(profile, transport, uid_validity, uid),
+        &ServerCopyRecord { mid: mid.to_owned() },
+    )?;
     tx.store.set(&COPIES_BY_MID, &(profile, mid.to_owned(), transport, uid_validity, uid))?;
     if let Some(known) = tx.store.get(&KNOWN_MAIL, &(profile, mid))? {
         if known.delete || known.seen {
@@ -53,7 +57,9 @@ pub fn answered(tx: &mut Tx<'_, '_>, place: Place) -> Result<(), StoreError> {
 pub fn pending(view: &impl View, profile: u32, transport: u32) -> Result<Vec<(Place, bool)>, StoreError> {
     view.scan_prefix(&PENDING_FLAGS, &(profile, transport))?
         .map(|row| {
-            row.map(|((_, transport, uid_validity, uid), record)| (Place { transport, uid_validity, uid }, record.delete))
+            row.map(|((_, transport, uid_validity, uid), record)| {
+                (Place { transport, uid_validity, uid }, record.delete)
+            })
         })
         .collect()
 }
@@ -85,16 +91,26 @@ pub fn forget_other_epochs(tx: &mut Tx<'_, '_>, transport: u32, uid_validity: u3
 }
 
 /// All known copies on a transport with their Message-IDs.
-pub fn of_transport(view: &impl View, profile: u32, transport: u32) -> Result<Vec<(Place, String)>, StoreError> {
+pub fn of_transport(
+    view: &impl View,
+    profile: u32,
+    transport: u32,
+) -> Result<Vec<(Place, String)>, StoreError> {
     view.scan_prefix(&SERVER_COPIES, &(profile, transport))?
-        .map(|row| row.map(|((_, transport, uid_validity, uid), record)| (Place { transport, uid_validity, uid }, record.mid)))
+        .map(|row| {
+            row.map(|((_, transport, uid_validity, uid), record)| {
+                (Place { transport, uid_validity, uid }, record.mid)
+            })
+        })
         .collect()
 }
 
 /// All known copies of a mail.
 pub fn of_mail(view: &impl View, profile: u32, mid: &str) -> Result<Vec<Place>, StoreError> {
     view.scan_prefix(&COPIES_BY_MID, &(profile, mid.to_owned()))?
-        .map(|row| row.map(|((_, _, transport, uid_validity, uid), _)| Place { transport, uid_validity, uid }))
+        .map(|row| {
+            row.map(|((_, _, transport, uid_validity, uid), _)| Place { transport, uid_validity, uid })
+        })
         .collect()
 }
 

@@ -124,7 +124,8 @@ pub fn store_own(tx: &mut Tx<'_, '_>, key: &SecretKey) -> Outcome<()> {
 /// The relay list changed: contacts get a newer certificate from now on.
 pub fn relays_changed(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
     let now = tx.now;
-    tx.store.update(&KEYS, &tx.profile, |record| record.relays_changed = now.max(record.relays_changed + 1))?;
+    tx.store
+        .update(&KEYS, &tx.profile, |record| record.relays_changed = now.max(record.relays_changed + 1))?;
     tx.effects().transports = true;
     Ok(())
 }
@@ -145,7 +146,8 @@ pub fn own_certificate(view: &impl View, cache: &KeyCache, profile: u32) -> Outc
     let user = user.as_ref().unwrap_or(first);
     let certificate = secret.certificate(user, &parsed, record.relays_changed, &mut rand::thread_rng())?;
     if let Some(own) = cache.own.lock().get_mut(&profile) {
-        let handed_out = HandedOut { relays, changed: record.relays_changed, certificate: certificate.clone() };
+        let handed_out =
+            HandedOut { relays, changed: record.relays_changed, certificate: certificate.clone() };
         own.handed_out = Some(handed_out);
     }
     Ok(Some(certificate))

@@ -11,11 +11,18 @@ pub const PAST_MEMBER_MEMORY: i64 = 60 * 24 * 3600;
 
 /// All rows of a chat, current and past, by contact id.
 pub fn rows(view: &impl View, profile: u32, chat: u32) -> Result<Vec<(u32, MemberRecord)>, StoreError> {
-    view.scan_prefix(&MEMBERS, &(profile, chat))?.map(|row| row.map(|((_, _, contact), record)| (contact, record))).collect()
+    view.scan_prefix(&MEMBERS, &(profile, chat))?
+        .map(|row| row.map(|((_, _, contact), record)| (contact, record)))
+        .collect()
 }
 
 /// The row of one contact.
-pub fn row(view: &impl View, profile: u32, chat: u32, contact: u32) -> Result<Option<MemberRecord>, StoreError> {
+pub fn row(
+    view: &impl View,
+    profile: u32,
+    chat: u32,
+    contact: u32,
+) -> Result<Option<MemberRecord>, StoreError> {
     view.get(&MEMBERS, &(profile, chat, contact))
 }
 
@@ -31,7 +38,11 @@ pub fn is_member(view: &impl View, profile: u32, chat: u32, contact: u32) -> Res
 
 /// Ids of the present members, by contact id.
 pub fn current(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>, StoreError> {
-    Ok(rows(view, profile, chat)?.into_iter().filter(|(_, record)| is_current(record)).map(|(id, _)| id).collect())
+    Ok(rows(view, profile, chat)?
+        .into_iter()
+        .filter(|(_, record)| is_current(record))
+        .map(|(id, _)| id)
+        .collect())
 }
 
 /// Writes a row.
@@ -46,7 +57,12 @@ pub fn add(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, time: i64) -> Result<bo
     match old {
         Some(record) if is_current(&record) => Ok(false),
         Some(record) => {
-            put(tx, chat, contact, MemberRecord { added: record.removed.max(time), removed: record.removed })?;
+            put(
+                tx,
+                chat,
+                contact,
+                MemberRecord { added: record.removed.max(time), removed: record.removed },
+            )?;
             Ok(true)
         }
         None => {

@@ -4,8 +4,8 @@ use volary_storage::records::{
     KnownMailRecord, MessageRecord, known_mail, message_state, system_type, view_type,
 };
 use volary_storage::tables::{
-    CHAT_MESSAGES, COUNTERS, FRESH, HIDDEN_MESSAGES, KNOWN_MAIL, MESSAGES, PENDING_REACTIONS, REACTIONS, RECEIPT_JOBS,
-    RECEIPTS,
+    CHAT_MESSAGES, COUNTERS, FRESH, HIDDEN_MESSAGES, KNOWN_MAIL, MESSAGES, PENDING_REACTIONS, REACTIONS,
+    RECEIPT_JOBS, RECEIPTS,
 };
 use volary_storage::{StoreError, View};
 
@@ -118,7 +118,7 @@ pub fn insert_as(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result
         }
     }
     if !record.hidden && record.state != message_state::OUT_DRAFT {
-        tx.effects().messages = true;
+        tx.effects().messages += 1;
     }
     if record.expires != 0 {
         deadlines::add(tx, record.expires, deadlines::kind::MESSAGE_EXPIRES, u64::from(id))?;
@@ -127,7 +127,11 @@ pub fn insert_as(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result
 }
 
 /// Changes a message in place, indexes included. Returns whether something changed.
-pub fn update(tx: &mut Tx<'_, '_>, id: u32, change: impl FnOnce(&mut MessageRecord)) -> Result<bool, StoreError> {
+pub fn update(
+    tx: &mut Tx<'_, '_>,
+    id: u32,
+    change: impl FnOnce(&mut MessageRecord),
+) -> Result<bool, StoreError> {
     let Some(old) = load(tx.store, tx.profile, id)? else { return Ok(false) };
     let mut new = old.clone();
     change(&mut new);

@@ -124,7 +124,9 @@ impl Handler<Request> for Supervisor {
             Ok(profile) => {
                 let answer = profile.send(request);
                 Box::pin(async move {
-                    answer.await.unwrap_or_else(|_| Err(Error::internal("the profile ended before it answered")))
+                    answer
+                        .await
+                        .unwrap_or_else(|_| Err(Error::internal("the profile ended before it answered")))
                 })
             }
             Err(error) => Box::pin(std::future::ready(Err(error))),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use actix::Addr;
 use futures::future::join_all;
 use volary_proto::v1::{
-    Accounts, Answer, Done, Error, Flag, Id, Ids, MaybeAppSource, MaybeId, Request, StartIo, StopIo, answer, event, request,
+    Accounts, Answer, Done, Error, Flag, Id, Ids, MaybeAppSource, MaybeId, Request, StartIo, StopIo, answer,
+    event, request,
 };
 use volary_storage::records::{CounterRecord, ManagerRecord, ProfileRecord};
 use volary_storage::tables::{COUNTERS, MANAGER, PROFILES};
@@ -62,7 +63,8 @@ pub async fn request(db: &Db, supervisor: &Addr<Supervisor>, request: Request) -
         }
         Kind::GetAllAccounts(_) => {
             let all = db.look(|view| ids(view))?;
-            let accounts = all.into_iter().map(|id| query::account::account(db, id)).collect::<Result<_, _>>()?;
+            let accounts =
+                all.into_iter().map(|id| query::account::account(db, id)).collect::<Result<_, _>>()?;
             answer::Kind::Accounts(Accounts { accounts })
         }
         Kind::StartIoForAllAccounts(_) => {

@@ -11,8 +11,10 @@ mod profile;
 pub use chat::{ChatRecord, MemberRecord, block, chat_type, visibility};
 pub use contact::{CertificateRecord, ContactRecord, origin};
 pub use mail::{
-    DeadlineRecord, FlagRecord, JoinRecord, KnownMailRecord, OutboxRecord, ReceiptJobRecord, ServerCopyRecord,
-    TokenRecord, known_mail, outbox, token,
+    DeadlineRecord, FlagRecord, JoinRecord, KnownMailRecord, OutboxRecord, ReceiptJobRecord,
+    ServerCopyRecord, TokenRecord, known_mail, outbox, token,
 };
 pub use message::{HeaderRecord, MessageRecord, ReactionRecord, message_state, system_type, view_type};
-pub use profile::{CounterRecord, KeyRecord, ManagerRecord, ProfileRecord, TextRecord, TimeRecord, TransportRecord};
+pub use profile::{
+    CounterRecord, KeyRecord, ManagerRecord, ProfileRecord, TextRecord, TimeRecord, TransportRecord,
+};

@@ -19,8 +19,23 @@ fn members(rows: &Rows) -> Vec<u32> {
 }
 
 /// A message with times; `now` is the sent time.
-fn message<'a>(sender: u32, sent: i64, to: &'a [Option<u32>], past: &'a [Option<u32>], times: &'a [i64]) -> Received<'a> {
-    Received { sender, sent, now: sent, to, past, timestamps: Some(times), chat_message: true, ..Received::default() }
+fn message<'a>(
+    sender: u32,
+    sent: i64,
+    to: &'a [Option<u32>],
+    past: &'a [Option<u32>],
+    times: &'a [i64],
+) -> Received<'a> {
+    Received {
+        sender,
+        sent,
+        now: sent,
+        to,
+        past,
+        timestamps: Some(times),
+        chat_message: true,
+        ..Received::default()
+    }
 }
 
 #[test]
@@ -37,10 +52,16 @@ fn normal_life_of_a_group() {
 #[test]
 fn a_lost_removal_heals_with_the_next_message() {
     let mut list = rows(&[(SELF, 100, 0), (B, 100, 0), (C, 100, 0), (F, 100, 0)]);
-    let second = Received { removed: Some(F), ..message(B, 210, &[Some(SELF)], &[Some(C), Some(F)], &[100, 200, 210]) };
+    let second = Received {
+        removed: Some(F),
+        ..message(B, 210, &[Some(SELF)], &[Some(C), Some(F)], &[100, 200, 210])
+    };
     let change = apply(&mut list, &second);
     assert_eq!(change.unexplained(&second), (vec![], vec![C]));
-    let first = Received { removed: Some(C), ..message(B, 200, &[Some(F), Some(SELF)], &[Some(C)], &[100, 100, 200]) };
+    let first = Received {
+        removed: Some(C),
+        ..message(B, 200, &[Some(F), Some(SELF)], &[Some(C)], &[100, 100, 200])
+    };
     assert_eq!(apply(&mut list, &first), Change { updated: true, ..Change::default() });
     assert_eq!(members(&list), [SELF, B]);
 }
@@ -48,8 +69,10 @@ fn a_lost_removal_heals_with_the_next_message() {
 #[test]
 fn reordered_additions_end_in_the_same_list() {
     let mut list = rows(&[(SELF, 100, 0), (B, 100, 0)]);
-    let adds_f =
-        Received { added: Some(F), ..message(B, 103, &[Some(F), Some(C), Some(SELF)], &[], &[103, 101, 100]) };
+    let adds_f = Received {
+        added: Some(F),
+        ..message(B, 103, &[Some(F), Some(C), Some(SELF)], &[], &[103, 101, 100])
+    };
     let change = apply(&mut list, &adds_f);
     assert_eq!(change.unexplained(&adds_f), (vec![C], vec![]));
     let adds_c = Received { added: Some(C), ..message(B, 101, &[Some(C), Some(SELF)], &[], &[101, 100]) };
@@ -132,7 +155,8 @@ fn a_creating_message_without_times_lets_later_times_win() {
 #[test]
 fn explicit_changes_of_old_peers_without_times() {
     let mut list = rows(&[(SELF, 10, 0), (B, 10, 0)]);
-    let adds = Received { timestamps: None, added: Some(C), ..message(B, 50, &[Some(SELF), Some(C)], &[], &[]) };
+    let adds =
+        Received { timestamps: None, added: Some(C), ..message(B, 50, &[Some(SELF), Some(C)], &[], &[]) };
     apply(&mut list, &adds);
     assert_eq!(members(&list), [SELF, B, C]);
     let removes = Received { timestamps: None, removed: Some(C), ..message(B, 40, &[Some(SELF)], &[], &[]) };
@@ -167,7 +191,10 @@ fn snapshots() -> impl Strategy<Value = Vec<Snapshot>> {
 fn apply_all<'a>(snapshots: impl Iterator<Item = &'a Snapshot>) -> Vec<u32> {
     let mut list = rows(&[(SELF, 1, 0), (B, 1, 0)]);
     for snapshot in snapshots {
-        apply(&mut list, &Received { now: 2_000, ..message(B, 1_500, &snapshot.to, &snapshot.past, &snapshot.times) });
+        apply(
+            &mut list,
+            &Received { now: 2_000, ..message(B, 1_500, &snapshot.to, &snapshot.past, &snapshot.times) },
+        );
     }
     members(&list)
 }

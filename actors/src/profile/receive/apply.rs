@@ -10,11 +10,15 @@ use super::contacts::{self as people, People};
 use super::open::{Content, Opened};
 use super::{assign, group, special, store};
 use crate::db::Tx;
-use crate::error::Outcome;
+use crate::error::{Failure, Outcome};
 use crate::events::Events as _;
 use crate::profile::send::complete;
 use crate::profile::{securejoin, verification};
 use crate::state::{chats, config, contacts, ids, keys, messages};
+
+/// The error that clients provoke with the setting `simulate_receive_imf_error`; they compare the text.
+const SIMULATED_ERROR: &str =
+    "Condition failed: `!context.get_config_bool(Config::SimulateReceiveImfError).await?`.";
 
 /// What becomes of the copies on relays, beyond the rule for single-device profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,9 @@ pub fn apply(tx: &mut Tx<'_, '_>, opened: &Opened) -> Outcome<Fate> {
         }
         Content::Parsed(parsed) => parsed,
     };
+    if config::flag(tx.store, tx.profile, config::key::SIMULATE_RECEIVE_ERROR)? {
+        return Err(Failure::refused(SIMULATED_ERROR));
+    }
     // Another relay may have been faster since the mail was opened.
     if let Some(fate) = duplicate(tx, opened, parsed)? {
         return Ok(fate);
@@ -86,7 +93,8 @@ fn duplicate(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Ou
     }
     if known.kind == known_mail::MESSAGE {
         let record = messages::load(tx.store, tx.profile, known.message)?;
-        if parsed.split == SplitRole::Post && record.as_ref().is_some_and(|record| record.download_state != 0) {
+        if parsed.split == SplitRole::Post && record.as_ref().is_some_and(|record| record.download_state != 0)
+        {
             return Ok(None);
         }
         // The relay has our mail although its answer was lost.
@@ -240,7 +248,9 @@ fn remember_gossip(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage,
     let own = opened.autocrypt.iter();
     for header in opened.gossip.iter().chain(own) {
         let key = (tx.profile, chat, header.certificate.fingerprint().to_string());
-        tx.store.update_or_default(&GOSSIPED, &key, |record: &mut TimeRecord| record.time = record.time.max(time))?;
+        tx.store.update_or_default(&GOSSIPED, &key, |record: &mut TimeRecord| {
+            record.time = record.time.max(time)
+        })?;
     }
     Ok(())
 }

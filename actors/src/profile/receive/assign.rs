@@ -136,8 +136,10 @@ fn group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People, id: &str) ->
     if parsed.group.removed.is_some() {
         return Ok(None);
     }
-    let blocked = if who.outgoing { block::NOT } else { chats::default_block(tx.store, tx.profile, who.sender)? };
-    let clean = Some(names::clean_line(name)).filter(|name| !name.is_empty() && name.len() < names::MAX_GROUP_NAME);
+    let blocked =
+        if who.outgoing { block::NOT } else { chats::default_block(tx.store, tx.profile, who.sender)? };
+    let clean =
+        Some(names::clean_line(name)).filter(|name| !name.is_empty() && name.len() < names::MAX_GROUP_NAME);
     let record = ChatRecord {
         chat_type: chat_type::GROUP,
         group_id: id.to_owned(),
@@ -214,10 +216,13 @@ fn ad_hoc_group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Ou
     wanted.sort_unstable();
     wanted.dedup();
     let subject = parsed.subject.clone().unwrap_or_default();
-    let name = parsed.group.name.clone().unwrap_or_else(|| {
-        volary_mail::message::build::thread::without_prefix(&subject).to_owned()
-    });
-    let name = Some(names::clean_line(&name)).filter(|name| !name.is_empty()).unwrap_or_else(|| "👥📧".to_owned());
+    let name = parsed
+        .group
+        .name
+        .clone()
+        .unwrap_or_else(|| volary_mail::message::build::thread::without_prefix(&subject).to_owned());
+    let name =
+        Some(names::clean_line(&name)).filter(|name| !name.is_empty()).unwrap_or_else(|| "👥📧".to_owned());
     for (chat, record) in chats::all(tx.store, tx.profile)?.into_iter().rev() {
         if record.chat_type == chat_type::GROUP && record.group_id.is_empty() && record.name == name {
             let mut present = members::current(tx.store, tx.profile, chat)?;
@@ -228,7 +233,8 @@ fn ad_hoc_group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Ou
             }
         }
     }
-    let blocked = if who.outgoing { block::NOT } else { chats::default_block(tx.store, tx.profile, who.sender)? };
+    let blocked =
+        if who.outgoing { block::NOT } else { chats::default_block(tx.store, tx.profile, who.sender)? };
     let record = ChatRecord { chat_type: chat_type::GROUP, name, blocked, ..Default::default() };
     let chat = chats::create(tx, record)?;
     let time = parsed.date.unwrap_or(tx.now);

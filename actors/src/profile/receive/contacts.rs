@@ -44,18 +44,19 @@ pub fn sender(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> O
         None if own_addr => return Ok(Some((ids::contact::SELF, true))),
         None => String::new(),
     };
-    let name = if parsed.sender_overridden || parsed.is_mailing_list() { "" } else { parsed.from.name.as_str() };
-    let seen = Seen {
-        name,
-        addr: from.as_str(),
-        fingerprint: &fingerprint,
-        origin: origin::INCOMING_UNKNOWN_FROM,
-    };
+    let name =
+        if parsed.sender_overridden || parsed.is_mailing_list() { "" } else { parsed.from.name.as_str() };
+    let seen =
+        Seen { name, addr: from.as_str(), fingerprint: &fingerprint, origin: origin::INCOMING_UNKNOWN_FROM };
     Ok(Some((contacts::add_or_lookup(tx, seen)?, false)))
 }
 
 /// Resolves the recipients of a mail.
-pub fn recipients(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outcome<(Vec<Option<u32>>, Vec<Option<u32>>)> {
+pub fn recipients(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+) -> Outcome<(Vec<Option<u32>>, Vec<Option<u32>>)> {
     let listed: Vec<&Mailbox> = parsed.to.iter().chain(&parsed.cc).collect();
     let past: Vec<&Mailbox> = parsed.group.past_members.iter().collect();
     if !parsed.has_padlock() {
@@ -91,14 +92,19 @@ fn key_contact(
     mailbox: &Mailbox,
     given: Option<&String>,
 ) -> Outcome<Option<u32>> {
-    let given = given.and_then(|text| keys::parse_fingerprint(text)).map(|fingerprint| fingerprint.to_string());
+    let given =
+        given.and_then(|text| keys::parse_fingerprint(text)).map(|fingerprint| fingerprint.to_string());
     let fingerprint = given.or_else(|| gossiped(opened, &mailbox.address));
     let Some(fingerprint) = fingerprint else {
         let own = transports::is_own_addr(tx.store, tx.profile, &mailbox.address)?;
         return Ok(own.then_some(ids::contact::SELF));
     };
-    let seen =
-        Seen { name: &mailbox.name, addr: &mailbox.address, fingerprint: &fingerprint, origin: origin::HIDDEN };
+    let seen = Seen {
+        name: &mailbox.name,
+        addr: &mailbox.address,
+        fingerprint: &fingerprint,
+        origin: origin::HIDDEN,
+    };
     Ok(Some(contacts::add_or_lookup(tx, seen)?))
 }
 

@@ -255,7 +255,8 @@ fn apply_name(
     channel: bool,
     change: &mut Change,
 ) -> Outcome<()> {
-    let candidate = parsed.group.name_changed.is_some() || parsed.group.name_timestamp.is_some_and(|time| time != 0);
+    let candidate =
+        parsed.group.name_changed.is_some() || parsed.group.name_timestamp.is_some_and(|time| time != 0);
     let name = parsed.group.name.as_deref().filter(|name| candidate && name.len() < names::MAX_GROUP_NAME);
     let old_name = chat.record.name.clone();
     if let Some(name) = name.map(names::clean_line).filter(|name| !name.is_empty()) {
@@ -279,7 +280,14 @@ fn apply_name(
                 tx.texts.fill(text::CHANNEL_NAME_CHANGED, &[&old, &name])
             } else {
                 let values = [old.as_str(), name.as_str()];
-                info_texts::by_actor(tx.store, tx.texts, tx.profile, text::NAME_CHANGED_SELF, who.sender, &values)?
+                info_texts::by_actor(
+                    tx.store,
+                    tx.texts,
+                    tx.profile,
+                    text::NAME_CHANGED_SELF,
+                    who.sender,
+                    &values,
+                )?
             });
         }
     }
@@ -328,7 +336,9 @@ fn apply_picture(
     let blob = match &parsed.group.avatar {
         None => return Ok(()),
         Some(Avatar::Removed) => String::new(),
-        Some(Avatar::Image(bytes)) => tx.put_picture(bytes).map_err(Failure::file("picture cannot be stored"))?,
+        Some(Avatar::Image(bytes)) => {
+            tx.put_picture(bytes).map_err(Failure::file("picture cannot be stored"))?
+        }
         Some(_) => return Ok(()),
     };
     let removed = blob.is_empty();
@@ -371,7 +381,9 @@ fn apply_timer(
     let grouped = chat.record.chat_type == chat_type::GROUP;
     let last = parsed.references.last();
     let seen_by_sender = match last {
-        Some(id) => messages::by_mid(tx.store, tx.profile, id.as_str())?.map(|(_, message)| message.ephemeral_timer),
+        Some(id) => {
+            messages::by_mid(tx.store, tx.profile, id.as_str())?.map(|(_, message)| message.ephemeral_timer)
+        }
         None => None,
     };
     let received = timer::Received {

@@ -89,13 +89,22 @@ async fn wait_for_others(shared: &Rc<Shared>, transport: u32, heads: &[Head]) {
     }
 }
 
-async fn try_decide(shared: &Rc<Shared>, heads: &RelayHeads, read: &[Head]) -> Outcome<Vec<RelayHeadDecision>> {
+async fn try_decide(
+    shared: &Rc<Shared>,
+    heads: &RelayHeads,
+    read: &[Head],
+) -> Outcome<Vec<RelayHeadDecision>> {
     let profile = shared.id;
     let mut decisions = Vec::with_capacity(read.len());
     let mut known_copies: Vec<(Place, String)> = Vec::new();
     let actions = shared.db.read(|view| {
         let judge = Judge::new(view, profile)?;
-        heads.heads.iter().zip(read).map(|(raw, head)| judge.action(view, raw, head)).collect::<Result<Vec<_>, Failure>>()
+        heads
+            .heads
+            .iter()
+            .zip(read)
+            .map(|(raw, head)| judge.action(view, raw, head))
+            .collect::<Result<Vec<_>, Failure>>()
     })?;
     for ((raw, head), action) in heads.heads.iter().zip(read).zip(actions) {
         let place = Place { transport: heads.transport_id, uid_validity: heads.uidvalidity, uid: raw.uid };
@@ -177,7 +186,8 @@ impl Judge {
         // The file of a message that is still incomplete is wanted, within the limit.
         let incomplete = known.kind == known_mail::MESSAGE
             && head.post_message
-            && messages::load(view, self.profile, known.message)?.is_some_and(|record| record.download_state != 0);
+            && messages::load(view, self.profile, known.message)?
+                .is_some_and(|record| record.download_state != 0);
         if known.kind == known_mail::AVAILABLE || incomplete {
             return Ok(None);
         }

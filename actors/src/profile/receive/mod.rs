@@ -91,7 +91,9 @@ async fn apply_one(shared: &Rc<Shared>, place: Place, opened: Option<Opened>) ->
         .db
         .transact(shared.id, move |tx| {
             let fate = apply::apply(tx, &opened)?;
-            transports::update(tx, place.transport, |record| record.received = record.received.max(opened.received))?;
+            transports::update(tx, place.transport, |record| {
+                record.received = record.received.max(opened.received)
+            })?;
             conclude(tx, place, &opened.mid, fate)
         })
         .await;
@@ -103,7 +105,7 @@ async fn apply_one(shared: &Rc<Shared>, place: Place, opened: Option<Opened>) ->
             let written = shared
                 .db
                 .transact(shared.id, move |tx| {
-                    tx.warning(format!("Failed to receive a message: {text}"));
+                    tell_failure(tx, &text)?;
                     messages::entomb(tx, &addr)?;
                     conclude(tx, place, &addr, apply::Fate::Keep)
                 })
@@ -112,6 +114,20 @@ async fn apply_one(shared: &Rc<Shared>, place: Place, opened: Option<Opened>) ->
         }
         Err(error) => Err(error),
     }
+}
+
+/// A message that could not be taken in is no secret: the user is told, in words that clients know.
+fn tell_failure(tx: &mut crate::db::Tx<'_, '_>, cause: &str) -> Outcome<()> {
+    tx.warning(format!("Failed to receive a message: {cause}"));
+    let dot = if cause.ends_with('.') { "" } else { "." };
+    let text = format!(
+        "❌ Failed to receive a message: {cause}{dot} Core version v{VERSION}. \
+         Please report this bug to delta@merlinux.eu or https://support.delta.chat/",
+        VERSION = crate::query::config::API_VERSION,
+    );
+    let message = crate::chat::compose::NewMessage { text, ..Default::default() };
+    crate::commands::device::add(tx, None, Some(message))?;
+    Ok(())
 }
 
 /// What becomes of the copy on the relay, remembered until the relay has done it.

@@ -159,7 +159,12 @@ fn finish(
 ) -> Outcome<Opened> {
     if let Some(id) = &parsed.message_id {
         id.as_str().clone_into(&mut opened.mid);
-        if is_settled(view, sources.profile, &opened.mid, parsed.split == volary_mail::message::read::SplitRole::Post)? {
+        if is_settled(
+            view,
+            sources.profile,
+            &opened.mid,
+            parsed.split == volary_mail::message::read::SplitRole::Post,
+        )? {
             return Ok(opened);
         }
     }
@@ -169,7 +174,9 @@ fn finish(
         let name = match &mut part.file {
             Some(file) => {
                 let extension = file.name.rsplit_once('.').map_or("", |(_, extension)| extension);
-                let name = blobs.put(&file.bytes, extension).map_err(Failure::file("attachment cannot be stored"))?;
+                let name = blobs
+                    .put(&file.bytes, extension)
+                    .map_err(Failure::file("attachment cannot be stored"))?;
                 Some(name.as_str().to_owned())
             }
             None => None,
@@ -178,7 +185,8 @@ fn finish(
     }
     if parsed.has_html {
         if let Some(html) = full_view(mime) {
-            let name = blobs.put(html.as_bytes(), "html").map_err(Failure::file("full view cannot be stored"))?;
+            let name =
+                blobs.put(html.as_bytes(), "html").map_err(Failure::file("full view cannot be stored"))?;
             name.as_str().clone_into(&mut opened.html_blob);
         }
     }
@@ -222,7 +230,8 @@ fn decrypt(
     let secrets = shared_secrets(view, sources.profile)?;
     match envelope.decrypt(&own, secrets.iter().map(|(secret, _)| secret)) {
         Ok(decrypted) => {
-            let matched = decrypted.matched_secret().and_then(|at| secrets.get(at)).map(|(_, matched)| matched.clone());
+            let matched =
+                decrypted.matched_secret().and_then(|at| secrets.get(at)).map(|(_, matched)| matched.clone());
             Ok(Some((decrypted, matched)))
         }
         Err(error) => {
@@ -284,7 +293,8 @@ fn authenticate(
     opened: &mut Opened,
 ) -> Outcome<Result<(), String>> {
     let profile = sources.profile;
-    let mut ring: Vec<Certificate> = opened.autocrypt.iter().map(|header| header.certificate.clone()).collect();
+    let mut ring: Vec<Certificate> =
+        opened.autocrypt.iter().map(|header| header.certificate.clone()).collect();
     ring.extend(keys::own_certificate(view, sources.keys, profile)?);
     for issuer in decrypted.issuers() {
         ring.extend(keys::certificate(view, sources.keys, profile, &issuer.to_string())?);
@@ -304,7 +314,11 @@ fn authenticate(
 }
 
 /// Gossiped keys that are valid and belong to somebody named in `To` or `Cc`, but not to the sender.
-fn gossip(sources: &Sources<'_>, parsed: &ParsedMessage, outer_from: Option<&Address>) -> Vec<autocrypt::Header> {
+fn gossip(
+    sources: &Sources<'_>,
+    parsed: &ParsedMessage,
+    outer_from: Option<&Address>,
+) -> Vec<autocrypt::Header> {
     let named = |addr: &Address| {
         parsed.to.iter().chain(&parsed.cc).any(|mailbox| mailbox.same_address(addr.as_str()))
             || parsed.group.added.as_ref().is_some_and(|added| added.address == addr.as_str())

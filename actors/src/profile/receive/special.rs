@@ -33,7 +33,13 @@ pub fn receipt(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Out
     Ok(Fate::Seen)
 }
 
-fn read_by(tx: &mut Tx<'_, '_>, message: u32, record: &MessageRecord, contact: u32, time: i64) -> Outcome<()> {
+fn read_by(
+    tx: &mut Tx<'_, '_>,
+    message: u32,
+    record: &MessageRecord,
+    contact: u32,
+    time: i64,
+) -> Outcome<()> {
     let profile = tx.profile;
     let key = (profile, message, contact);
     if tx.store.contains(&RECEIPTS, &key)? {
@@ -172,7 +178,13 @@ fn hide_reaction(
     Ok(())
 }
 
-fn react(tx: &mut Tx<'_, '_>, message: u32, target: &MessageRecord, contact: u32, emoji: &str) -> Outcome<()> {
+fn react(
+    tx: &mut Tx<'_, '_>,
+    message: u32,
+    target: &MessageRecord,
+    contact: u32,
+    emoji: &str,
+) -> Outcome<()> {
     let changed = features::set_reaction(tx, message, contact, emoji)?;
     let to_us = target.from == ids::contact::SELF && contact != ids::contact::SELF;
     if changed && to_us && !emoji.is_empty() {
@@ -219,7 +231,9 @@ pub fn complete_post(
     parsed: &ParsedMessage,
     who: &People,
 ) -> Outcome<bool> {
-    let Some((message, record)) = messages::by_mid(tx.store, tx.profile, &opened.mid)? else { return Ok(false) };
+    let Some((message, record)) = messages::by_mid(tx.store, tx.profile, &opened.mid)? else {
+        return Ok(false);
+    };
     let file = parsed.parts.iter().zip(&opened.blobs).find_map(|(part, blob)| Some((part, blob.as_ref()?)));
     let Some((part, blob)) = file else { return Ok(true) };
     if record.from != who.sender || (record.encrypted && !parsed.has_padlock()) {
@@ -247,6 +261,6 @@ pub fn complete_post(
     } else {
         tx.msgs_changed(record.chat, message);
     }
-    tx.effects().messages = true;
+    tx.effects().messages += 1;
     Ok(true)
 }

@@ -44,8 +44,8 @@ pub fn message(
     change: &Change,
 ) -> Outcome<Fate> {
     let current = chats::load(tx.store, tx.profile, chat.id)?.unwrap_or_default();
-    let request_was_known = current.blocked == block::REQUEST
-        && messages::newest_mail(tx.store, tx.profile, chat.id)?.is_some();
+    let request_was_known =
+        current.blocked == block::REQUEST && messages::newest_mail(tx.store, tx.profile, chat.id)?.is_some();
     let base = base(tx, opened, parsed, who, chat, change)?;
     for (line, system, about) in &change.notices {
         let place = messages::Place::At(base.sort);
@@ -158,7 +158,8 @@ fn override_name(
     if !who.override_name.is_empty() || who.outgoing {
         return Ok(who.override_name.clone());
     }
-    let foreign = record.chat_type == chat_type::GROUP && !members::is_member(tx.store, tx.profile, chat, who.sender)?;
+    let foreign =
+        record.chat_type == chat_type::GROUP && !members::is_member(tx.store, tx.profile, chat, who.sender)?;
     if foreign { contacts::name_of(tx.store, tx.texts, tx.profile, who.sender) } else { Ok(String::new()) }
 }
 
@@ -200,7 +201,8 @@ fn part_record(
                 record.width = width;
                 record.height = height;
             }
-            record.duration = metadata.duration.and_then(|duration| u32::try_from(duration).ok()).unwrap_or(0);
+            record.duration =
+                metadata.duration.and_then(|duration| u32::try_from(duration).ok()).unwrap_or(0);
         }
     }
     if parsed.content == Some(ChatContent::Sticker) && record.view_type == view_type::IMAGE {
@@ -338,7 +340,9 @@ pub fn sender_avatar(
     let blob = match &parsed.avatar {
         None => return Ok(false),
         Some(Avatar::Removed) => String::new(),
-        Some(Avatar::Image(bytes)) => tx.put_picture(bytes).map_err(Failure::file("picture cannot be stored"))?,
+        Some(Avatar::Image(bytes)) => {
+            tx.put_picture(bytes).map_err(Failure::file("picture cannot be stored"))?
+        }
         Some(Avatar::InAttachment(name)) => {
             let named = |part: &Part| part.file.as_ref().is_some_and(|file| file.raw_name == *name);
             let at = parsed.parts.iter().position(named);

@@ -3,12 +3,13 @@
 use volary_mail::openpgp::Fingerprint;
 use volary_mail::qr::Target;
 use volary_mail::securejoin::{
-    Effect, Encryption, GroupId, InfoLine, InviterChat, JoinTarget, Origin as Known, PendingJoin, Recipients, StepMail,
+    Effect, Encryption, GroupId, InfoLine, InviterChat, JoinTarget, Origin as Known, PendingJoin, Recipients,
+    StepMail,
 };
 use volary_proto::v1::{ChatType, event};
 use volary_storage::records::{
-    ChatRecord, HeaderRecord, JoinRecord, MessageRecord, OutboxRecord, block, chat_type, message_state, origin,
-    outbox as queue, system_type, view_type,
+    ChatRecord, HeaderRecord, JoinRecord, MessageRecord, OutboxRecord, block, chat_type, message_state,
+    origin, outbox as queue, system_type, view_type,
 };
 
 use super::{HIDDEN, Origin, contact_of};
@@ -122,12 +123,17 @@ fn store_pending(tx: &mut Tx<'_, '_>, join: &PendingJoin) -> Outcome<()> {
 /// Queues a handshake mail as a hidden message of the chat with the contact, if there is one.
 fn send(tx: &mut Tx<'_, '_>, mail: StepMail, source: &Origin<'_>) -> Outcome<()> {
     let contact = match &mail.to {
-        Recipients::Contact(fingerprint) | Recipients::AllRelaysOf(fingerprint) => contact_of(tx, fingerprint)?,
+        Recipients::Contact(fingerprint) | Recipients::AllRelaysOf(fingerprint) => {
+            contact_of(tx, fingerprint)?
+        }
         Recipients::Hidden(_) | Recipients::HiddenSender => source.sender.unwrap_or(0),
     };
     let chat = if contact > ids::LAST_SPECIAL { ensure_hidden(tx, contact)? } else { 0 };
     let encrypted = mail.encryption != Encryption::None;
-    let headers = mail.headers.iter().map(|(name, value)| HeaderRecord { name: (*name).to_owned(), value: value.clone() });
+    let headers = mail
+        .headers
+        .iter()
+        .map(|(name, value)| HeaderRecord { name: (*name).to_owned(), value: value.clone() });
     let mut message = MessageRecord {
         chat,
         from: ids::contact::SELF,
@@ -187,7 +193,8 @@ fn password_of(tx: &Tx<'_, '_>, mail: &StepMail, contact: u32) -> Outcome<String
         Recipients::HiddenSender => keys::own_fingerprint(tx.store, tx.profile)?,
         _ => contacts::load(tx.store, tx.profile, contact)?.map(|record| record.fingerprint),
     };
-    let token = mail.headers.iter().find(|(name, _)| *name == "Secure-Join-Auth").map(|(_, value)| value.as_str());
+    let token =
+        mail.headers.iter().find(|(name, _)| *name == "Secure-Join-Auth").map(|(_, value)| value.as_str());
     Ok(format!("{}/{}", inviter.unwrap_or_default(), token.unwrap_or_default()))
 }
 
@@ -243,7 +250,12 @@ fn add_member(tx: &mut Tx<'_, '_>, id: &GroupId, fingerprint: &Fingerprint) -> O
     Ok(())
 }
 
-fn announce(tx: &mut Tx<'_, '_>, id: &GroupId, fingerprint: &Fingerprint, to_member_only: bool) -> Outcome<()> {
+fn announce(
+    tx: &mut Tx<'_, '_>,
+    id: &GroupId,
+    fingerprint: &Fingerprint,
+    to_member_only: bool,
+) -> Outcome<()> {
     let (chat, _) = group(tx, id)?;
     let contact = contact_of(tx, fingerprint)?;
     if to_member_only {
@@ -292,7 +304,9 @@ fn remove_wait_line(tx: &mut Tx<'_, '_>, fingerprint: &Fingerprint) -> Outcome<(
 fn inviter_progress(tx: &mut Tx<'_, '_>, fingerprint: &Fingerprint, chat: &InviterChat) -> Outcome<()> {
     let contact = contact_of(tx, fingerprint)?;
     let (chat, kind) = match chat {
-        InviterChat::Single => (chats::single_of(tx.store, tx.profile, contact)?.unwrap_or(0), ChatType::Single),
+        InviterChat::Single => {
+            (chats::single_of(tx.store, tx.profile, contact)?.unwrap_or(0), ChatType::Single)
+        }
         InviterChat::Group(id) => (group(tx, id)?.0, ChatType::Group),
         InviterChat::Channel(id) => (group(tx, id)?.0, ChatType::OutBroadcast),
         InviterChat::ObservedSingle => (0, ChatType::Single),

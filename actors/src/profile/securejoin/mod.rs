@@ -73,7 +73,12 @@ fn carry_out(tx: &mut Tx<'_, '_>, reaction: Reaction, source: &Origin<'_>) -> Re
     })
 }
 
-fn facts_of(tx: &Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, own: Fingerprint) -> Result<HandshakeMessage> {
+fn facts_of(
+    tx: &Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    own: Fingerprint,
+) -> Result<HandshakeMessage> {
     let facts = parsed.handshake.clone().unwrap_or_default();
     let member_added = parsed.group.added.as_ref().map(|added| added.address.clone());
     let named_self = match &parsed.group.added {
@@ -95,7 +100,8 @@ fn facts_of(tx: &Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, own: Finge
             Matched::OwnInvite => MatchedSecret::OwnInvite,
             Matched::Channel(_) => MatchedSecret::Channel,
         }),
-        forged_from: !parsed.signed && parsed.outer_from.as_deref().is_some_and(|outer| outer != parsed.from.address),
+        forged_from: !parsed.signed
+            && parsed.outer_from.as_deref().is_some_and(|outer| outer != parsed.from.address),
         autocrypt: opened.autocrypt.as_ref().map(|header| header.certificate.fingerprint()),
         gossips_own_key: opened.gossip.iter().any(|header| header.certificate.fingerprint() == own),
         member_added,
@@ -236,7 +242,9 @@ pub fn start(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<u32> {
         .collect();
     let group = match &invite.target {
         Target::Contact => None,
-        Target::Group { id, .. } | Target::Channel { id, .. } => chats::by_group_id(tx.store, profile, id.as_str())?,
+        Target::Group { id, .. } | Target::Channel { id, .. } => {
+            chats::by_group_id(tx.store, profile, id.as_str())?
+        }
     };
     let already_member = match &group {
         Some((chat, _)) => members::is_member(tx.store, profile, *chat, ids::contact::SELF)?,
@@ -308,7 +316,8 @@ pub fn invite(tx: &mut Tx<'_, '_>, chat: Option<u32>) -> Result<Invite> {
                     return Err(Failure::refused(text));
                 }
                 _ => {
-                    let text = format!("Can't generate SecureJoin QR code for chat Chat#{chat} of type {kind}");
+                    let text =
+                        format!("Can't generate SecureJoin QR code for chat Chat#{chat} of type {kind}");
                     return Err(Failure::refused(text));
                 }
             };

@@ -76,7 +76,8 @@ pub fn delivered(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
 
 /// A message whose time was over while it waited in the queue goes for good. Tells whether it was one.
 fn forget_if_expired(tx: &mut Tx<'_, '_>, id: u32) -> Result<bool, StoreError> {
-    let expired = messages::load(tx.store, tx.profile, id)?.is_some_and(|record| messages::is_over(&record, tx.now));
+    let expired =
+        messages::load(tx.store, tx.profile, id)?.is_some_and(|record| messages::is_over(&record, tx.now));
     if expired {
         messages::bury(tx, id, true)?;
     }

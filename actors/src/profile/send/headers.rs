@@ -2,7 +2,9 @@
 
 use volary_mail::message::{Avatar, ChatContent, ChatHeader, Mailbox, ViewType};
 use volary_storage::View;
-use volary_storage::records::{ChatRecord, HeaderRecord, MessageRecord, chat_type, system_type, view_type as kind};
+use volary_storage::records::{
+    ChatRecord, HeaderRecord, MessageRecord, chat_type, system_type, view_type as kind,
+};
 
 use super::render::{Context, has_duration};
 use crate::chat::membership;
@@ -68,7 +70,8 @@ fn group(
     }
     let mut rows = members::rows(view, profile, message.chat)?;
     rows.sort_by_key(|(id, row)| (std::cmp::Reverse(row.added), *id));
-    let (current, mut past): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, row)| members::is_current(row));
+    let (current, mut past): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|(_, row)| members::is_current(row));
     past.retain(|(_, row)| row.removed > context.now - members::PAST_MEMBER_MEMORY);
     past.sort_by_key(|(id, row)| (std::cmp::Reverse(row.added), *id));
     let own_fingerprint = keys::own_fingerprint(view, profile)?.unwrap_or_default();
@@ -207,5 +210,9 @@ pub fn view_type_number(view_type: ViewType) -> u32 {
 
 /// The file name that goes over the wire: pictures, videos and voice messages do not tell theirs.
 pub fn file_name(message: &MessageRecord) -> String {
-    volary_mail::message::filename::name_for_sending(view_type(message.view_type), &message.file_name, message.sent)
+    volary_mail::message::filename::name_for_sending(
+        view_type(message.view_type),
+        &message.file_name,
+        message.sent,
+    )
 }

@@ -143,7 +143,10 @@ async fn send_over(
             }
             Err(error) => {
                 let (message, text) = (job.message, error.to_string());
-                shared.db.transact(shared.id, move |tx| complete::failed(tx, sequence, message, &text)).await?;
+                shared
+                    .db
+                    .transact(shared.id, move |tx| complete::failed(tx, sequence, message, &text))
+                    .await?;
             }
         }
     }
@@ -191,7 +194,11 @@ async fn render(shared: &Rc<Shared>, job: OutboxRecord, from: String) -> Outcome
             render::render(view, &context, &job)
         })
     };
-    shared.pool.run(Lane::Interactive, work).await.map_err(|_| Failure::refused("message cannot be rendered"))?
+    shared
+        .pool
+        .run(Lane::Interactive, work)
+        .await
+        .map_err(|_| Failure::refused("message cannot be rendered"))?
 }
 
 type Answer = std::pin::Pin<Box<dyn Future<Output = RelaySubmitResult>>>;
@@ -205,8 +212,7 @@ fn submit(
     exit: &Exit,
 ) -> (Traces, Vec<Answer>) {
     let split = rendered.mails.len() > 1;
-    let mut traces =
-        Traces { gossiped: rendered.gossiped, avatar_to: rendered.avatar_to, pre_mid: None };
+    let mut traces = Traces { gossiped: rendered.gossiped, avatar_to: rendered.avatar_to, pre_mid: None };
     let mut answers: Vec<Answer> = Vec::new();
     for (index, mail) in rendered.mails.into_iter().enumerate() {
         if split && index == 0 {
@@ -246,11 +252,17 @@ async fn settle(
     let (job, transport) = (job.clone(), exit.transport);
     let failure = answers.iter().position(|answer| answer.status() != RelaySubmitStatus::Sent);
     let Some(at) = failure else {
-        shared.db.transact(shared.id, move |tx| complete::sent(tx, sequence, &job, transport, &traces)).await?;
+        shared
+            .db
+            .transact(shared.id, move |tx| complete::sent(tx, sequence, &job, transport, &traces))
+            .await?;
         return Ok(true);
     };
     if at > 0 {
-        shared.db.transact(shared.id, move |tx| outbox::update(tx, sequence, |row| row.pre_sent = true)).await?;
+        shared
+            .db
+            .transact(shared.id, move |tx| outbox::update(tx, sequence, |row| row.pre_sent = true))
+            .await?;
     }
     let answer = &answers[at];
     match answer.status() {
@@ -367,7 +379,11 @@ async fn render_receipt(shared: &Rc<Shared>, due: Due, from: String) -> Outcome<
             receipts::render(view, &context, &due)
         })
     };
-    shared.pool.run(Lane::Interactive, work).await.map_err(|_| Failure::refused("receipt cannot be rendered"))?
+    shared
+        .pool
+        .run(Lane::Interactive, work)
+        .await
+        .map_err(|_| Failure::refused("receipt cannot be rendered"))?
 }
 
 #[cfg(test)]

@@ -47,7 +47,8 @@ pub fn render(view: &impl View, context: &Context<'_>, due: &Due) -> Outcome<Opt
     let (to, certificates, mut recipients, fingerprint) = if to_self {
         (Mailbox::bare(context.from), Vec::new(), Vec::new(), String::new())
     } else {
-        let Some(record) = contacts::load(view, profile, due.contact)?.filter(|record| !record.blocked) else {
+        let Some(record) = contacts::load(view, profile, due.contact)?.filter(|record| !record.blocked)
+        else {
             return Ok(None);
         };
         let Some(certificate) = keys::certificate(view, context.keys, profile, &record.fingerprint)? else {
@@ -88,7 +89,8 @@ pub fn render(view: &impl View, context: &Context<'_>, due: &Due) -> Outcome<Opt
 fn own_key_is_due(view: &impl View, context: &Context<'_>, fingerprint: &str) -> Outcome<bool> {
     let last = view.get(&GOSSIPED, &(context.profile, 0, fingerprint))?.map(|record| record.time);
     let period = config::gossip_period(view, context.profile)?;
-    let changed = view.get(&volary_storage::tables::KEYS, &context.profile)?.map_or(0, |key| key.relays_changed);
+    let changed =
+        view.get(&volary_storage::tables::KEYS, &context.profile)?.map_or(0, |key| key.relays_changed);
     Ok(last.is_none_or(|time| context.now >= time + period || time > context.now || changed > time))
 }
 

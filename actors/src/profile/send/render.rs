@@ -7,12 +7,14 @@ use std::path::Path;
 
 use rand::thread_rng;
 use volary_mail::message::{
-    Attachment, AutoSubmitted, Body, ChatBody, ChatHeader, Handshake, Mailbox, MessageId, OuterHeaders, Outgoing,
-    PostMetadata, Quoted, Recipients, render_encrypted, render_payload, render_unencrypted, split_large,
+    Attachment, AutoSubmitted, Body, ChatBody, ChatHeader, Handshake, Mailbox, MessageId, OuterHeaders,
+    Outgoing, PostMetadata, Quoted, Recipients, render_encrypted, render_payload, render_unencrypted,
+    split_large,
 };
 use volary_mail::openpgp::{Certificate, Layers, SharedSecret, encrypt, encrypt_with_secret};
 use volary_storage::records::{
-    ChatRecord, ContactRecord, MessageRecord, OutboxRecord, chat_type, outbox as queue, system_type, view_type,
+    ChatRecord, ContactRecord, MessageRecord, OutboxRecord, chat_type, outbox as queue, system_type,
+    view_type,
 };
 use volary_storage::{StoreError, View};
 
@@ -145,7 +147,8 @@ fn outgoing(
         (Mailbox::new(message.override_name.clone(), context.from), Some(configured))
     };
     let to = to_field(&from, job, chat, targets);
-    let message_id = MessageId::parse(&message.mid).ok_or_else(|| Failure::refused("message without Message-ID"))?;
+    let message_id =
+        MessageId::parse(&message.mid).ok_or_else(|| Failure::refused("message without Message-ID"))?;
     let mut out = Outgoing::new(from, to, message_id, message.sent, body(view, context, message)?);
     out.sender = sender;
     out.in_reply_to = MessageId::parse(&message.in_reply_to);
@@ -191,7 +194,11 @@ fn to_field(from: &Mailbox, job: &OutboxRecord, chat: &ChatRecord, targets: &[Ta
 }
 
 fn header<'a>(message: &'a MessageRecord, name: &str) -> Option<&'a str> {
-    message.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.as_str())
+    message
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case(name))
+        .map(|header| header.value.as_str())
 }
 
 fn body(view: &impl View, context: &Context<'_>, message: &MessageRecord) -> Outcome<Body> {
@@ -200,7 +207,8 @@ fn body(view: &impl View, context: &Context<'_>, message: &MessageRecord) -> Out
     }
     if let Some(target) = header(message, "Chat-Edit").and_then(MessageId::parse) {
         let old_text = header(message, ":quote").unwrap_or_default().to_owned();
-        let new_text = message.text.strip_prefix(crate::chat::features::EDIT_MARK).unwrap_or(&message.text).to_owned();
+        let new_text =
+            message.text.strip_prefix(crate::chat::features::EDIT_MARK).unwrap_or(&message.text).to_owned();
         return Ok(Body::Edit { target, old_text, new_text });
     }
     if let Some(ids) = header(message, "Chat-Delete") {
@@ -273,7 +281,8 @@ fn subject(
     if message.fixed_subject {
         return Ok(message.subject.clone());
     }
-    let quoted = messages::by_mid(view, context.profile, &message.in_reply_to)?.map(|(_, record)| record.subject);
+    let quoted =
+        messages::by_mid(view, context.profile, &message.in_reply_to)?.map(|(_, record)| record.subject);
     let quoted = quoted.filter(|subject| message.has_quote && !subject.is_empty());
     let named = matches!(chat.chat_type, chat_type::GROUP | chat_type::OUT_BROADCAST);
     if named && quoted.is_none() {
@@ -315,7 +324,10 @@ fn with_password(
     let signer = if job.signed { keys::own(view, context.keys, context.profile)? } else { None };
     let outer = OuterHeaders::draw(&outgoing, context.now, rng);
     let payload = render_payload(&outgoing, &outer, rng);
-    let secret = job.password.split_once('/').and_then(|(inviter, token)| Some((keys::parse_fingerprint(inviter)?, token)));
+    let secret = job
+        .password
+        .split_once('/')
+        .and_then(|(inviter, token)| Some((keys::parse_fingerprint(inviter)?, token)));
     let (inviter, token) = secret.ok_or_else(|| Failure::refused("malformed password of a handshake"))?;
     let secret = SharedSecret::own_invite(inviter, token);
     let armored = encrypt_with_secret(payload, &secret, signer.as_ref(), false, context.now, rng)
@@ -341,16 +353,19 @@ fn encrypted(
         return Err(Failure::refused(format!("e2e encryption unavailable Msg#{} - true", job.message)));
     }
     let channel = job.kind == queue::MESSAGE && chat.chat_type == chat_type::OUT_BROADCAST;
-    let gossiped = if channel { Vec::new() } else { gossip(view, context, job, message, &usable, &mut outgoing)? };
+    let gossiped =
+        if channel { Vec::new() } else { gossip(view, context, job, message, &usable, &mut outgoing)? };
     let avatar_to = avatar(view, context, message, &usable, &mut outgoing)?;
     let recipients = recipients(view, context, job, &usable)?;
-    let certificates: Vec<Certificate> = usable.iter().filter_map(|target| target.certificate.clone()).collect();
+    let certificates: Vec<Certificate> =
+        usable.iter().filter_map(|target| target.certificate.clone()).collect();
     let mut mails = Vec::new();
     for part in split_large(outgoing, &mut thread_rng()) {
         let rng = &mut thread_rng();
         let outer = OuterHeaders::draw(&part, context.now, rng);
         let payload = render_payload(&part, &outer, rng);
-        let layers = Layers { signed: part.is_signed(), compressed: part.is_compressed() && !job.uncompressed };
+        let layers =
+            Layers { signed: part.is_signed(), compressed: part.is_compressed() && !job.uncompressed };
         let armored = if channel {
             let secret = SharedSecret::channel(&chat.channel_secret, None);
             encrypt_with_secret(payload, &secret, Some(&own), layers.compressed, context.now, rng)
@@ -380,7 +395,8 @@ fn gossip(
     let mut gossiped = Vec::new();
     for target in targets {
         let fingerprint = &target.record.fingerprint;
-        let known = view.get(&GOSSIPED, &(profile, message.chat, fingerprint.as_str()))?.map(|record| record.time);
+        let known =
+            view.get(&GOSSIPED, &(profile, message.chat, fingerprint.as_str()))?.map(|record| record.time);
         let due = known.is_none_or(|time| period == 0 || context.now >= time + period || context.now < time);
         if !(job.gossip || (several && due)) {
             continue;
@@ -388,7 +404,11 @@ fn gossip(
         let Some(certificate) = &target.certificate else { continue };
         let verified = crate::profile::verification::is_vouched(&target.record, target.contact);
         let mark = if verified { " _verified=1;" } else { "" };
-        outgoing.gossip.push(format!("addr={};{mark} keydata={}", target.record.addr, certificate.to_base64()));
+        outgoing.gossip.push(format!(
+            "addr={};{mark} keydata={}",
+            target.record.addr,
+            certificate.to_base64()
+        ));
         gossiped.push(fingerprint.clone());
     }
     Ok(gossiped)
@@ -409,10 +429,11 @@ fn avatar(
     if early || !due || !carries {
         return Ok(Vec::new());
     }
-    let avatar = match config::get(view, context.profile, config::key::SELFAVATAR)?.filter(|blob| !blob.is_empty()) {
-        Some(blob) => Avatar::Image(read_blob(context.blob_dir, &blob)?),
-        None => Avatar::Removed,
-    };
+    let avatar =
+        match config::get(view, context.profile, config::key::SELFAVATAR)?.filter(|blob| !blob.is_empty()) {
+            Some(blob) => Avatar::Image(read_blob(context.blob_dir, &blob)?),
+            None => Avatar::Removed,
+        };
     outgoing.headers.push(ChatHeader::UserAvatar(avatar));
     Ok(targets.iter().map(|target| target.contact).collect())
 }
