@@ -197,7 +197,7 @@ pub fn visible_ids(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>
 
 /// The newest shown message of a chat (drafts excluded).
 pub fn newest_id(view: &impl View, profile: u32, chat: u32) -> Result<Option<(i64, u32)>, StoreError> {
-    let newest = view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev().next().transpose()?;
+    let newest = view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.next_back().transpose()?;
     Ok(newest.map(|((_, _, sort, id), _)| (sort, id)))
 }
 

@@ -56,24 +56,24 @@ pub async fn request(db: &Db, supervisor: &Addr<Supervisor>, request: Request) -
             set_order(db, call.account_ids).await?;
             done
         }
-        Kind::GetAllAccountIds(_) => answer::Kind::Ids(Ids { ids: db.look(|view| ids(view))? }),
+        Kind::GetAllAccountIds(_) => answer::Kind::Ids(Ids { ids: db.look(ids)? }),
         Kind::GetSelectedAccountId(_) => {
-            let selected = db.look(|view| manager(view))?.selected;
+            let selected = db.look(manager)?.selected;
             answer::Kind::MaybeId(MaybeId { id: (selected != 0).then_some(selected) })
         }
         Kind::GetAllAccounts(_) => {
-            let all = db.look(|view| ids(view))?;
+            let all = db.look(ids)?;
             let accounts =
                 all.into_iter().map(|id| query::account::account(db, id)).collect::<Result<_, _>>()?;
             answer::Kind::Accounts(Accounts { accounts })
         }
         Kind::StartIoForAllAccounts(_) => {
-            let all = db.look(|view| ids(view))?;
+            let all = db.look(ids)?;
             to_profiles(supervisor, &all, Kind::StartIo(StartIo {})).await;
             done
         }
         Kind::StopIoForAllAccounts(_) => {
-            let all = db.look(|view| ids(view))?;
+            let all = db.look(ids)?;
             let msg = "stopping I/O of all accounts".to_owned();
             db.emit(0, event::Kind::Info(event::Info { msg }));
             to_profiles(supervisor, &all, Kind::StopIo(StopIo {})).await;
@@ -166,11 +166,10 @@ async fn remove(db: &Db, supervisor: &Addr<Supervisor>, id: u32) -> Result<(), E
     })
     .await?;
     let dir = db.dir().join(&record.uuid);
-    if let Err(error) = tokio::fs::remove_dir_all(&dir).await {
-        if error.kind() != std::io::ErrorKind::NotFound {
+    if let Err(error) = tokio::fs::remove_dir_all(&dir).await
+        && error.kind() != std::io::ErrorKind::NotFound {
             tracing::warn!(profile = id, %error, "folder of a removed profile is left");
         }
-    }
     Ok(())
 }
 
@@ -231,7 +230,7 @@ async fn background_fetch(
     let seconds = call.timeout_seconds;
     let timeout = Duration::try_from_secs_f64(seconds)
         .map_err(|_| Error::invalid(format!("invalid timeout: {seconds} seconds")))?;
-    let all = db.look(|view| ids(view))?;
+    let all = db.look(ids)?;
     let stop = db.wakes().stop_background_fetch();
     let fetched = to_profiles(supervisor, &all, request::Kind::BackgroundFetch(call));
     tokio::select! {

@@ -183,11 +183,10 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
 fn introductions(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<()> {
     for header in opened.gossip.iter().filter(|header| header.verified || parsed.group.verified) {
         let fingerprint = header.certificate.fingerprint().to_string();
-        if let Some(contact) = contacts::by_fingerprint(tx.store, tx.profile, &fingerprint)? {
-            if contact != who.sender {
+        if let Some(contact) = contacts::by_fingerprint(tx.store, tx.profile, &fingerprint)?
+            && contact != who.sender {
                 verification::introduce(tx, contact, who.sender)?;
             }
-        }
     }
     Ok(())
 }
@@ -271,12 +270,11 @@ fn seen_from(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: 
         if let Some(bot) = bot {
             record.is_bot = bot;
         }
-        if let Some(status) = status.filter(|_| sent >= record.status_changed) {
-            if record.status != status {
+        if let Some(status) = status.filter(|_| sent >= record.status_changed)
+            && record.status != status {
                 record.status = status;
                 record.status_changed = sent;
             }
-        }
     })?;
     let pictured = store::sender_avatar(tx, parsed, who.sender, sent, opened)?;
     if changed || pictured {

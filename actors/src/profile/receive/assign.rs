@@ -100,9 +100,8 @@ fn parents_chat(
     let members = members::current(tx.store, tx.profile, parent.chat)?.len();
     let private_reply = count == 1 && (parsed.is_chat_message || members != 2);
     let refused = private_reply
-        || (chat.chat_type == chat_type::SINGLE && count > 1)
-        || chat.encrypted != parsed.has_padlock()
-        || chat.chat_type == chat_type::SINGLE;
+        || chat.chat_type == chat_type::SINGLE
+        || chat.encrypted != parsed.has_padlock();
     if refused {
         return Ok(None);
     }

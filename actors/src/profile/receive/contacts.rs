@@ -9,6 +9,9 @@ use crate::error::Outcome;
 use crate::state::contacts::{self, Seen};
 use crate::state::{ids, keys, transports};
 
+/// Contacts by their position in a header; `None` where nobody is known.
+pub type Positions = Vec<Option<u32>>;
+
 /// Who wrote a mail and to whom.
 #[derive(Clone, Debug, Default)]
 pub struct People {
@@ -19,9 +22,9 @@ pub struct People {
     /// Name to show on this message only.
     pub override_name: String,
     /// Contacts of `To` and `Cc`, by position.
-    pub to: Vec<Option<u32>>,
+    pub to: Positions,
     /// Contacts of the former members, by position.
-    pub past: Vec<Option<u32>>,
+    pub past: Positions,
 }
 
 /// The sender decided by the signature, else by the address; `None` if there is none that may be used.
@@ -51,12 +54,12 @@ pub fn sender(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> O
     Ok(Some((contacts::add_or_lookup(tx, seen)?, false)))
 }
 
-/// Resolves the recipients of a mail.
+/// Resolves the recipients of a mail: present members, then former ones.
 pub fn recipients(
     tx: &mut Tx<'_, '_>,
     opened: &Opened,
     parsed: &ParsedMessage,
-) -> Outcome<(Vec<Option<u32>>, Vec<Option<u32>>)> {
+) -> Outcome<(Positions, Positions)> {
     let listed: Vec<&Mailbox> = parsed.to.iter().chain(&parsed.cc).collect();
     let past: Vec<&Mailbox> = parsed.group.past_members.iter().collect();
     if !parsed.has_padlock() {
