@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connectivity::{self, Shown};
 use super::{Profile, Shared, receive, transports as configuring};
@@ -12,12 +13,16 @@ use crate::relay_connection::login::ConfiguredLogin;
 use crate::relay_connection::proxy::ProxyUrl;
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
 use crate::state::{config, copies, outbox, transports};
+use crate::wake::Effects;
 use actix::Addr;
 use volary_proto::v1::{
     Done, Error, Number, RelayCommand, RelayConnectivity, RelayEventKind, RelayFetchNow, RelayNetworkChanged,
     RelayNotice, RelaySide, RelayStop, RelayUids, answer, event, relay_command, relay_notice::Notice,
     request,
 };
+
+/// Connections that ended because nothing could be stored are made anew after that long.
+const RECONNECT_AFTER: Duration = Duration::from_secs(30);
 
 type Later = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -164,6 +169,15 @@ pub fn drop_connections(shared: &Shared) {
     shared.shown.borrow_mut().clear();
     shared.downloading.borrow_mut().clear();
     shared.changed.notify_waiters();
+}
+
+/// After a failure of the disk: connections are made anew in a while, if I/O is still wanted.
+pub fn reconnect_later(shared: &Rc<Shared>) {
+    let shared = shared.clone();
+    actix::spawn(async move {
+        tokio::time::sleep(RECONNECT_AFTER).await;
+        shared.db.wakes().send(shared.id, Effects { transports: true, ..Effects::default() });
+    });
 }
 
 /// The transports changed: connections are made anew.

@@ -26,6 +26,7 @@ pub mod special;
 pub mod store;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use volary_proto::v1::{RelayMail, RelayMailAction, RelayMailDecision, RelayMails, RelayMailsAnswer};
@@ -38,34 +39,44 @@ use crate::pool::Lane;
 use crate::state::copies::{self, Place};
 use crate::state::{messages, transports};
 
+/// A batch that could not be stored is answered that late, when its connection is long gone.
+const UNANSWERED: Duration = Duration::from_secs(60);
+
 /// Processes a batch; the answer tells the relay what to do with each mail.
 pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
     let _turn = shared.receiving.lock().await;
+    match process(shared, &batch).await {
+        Ok(decisions) => {
+            shared.downloading.borrow_mut().retain(|_, transport| *transport != batch.transport_id);
+            RelayMailsAnswer { decisions }
+        }
+        Err(error) => {
+            // Nothing may count as received: the connections end before they could hear an answer, and the mails are
+            // fetched again when they are back.
+            tracing::error!(profile = shared.id, %error, "received mail cannot be stored");
+            super::io::drop_connections(shared);
+            super::io::reconnect_later(shared);
+            tokio::time::sleep(UNANSWERED).await;
+            RelayMailsAnswer { decisions: Vec::new() }
+        }
+    }
+}
+
+async fn process(shared: &Rc<Shared>, batch: &RelayMails) -> Outcome<Vec<RelayMailDecision>> {
     let lane = if batch.mails.len() > 4 { Lane::Bulk } else { Lane::Interactive };
     let opened = join_all(batch.mails.iter().map(|mail| open_one(shared, lane, mail))).await;
     let mut decisions = Vec::with_capacity(batch.mails.len());
     for (mail, opened) in batch.mails.iter().zip(opened) {
         let place = Place { transport: batch.transport_id, uid_validity: batch.uidvalidity, uid: mail.uid };
-        let action = match apply_one(shared, place, opened).await {
-            Ok(action) => action,
-            Err(error) => {
-                // The mail stays on the relay and is looked at again with the next connection.
-                tracing::error!(profile = shared.id, uid = mail.uid, %error, "mail cannot be stored");
-                return RelayMailsAnswer { decisions };
-            }
-        };
+        let action = apply_one(shared, place, opened?).await?;
         decisions.push(RelayMailDecision { uid: mail.uid, action: action.into() });
     }
-    if let Err(error) = settle(shared, &batch).await {
-        tracing::error!(profile = shared.id, %error, "received mail is not durable");
-        return RelayMailsAnswer { decisions: Vec::new() };
-    }
-    shared.downloading.borrow_mut().retain(|_, transport| *transport != batch.transport_id);
-    RelayMailsAnswer { decisions }
+    settle(shared, batch).await?;
+    Ok(decisions)
 }
 
-/// Opens a mail on the pool; `None` if its content made the parser fail.
-async fn open_one(shared: &Rc<Shared>, lane: Lane, mail: &RelayMail) -> Option<Opened> {
+/// Opens a mail on the pool. One whose content makes the parser fail leaves a tombstone, so that it fails only once.
+async fn open_one(shared: &Rc<Shared>, lane: Lane, mail: &RelayMail) -> Outcome<Opened> {
     let (db, profile, blob_dir) = (shared.db.clone(), shared.id, shared.blob_dir.clone());
     let (raw, seen) = (mail.raw.clone(), mail.seen);
     let work = move || {
@@ -75,17 +86,14 @@ async fn open_one(shared: &Rc<Shared>, lane: Lane, mail: &RelayMail) -> Option<O
         })
     };
     match shared.pool.run(lane, work).await {
-        Ok(Ok(opened)) => Some(opened),
-        Ok(Err(error)) => {
-            tracing::warn!(profile = shared.id, %error, "mail cannot be opened");
-            None
-        }
-        Err(_) => None,
+        Ok(Err(error @ (Failure::Storage(_) | Failure::File { .. }))) => Err(error),
+        Ok(Ok(opened)) => Ok(opened),
+        Ok(Err(error)) => Ok(Opened::rejected(&mail.raw, shared.db.now(), error.to_string())),
+        Err(unfinished) => Ok(Opened::rejected(&mail.raw, shared.db.now(), unfinished.to_string())),
     }
 }
 
-async fn apply_one(shared: &Rc<Shared>, place: Place, opened: Option<Opened>) -> Outcome<RelayMailAction> {
-    let Some(opened) = opened else { return Ok(RelayMailAction::Keep) };
+async fn apply_one(shared: &Rc<Shared>, place: Place, opened: Opened) -> Outcome<RelayMailAction> {
     let addr = opened.mid.clone();
     let written = shared
         .db
@@ -100,7 +108,7 @@ async fn apply_one(shared: &Rc<Shared>, place: Place, opened: Option<Opened>) ->
     match written {
         Ok(written) => Ok(written.value),
         // A failure of the rules is no reason to fetch the mail for ever: it is told, and the mail counts as done.
-        Err(error @ (Failure::Refused(_) | Failure::OpenPgp(_) | Failure::File { .. })) => {
+        Err(error @ (Failure::Refused(_) | Failure::OpenPgp(_))) => {
             let text = error.to_string();
             let written = shared
                 .db

@@ -96,6 +96,13 @@ impl Opened {
     }
 }
 
+impl Opened {
+    /// A mail that cannot be opened at all; remembered by what it consists of.
+    pub fn rejected(raw: &[u8], received: i64, reason: String) -> Self {
+        Self::new(generated_mid(raw), received, false, Content::Rejected(reason))
+    }
+}
+
 /// Opens a mail.
 pub fn open(view: &impl View, sources: &Sources<'_>, raw: &[u8], seen: bool) -> Outcome<Opened> {
     let received = sources.now;
