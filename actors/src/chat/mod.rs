@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | [`aging`] | messages that become too old for this device |
 //! | [`membership`] | the member-list algorithm: timestamps, tombstones, stale lists |
 //! | [`names`] | cleaning of names that came over the wire or from the user |
 //! | [`sorting`] | where a message goes in its chat |
@@ -9,6 +10,7 @@
 //! | [`sending`] | who may send |
 
 pub mod actor;
+pub mod aging;
 pub mod channels;
 pub mod compose;
 pub mod drafts;

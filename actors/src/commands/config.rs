@@ -6,7 +6,7 @@ use volary_storage::View as _;
 use volary_storage::tables::CONTACTS;
 
 use super::files;
-use crate::chat::names;
+use crate::chat::{aging, names};
 use crate::db::{Db, Tx};
 use crate::error::{Failure, Outcome};
 use crate::query::config::check_key;
@@ -91,6 +91,9 @@ fn store(tx: &mut Tx<'_, '_>, name: &str, value: Option<String>) -> Outcome<()> 
     }
     if SHARED.contains(&name) {
         tx.emit(event::Kind::ConfigSynced(event::ConfigSynced { key: name.to_owned() }));
+    }
+    if name == key::DELETE_DEVICE_AFTER {
+        aging::setting_changed(tx)?;
     }
     if matches!(name, "proxy_enabled" | "proxy_url" | "disable_idle") {
         tx.effects().transports = true;

@@ -8,6 +8,7 @@
 //! | [`config`] | settings: what is checked, and what follows |
 //! | [`qr`] | codes: what they mean here, invites, joins |
 //! | [`device`] | the device chat |
+//! | [`keys`] | own keys as files |
 //! | [`files`], [`images`] | files of clients among the attachments, pictures made ready |
 
 pub mod chats;
@@ -16,6 +17,7 @@ pub mod contacts;
 pub mod device;
 pub mod files;
 pub mod images;
+pub mod keys;
 pub mod messages;
 pub mod qr;
 
@@ -33,7 +35,7 @@ use crate::query;
 use crate::query::convert;
 use crate::query::look::look;
 use crate::relay_connection::login::EnteredLogin;
-use crate::state::{keys, transports};
+use crate::state::{keys as own_keys, transports};
 
 /// Carries out a command.
 pub async fn run(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {
@@ -81,10 +83,10 @@ pub fn needs_key(kind: &request::Kind) -> bool {
 async fn with_key(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {
     let missing = look(db, profile, |look| {
         let configured = !transports::all(look.view, profile)?.is_empty();
-        Ok(configured && keys::own_fingerprint(look.view, profile)?.is_none())
+        Ok(configured && own_keys::own_fingerprint(look.view, profile)?.is_none())
     })?;
     if missing {
-        db.transact_durably(profile, |tx| keys::ensure_own(tx).map(|_| ())).await?;
+        db.transact_durably(profile, |tx| own_keys::ensure_own(tx).map(|_| ())).await?;
     }
     query::run(db, profile, &kind)
 }
@@ -236,6 +238,14 @@ async fn with_files(db: &Db, profile: u32, kind: request::Kind) -> Result<answer
             db.transact_durably(profile, move |tx| add_pseudo_transport(tx, &call.addr)).await?;
             done()
         }
+        Kind::ExportSelfKeys(call) => {
+            keys::export(db, profile, call.destination, call.passphrase).await?;
+            done()
+        }
+        Kind::ImportSelfKeys(call) => {
+            keys::import(db, profile, call.path, call.passphrase).await?;
+            done()
+        }
         Kind::CheckQr(call) => qr::check(db, profile, &call.qr).await?.into(),
         Kind::SecureJoin(call) => id(qr::join(db, profile, &call.qr).await?),
         Kind::GetChatSecurejoinQrCode(call) => {
@@ -268,5 +278,5 @@ fn add_pseudo_transport(tx: &mut Tx<'_, '_>, addr: &str) -> Outcome<()> {
     let entered = serde_json::to_string(&entered).map_err(|error| Failure::refused(error.to_string()))?;
     let record = TransportRecord { addr: addr.to_owned(), entered, added: tx.now, ..Default::default() };
     transports::add(tx, &record)?;
-    Ok(keys::relays_changed(tx)?)
+    Ok(own_keys::relays_changed(tx)?)
 }

@@ -12,7 +12,10 @@ use crate::error::{Failure, Outcome};
 use crate::relay_connection::login::ConfiguredLogin;
 use crate::relay_connection::proxy::ProxyUrl;
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
+use crate::profile::send::keyupdate;
+use crate::state::deadlines::{self, kind};
 use crate::state::{config, copies, outbox, transports};
+use crate::supervisor::housekeeping;
 use crate::wake::Effects;
 use actix::Addr;
 use volary_proto::v1::{
@@ -98,6 +101,23 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
     tell_connectivity(shared);
     shared.db.wakes().new_messages(shared.id).notify_one();
     shared.wake_sender();
+    plan(shared).await
+}
+
+/// What the start of I/O makes due some time later.
+async fn plan(shared: &Shared) -> Outcome<()> {
+    let needed = shared.db.read(|view| {
+        let announces = deadlines::single(view, shared.id, kind::KEY_UPDATE, 0)?.is_some();
+        let cleans = deadlines::single(view, shared.id, kind::HOUSEKEEPING, 0)?.is_some();
+        Ok::<_, Failure>(announces || !cleans || keyupdate::is_news(view, shared.id)?)
+    })?;
+    if needed {
+        let planned = shared.db.transact(shared.id, |tx| {
+            keyupdate::schedule(tx)?;
+            housekeeping::schedule(tx)
+        });
+        planned.await?;
+    }
     Ok(())
 }
 
@@ -153,9 +173,20 @@ pub async fn stop(shared: &Rc<Shared>) {
     drop_connections(shared);
     let _finished = shared.receiving.lock().await;
     if was_running {
+        if let Err(error) = unplan(shared).await {
+            tracing::error!(profile = shared.id, %error, "announcement of relays cannot be put off");
+        }
         tell_connectivity(shared);
         shared.db.wakes().new_messages(shared.id).notify_one();
     }
+}
+
+/// A changed relay list waits for the next start of I/O.
+async fn unplan(shared: &Shared) -> Outcome<()> {
+    if shared.db.look(|view| deadlines::single(view, shared.id, kind::KEY_UPDATE, 0))?.is_some() {
+        shared.db.transact(shared.id, keyupdate::cancel).await?;
+    }
+    Ok(())
 }
 
 /// Ends all connections at once.
@@ -169,6 +200,22 @@ pub fn drop_connections(shared: &Shared) {
     shared.shown.borrow_mut().clear();
     shared.downloading.borrow_mut().clear();
     shared.changed.notify_waiters();
+}
+
+/// Connections whose actor failed are made anew, if I/O is wanted.
+pub fn revive(shared: &Rc<Shared>, profile: &Addr<Profile>) {
+    if !shared.io.get() {
+        return;
+    }
+    let before = shared.connections.borrow().len();
+    shared.connections.borrow_mut().retain(|_, connection| connection.connected());
+    if shared.connections.borrow().len() == before {
+        return;
+    }
+    tracing::error!(profile = shared.id, "a relay connection failed and is made anew");
+    if let Err(error) = connect(shared, profile) {
+        tracing::error!(profile = shared.id, %error, "connections cannot be made");
+    }
 }
 
 /// After a failure of the disk: connections are made anew in a while, if I/O is still wanted.
@@ -192,6 +239,9 @@ pub async fn reconnect(shared: &Rc<Shared>, profile: &Addr<Profile>) {
     let msg = "scheduler is running".to_owned();
     shared.db.emit(shared.id, event::Kind::Info(event::Info { msg }));
     shared.wake_sender();
+    if let Err(error) = plan(shared).await {
+        tracing::error!(profile = shared.id, %error, "changed relays cannot be announced");
+    }
 }
 
 fn network_changed(shared: &Rc<Shared>) {
@@ -212,21 +262,24 @@ fn order_all(shared: &Shared, command: relay_command::Command) -> u64 {
     generation
 }
 
-/// Asks the connections for what the tables say is still to be done: flags, deletions, downloads.
-pub fn send_orders(shared: &Rc<Shared>) {
+/// Asks the connections for what the tables say is still to be done: flags and deletions, and (which takes a look at
+/// all known copies) downloads.
+pub fn send_orders(shared: &Rc<Shared>, downloads: bool) {
     let running: Vec<u32> = shared.connections.borrow().keys().copied().collect();
     for transport in running {
-        if let Err(error) = send_orders_to(shared, transport) {
+        if let Err(error) = send_orders_to(shared, transport, downloads) {
             tracing::error!(profile = shared.id, transport, %error, "orders cannot be read");
         }
     }
 }
 
-fn send_orders_to(shared: &Rc<Shared>, transport: u32) -> Outcome<()> {
+fn send_orders_to(shared: &Rc<Shared>, transport: u32, downloads: bool) -> Outcome<()> {
     let Some(connection) = shared.connection(transport) else { return Ok(()) };
     let (pending, wanted) = shared.db.read(|view| {
         let pending = copies::pending(view, shared.id, transport)?;
-        Ok::<_, Failure>((pending, receive::folder::wanted_downloads(view, shared.id, transport)?))
+        let wanted =
+            if downloads { receive::folder::wanted_downloads(view, shared.id, transport)? } else { Vec::new() };
+        Ok::<_, Failure>((pending, wanted))
     })?;
     let mut orders: BTreeMap<(u32, u8), Vec<u32>> = BTreeMap::new();
     for (place, delete) in pending {
@@ -337,7 +390,7 @@ pub fn notice(shared: &Rc<Shared>, notice: RelayNotice) -> Option<Later> {
             if receiving && connectivity == RelayConnectivity::Preparing {
                 let shared = shared.clone();
                 return Some(Box::pin(async move {
-                    if let Err(error) = send_orders_to(&shared, transport) {
+                    if let Err(error) = send_orders_to(&shared, transport, true) {
                         tracing::error!(profile = shared.id, transport, %error, "orders cannot be read");
                     }
                 }));

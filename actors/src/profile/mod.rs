@@ -24,6 +24,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{
     Actor, ActorContext as _, Addr, AsyncContext as _, Context, Handler, ResponseFuture, StreamHandler,
@@ -44,6 +45,9 @@ use crate::wake::Effects;
 
 /// Messages that wait for a profile; more push back on the relay connections.
 const MAILBOX: usize = 256;
+
+/// Connections that failed are made anew that often.
+const WATCH: Duration = Duration::from_secs(30);
 
 /// What the actor, its tasks and its handlers share, all on one thread.
 pub struct Shared {
@@ -167,6 +171,7 @@ impl Actor for Profile {
         ctx.set_mailbox_capacity(MAILBOX);
         let mut wakes = self.shared.db.wakes().register(self.shared.id);
         ctx.add_stream(futures::stream::poll_fn(move |cx| wakes.poll_recv(cx)));
+        ctx.run_interval(WATCH, |profile, ctx| io::revive(&profile.shared, &ctx.address()));
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -180,7 +185,7 @@ impl StreamHandler<Effects> for Profile {
             self.shared.wake_sender();
         }
         if effects.flags || effects.downloads {
-            io::send_orders(&self.shared);
+            io::send_orders(&self.shared, effects.downloads);
         }
         if effects.transports && self.shared.io.get() {
             let shared = self.shared.clone();

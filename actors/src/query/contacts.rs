@@ -14,7 +14,9 @@ use volary_storage::tables::CONTACTS;
 use super::color;
 use super::look::Look;
 use crate::error::{Failure, Outcome};
-use crate::profile::verification::{self, Verification};
+use volary_mail::securejoin::Verification;
+
+use crate::profile::verification;
 use crate::state::contacts::{self, RECENTLY_SEEN, display_name};
 use crate::state::{chats, config, ids, keys, transports};
 use crate::texts::id as text;

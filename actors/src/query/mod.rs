@@ -198,7 +198,9 @@ fn about_chats(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answer::
             id(reading::first_unread(look.view, look.profile, call.chat_id)?)
         }
         // No chat is ever streamed to yet.
+        // Nothing streams and no position was ever stored: locations are not supported yet.
         Kind::IsSendingLocations(_) => flag(false),
+        Kind::GetLocations(_) => volary_proto::Locations::default().into(),
         Kind::GetDraft(call) => MaybeMessage { message: messages::draft(look, call.chat_id)? }.into(),
         _ => return Ok(None),
     }))

@@ -4,6 +4,7 @@ use volary_storage::records::{ContactRecord, origin};
 use volary_storage::tables::{CONTACT_BY_ADDR, CONTACT_BY_FINGERPRINT, CONTACTS, COUNTERS};
 use volary_storage::{StoreError, View};
 
+use super::deadlines::{self, kind};
 use super::{chats, config, ids, keys, transports};
 use crate::chat::names;
 use crate::db::Tx;
@@ -253,6 +254,26 @@ pub fn touch_last_seen(tx: &mut Tx<'_, '_>, contact: u32, sent: i64) -> Result<(
     let rose = update(tx, contact, |record| record.last_seen = record.last_seen.max(sent))?;
     if rose && tx.now - sent <= RECENTLY_SEEN {
         tx.contacts_changed(Some(contact));
+        // A deadline that comes too early looks again: messages that follow each other need no more than one.
+        if deadlines::single(tx.store, tx.profile, kind::RECENTLY_SEEN_ENDS, u64::from(contact))?.is_none() {
+            let ends = sent.min(tx.now) + RECENTLY_SEEN + 1;
+            deadlines::set_single(tx, ends, kind::RECENTLY_SEEN_ENDS, u64::from(contact))?;
+        }
+    }
+    Ok(())
+}
+
+/// A contact may not be recently seen any more: tells so, or looks again later.
+pub fn recently_seen_ends(tx: &mut Tx<'_, '_>, contact: u32) -> Result<(), StoreError> {
+    let Some(record) = load(tx.store, tx.profile, contact)? else { return Ok(()) };
+    let ends = record.last_seen.saturating_add(RECENTLY_SEEN + 1);
+    // A time in the future is one of a wrong clock.
+    if ends > tx.now && record.last_seen <= tx.now {
+        return deadlines::set_single(tx, ends, kind::RECENTLY_SEEN_ENDS, u64::from(contact));
+    }
+    tx.contacts_changed(Some(contact));
+    if let Some(chat) = chats::single_of(tx.store, tx.profile, contact)? {
+        tx.chatlist_item_changed(Some(chat));
     }
     Ok(())
 }

@@ -128,7 +128,8 @@ fn want(tx: &mut Tx<'_, '_>, mid: &str, change: impl FnOnce(&mut KnownMailRecord
         return Ok(());
     }
     let key = (tx.profile, mid.to_owned());
-    let mut record = tx.store.get(&KNOWN_MAIL, &key)?.unwrap_or_default();
+    let unknown = KnownMailRecord { time: tx.now, ..KnownMailRecord::default() };
+    let mut record = tx.store.get(&KNOWN_MAIL, &key)?.unwrap_or(unknown);
     change(&mut record);
     tx.store.put(&KNOWN_MAIL, &key, &record)?;
     for place in of_mail(tx.store, tx.profile, mid)? {

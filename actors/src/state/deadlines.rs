@@ -1,6 +1,7 @@
 //! The deadline table: what is due when, over all profiles.
 
-use volary_storage::tables::DEADLINES;
+use volary_storage::records::TimeRecord;
+use volary_storage::tables::{DEADLINES, SINGLE_DEADLINES};
 use volary_storage::{StoreError, View};
 
 use crate::db::Tx;
@@ -13,13 +14,13 @@ pub mod kind {
     pub const RETRY_SENDING: u32 = 2;
     /// A mute ends; id = chat.
     pub const MUTE_ENDS: u32 = 3;
-    /// A changed relay list is announced; id = 0.
+    /// A changed relay list is announced; id = 0, one at most.
     pub const KEY_UPDATE: u32 = 4;
-    /// "Recently seen" of a contact ends; id = contact.
+    /// "Recently seen" of a contact ends; id = contact, one at most.
     pub const RECENTLY_SEEN_ENDS: u32 = 5;
-    /// Old tombstones and unused files are removed; id = 0.
+    /// Old tombstones and unused files are removed; id = 0, one at most.
     pub const HOUSEKEEPING: u32 = 6;
-    /// Messages older than `delete_device_after` are removed; id = 0.
+    /// Messages older than `delete_device_after` are removed; id = 0, one at most.
     pub const DELETE_OLD: u32 = 7;
 }
 
@@ -36,7 +37,7 @@ pub struct Deadline {
     pub id: u64,
 }
 
-/// Adds a deadline.
+/// Adds a deadline. There may be several of this kind and id.
 pub fn add(tx: &mut Tx<'_, '_>, time: i64, kind: u32, id: u64) -> Result<(), StoreError> {
     tx.store.set(&DEADLINES, &(time, tx.profile, kind, id))?;
     let effects = tx.effects();
@@ -44,16 +45,47 @@ pub fn add(tx: &mut Tx<'_, '_>, time: i64, kind: u32, id: u64) -> Result<(), Sto
     Ok(())
 }
 
+/// When the one deadline of this kind and id is due, if it is set.
+pub fn single(view: &impl View, profile: u32, kind: u32, id: u64) -> Result<Option<i64>, StoreError> {
+    Ok(view.get(&SINGLE_DEADLINES, &(profile, kind, id))?.map(|record| record.time))
+}
+
+/// Sets the one deadline of this kind and id, in place of the one that may be there.
+pub fn set_single(tx: &mut Tx<'_, '_>, time: i64, kind: u32, id: u64) -> Result<(), StoreError> {
+    cancel_single(tx, kind, id)?;
+    tx.store.put(&SINGLE_DEADLINES, &(tx.profile, kind, id), &TimeRecord { time })?;
+    add(tx, time, kind, id)
+}
+
+/// Takes back the one deadline of this kind and id.
+pub fn cancel_single(tx: &mut Tx<'_, '_>, kind: u32, id: u64) -> Result<(), StoreError> {
+    match single(tx.store, tx.profile, kind, id)? {
+        Some(time) => remove(tx, Deadline { time, profile: tx.profile, kind, id }),
+        None => Ok(()),
+    }
+}
+
 /// Removes a deadline that was handled or is not needed any more.
 pub fn remove(tx: &mut Tx<'_, '_>, deadline: Deadline) -> Result<(), StoreError> {
     let Deadline { time, profile, kind, id } = deadline;
-    tx.store.unset(&DEADLINES, &(time, profile, kind, id)).map(|_| ())
+    tx.store.unset(&DEADLINES, &(time, profile, kind, id))?;
+    if single(tx.store, profile, kind, id)? == Some(time) {
+        tx.store.remove(&SINGLE_DEADLINES, &(profile, kind, id))?;
+    }
+    Ok(())
 }
 
 /// The first `limit` deadlines, earliest first.
 pub fn first(view: &impl View, limit: usize) -> Result<Vec<Deadline>, StoreError> {
-    view.scan_prefix(&DEADLINES, &())?
-        .take(limit)
-        .map(|row| row.map(|((time, profile, kind, id), _)| Deadline { time, profile, kind, id }))
-        .collect()
+    rows(view)?.take(limit).collect()
+}
+
+/// All deadlines of a profile. Looks at those of all profiles.
+pub fn of_profile(view: &impl View, profile: u32) -> Result<Vec<Deadline>, StoreError> {
+    rows(view)?.filter(|row| row.as_ref().map_or(true, |row| row.profile == profile)).collect()
+}
+
+fn rows(view: &impl View) -> Result<impl Iterator<Item = Result<Deadline, StoreError>>, StoreError> {
+    let rows = view.scan_prefix(&DEADLINES, &())?;
+    Ok(rows.map(|row| row.map(|((time, profile, kind, id), _)| Deadline { time, profile, kind, id })))
 }

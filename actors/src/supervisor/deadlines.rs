@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use volary_storage::records::ChatRecord;
 
-use crate::chat::requests;
-use crate::db::Db;
+use super::{housekeeping, registry};
+use crate::chat::{aging, requests};
+use crate::db::{Db, Tx};
 use crate::error::{Failure, Outcome};
 use crate::events::Events as _;
+use crate::profile::send::keyupdate;
 use crate::state::deadlines::{self, Deadline, kind};
-use crate::state::{chats, messages};
+use crate::state::{chats, contacts, messages};
 use crate::wake::Effects;
 
 /// Rows handled before looking again.
@@ -20,8 +23,11 @@ const MAX_SLEEP: Duration = Duration::from_secs(600);
 /// Handles deadlines for ever.
 pub async fn run(db: Db) {
     let mut added = db.wakes().register_deadlines();
+    let (cleaning, due) = mpsc::unbounded_channel();
+    actix::spawn(housekeeping::run(db.clone(), due));
+    let queue = Queue { started: db.now(), db: db.clone(), cleaning };
     loop {
-        let next = match handle_due(&db).await {
+        let next = match queue.handle_due().await {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "deadlines cannot be handled");
@@ -34,46 +40,84 @@ pub async fn run(db: Db) {
         });
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
-            added = added.recv() => if added.is_none() { return },
+            going_on = earlier(&mut added, next) => if !going_on { return },
         }
     }
 }
 
-/// Handles what is due and returns when the next one is.
-async fn handle_due(db: &Db) -> Outcome<Option<i64>> {
-    loop {
-        let rows = db.read(|view| deadlines::first(view, BATCH))?;
-        let now = db.now();
-        let due: Vec<Deadline> = rows.iter().copied().take_while(|row| row.time <= now).collect();
-        if due.is_empty() {
-            return Ok(rows.first().map(|row| row.time));
-        }
-        for row in due {
-            handle(db, row).await?;
+/// Waits until a deadline is added that comes before the next one. False when none can be added any more.
+async fn earlier(added: &mut mpsc::UnboundedReceiver<i64>, next: Option<i64>) -> bool {
+    while let Some(time) = added.recv().await {
+        if next.is_none_or(|next| time < next) {
+            return true;
         }
     }
+    false
 }
 
-async fn handle(db: &Db, row: Deadline) -> Outcome<()> {
-    db.transact(row.profile, move |tx| {
-        deadlines::remove(tx, row)?;
-        match row.kind {
-            kind::MESSAGE_EXPIRES => expire(tx, u32::try_from(row.id).unwrap_or(0)),
-            kind::RETRY_SENDING => {
-                tx.effects().merge(Effects { outbox: true, ..Effects::default() });
-                Ok(())
+struct Queue {
+    db: Db,
+    started: i64,
+    cleaning: mpsc::UnboundedSender<u32>,
+}
+
+impl Queue {
+    /// Handles what is due and returns when the next one is.
+    async fn handle_due(&self) -> Outcome<Option<i64>> {
+        loop {
+            let rows = self.db.read(|view| deadlines::first(view, BATCH))?;
+            let now = self.db.now();
+            let due: Vec<Deadline> = rows.iter().copied().take_while(|row| row.time <= now).collect();
+            if due.is_empty() {
+                return Ok(rows.first().map(|row| row.time));
             }
-            kind::MUTE_ENDS => unmute(tx, u32::try_from(row.id).unwrap_or(0)),
-            _ => Ok(()),
+            for row in due {
+                self.handle(row).await?;
+            }
         }
-    })
-    .await?;
-    Ok(())
+    }
+
+    async fn handle(&self, row: Deadline) -> Outcome<()> {
+        let started = self.started;
+        let clean = self.db.transact(row.profile, move |tx| handle(tx, row, started)).await?.value;
+        if clean {
+            // The receiver lives as long as the actor system does.
+            let _ = self.cleaning.send(row.profile);
+        }
+        Ok(())
+    }
+}
+
+/// Handles a deadline; whether housekeeping has to be done.
+fn handle(tx: &mut Tx<'_, '_>, row: Deadline, started: i64) -> Outcome<bool> {
+    deadlines::remove(tx, row)?;
+    let id = u32::try_from(row.id).unwrap_or(0);
+    if registry::load(tx.store, row.profile)?.is_none() {
+        return Ok(false);
+    }
+    match row.kind {
+        kind::MESSAGE_EXPIRES => expire(tx, id)?,
+        kind::RETRY_SENDING => tx.effects().merge(Effects { outbox: true, ..Effects::default() }),
+        kind::MUTE_ENDS => unmute(tx, id)?,
+        kind::KEY_UPDATE => keyupdate::announce(tx)?,
+        kind::RECENTLY_SEEN_ENDS => contacts::recently_seen_ends(tx, id)?,
+        kind::DELETE_OLD => aging::delete_old(tx)?,
+        kind::HOUSEKEEPING if tx.now < started + housekeeping::QUIET => {
+            let time = housekeeping::first_time(row.profile, started);
+            deadlines::set_single(tx, time, kind::HOUSEKEEPING, 0)?;
+        }
+        kind::HOUSEKEEPING => {
+            housekeeping::again(tx)?;
+            return Ok(true);
+        }
+        _ => {}
+    }
+    Ok(false)
 }
 
 /// A message with a timer disappears here and on the relays. Mail that is still queued is
 /// sent all the same and forgotten then.
-fn expire(tx: &mut crate::db::Tx<'_, '_>, id: u32) -> Outcome<()> {
+fn expire(tx: &mut Tx<'_, '_>, id: u32) -> Outcome<()> {
     let Some(record) = messages::load(tx.store, tx.profile, id)? else { return Ok(()) };
     if record.expires == 0 || record.expires > tx.now {
         return Ok(());
@@ -87,7 +131,7 @@ fn expire(tx: &mut crate::db::Tx<'_, '_>, id: u32) -> Outcome<()> {
     requests::forget_messages(tx, &[(id, record.chat)])
 }
 
-fn unmute(tx: &mut crate::db::Tx<'_, '_>, chat: u32) -> Outcome<()> {
+fn unmute(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
     let now = tx.now;
     let ended = |record: &ChatRecord| record.muted_until > 0 && record.muted_until <= now;
     let changed = chats::update(tx, chat, |record| {
@@ -101,3 +145,6 @@ fn unmute(tx: &mut crate::db::Tx<'_, '_>, chat: u32) -> Outcome<()> {
     }
     Ok::<_, Failure>(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,15 @@
 //! starts them again when they fail, and runs the deadline queue.
 
 pub mod deadlines;
+pub mod housekeeping;
 pub mod registry;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Arbiter, AsyncContext as _, Context, Handler, ResponseFuture, WrapFuture as _};
-use volary_proto::v1::{Answer, Error, Request};
+use volary_proto::v1::{Answer, Error, Request, StartIo, request};
 
 use crate::db::{Db, blob_dir};
 use crate::pool::Pool;
@@ -22,12 +24,61 @@ pub struct Supervisor {
     network: Arc<Network>,
     arbiters: Vec<Arbiter>,
     profiles: HashMap<u32, Addr<Profile>>,
+    online: HashMap<u32, Revival>,
 }
+
+/// A profile whose I/O is wanted, and how often its actor failed lately.
+#[derive(Clone, Copy)]
+struct Revival {
+    failures: u32,
+    not_before: Instant,
+}
+
+/// Actors of profiles are looked after that often.
+const WATCH: Duration = Duration::from_secs(2);
+/// Longest wait before an actor that fails again and again is started once more.
+const MAX_REVIVAL_WAIT: Duration = Duration::from_secs(300);
 
 impl Supervisor {
     /// A supervisor that spreads profiles over `arbiters`.
     pub fn new(db: Db, pool: Pool, network: Arc<Network>, arbiters: Vec<Arbiter>) -> Self {
-        Self { db, pool, network, arbiters, profiles: HashMap::new() }
+        Self { db, pool, network, arbiters, profiles: HashMap::new(), online: HashMap::new() }
+    }
+
+    /// Remembers whether I/O of a profile is wanted, so that it comes back after a failure.
+    fn note(&mut self, id: u32, kind: Option<&request::Kind>) {
+        match kind {
+            Some(request::Kind::StartIo(_)) => {
+                self.online.entry(id).or_insert(Revival { failures: 0, not_before: Instant::now() });
+            }
+            Some(request::Kind::StopIo(_)) => {
+                self.online.remove(&id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Starts the actors again that failed while their I/O was wanted; each failure doubles the wait.
+    fn revive(&mut self) {
+        let now = Instant::now();
+        let failed: Vec<u32> = self
+            .online
+            .iter()
+            .filter(|(id, revival)| {
+                self.profiles.get(id).is_some_and(|addr| !addr.connected()) && revival.not_before <= now
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in failed {
+            if let Some(revival) = self.online.get_mut(&id) {
+                revival.failures += 1;
+                revival.not_before = now + MAX_REVIVAL_WAIT.min(WATCH * (1 << revival.failures.min(8)));
+            }
+            tracing::error!(profile = id, "the profile failed and is started again");
+            if let Ok(profile) = self.profile(id) {
+                profile.do_send(Request { profile_id: id, kind: Some(request::Kind::StartIo(StartIo {})) });
+            }
+        }
     }
 
     /// The actor of a profile; started if it does not run (any more). All actors of a profile share one arbiter.
@@ -58,19 +109,14 @@ impl Actor for Supervisor {
         ctx.set_mailbox_capacity(1024);
         let queue = deadlines::run(self.db.clone());
         ctx.spawn(queue.into_actor(self));
-    }
-}
-
-/// Asks for the actor of a profile.
-#[derive(actix::Message)]
-#[rtype(result = "Result<Addr<Profile>, Error>")]
-pub struct GetProfile(pub u32);
-
-impl Handler<GetProfile> for Supervisor {
-    type Result = Result<Addr<Profile>, Error>;
-
-    fn handle(&mut self, ask: GetProfile, _: &mut Self::Context) -> Self::Result {
-        self.profile(ask.0)
+        let db = self.db.clone();
+        let removals = async move {
+            if let Err(error) = registry::finish_removals(&db).await {
+                tracing::error!(%error, "what is left of removed profiles cannot be removed");
+            }
+        };
+        ctx.spawn(removals.into_actor(self));
+        ctx.run_interval(WATCH, |supervisor, _| supervisor.revive());
     }
 }
 
@@ -97,8 +143,14 @@ impl Handler<EndProfile> for Supervisor {
 
     fn handle(&mut self, end: EndProfile, _: &mut Self::Context) -> Self::Result {
         let ended: Vec<(u32, Addr<Profile>)> = match end.0 {
-            Some(id) => self.profiles.remove(&id).map(|addr| (id, addr)).into_iter().collect(),
-            None => self.profiles.drain().collect(),
+            Some(id) => {
+                self.online.remove(&id);
+                self.profiles.remove(&id).map(|addr| (id, addr)).into_iter().collect()
+            }
+            None => {
+                self.online.clear();
+                self.profiles.drain().collect()
+            }
         };
         let db = self.db.clone();
         Box::pin(async move {
@@ -120,6 +172,7 @@ impl Handler<Request> for Supervisor {
             let (db, supervisor) = (self.db.clone(), ctx.address());
             return Box::pin(async move { registry::request(&db, &supervisor, request).await });
         }
+        self.note(id, request.kind.as_ref());
         match self.profile(id) {
             Ok(profile) => {
                 let answer = profile.send(request);

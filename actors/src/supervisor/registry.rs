@@ -8,15 +8,15 @@ use volary_proto::v1::{
     Accounts, Answer, Done, Error, Flag, Id, Ids, MaybeAppSource, MaybeId, Request, StartIo, StopIo, answer,
     event, request,
 };
-use volary_storage::records::{CounterRecord, ManagerRecord, ProfileRecord};
+use volary_storage::records::{CounterRecord, LeavingRecord, ManagerRecord, ProfileRecord};
 use volary_storage::tables::{COUNTERS, MANAGER, PROFILES};
 use volary_storage::{StoreError, View};
 
-use super::{EndProfile, GetProfile, GetRunning, Supervisor};
+use super::{EndProfile, GetRunning, Supervisor};
 use crate::db::{Db, Tx};
-use crate::error::Outcome;
+use crate::error::{Failure, Outcome};
 use crate::query;
-use crate::state::{outbox, transports};
+use crate::state::{outbox, profiles, transports};
 
 /// The record of a profile.
 pub fn load(view: &impl View, profile: u32) -> Result<Option<ProfileRecord>, StoreError> {
@@ -148,28 +148,33 @@ fn new_uuid() -> String {
 }
 
 async fn remove(db: &Db, supervisor: &Addr<Supervisor>, id: u32) -> Result<(), Error> {
-    let record = db.look(|view| load(view, id))?;
-    let record = record.ok_or_else(|| Error::not_found(format!("no account with id {id}")))?;
+    let known = db.look(|view| load(view, id))?.is_some();
+    if !known {
+        return Err(Error::not_found(format!("no account with id {id}")));
+    }
     let _ = supervisor.send(EndProfile(Some(id))).await;
     db.wakes().unregister(id);
     db.transact_durably(0, move |tx| {
-        crate::state::profiles::erase(tx, id)?;
-        let mut manager = manager(tx.store)?;
-        manager.order.retain(|known| *known != id);
-        if manager.selected == id {
-            let left: Vec<u32> = tx.store.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
-            manager.selected = left.into_iter().min().unwrap_or(0);
-        }
-        tx.store.put(&MANAGER, &0, &manager)?;
+        profiles::leave(tx, id)?;
         accounts_changed(tx);
-        Ok::<_, crate::error::Failure>(())
+        Ok::<_, Failure>(())
     })
     .await?;
-    let dir = db.dir().join(&record.uuid);
-    if let Err(error) = tokio::fs::remove_dir_all(&dir).await
-        && error.kind() != std::io::ErrorKind::NotFound {
-            tracing::warn!(profile = id, %error, "folder of a removed profile is left");
+    Ok(finish_removals(db).await?)
+}
+
+/// Removes what is left of profiles that were removed.
+pub async fn finish_removals(db: &Db) -> Outcome<()> {
+    for LeavingRecord { profile, uuid } in db.look(manager)?.leaving {
+        while db.transact(0, move |tx| profiles::erase_some(tx, profile)).await?.value {}
+        let dir = db.dir().join(&uuid);
+        if let Err(error) = tokio::fs::remove_dir_all(&dir).await
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(profile, %error, "folder of a removed profile is left");
         }
+        db.transact(0, move |tx| profiles::forget(tx, profile)).await?;
+    }
     Ok(())
 }
 
@@ -213,8 +218,7 @@ async fn to_profiles(supervisor: &Addr<Supervisor>, ids: &[u32], kind: request::
     let sent = ids.iter().map(|id| {
         let (id, kind) = (*id, kind.clone());
         async move {
-            let Ok(Ok(profile)) = supervisor.send(GetProfile(id)).await else { return };
-            if let Ok(Err(error)) = profile.send(Request { profile_id: id, kind: Some(kind) }).await {
+            if let Ok(Err(error)) = supervisor.send(Request { profile_id: id, kind: Some(kind) }).await {
                 tracing::warn!(profile = id, %error, "request to all profiles failed");
             }
         }

@@ -5,6 +5,10 @@ use std::{path::PathBuf, process::ExitCode};
 use volary::jsonrpc;
 use volary_actors::{Node, node::NodeOptions};
 
+/// Gives memory back to the system soon after large attachments went through, also from pool threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     jsonrpc::main(start)
 }

@@ -3,7 +3,7 @@
 use volary_mail::openpgp::Fingerprint;
 use volary_mail::qr::Target;
 use volary_mail::securejoin::{
-    Effect, Encryption, GroupId, InfoLine, InviterChat, JoinTarget, Origin as Known, PendingJoin, Recipients,
+    Verification,     Effect, Encryption, GroupId, InfoLine, InviterChat, JoinTarget, Origin as Known, PendingJoin, Recipients,
     StepMail,
 };
 use volary_proto::v1::{ChatType, event};
@@ -39,9 +39,9 @@ pub(super) fn run(tx: &mut Tx<'_, '_>, effect: Effect, source: &Origin<'_>) -> O
         }
         Effect::EnsureJoinedChat(target) => joined_chat(tx, &target, source),
         Effect::RaiseOrigin { fingerprint, origin } => raise(tx, &fingerprint, origin),
-        Effect::MarkVerified { fingerprint, .. } => {
+        Effect::MarkVerified { fingerprint } => {
             let contact = contact_of(tx, &fingerprint)?;
-            Ok(verification::set_direct(tx, contact)?)
+            Ok(verification::set(tx, contact, Verification::Direct)?)
         }
         Effect::ForgetGossip { fingerprint } => forget_gossip_with(tx, &fingerprint),
         Effect::ForgetGroupGossip(id) => {

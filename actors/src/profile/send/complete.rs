@@ -1,7 +1,7 @@
 //! What follows when a relay took a mail, or did not.
 
 use volary_storage::StoreError;
-use volary_storage::records::{OutboxRecord, TimeRecord, known_mail, message_state};
+use volary_storage::records::{OutboxRecord, TimeRecord, known_mail, message_state, outbox as queue};
 use volary_storage::tables::GOSSIPED;
 
 use crate::db::Tx;
@@ -37,6 +37,10 @@ pub fn sent(
     })?;
     if !outbox::remove(tx, sequence)? {
         return Ok(());
+    }
+    if job.kind == queue::KEY_UPDATE {
+        // Nobody sees it: what is left is that no copy of it is shown either.
+        return messages::bury(tx, job.message, false);
     }
     let Some(message) = messages::load(tx.store, profile, job.message)? else { return Ok(()) };
     for fingerprint in &traces.gossiped {
@@ -85,12 +89,24 @@ fn forget_if_expired(tx: &mut Tx<'_, '_>, id: u32) -> Result<bool, StoreError> {
 }
 
 /// A message cannot be sent at all.
-pub fn failed(tx: &mut Tx<'_, '_>, sequence: u64, id: u32, error: &str) -> Result<(), StoreError> {
+pub fn failed(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord, error: &str) -> Result<(), StoreError> {
     outbox::remove(tx, sequence)?;
-    if forget_if_expired(tx, id)? {
+    if job.kind == queue::KEY_UPDATE {
+        return messages::bury(tx, job.message, false);
+    }
+    if forget_if_expired(tx, job.message)? {
         return Ok(());
     }
-    fail_message(tx, id, error)
+    fail_message(tx, job.message, error)
+}
+
+/// A queue row has nothing to send any more.
+pub fn dropped(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result<(), StoreError> {
+    outbox::remove(tx, sequence)?;
+    if job.kind == queue::KEY_UPDATE {
+        messages::bury(tx, job.message, false)?;
+    }
+    Ok(())
 }
 
 /// Marks a message as failed; several errors are kept, one after the other.
@@ -123,7 +139,7 @@ pub fn postponed(
 ) -> Result<(), StoreError> {
     let tries = job.tries + u32::from(counts);
     if tries > MAX_TRIES {
-        return failed(tx, sequence, job.message, "Number of retries exceeded the limit.");
+        return failed(tx, sequence, job, "Number of retries exceeded the limit.");
     }
     outbox::update(tx, sequence, |record| {
         record.tries = tries;

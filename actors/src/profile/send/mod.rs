@@ -6,6 +6,7 @@
 
 pub mod complete;
 pub mod headers;
+pub mod keyupdate;
 pub mod receipts;
 pub mod render;
 
@@ -139,14 +140,11 @@ async fn send_over(
                 in_flight.push(InFlight { sequence, job, chat, traces, answers });
             }
             Ok(None) => {
-                shared.db.transact(shared.id, move |tx| outbox::remove(tx, sequence)).await?;
+                shared.db.transact(shared.id, move |tx| complete::dropped(tx, sequence, &job)).await?;
             }
             Err(error) => {
-                let (message, text) = (job.message, error.to_string());
-                shared
-                    .db
-                    .transact(shared.id, move |tx| complete::failed(tx, sequence, message, &text))
-                    .await?;
+                let text = error.to_string();
+                shared.db.transact(shared.id, move |tx| complete::failed(tx, sequence, &job, &text)).await?;
             }
         }
     }
@@ -294,7 +292,7 @@ fn refused(
     error: &str,
 ) -> Result<(), volary_storage::StoreError> {
     use crate::state::messages;
-    complete::failed(tx, sequence, job.message, error)?;
+    complete::failed(tx, sequence, job, error)?;
     if error.to_lowercase().contains("invalid unencrypted mail") {
         let chat = messages::load(tx.store, tx.profile, job.message)?.map(|message| message.chat);
         let addr = transports::self_addr(tx.store, tx.profile)?.unwrap_or_default();
@@ -344,6 +342,9 @@ async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<
             shared.db.transact(shared.id, move |tx| receipts::drop_jobs(tx, &due)).await?;
             return Ok(());
         };
+        // The copy for own devices comes back to this one, too, which must not take it for news.
+        let mid = mail.mid.clone();
+        shared.db.transact(shared.id, move |tx| crate::state::messages::entomb(tx, &mid)).await?;
         match submit_mail(shared, 0, mail, exit).await.status() {
             RelaySubmitStatus::Sent => {
                 shared.db.transact(shared.id, move |tx| receipts::sent(tx, &due)).await?;

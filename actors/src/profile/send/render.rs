@@ -18,7 +18,7 @@ use volary_storage::records::{
 };
 use volary_storage::{StoreError, View};
 
-use super::headers;
+use super::{headers, keyupdate};
 use crate::error::{Failure, Outcome};
 use crate::state::{chats, config, contacts, ids, keys, members, messages, transports};
 use crate::texts::{Texts, id as text};
@@ -65,10 +65,11 @@ pub struct Rendered {
 }
 
 /// A recipient of an encrypted mail.
-struct Target {
+pub(super) struct Target {
     contact: u32,
     record: ContactRecord,
-    certificate: Option<Certificate>,
+    /// Its certificate, if it can be encrypted to.
+    pub(super) certificate: Option<Certificate>,
     addrs: Vec<String>,
     in_to: bool,
 }
@@ -76,6 +77,9 @@ struct Target {
 /// Renders a queue row; `None` if the message is gone.
 pub fn render(view: &impl View, context: &Context<'_>, job: &OutboxRecord) -> Outcome<Option<Rendered>> {
     let Some(message) = messages::load(view, context.profile, job.message)? else { return Ok(None) };
+    if job.kind == queue::KEY_UPDATE {
+        return keyupdate::render(view, context, job, &message);
+    }
     let chat = match chats::load_for_sending(view, context.profile, message.chat)? {
         Some(chat) => chat,
         None if job.kind == queue::MESSAGE => return Ok(None),
@@ -92,7 +96,8 @@ pub fn render(view: &impl View, context: &Context<'_>, job: &OutboxRecord) -> Ou
     }
 }
 
-fn targets(
+/// Who gets a queued mail.
+pub(super) fn targets(
     view: &impl View,
     context: &Context<'_>,
     job: &OutboxRecord,
@@ -402,7 +407,7 @@ fn gossip(
             continue;
         }
         let Some(certificate) = &target.certificate else { continue };
-        let verified = crate::profile::verification::is_vouched(&target.record, target.contact);
+        let verified = crate::profile::verification::of(&target.record, target.contact).is_vouched_for();
         let mark = if verified { " _verified=1;" } else { "" };
         outgoing.gossip.push(format!(
             "addr={};{mark} keydata={}",
@@ -439,7 +444,7 @@ fn avatar(
 }
 
 /// Envelope recipients: all relays of each contact, then own relays, the sending address last.
-fn recipients(
+pub(super) fn recipients(
     view: &impl View,
     context: &Context<'_>,
     job: &OutboxRecord,
