@@ -1,1 +1,29 @@
-//! Whole-engine tests of Volary: scenarios on the embedded relay and interoperability with real servers and peers.
+//! What scenario tests are made of: a world with a relay and an engine, and people who chat.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `world` | [`World`]: relay, engine and files of one test |
+//! | `person` | [`Person`]: a profile that meets others, says things and sees things |
+//! | `chat` | [`Chat`]: a chat as one person has it |
+//! | `log` | [`Log`]: everything that was told about a profile, in order |
+//! | `door` | [`Door`]: a way to a relay that can be closed, stalled and cut |
+//! | `wait` | [`eventually`]: waiting with a limit, never for a fixed time |
+//!
+//! Everything here panics when what a test says does not happen: a panic is how a test fails.
+
+// A test that cannot go on ends with a message.
+#![allow(clippy::panic, clippy::expect_used)]
+
+mod chat;
+mod door;
+mod log;
+mod person;
+mod wait;
+mod world;
+
+pub use chat::Chat;
+pub use door::Door;
+pub use log::Log;
+pub use person::Person;
+pub use wait::{eventually, patience};
+pub use world::World;

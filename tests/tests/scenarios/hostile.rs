@@ -1,0 +1,241 @@
+//! Mails that nobody should send: the engine survives them and shows nothing that it must not.
+
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use volary_mail::address::Address;
+use volary_mail::openpgp::{Certificate, Layers, SecretKey, encrypt};
+use volary_mail::vcard;
+use volary_proto::{GetChatlistEntries, MakeVcard, StartIo, StopIo};
+use volary_tests::{Person, World};
+
+/// Somebody who has friends, and what she has seen so far.
+struct Victim {
+    world: World,
+    alice: Person,
+    bob: Person,
+    chats: usize,
+    fences: usize,
+}
+
+impl Victim {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
+        alice.invites(&bob).await;
+        bob.says(&alice, "hello").await;
+        alice.sees("hello").await;
+        let chats = alice.call(GetChatlistEntries::default()).await.ids.len();
+        Self { world, alice, bob, chats, fences: 0 }
+    }
+
+    fn gets(&self, raw: impl Into<Vec<u8>>) {
+        assert!(self.world.relay.inject(&self.alice.address, raw.into()), "the mail is in the mailbox");
+    }
+
+    /// Waits until everything that is in the mailbox was looked at; nothing of it may show.
+    async fn shows_nothing_new(&mut self) {
+        self.fences += 1;
+        let fence = format!("fence {}", self.fences);
+        self.bob.says(&self.alice, &fence).await;
+        self.alice.sees(&fence).await;
+        self.alice.empties_mailboxes(&self.world.relay).await;
+        assert_eq!(self.alice.call(GetChatlistEntries::default()).await.ids.len(), self.chats);
+        let mut expected = vec!["hello".to_owned()];
+        expected.extend((1..=self.fences).map(|number| format!("fence {number}")));
+        assert_eq!(self.alice.chat_with(&self.bob).await.texts().await, expected);
+        assert_eq!(self.alice.messages().await.iter().filter(|message| !message.is_info).count(), expected.len());
+    }
+
+    async fn certificate(&self) -> Certificate {
+        let id = self.bob.id_of(&self.alice).await;
+        let card = self.bob.call(MakeVcard { contact_ids: vec![id] }).await.text;
+        let card = vcard::parse(&card).into_iter().next().expect("a card");
+        Certificate::from_base64(&card.key.expect("a key on the card")).expect("a certificate")
+    }
+
+    fn now() -> i64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        i64::try_from(since.expect("a clock").as_secs()).expect("a date")
+    }
+}
+
+/// A mail with a header that clients look at.
+fn letter(from: &str, id: &str, content_type: &str, body: &str) -> String {
+    format!(
+        "From: <{from}>\r\nTo: <alice@_one.test>\r\nDate: Wed, 25 Nov 2026 10:00:00 +0000\r\n\
+         Message-ID: <{id}>\r\nChat-Version: 1.0\r\nMIME-Version: 1.0\r\nContent-Type: {content_type}\r\n\r\n{body}"
+    )
+}
+
+/// The same with an encrypted body.
+fn sealed(from: &str, id: &str, armored: &str) -> String {
+    let body = format!(
+        "--b\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\n\
+         Content-Type: application/octet-stream\r\n\r\n{armored}\r\n--b--\r\n"
+    );
+    letter(from, id, "multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=b", &body)
+}
+
+fn inner(from: &str, id: &str, text: &str) -> Vec<u8> {
+    format!(
+        "From: <{from}>\r\nTo: <alice@_one.test>\r\nDate: Wed, 25 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{id}>\r\n\
+         Chat-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8; hp=\"cipher\"\r\n\r\n{text}\r\n"
+    )
+    .into_bytes()
+}
+
+#[tokio::test]
+async fn garbage_is_passed_over() {
+    let mut victim = Victim::new().await;
+    let sealed_type = "multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=b";
+    let mails: Vec<Vec<u8>> = vec![
+        vec![],
+        b"\r\n".to_vec(),
+        b"\r\n\r\n\r\n".to_vec(),
+        vec![0; 5000],
+        vec![0xff; 5000],
+        b"From".to_vec(),
+        b": : :\r\n\r\n".to_vec(),
+        b"From: \xff\xfe <\xff@\xfe>\r\nContent-Type: multipart/encrypted\r\n\r\n\xff".to_vec(),
+        letter("bob@_one.test", "g1@x", sealed_type, "").into_bytes(),
+        letter("bob@_one.test", "g2@x", sealed_type, "--b\r\n--b\r\n--b--\r\n").into_bytes(),
+        sealed("bob@_one.test", "g3@x", "-----BEGIN PGP MESSAGE-----\r\n\r\n").into_bytes(),
+        sealed("bob@_one.test", "g4@x", "-----BEGIN PGP MESSAGE-----\r\n\r\n!!!!\r\n=AAAA\r\n-----END PGP MESSAGE-----")
+            .into_bytes(),
+        format!("Content-Type: {}\r\n\r\n", "multipart/encrypted; ".repeat(20_000)).into_bytes(),
+    ];
+    for mail in mails {
+        victim.gets(mail);
+    }
+    victim.shows_nothing_new().await;
+    victim.world.ends().await;
+}
+
+#[tokio::test]
+async fn plain_mail_is_not_shown_whoever_it_claims_to_be_from() {
+    let mut victim = Victim::new().await;
+    for (number, from) in ["bob@_one.test", "alice@_one.test", "stranger@_one.test", ""].iter().enumerate() {
+        victim.gets(letter(from, &format!("p{number}@x"), "text/plain; charset=utf-8", "buy something\r\n"));
+    }
+    victim.shows_nothing_new().await;
+    victim.world.ends().await;
+}
+
+#[tokio::test]
+async fn mail_that_is_encrypted_but_not_signed_is_not_shown() {
+    let mut victim = Victim::new().await;
+    let alice = victim.certificate().await;
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let address = Address::parse("mallory@_one.test").expect("an address");
+    let mallory = SecretKey::generate(&address, Victim::now(), &mut rng).expect("a key");
+    for (number, from) in ["bob@_one.test", "alice@_one.test", "mallory@_one.test"].iter().enumerate() {
+        let id = format!("u{number}@x");
+        let payload = inner(from, &id, "unsigned words");
+        let to = std::slice::from_ref(&alice);
+        let armored = encrypt(payload, &mallory, to, Layers::UNSIGNED, Victim::now(), &mut rng).expect("sealed");
+        victim.gets(sealed(from, &id, &armored));
+    }
+    victim.shows_nothing_new().await;
+    victim.world.ends().await;
+}
+
+#[tokio::test]
+async fn mail_that_a_stranger_signed_is_never_from_a_friend_or_oneself() {
+    let mut victim = Victim::new().await;
+    let alice = victim.certificate().await;
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let address = Address::parse("bob@_one.test").expect("an address");
+    let mallory = SecretKey::generate(&address, Victim::now(), &mut rng).expect("a key");
+    // Without the key of the signer nothing is verified: it is as if there were no signature.
+    for (number, from) in ["bob@_one.test", "alice@_one.test"].iter().enumerate() {
+        let id = format!("s{number}@x");
+        let payload = inner(from, &id, "borrowed name");
+        let to = std::slice::from_ref(&alice);
+        let armored = encrypt(payload, &mallory, to, Layers::MESSAGE, Victim::now(), &mut rng).expect("sealed");
+        victim.gets(sealed(from, &id, &armored));
+    }
+    victim.shows_nothing_new().await;
+
+    // With it, the mail is from a stranger who happens to use that address: a chat of its own, a request.
+    let certificate = mallory.certificate(&address, std::slice::from_ref(&address), Victim::now(), &mut rng).expect("a certificate");
+    let autocrypt = format!("Autocrypt: addr=bob@_one.test; keydata={}\r\n", certificate.to_base64());
+    let mut payload = autocrypt.into_bytes();
+    payload.extend(inner("bob@_one.test", "s9@x", "a stranger's words"));
+    let to = std::slice::from_ref(&alice);
+    let armored = encrypt(payload, &mallory, to, Layers::MESSAGE, Victim::now(), &mut rng).expect("sealed");
+    victim.gets(sealed("bob@_one.test", "s9@x", &armored));
+    let seen = victim.alice.sees("a stranger's words").await;
+    let friends = victim.alice.chat_with(&victim.bob).await;
+    assert_ne!(seen.chat_id, friends.id);
+    let sender = seen.sender.expect("a sender");
+    assert!(!sender.is_verified);
+    let request = volary_tests::Chat { person: victim.alice.clone(), id: seen.chat_id };
+    assert!(request.full().await.is_contact_request);
+    assert_eq!(friends.texts().await, ["hello", "fence 1"]);
+    victim.world.ends().await;
+}
+
+#[tokio::test]
+async fn a_mail_that_comes_again_is_shown_once() {
+    let mut victim = Victim::new().await;
+    let (alice, bob) = (victim.alice.clone(), victim.bob.clone());
+    alice.empties_mailboxes(&victim.world.relay).await;
+    alice.call(StopIo {}).await;
+    let sent = bob.says(&alice, "only once").await;
+    bob.has_sent(sent).await;
+    let mailbox = victim.world.relay.mailbox(&alice.address).expect("Alice has a mailbox");
+    let raw = mailbox.last().expect("a mail").raw.to_vec();
+    victim.gets(raw.clone());
+    alice.call(StartIo {}).await;
+    alice.sees("only once").await;
+    // Again later, and under another number on the envelope.
+    victim.gets(raw.clone());
+    let text = String::from_utf8(raw).expect("mail in ASCII");
+    let renamed: String = text
+        .lines()
+        .map(|line| if line.starts_with("Message-ID:") { "Message-ID: <other@x>\r\n".to_owned() } else { format!("{line}\r\n") })
+        .collect();
+    assert_ne!(renamed, text);
+    victim.gets(renamed);
+    bob.says(&alice, "fence").await;
+    alice.sees("fence").await;
+    alice.empties_mailboxes(&victim.world.relay).await;
+    assert_eq!(alice.chat_with(&bob).await.texts().await, ["hello", "only once", "fence"]);
+    victim.fences = 0;
+    victim.world.ends().await;
+}
+
+#[tokio::test]
+async fn parts_nested_ten_thousand_deep_are_survived() {
+    const DEPTH: usize = 10_000;
+    let mut victim = Victim::new().await;
+    let mut body = String::new();
+    for level in 0..DEPTH {
+        body.push_str(&format!("--b{level}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n", level + 1));
+    }
+    let plain = letter("bob@_one.test", "n1@x", "multipart/mixed; boundary=b0", &body);
+    victim.gets(plain.clone());
+    // The same where only the receiver sees it.
+    let alice = victim.certificate().await;
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let address = Address::parse("mallory@_one.test").expect("an address");
+    let mallory = SecretKey::generate(&address, Victim::now(), &mut rng).expect("a key");
+    let to = std::slice::from_ref(&alice);
+    let armored =
+        encrypt(plain.into_bytes(), &mallory, to, Layers::MESSAGE, Victim::now(), &mut rng).expect("sealed");
+    victim.gets(sealed("bob@_one.test", "n1@x", &armored));
+    victim.shows_nothing_new().await;
+    victim.world.ends().await;
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_header_fields_are_survived() {
+    let mut victim = Victim::new().await;
+    let fields = "X-More: of the same\r\n".repeat(100_000);
+    victim.gets(format!("{fields}{}", letter("bob@_one.test", "h1@x", "text/plain", "hi")));
+    victim.gets(format!("X-Long: {}\r\n{}", "x".repeat(1 << 20), letter("bob@_one.test", "h2@x", "text/plain", "hi")));
+    let references = "<a@b> ".repeat(100_000);
+    victim.gets(format!("References: {references}\r\n{}", letter("bob@_one.test", "h3@x", "text/plain", "hi")));
+    victim.shows_nothing_new().await;
+    victim.world.ends().await;
+}

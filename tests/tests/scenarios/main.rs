@@ -1,0 +1,23 @@
+//! Scenarios on the embedded relay: whole engines, real IMAP and SMTP, no other programs.
+//!
+//! | module | tells of |
+//! |---|---|
+//! | `meeting` | joining by code, verification, introductions |
+//! | `messages` | texts, pictures, large files, receipts, edits, reactions, quotes, deletion |
+//! | `groups` | members come, go and come back; everybody has the same list |
+//! | `requests` | strangers, accepting, blocking |
+//! | `vanishing` | disappearing messages |
+//! | `events` | which events come, and in which order |
+//! | `outages` | relays that go down, for short and for long, one of two, half-open |
+//! | `refusals` | relays that say no: passwords, quotas, SMTP errors, renumbered mailboxes |
+//! | `hostile` | mails that nobody should send |
+
+mod events;
+mod groups;
+mod hostile;
+mod meeting;
+mod messages;
+mod outages;
+mod refusals;
+mod requests;
+mod vanishing;

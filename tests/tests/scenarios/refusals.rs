@@ -1,0 +1,154 @@
+//! Relays that say no: passwords, quotas, SMTP errors, renumbered mailboxes.
+
+use volary_proto::event::Kind;
+use volary_proto::{AddOrUpdateTransport, EnteredLoginParam, ListTransports, MessageState};
+use volary_relay::{Faults, SmtpFault};
+use volary_tests::{Person, World};
+
+async fn friends() -> (World, Person, Person) {
+    let world = World::new().await;
+    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
+    alice.invites(&bob).await;
+    (world, alice, bob)
+}
+
+fn fault(code: u16, text: &str) -> Option<SmtpFault> {
+    Some(SmtpFault { code, text: text.to_owned() })
+}
+
+#[tokio::test]
+async fn a_relay_that_is_busy_is_asked_again() {
+    let (world, alice, bob) = friends().await;
+    world.relay.log_commands(true);
+    world.relay.set_faults(Faults { rcpt: fault(450, "4.2.0 try again later"), ..Faults::default() });
+    let sent = alice.says(&bob, "later, then").await;
+    alice.eventually("the relay was asked", async || asked(&world, "RCPT").then_some(())).await;
+    assert_eq!(alice.message(sent).await.state(), MessageState::OutPending);
+    world.relay.set_faults(Faults::default());
+    bob.sees("later, then").await;
+    alice.sees_state(sent, MessageState::OutDelivered).await;
+    world.ends().await;
+}
+
+fn asked(world: &World, command: &str) -> bool {
+    world.relay.command_log().iter().any(|line| line.contains(command))
+}
+
+#[tokio::test]
+async fn a_refused_message_fails_with_the_words_of_the_relay() {
+    let (world, alice, bob) = friends().await;
+    world.relay.set_faults(Faults { rcpt: fault(550, "5.1.1 nobody of that name"), ..Faults::default() });
+    let sent = alice.says(&bob, "to nobody").await;
+    let failed = alice.sees_state(sent, MessageState::OutFailed).await;
+    let error = failed.error.unwrap_or_default();
+    assert!(error.contains("nobody of that name"), "{error:?}");
+    alice.hears("MsgFailed", |kind| matches!(kind, Kind::MsgFailed(event) if event.msg_id == sent).then_some(())).await;
+    world.relay.set_faults(Faults::default());
+    alice.says(&bob, "to somebody").await;
+    bob.sees("to somebody").await;
+    assert_eq!(bob.count("to nobody").await, 0);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn content_that_is_refused_fails_too() {
+    let (world, alice, bob) = friends().await;
+    world.relay.set_faults(Faults { data: fault(554, "5.7.1 not today"), ..Faults::default() });
+    let sent = alice.says(&bob, "refused").await;
+    let failed = alice.sees_state(sent, MessageState::OutFailed).await;
+    assert!(failed.error.unwrap_or_default().contains("not today"));
+    world.relay.set_faults(Faults::default());
+    alice.says(&bob, "accepted").await;
+    bob.sees("accepted").await;
+    assert_eq!(bob.count("refused").await, 0);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_relay_that_hangs_up_after_it_took_a_mail_gets_it_twice_and_it_is_seen_once() {
+    let (world, alice, bob) = friends().await;
+    world.relay.set_faults(Faults { hang_up_after_data: true, ..Faults::default() });
+    let sent = alice.says(&bob, "taken without a word").await;
+    bob.sees("taken without a word").await;
+    world.relay.set_faults(Faults::default());
+    alice.has_sent(sent).await;
+    alice.says(&bob, "and on").await;
+    bob.sees("and on").await;
+    assert_eq!(bob.count("taken without a word").await, 1);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_password_that_is_not_accepted_any_more_is_told_and_tried_again() {
+    let (world, alice, bob) = friends().await;
+    alice.shows_connectivity(&[4000]).await;
+    world.relay.set_faults(Faults { refuse_login: true, ..Faults::default() });
+    world.relay_goes_down().await;
+    world.relay_comes_up().await;
+    alice
+        .eventually("it is told that the login fails", async || {
+            let html = alice.call(volary_proto::GetConnectivityHtml {}).await.text;
+            html.to_lowercase().contains("login").then_some(())
+        })
+        .await;
+    alice.shows_connectivity(&[1000, 2000]).await;
+    let sent = alice.says(&bob, "with the new password").await;
+    assert_eq!(alice.message(sent).await.state(), MessageState::OutPending);
+    world.relay.set_faults(Faults::default());
+    // Whoever enters a password expects that it is tried at once.
+    alice.logs_in(&world.login("Alice")).await;
+    alice.shows_connectivity(&[4000]).await;
+    bob.sees("with the new password").await;
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_and_the_right_one_kept() {
+    let (world, alice, bob) = friends().await;
+    let wrong = EnteredLoginParam { password: "incorrect horse".to_owned(), ..world.login("Alice") };
+    let refused = alice.tries(AddOrUpdateTransport { param: Some(wrong) }).await;
+    assert!(refused.is_err());
+    let kept = alice.call(ListTransports {}).await.transports;
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].password, world.login("Alice").password);
+    alice.says(&bob, "still here").await;
+    bob.sees("still here").await;
+    bob.says(&alice, "I hear you").await;
+    alice.sees("I hear you").await;
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_renumbered_mailbox_loses_and_doubles_nothing() {
+    let (world, alice, bob) = friends().await;
+    bob.says(&alice, "before").await;
+    alice.sees("before").await;
+    alice.call(volary_proto::StopIo {}).await;
+    let sent = bob.says(&alice, "in between").await;
+    bob.has_sent(sent).await;
+    world.relay.change_uid_validity(&alice.address, "INBOX").expect("Alice has a mailbox");
+    alice.call(volary_proto::StartIo {}).await;
+    alice.sees("in between").await;
+    // And once more while she is connected.
+    world.relay.change_uid_validity(&alice.address, "INBOX").expect("Alice has a mailbox");
+    bob.says(&alice, "after").await;
+    alice.sees("after").await;
+    assert_eq!(alice.chat_with(&bob).await.texts().await, ["before", "in between", "after"]);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_message_to_a_full_mailbox_fails_and_the_next_one_arrives() {
+    let (world, alice, bob) = friends().await;
+    alice.empties_mailboxes(&world.relay).await;
+    assert!(world.relay.set_quota(&alice.address, 0));
+    let sent = bob.says(&alice, "no room").await;
+    let failed = bob.sees_state(sent, MessageState::OutFailed).await;
+    let error = failed.error.unwrap_or_default();
+    assert!(error.contains("mailbox is full") || error.contains("5.2.2"), "{error:?}");
+    assert!(world.relay.set_quota(&alice.address, 100_000));
+    bob.says(&alice, "room again").await;
+    alice.sees("room again").await;
+    assert_eq!(alice.count("no room").await, 0);
+    world.ends().await;
+}
