@@ -85,3 +85,5 @@ pub const JOINS: Table<(P, u64), JoinRecord> = Table::new("joins.v1");
 
 /// What is due when: (time, profile, kind, id). Time leads, so that one range scan finds what is next.
 pub const DEADLINES: Table<(i64, P, u32, u64), Empty> = Table::new("deadlines.v1");
+/// Index of the deadlines of which there is one at most: (profile, kind, id) → time.
+pub const SINGLE_DEADLINES: Table<(P, u32, u64), TimeRecord> = Table::new("single-deadlines.v1");

@@ -58,6 +58,8 @@ pub mod outbox {
     pub const PASSWORD: u32 = 3;
     /// Clear text (first step of the legacy handshake).
     pub const CLEAR: u32 = 4;
+    /// Announces the relay list to the contacts named in the record, unsigned.
+    pub const KEY_UPDATE: u32 = 5;
 }
 
 /// A mail that waits to be sent; it is rendered when a relay is about to take it.

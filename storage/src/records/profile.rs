@@ -12,6 +12,20 @@ pub struct ManagerRecord {
     /// Profile ids in display order.
     #[prost(uint32, repeated, tag = "3")]
     pub order: Vec<u32>,
+    /// Profiles that were removed, but not all of their rows.
+    #[prost(message, repeated, tag = "4")]
+    pub leaving: Vec<LeavingRecord>,
+}
+
+/// A profile that was removed from the registry, while its rows and its folder are still being removed.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct LeavingRecord {
+    /// Its id.
+    #[prost(uint32, tag = "1")]
+    pub profile: u32,
+    /// Name of its folder.
+    #[prost(string, tag = "2")]
+    pub uuid: String,
 }
 
 /// One profile.
