@@ -28,4 +28,7 @@ pub mod supervisor;
 pub mod texts;
 pub mod wake;
 
+#[cfg(test)]
+mod testing;
+
 pub use node::Node;

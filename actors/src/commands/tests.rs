@@ -377,3 +377,66 @@ async fn what_is_not_there_yet_says_so() {
     let refused = fixture.tries(EndCall { msg_id: 10 }).await.unwrap_err();
     assert_eq!(refused, "EndCall is not supported yet");
 }
+
+#[tokio::test]
+async fn an_exported_key_comes_back_in_a_new_profile() {
+    let (old, new) = (Fixture::new().await, Fixture::new().await);
+    let folder = tempfile::tempdir().unwrap();
+    let destination = folder.path().to_string_lossy().into_owned();
+    old.does(ExportSelfKeys { destination: destination.clone(), passphrase: None }).await;
+    // Files that are there are replaced.
+    let export = ExportSelfKeys { destination: destination.clone(), passphrase: Some(String::new()) };
+    old.does(export).await;
+    let fingerprint = old.db.look(|view| own_keys::own_fingerprint(view, PROFILE)).unwrap().unwrap();
+    let mut files: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let names = ["private", "public"].map(|kind| format!("{kind}-key-default-{fingerprint}.asc"));
+    assert_eq!(files, names);
+
+    new.does(ImportSelfKeys { path: destination.clone(), passphrase: None }).await;
+    let imported = new.db.look(|view| own_keys::own_fingerprint(view, PROFILE)).unwrap();
+    assert_eq!(imported, Some(fingerprint));
+    let private = folder.path().join(&names[0]).to_string_lossy().into_owned();
+    let again = new.tries(ImportSelfKeys { path: private, passphrase: None }).await;
+    assert_eq!(again.unwrap_err(), "the profile has a key already");
+}
+
+#[tokio::test]
+async fn transfers_of_keys_tell_how_they_go() {
+    let fixture = Fixture::new().await;
+    let events = fixture.db.bus().subscribe();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_string_lossy().into_owned();
+    let refused = fixture.tries(ImportSelfKeys { path: path.clone(), passphrase: None }).await.unwrap_err();
+    assert_eq!(refused, format!("No private keys found in {path}."));
+    fixture.does(ExportSelfKeys { destination: path.clone(), passphrase: None }).await;
+    let protected = ExportSelfKeys { destination: path.clone(), passphrase: Some("secret".to_owned()) };
+    assert_eq!(fixture.tries(protected).await.unwrap_err(), "keys cannot be protected by a passphrase");
+    let nowhere = ExportSelfKeys { destination: format!("{path}/nowhere"), passphrase: None };
+    assert_eq!(fixture.tries(nowhere).await.unwrap_err(), format!("{path}/nowhere is not a folder"));
+    let public = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_string_lossy().into_owned())
+        .find(|path| path.contains("public"))
+        .unwrap();
+    assert!(fixture.tries(ImportSelfKeys { path: public, passphrase: None }).await.is_err());
+
+    fixture.db.bus().close();
+    let mut told = Vec::new();
+    while let Some(event) = events.next().await {
+        match event.kind {
+            Some(event::Kind::ImexProgress(event)) => told.push(event.progress.to_string()),
+            Some(event::Kind::ImexFileWritten(event)) => {
+                told.push(if event.path.contains("private") { "private" } else { "public" }.to_owned());
+            }
+            Some(event::Kind::Error(_)) => told.push("error".to_owned()),
+            _ => {}
+        }
+    }
+    let failure = ["1", "error", "0"];
+    let expected = [&failure[..], &["1", "private", "public", "1000"], &failure, &failure, &failure];
+    assert_eq!(told, expected.concat());
+}
