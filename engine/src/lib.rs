@@ -67,6 +67,7 @@ pub mod bus;
 pub mod cli;
 mod engine;
 pub mod jsonrpc;
+pub mod memory;
 
 pub use engine::{Engine, EngineOptions, StartError};
 pub use volary_actors::bus::EventStream;

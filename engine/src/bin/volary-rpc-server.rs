@@ -5,11 +5,8 @@ use std::{path::PathBuf, process::ExitCode};
 use volary::jsonrpc;
 use volary_actors::{Node, node::NodeOptions};
 
-/// Gives memory back to the system soon after large attachments went through, also from pool threads.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    volary::memory::tune();
     jsonrpc::main(start)
 }
 

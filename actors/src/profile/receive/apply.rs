@@ -58,6 +58,11 @@ pub fn apply(tx: &mut Tx<'_, '_>, opened: &Opened) -> Outcome<Fate> {
             let sender = people::sender(tx, opened, parsed)?;
             store::undecryptable(tx, opened, parsed, sender)
         }
+        // Relays report what they could not deliver in the clear.
+        Treatment::Trash if protection(parsed) == Protection::None && parsed.kind() == MessageKind::Bounce => {
+            messages::entomb(tx, &opened.mid)?;
+            special::bounce(tx, parsed)
+        }
         Treatment::Trash | Treatment::Tombstone => {
             if !parsed.decrypted && !parsed.undecryptable {
                 tx.info("Fetched unencrypted message, ignoring");
