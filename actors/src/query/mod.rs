@@ -2,7 +2,7 @@
 //!
 //! | file | answers |
 //! |---|---|
-//! | [`look`] | the snapshot that all of them read |
+//! | [`mod@look`] | the snapshot that all of them read |
 //! | [`account`] | a profile as account lists show it |
 //! | [`chatlist`], [`chats`] | the chat list and its entries, chats in full, members |
 //! | [`contacts`] | contacts, contact lists, contact cards |
