@@ -18,8 +18,8 @@ use crate::db::Db;
 use crate::pool::Pool;
 use crate::profile::io as profile_io;
 use crate::query;
-use crate::relay_connection::Network;
-use crate::supervisor::{EndProfile, Supervisor, registry};
+use crate::relay_connection::{Network, memory};
+use crate::supervisor::{EndProfile, Supervisor, housekeeping, registry};
 use crate::texts::Texts;
 use crate::wake::Wakes;
 
@@ -68,6 +68,7 @@ pub struct Node {
 
 struct Inner {
     db: Db,
+    network: Arc<Network>,
     supervisor: Addr<Supervisor>,
     system: System,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -80,14 +81,18 @@ impl Node {
         let db =
             Db::new(store, options.dir, Bus::default(), options.clock, Texts::default(), Wakes::default());
         let network = Network::with_defaults().map_err(|error| StartError::Tls(error.to_string()))?;
+        if let Err(error) = db.read(|view| memory::load(view, &network, db.now())) {
+            // It is learned anew.
+            tracing::error!(%error, "what is known of relays cannot be read");
+        }
         let pool = Pool::new(options.threads)?;
         let (ready, started) = std::sync::mpsc::channel();
-        let (actors_db, threads) = (db.clone(), options.threads.max(1));
+        let (actors_db, actors_network, threads) = (db.clone(), network.clone(), options.threads.max(1));
         let thread = thread::Builder::new().name("volary-supervisor".to_owned()).spawn(move || {
             let runner = System::new();
             runner.block_on(async move {
                 let arbiters = (0..threads).map(|_| Arbiter::new()).collect();
-                let supervisor = Supervisor::new(actors_db, pool, network, arbiters).start();
+                let supervisor = Supervisor::new(actors_db, pool, actors_network, arbiters).start();
                 // The receiver waits for exactly this.
                 let _ = ready.send((supervisor, System::current()));
             });
@@ -96,7 +101,7 @@ impl Node {
             }
         })?;
         let (supervisor, system) = started.recv().map_err(|_| StartError::System)?;
-        Ok(Self { inner: Arc::new(Inner { db, supervisor, system, thread: Mutex::new(Some(thread)) }) })
+        Ok(Self { inner: Arc::new(Inner { db, network, supervisor, system, thread: Mutex::new(Some(thread)) }) })
     }
 
     /// Carries out a request and answers when its change is committed.
@@ -154,6 +159,9 @@ impl Node {
     /// Stops all I/O, ends the actors and closes the database.
     pub async fn stop(&self) {
         let _ = self.inner.supervisor.send(EndProfile(None)).await;
+        if let Err(error) = housekeeping::keep_network(&self.inner.db, &self.inner.network).await {
+            tracing::error!(%error, "what is known of relays cannot be stored");
+        }
         self.inner.system.stop();
         let thread = self.inner.thread.lock().take();
         let store = self.inner.db.store().clone();

@@ -1,9 +1,10 @@
 //! All tables. Every key of a profile's table starts with the profile id.
 
 use crate::records::{
-    CertificateRecord, ChatRecord, ContactRecord, CounterRecord, FlagRecord, JoinRecord, KeyRecord,
-    KnownMailRecord, ManagerRecord, MemberRecord, MessageRecord, OutboxRecord, ProfileRecord, ReactionRecord,
-    ReceiptJobRecord, ServerCopyRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
+    CertificateRecord, ChatRecord, ContactRecord, CounterRecord, FlagRecord, HostKeyRecord, JoinRecord,
+    KeyRecord, KnownMailRecord, ManagerRecord, MemberRecord, MessageRecord, OutboxRecord, ProfileRecord,
+    ReactionRecord, ReceiptJobRecord, RouteRecord, ServerCopyRecord, TextRecord, TimeRecord, TokenRecord,
+    TransportRecord,
 };
 use crate::table::{Empty, Table};
 
@@ -87,3 +88,8 @@ pub const JOINS: Table<(P, u64), JoinRecord> = Table::new("joins.v1");
 pub const DEADLINES: Table<(i64, P, u32, u64), Empty> = Table::new("deadlines.v1");
 /// Index of the deadlines of which there is one at most: (profile, kind, id) → time.
 pub const SINGLE_DEADLINES: Table<(P, u32, u64), TimeRecord> = Table::new("single-deadlines.v1");
+
+/// Keys of relays by host name.
+pub const HOST_KEYS: Table<String, HostKeyRecord> = Table::new("host-keys.v1");
+/// Connections to relays that worked: (host, port, protocol, address).
+pub const ROUTES: Table<(String, u32, u32, String), RouteRecord> = Table::new("routes.v1");

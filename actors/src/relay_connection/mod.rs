@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `login`, `backoff`, `imap/parse`, `imap/progress`, `imap/uid_set`, `imap/server_info`, `smtp/reply` | rules, no I/O |
 //! | `pacer`, `resolve`, `tls`, `proxy`, `connect` | [`Network`]: what all connections of a process share |
+//! | `memory` | what the network learned, kept over restarts |
 //! | `wire`, `imap/session`, `smtp/session` | one session, every byte bounded |
 //! | `imap/run`, `smtp/run`, `link` | the two loops of a connection and their way to the profile |
 //! | `configure` | trying out a transport |
@@ -32,6 +33,7 @@
 
 pub mod configure;
 pub mod login;
+pub mod memory;
 pub mod proxy;
 pub mod tls;
 

@@ -1,5 +1,6 @@
 //! The deadline queue: one task for all profiles that sleeps until the next row of the deadline table is due.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -11,6 +12,7 @@ use crate::db::{Db, Tx};
 use crate::error::{Failure, Outcome};
 use crate::events::Events as _;
 use crate::profile::send::keyupdate;
+use crate::relay_connection::Network;
 use crate::state::deadlines::{self, Deadline, kind};
 use crate::state::{chats, contacts, messages};
 use crate::wake::Effects;
@@ -21,10 +23,10 @@ const BATCH: usize = 256;
 const MAX_SLEEP: Duration = Duration::from_secs(600);
 
 /// Handles deadlines for ever.
-pub async fn run(db: Db) {
+pub async fn run(db: Db, network: Arc<Network>) {
     let mut added = db.wakes().register_deadlines();
     let (cleaning, due) = mpsc::unbounded_channel();
-    actix::spawn(housekeeping::run(db.clone(), due));
+    actix::spawn(housekeeping::run(db.clone(), network, due));
     let queue = Queue { started: db.now(), db: db.clone(), cleaning };
     loop {
         let next = match queue.handle_due().await {

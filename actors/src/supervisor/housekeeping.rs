@@ -4,6 +4,7 @@
 //! - Files among the attachments that no row names.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -15,6 +16,7 @@ use super::registry;
 use crate::commands::files::blocking;
 use crate::db::{Db, Tx, blob_dir};
 use crate::error::{Failure, Outcome};
+use crate::relay_connection::{Network, memory};
 use crate::state::deadlines::{self, kind};
 use crate::state::{config, copies, messages};
 
@@ -52,13 +54,24 @@ pub fn again(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
 }
 
 /// Cleans up one profile after the other as their ids come, for ever.
-pub async fn run(db: Db, mut due: mpsc::UnboundedReceiver<u32>) {
+pub async fn run(db: Db, network: Arc<Network>, mut due: mpsc::UnboundedReceiver<u32>) {
     while let Some(profile) = due.recv().await {
         match clean(&db, profile).await {
             Ok((tombstones, files)) => tracing::info!(profile, tombstones, files, "housekeeping done"),
             Err(error) => tracing::error!(profile, %error, "housekeeping failed"),
         }
+        if due.is_empty()
+            && let Err(error) = keep_network(&db, &network).await
+        {
+            tracing::error!(%error, "what is known of relays cannot be stored");
+        }
     }
+}
+
+/// Stores what all connections together learned about relays.
+pub async fn keep_network(db: &Db, network: &Arc<Network>) -> Result<(), StoreError> {
+    let network = network.clone();
+    db.transact(0, move |tx| memory::save(tx.store, &network, tx.now)).await.map(|_| ())
 }
 
 /// Cleans up a profile; how many tombstones and files went.

@@ -107,7 +107,7 @@ impl Actor for Supervisor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(1024);
-        let queue = deadlines::run(self.db.clone());
+        let queue = deadlines::run(self.db.clone(), self.network.clone());
         ctx.spawn(queue.into_actor(self));
         let db = self.db.clone();
         let removals = async move {

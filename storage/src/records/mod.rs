@@ -16,6 +16,6 @@ pub use mail::{
 };
 pub use message::{HeaderRecord, MessageRecord, ReactionRecord, message_state, system_type, view_type};
 pub use profile::{
-    CounterRecord, KeyRecord, LeavingRecord, ManagerRecord, ProfileRecord, TextRecord, TimeRecord,
-    TransportRecord,
+    CounterRecord, HostKeyRecord, KeyRecord, LeavingRecord, ManagerRecord, ProfileRecord, RouteRecord,
+    TextRecord, TimeRecord, TransportRecord,
 };

@@ -123,3 +123,25 @@ pub struct TimeRecord {
     #[prost(int64, tag = "1")]
     pub time: i64,
 }
+
+/// The key that a host showed when its certificate was last checked.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct HostKeyRecord {
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    #[prost(bytes = "vec", tag = "1")]
+    pub hash: Vec<u8>,
+    /// When it was last seen.
+    #[prost(int64, tag = "2")]
+    pub time: i64,
+}
+
+/// A connection that worked.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub struct RouteRecord {
+    /// When it last did.
+    #[prost(int64, tag = "1")]
+    pub time: i64,
+    /// The certificate was checked.
+    #[prost(bool, tag = "2")]
+    pub strict: bool,
+}
