@@ -34,7 +34,7 @@ const BATCH: usize = 16;
 const RETRY_BASE: i64 = 30;
 /// Time between the acceptance of a mail and the next mail of the same chat: relays that deliver several mails at once
 /// swapped about every fifth pair without it, and none from 3 ms on.
-const ORDER_GAP: Duration = Duration::from_millis(8);
+const ORDER_GAP: Duration = Duration::from_millis(4);
 /// Longest wait, in seconds.
 const RETRY_MAX: i64 = 30 * 60;
 
