@@ -101,7 +101,9 @@ impl Node {
             }
         })?;
         let (supervisor, system) = started.recv().map_err(|_| StartError::System)?;
-        Ok(Self { inner: Arc::new(Inner { db, network, supervisor, system, thread: Mutex::new(Some(thread)) }) })
+        Ok(Self {
+            inner: Arc::new(Inner { db, network, supervisor, system, thread: Mutex::new(Some(thread)) }),
+        })
     }
 
     /// Carries out a request and answers when its change is committed.

@@ -180,9 +180,10 @@ fn merge_without_times(rows: &mut Rows, received: &Received<'_>) {
         add_at(rows, id, received.sent);
     }
     if let Some(id) = received.removed
-        && let Some(record) = rows.get_mut(&id).filter(|record| is_current(record)) {
-            record.removed = received.sent.max(record.added + 1);
-        }
+        && let Some(record) = rows.get_mut(&id).filter(|record| is_current(record))
+    {
+        record.removed = received.sent.max(record.added + 1);
+    }
     if !received.chat_message {
         for id in received.to.iter().copied().flatten() {
             add_at(rows, id, received.sent);

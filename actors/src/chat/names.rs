@@ -16,9 +16,10 @@ pub fn clean_contact_name(name: &str) -> String {
     let line = clean_line(name);
     for (open, close) in [('\'', '\''), ('"', '"'), ('<', '>')] {
         if line.chars().count() >= 2
-            && let Some(inner) = line.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)) {
-                return inner.trim().to_owned();
-            }
+            && let Some(inner) = line.strip_prefix(open).and_then(|rest| rest.strip_suffix(close))
+        {
+            return inner.trim().to_owned();
+        }
     }
     line
 }

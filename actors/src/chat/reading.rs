@@ -137,10 +137,11 @@ pub fn mark_fresh(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
     for row in tx.store.scan_prefix(&CHAT_MESSAGES, &(tx.profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;
         if let Some(record) = messages::load(tx.store, tx.profile, id)?
-            && messages::is_incoming(&record) {
-                newest = Some((id, record.state));
-                break;
-            }
+            && messages::is_incoming(&record)
+        {
+            newest = Some((id, record.state));
+            break;
+        }
     }
     if let Some((id, state)) = newest.filter(|(_, state)| *state != message_state::IN_FRESH) {
         debug_assert!(state <= message_state::IN_SEEN);

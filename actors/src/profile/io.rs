@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::connectivity::{self, Shown};
 use super::{Profile, Shared, receive, transports as configuring};
 use crate::error::{Failure, Outcome};
+use crate::profile::send::keyupdate;
 use crate::relay_connection::login::ConfiguredLogin;
 use crate::relay_connection::proxy::ProxyUrl;
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
-use crate::profile::send::keyupdate;
 use crate::state::deadlines::{self, kind};
 use crate::state::{config, copies, outbox, transports};
 use crate::supervisor::housekeeping;
@@ -277,8 +277,11 @@ fn send_orders_to(shared: &Rc<Shared>, transport: u32, downloads: bool) -> Outco
     let Some(connection) = shared.connection(transport) else { return Ok(()) };
     let (pending, wanted) = shared.db.read(|view| {
         let pending = copies::pending(view, shared.id, transport)?;
-        let wanted =
-            if downloads { receive::folder::wanted_downloads(view, shared.id, transport)? } else { Vec::new() };
+        let wanted = if downloads {
+            receive::folder::wanted_downloads(view, shared.id, transport)?
+        } else {
+            Vec::new()
+        };
         Ok::<_, Failure>((pending, wanted))
     })?;
     let mut orders: BTreeMap<(u32, u8), Vec<u32>> = BTreeMap::new();

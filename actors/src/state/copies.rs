@@ -28,9 +28,10 @@ pub fn add(tx: &mut Tx<'_, '_>, place: Place, mid: &str) -> Result<(), StoreErro
     )?;
     tx.store.set(&COPIES_BY_MID, &(profile, mid.to_owned(), transport, uid_validity, uid))?;
     if let Some(known) = tx.store.get(&KNOWN_MAIL, &(profile, mid))?
-        && (known.delete || known.seen) {
-            ask(tx, place, known.delete)?;
-        }
+        && (known.delete || known.seen)
+    {
+        ask(tx, place, known.delete)?;
+    }
     Ok(())
 }
 

@@ -136,9 +136,11 @@ pub fn own_certificate(view: &impl View, cache: &KeyCache, profile: u32) -> Outc
     let secret = cache.secret(profile, &record)?;
     let relays = transports::own_addrs(view, profile)?;
     if let Some(handed_out) = cache.own.lock().get(&profile).and_then(|own| own.handed_out.as_ref())
-        && handed_out.relays == relays && handed_out.changed == record.relays_changed {
-            return Ok(Some(handed_out.certificate.clone()));
-        }
+        && handed_out.relays == relays
+        && handed_out.changed == record.relays_changed
+    {
+        return Ok(Some(handed_out.certificate.clone()));
+    }
     let parsed: Vec<Address> = relays.iter().filter_map(|addr| Address::parse(addr).ok()).collect();
     let Some(first) = parsed.first() else { return Ok(None) };
     let user = transports::self_addr(view, profile)?.and_then(|addr| Address::parse(&addr).ok());

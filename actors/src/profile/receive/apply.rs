@@ -59,7 +59,9 @@ pub fn apply(tx: &mut Tx<'_, '_>, opened: &Opened) -> Outcome<Fate> {
             store::undecryptable(tx, opened, parsed, sender)
         }
         // Relays report what they could not deliver in the clear.
-        Treatment::Trash if protection(parsed) == Protection::None && parsed.kind() == MessageKind::Bounce => {
+        Treatment::Trash
+            if protection(parsed) == Protection::None && parsed.kind() == MessageKind::Bounce =>
+        {
             messages::entomb(tx, &opened.mid)?;
             special::bounce(tx, parsed)
         }
@@ -189,9 +191,10 @@ fn introductions(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, w
     for header in opened.gossip.iter().filter(|header| header.verified || parsed.group.verified) {
         let fingerprint = header.certificate.fingerprint().to_string();
         if let Some(contact) = contacts::by_fingerprint(tx.store, tx.profile, &fingerprint)?
-            && contact != who.sender {
-                verification::introduce(tx, contact, who.sender)?;
-            }
+            && contact != who.sender
+        {
+            verification::introduce(tx, contact, who.sender)?;
+        }
     }
     Ok(())
 }
@@ -276,10 +279,11 @@ fn seen_from(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: 
             record.is_bot = bot;
         }
         if let Some(status) = status.filter(|_| sent >= record.status_changed)
-            && record.status != status {
-                record.status = status;
-                record.status_changed = sent;
-            }
+            && record.status != status
+        {
+            record.status = status;
+            record.status_changed = sent;
+        }
     })?;
     let pictured = store::sender_avatar(tx, parsed, who.sender, sent, opened)?;
     if changed || pictured {

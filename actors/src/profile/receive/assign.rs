@@ -99,9 +99,8 @@ fn parents_chat(
     let count = recipients(tx, opened, parsed, who)?;
     let members = members::current(tx.store, tx.profile, parent.chat)?.len();
     let private_reply = count == 1 && (parsed.is_chat_message || members != 2);
-    let refused = private_reply
-        || chat.chat_type == chat_type::SINGLE
-        || chat.encrypted != parsed.has_padlock();
+    let refused =
+        private_reply || chat.chat_type == chat_type::SINGLE || chat.encrypted != parsed.has_padlock();
     if refused {
         return Ok(None);
     }

@@ -437,8 +437,10 @@ fn apply_pins(
     }
     let Some(id) = &parsed.in_reply_to else { return Ok(()) };
     if let Some((target, record)) = messages::by_mid(tx.store, tx.profile, id.as_str())?
-        && record.chat == chat.id && crate::chat::features::can_be_pinned(&record) {
-            crate::chat::features::apply_pin(tx, target, pinned)?;
-        }
+        && record.chat == chat.id
+        && crate::chat::features::can_be_pinned(&record)
+    {
+        crate::chat::features::apply_pin(tx, target, pinned)?;
+    }
     Ok(())
 }

@@ -191,11 +191,11 @@ fn finish(
         opened.blobs.push(name);
     }
     if parsed.has_html
-        && let Some(html) = full_view(mime) {
-            let name =
-                blobs.put(html.as_bytes(), "html").map_err(Failure::file("full view cannot be stored"))?;
-            name.as_str().clone_into(&mut opened.html_blob);
-        }
+        && let Some(html) = full_view(mime)
+    {
+        let name = blobs.put(html.as_bytes(), "html").map_err(Failure::file("full view cannot be stored"))?;
+        name.as_str().clone_into(&mut opened.html_blob);
+    }
     opened.content = Content::Parsed(Box::new(parsed));
     Ok(opened)
 }

@@ -244,9 +244,10 @@ fn after(
     }
     if outgoing {
         if let Some((_, record)) = stored.last()
-            && !config::flag(tx.store, tx.profile, config::key::TEAM_PROFILE)? {
-                reading::notice_until(tx, chat.id, record.sort)?;
-            }
+            && !config::flag(tx.store, tx.profile, config::key::TEAM_PROFILE)?
+        {
+            reading::notice_until(tx, chat.id, record.sort)?;
+        }
         for contact in members::current(tx.store, tx.profile, chat.id)? {
             contacts::raise_origin(tx, contact, origin::INCOMING_TO)?;
         }

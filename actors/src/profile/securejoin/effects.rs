@@ -3,8 +3,8 @@
 use volary_mail::openpgp::Fingerprint;
 use volary_mail::qr::Target;
 use volary_mail::securejoin::{
-    Verification,     Effect, Encryption, GroupId, InfoLine, InviterChat, JoinTarget, Origin as Known, PendingJoin, Recipients,
-    StepMail,
+    Effect, Encryption, GroupId, InfoLine, InviterChat, JoinTarget, Origin as Known, PendingJoin, Recipients,
+    StepMail, Verification,
 };
 use volary_proto::v1::{ChatType, event};
 use volary_storage::records::{
