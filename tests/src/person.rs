@@ -7,8 +7,9 @@ use volary::Engine;
 use volary_proto::event::Kind;
 use volary_proto::{
     Call, Contact, CreateChatByContactId, CreateGroup, Error, GetChatSecurejoinQrCode, GetChatlistEntries,
-    GetConnectivity, GetContact, GetMessage, GetMessageIds, ImportVcard, ListTransports, LookupContactIdByAddr, MakeVcard,
-    MarkseenMsgs, Message, MessageState, SecureJoin, VcardSource, vcard_source,
+    GetConnectivity, GetContact, GetMessage, GetMessageIds, ImportVcard, ListTransports,
+    LookupContactIdByAddr, MakeVcard, MarkseenMsgs, Message, MessageState, SecureJoin, VcardSource,
+    vcard_source,
 };
 use volary_relay::Relay;
 
@@ -110,11 +111,19 @@ impl Person {
         self.call(GetContact { contact_id: ids[0] }).await
     }
 
-    /// The contact with a key that somebody is, if known.
+    /// The contact with a key that somebody is, if known. It has the address that was used last.
     pub async fn contact(&self, other: &Person) -> Option<Contact> {
-        let lookup = LookupContactIdByAddr { addr: other.address.clone() };
-        let contact_id = self.call(lookup).await.id?;
-        Some(self.call(GetContact { contact_id }).await)
+        for addr in other.addresses().await {
+            if let Some(contact_id) = self.call(LookupContactIdByAddr { addr }).await.id {
+                return Some(self.call(GetContact { contact_id }).await);
+            }
+        }
+        None
+    }
+
+    /// All own addresses.
+    pub async fn addresses(&self) -> Vec<String> {
+        self.call(ListTransports {}).await.transports.into_iter().map(|transport| transport.addr).collect()
     }
 
     /// Id of somebody who must be known.
@@ -123,6 +132,13 @@ impl Person {
             Some(contact) => contact.id,
             None => panic!("{self} does not know {other}"),
         }
+    }
+
+    /// Sends a text as soon as the key of the other one is known, which is in the middle of the handshake.
+    pub async fn says_as_soon_as_possible(&self, chat: &Chat, text: &str) -> u32 {
+        self.eventually("a chat in which one can write", async || chat.full().await.can_send.then_some(()))
+            .await;
+        chat.says(text).await
     }
 
     /// The chat with somebody who must be known.
@@ -231,8 +247,7 @@ impl Person {
 
     /// Waits until nothing is left in the mailboxes: everything was looked at.
     pub async fn empties_mailboxes(&self, relay: &Relay) {
-        let addresses: Vec<String> =
-            self.call(ListTransports {}).await.transports.into_iter().map(|transport| transport.addr).collect();
+        let addresses = self.addresses().await;
         self.eventually("empty mailboxes", async || {
             let left = |address: &String| relay.mailbox(address).is_some_and(|mails| !mails.is_empty());
             (!addresses.iter().any(left)).then_some(())

@@ -138,17 +138,36 @@ impl World {
         self.relay.stop().await;
     }
 
+    /// Somebody new in another engine, with an address on the relay.
+    pub async fn person_at(&self, engine: &Engine, name: &str) -> Person {
+        let profile = engine.call(0, AddAccount {}).await.expect("a profile is added").id;
+        let person = self.known_at(engine, name, profile);
+        person.is_named(name).await;
+        person.logs_in(&self.login(name)).await;
+        person
+    }
+
+    /// Somebody in another engine who exists already.
+    pub fn known_at(&self, engine: &Engine, name: &str, profile: u32) -> Person {
+        let logs = Logs::default();
+        logs.keep(engine.events());
+        Person::new(name, &address(name, DOMAIN), profile, engine.clone(), logs.of(profile))
+    }
+
     async fn newcomer(&self, name: &str) -> Person {
         let profile = self.engine.call(0, AddAccount {}).await.expect("a profile is added").id;
         let log = self.logs.of(profile);
-        let address = format!("{}@{DOMAIN}", name.to_lowercase());
-        let person = Person::new(name, &address, profile, self.engine.clone(), log);
-        person.call(SetConfig { key: "displayname".to_owned(), value: Some(name.to_owned()) }).await;
+        let person = Person::new(name, &address(name, DOMAIN), profile, self.engine.clone(), log);
+        person.is_named(name).await;
         person
     }
 }
 
 impl Person {
+    async fn is_named(&self, name: &str) {
+        self.call(SetConfig { key: "displayname".to_owned(), value: Some(name.to_owned()) }).await;
+    }
+
     /// Adds or changes a transport and connects.
     pub async fn logs_in(&self, login: &EnteredLoginParam) {
         self.call(AddOrUpdateTransport { param: Some(login.clone()) }).await;
@@ -166,9 +185,13 @@ pub fn login_at(relay: &Relay, name: &str) -> EnteredLoginParam {
     login(name, DOMAIN, Ports { imap: relay.imap_tls_port(), smtp: relay.smtp_tls_port() })
 }
 
+fn address(name: &str, domain: &str) -> String {
+    format!("{}@{domain}", name.to_lowercase())
+}
+
 fn login(name: &str, domain: &str, ports: Ports) -> EnteredLoginParam {
     EnteredLoginParam {
-        addr: format!("{}@{domain}", name.to_lowercase()),
+        addr: address(name, domain),
         password: PASSWORD.to_owned(),
         imap_server: Some(HOST.to_owned()),
         imap_port: Some(ports.imap.into()),

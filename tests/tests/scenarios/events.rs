@@ -17,11 +17,17 @@ async fn a_message_is_in_the_chat_before_it_is_delivered_and_delivered_before_it
     let sent = alice.says(&bob, "hi").await;
     let seen = bob.sees("hi").await;
     bob.reads(&[seen.id]).await;
-    let read = place(&alice, "MsgRead", |kind| matches!(kind, Kind::MsgRead(event) if event.msg_id == sent)).await;
+    let read =
+        place(&alice, "MsgRead", |kind| matches!(kind, Kind::MsgRead(event) if event.msg_id == sent)).await;
     let changed =
-        place(&alice, "MsgsChanged", |kind| matches!(kind, Kind::MsgsChanged(event) if event.msg_id == sent)).await;
-    let delivered =
-        place(&alice, "MsgDelivered", |kind| matches!(kind, Kind::MsgDelivered(event) if event.msg_id == sent)).await;
+        place(&alice, "MsgsChanged", |kind| matches!(kind, Kind::MsgsChanged(event) if event.msg_id == sent))
+            .await;
+    let delivered = place(
+        &alice,
+        "MsgDelivered",
+        |kind| matches!(kind, Kind::MsgDelivered(event) if event.msg_id == sent),
+    )
+    .await;
     assert!(changed < delivered && delivered < read);
     world.ends().await;
 }
@@ -31,13 +37,12 @@ async fn the_joiner_hears_of_progress_in_order() {
     let world = World::new().await;
     let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
     alice.invites(&bob).await;
-    let progress = |wanted: u32| {
-        move |kind: &Kind| matches!(kind, Kind::SecurejoinJoinerProgress(event) if event.progress == wanted)
-    };
+    let progress = |wanted: u32| move |kind: &Kind| matches!(kind, Kind::SecurejoinJoinerProgress(event) if event.progress == wanted);
     let begun = place(&bob, "progress 400", progress(400)).await;
     let done = place(&bob, "progress 1000", progress(1000)).await;
     assert!(begun < done);
-    let welcomed = |kind: &Kind| matches!(kind, Kind::SecurejoinInviterProgress(event) if event.progress == 1000);
+    let welcomed =
+        |kind: &Kind| matches!(kind, Kind::SecurejoinInviterProgress(event) if event.progress == 1000);
     place(&alice, "progress of the inviter", welcomed).await;
     world.ends().await;
 }
@@ -51,9 +56,7 @@ async fn a_new_chat_is_announced_before_its_first_message() {
     let message = alice.sees("hello").await;
     let arrived = |kind: &Kind| matches!(kind, Kind::IncomingMsg(event) if event.msg_id == message.id);
     let arrived = place(&alice, "IncomingMsg", arrived).await;
-    let note = |kind: &Kind| {
-        matches!(kind, Kind::MsgsChanged(event) if event.chat_id == message.chat_id && event.msg_id != message.id)
-    };
+    let note = |kind: &Kind| matches!(kind, Kind::MsgsChanged(event) if event.chat_id == message.chat_id && event.msg_id != message.id);
     assert!(place(&alice, "MsgsChanged", note).await < arrived);
     let listed = |kind: &Kind| matches!(kind, Kind::ChatlistItemChanged(event) if event.chat_id == Some(message.chat_id));
     place(&alice, "ChatlistItemChanged", listed).await;

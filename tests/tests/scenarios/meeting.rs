@@ -1,7 +1,7 @@
 //! Joining by code, verification, introductions.
 
-use volary_proto::SystemMessageType;
 use volary_proto::event::Kind;
+use volary_proto::{SetConfigFromQr, SystemMessageType};
 use volary_tests::World;
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn what_is_written_before_the_handshake_ends_arrives_once() {
     let world = World::new().await;
     let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
     let chat = bob.scans(&alice.code(None).await).await;
-    chat.says("impatient").await;
+    bob.says_as_soon_as_possible(&chat, "impatient").await;
     alice.sees("impatient").await;
     alice.has_verified(&bob).await;
     assert_eq!(chat.texts().await, ["impatient"]);
@@ -107,17 +107,33 @@ async fn a_card_from_a_stranger_verifies_nobody() {
 #[tokio::test]
 async fn a_withdrawn_code_lets_nobody_in() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
+    let (alice, bob, carol) =
+        (world.person("Alice").await, world.person("Bob").await, world.person("Carol").await);
+    alice.invites(&carol).await;
     let code = alice.code(None).await;
     // The own code, scanned and confirmed, is withdrawn.
-    alice.call(volary_proto::SetConfigFromQr { qr: code.clone() }).await;
+    alice.call(SetConfigFromQr { qr: code.clone() }).await;
+    let before = world.relay.stats().messages_delivered;
     let chat = bob.scans(&code).await;
-    // A later message shows that Alice has looked at the requests in front of it.
-    chat.says("let me in").await;
-    alice.sees("let me in").await;
-    assert!(!alice.contact(&bob).await.expect("Bob has written").is_verified);
-    let done = |kind: &Kind| matches!(kind, Kind::SecurejoinInviterProgress(_));
-    assert!(alice.log.position(done).is_none());
+    bob.eventually("the request is delivered", async || {
+        (world.relay.stats().messages_delivered > before).then_some(())
+    })
+    .await;
+    // What comes later shows that Alice has looked at the request.
+    carol.says(&alice, "anybody else?").await;
+    alice.sees("anybody else?").await;
+    assert!(alice.contact(&bob).await.is_none());
+    assert!(!chat.full().await.can_send);
+    let about_bob = |kind: &Kind| match kind {
+        Kind::SecurejoinInviterProgress(event) => Some(event.contact_id),
+        _ => None,
+    };
+    assert_eq!(alice.log.find(about_bob), Some(alice.id_of(&carol).await), "only Carol has joined");
+    assert!(
+        bob.log
+            .position(|kind| matches!(kind, Kind::SecurejoinJoinerProgress(event) if event.progress == 1000))
+            .is_none()
+    );
     world.ends().await;
 }
 

@@ -45,7 +45,8 @@ async fn what_was_written_while_the_relay_was_down_goes_out_by_itself() {
         bob.sees(text).await;
         alice.sees(&format!("{text}, back")).await;
     }
-    let heard: Vec<String> = at_bob.texts().await.into_iter().filter(|text| !text.ends_with("back")).collect();
+    let heard: Vec<String> =
+        at_bob.texts().await.into_iter().filter(|text| !text.ends_with("back")).collect();
     assert_eq!(heard, texts, "in the order in which they were written");
     world.ends().await;
 }
@@ -122,7 +123,10 @@ async fn goes_on_without(down: impl Fn(&TwoRelays) -> &Door) {
     two.bob.sees("afterwards, back").await;
     // Each mailbox holds a copy of what Bob wrote; Alice is finished with both when both are empty.
     two.alice.empties_mailboxes(&two.world.relay).await;
-    assert_eq!(two.bob.chat_with(&two.alice).await.texts().await, two.alice.chat_with(&two.bob).await.texts().await);
+    assert_eq!(
+        two.bob.chat_with(&two.alice).await.texts().await,
+        two.alice.chat_with(&two.bob).await.texts().await
+    );
     for text in ["before", "meanwhile", "afterwards"] {
         assert_eq!(two.alice.count(text).await, 1, "{text}");
         assert_eq!(two.bob.count(&format!("{text}, back")).await, 1, "{text}, back");

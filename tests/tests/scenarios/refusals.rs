@@ -42,7 +42,11 @@ async fn a_refused_message_fails_with_the_words_of_the_relay() {
     let failed = alice.sees_state(sent, MessageState::OutFailed).await;
     let error = failed.error.unwrap_or_default();
     assert!(error.contains("nobody of that name"), "{error:?}");
-    alice.hears("MsgFailed", |kind| matches!(kind, Kind::MsgFailed(event) if event.msg_id == sent).then_some(())).await;
+    alice
+        .hears("MsgFailed", |kind| {
+            matches!(kind, Kind::MsgFailed(event) if event.msg_id == sent).then_some(())
+        })
+        .await;
     world.relay.set_faults(Faults::default());
     alice.says(&bob, "to somebody").await;
     bob.sees("to somebody").await;

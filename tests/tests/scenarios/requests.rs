@@ -1,8 +1,10 @@
 //! Strangers, accepting, blocking.
 
-use volary_proto::event::Kind;
-use volary_proto::{BlockContact, GetChatlistEntries, GetFreshMsgs, MessageState, SendMessage, UnblockContact};
 use volary_proto::MessageData;
+use volary_proto::event::Kind;
+use volary_proto::{
+    BlockContact, GetChatlistEntries, GetFreshMsgs, MessageState, SendMessage, UnblockContact,
+};
 use volary_tests::{Person, World};
 
 /// Whether an `IncomingMsg` (true) or `MsgsChanged` (false) was told for a message.
@@ -92,7 +94,8 @@ async fn a_blocked_request_is_never_seen_again() {
     assert_eq!(alice.count("Buy something").await + alice.count("Buy it now").await, 0);
     assert!(!alice.call(GetChatlistEntries::default()).await.ids.contains(&chat.id));
     let incoming = alice.log.since(mark);
-    let from_bob = incoming.iter().filter(|kind| matches!(kind, Kind::IncomingMsg(event) if event.chat_id == chat.id));
+    let from_bob =
+        incoming.iter().filter(|kind| matches!(kind, Kind::IncomingMsg(event) if event.chat_id == chat.id));
     assert_eq!(from_bob.count(), 0);
     world.ends().await;
 }

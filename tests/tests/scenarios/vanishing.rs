@@ -5,11 +5,12 @@ use volary_proto::event::Kind;
 use volary_tests::{Person, World};
 
 async fn is_gone(person: &Person, msg_id: u32) {
-    person.hears("MsgDeleted", |kind| match kind {
-        Kind::MsgDeleted(event) => (event.msg_id == msg_id).then_some(()),
-        _ => None,
-    })
-    .await;
+    person
+        .hears("MsgDeleted", |kind| match kind {
+            Kind::MsgDeleted(event) => (event.msg_id == msg_id).then_some(()),
+            _ => None,
+        })
+        .await;
     assert!(person.call(GetExistingMsgIds { msg_ids: vec![msg_id] }).await.ids.is_empty());
 }
 
