@@ -56,6 +56,18 @@ pub struct NewFile {
     pub height: u32,
 }
 
+impl NewFile {
+    /// Makes it the attachment of a message.
+    pub fn attach_to(self, record: &mut MessageRecord) {
+        record.blob = self.blob;
+        record.file_name = self.name;
+        record.mime_type = self.mime_type;
+        record.file_bytes = self.bytes;
+        record.width = self.width;
+        record.height = self.height;
+    }
+}
+
 /// A change of a chat that is told to its members.
 #[derive(Clone, Debug, Default)]
 pub struct SystemMessage {
@@ -197,12 +209,7 @@ fn user_message(tx: &Tx<'_, '_>, chat: u32, new: NewMessage) -> Outcome<MessageR
         ..Default::default()
     };
     if let Some(file) = new.file {
-        record.blob = file.blob;
-        record.file_name = file.name;
-        record.mime_type = file.mime_type;
-        record.file_bytes = file.bytes;
-        record.width = file.width;
-        record.height = file.height;
+        file.attach_to(&mut record);
     }
     quote(tx, &group, &mut record, new.quoted_message, new.quoted_text)?;
     if !self_chat {

@@ -26,12 +26,7 @@ pub fn set(tx: &mut Tx<'_, '_>, chat: u32, new: NewMessage) -> Outcome<()> {
         ..Default::default()
     };
     if let Some(file) = new.file {
-        record.blob = file.blob;
-        record.file_name = file.name;
-        record.mime_type = file.mime_type;
-        record.file_bytes = file.bytes;
-        record.width = file.width;
-        record.height = file.height;
+        file.attach_to(&mut record);
     }
     compose::quote(tx, &group, &mut record, new.quoted_message, new.quoted_text)?;
     if record.view_type == view_type::TEXT && record.text.is_empty() && !record.has_quote {

@@ -58,12 +58,7 @@ pub fn add(tx: &mut Tx<'_, '_>, label: Option<&str>, new: Option<NewMessage>) ->
         ..Default::default()
     };
     if let Some(file) = new.file {
-        record.blob = file.blob;
-        record.file_name = file.name;
-        record.mime_type = file.mime_type;
-        record.file_bytes = file.bytes;
-        record.width = file.width;
-        record.height = file.height;
+        file.attach_to(&mut record);
     }
     let id = messages::insert(tx, &record)?;
     let now = tx.now;

@@ -1,5 +1,6 @@
 //! The connectivity page: a self-contained HTML document that clients show as it is.
 
+use volary_mail::message::text::view::escape;
 use volary_proto::v1::{RelayConnectivity, RelayQuotaRoot};
 
 use super::Shared;
@@ -118,21 +119,6 @@ pub fn size(bytes: u64) -> String {
     } else {
         format!("{value:.2} {}", UNITS[unit])
     }
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -173,18 +173,8 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 
 /// XML 1.0 allows few control characters; they are left out.
 fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
-            c => out.push(c),
-        }
-    }
-    out
+    let allowed = |c: &char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
+    crate::message::text::view::escape(&text.chars().filter(allowed).collect::<String>())
 }
 
 #[cfg(test)]

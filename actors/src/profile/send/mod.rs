@@ -17,6 +17,7 @@ use actix::Addr;
 use futures::future::join_all;
 use rand::Rng as _;
 use volary_proto::v1::{RelaySubmit, RelaySubmitResult, RelaySubmitStatus};
+use volary_storage::ReadTx;
 use volary_storage::records::OutboxRecord;
 
 use self::complete::Traces;
@@ -178,6 +179,15 @@ async fn settle_all(
 }
 
 async fn render(shared: &Rc<Shared>, job: OutboxRecord, from: String) -> Outcome<Option<Rendered>> {
+    on_pool(shared, from, move |view, context| render::render(view, context, &job)).await
+}
+
+/// Renders something on the worker pool, from a snapshot.
+async fn on_pool<T: Send + 'static>(
+    shared: &Rc<Shared>,
+    from: String,
+    render: impl FnOnce(&ReadTx, &Context<'_>) -> Outcome<T> + Send + 'static,
+) -> Outcome<T> {
     let (db, profile, blob_dir) = (shared.db.clone(), shared.id, shared.blob_dir.clone());
     let work = move || {
         db.read(|view| {
@@ -189,14 +199,11 @@ async fn render(shared: &Rc<Shared>, job: OutboxRecord, from: String) -> Outcome
                 from: &from,
                 now: db.now(),
             };
-            render::render(view, &context, &job)
+            render(view, &context)
         })
     };
-    shared
-        .pool
-        .run(Lane::Interactive, work)
-        .await
-        .map_err(|_| Failure::refused("message cannot be rendered"))?
+    let rendered = shared.pool.run(Lane::Interactive, work).await;
+    rendered.map_err(|_| Failure::refused("message cannot be rendered"))?
 }
 
 type Answer = std::pin::Pin<Box<dyn Future<Output = RelaySubmitResult>>>;
@@ -366,25 +373,7 @@ async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<
 }
 
 async fn render_receipt(shared: &Rc<Shared>, due: Due, from: String) -> Outcome<Option<Mail>> {
-    let (db, profile, blob_dir) = (shared.db.clone(), shared.id, shared.blob_dir.clone());
-    let work = move || {
-        db.read(|view| {
-            let context = Context {
-                keys: db.keys(),
-                texts: db.texts(),
-                profile,
-                blob_dir: &blob_dir,
-                from: &from,
-                now: db.now(),
-            };
-            receipts::render(view, &context, &due)
-        })
-    };
-    shared
-        .pool
-        .run(Lane::Interactive, work)
-        .await
-        .map_err(|_| Failure::refused("receipt cannot be rendered"))?
+    on_pool(shared, from, move |view, context| receipts::render(view, context, &due)).await
 }
 
 #[cfg(test)]

@@ -141,7 +141,8 @@ fn link_target(word: &str) -> Option<(&str, String)> {
     (part(local) && part(domain) && domain.contains('.')).then(|| (word, format!("mailto:{word}")))
 }
 
-fn escape(text: &str) -> String {
+/// Text that cannot break out of an HTML element or attribute.
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
