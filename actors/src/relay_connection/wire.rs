@@ -4,9 +4,9 @@
 //! thousands of waiting connections cheap, and every read has a limit in bytes and in time, so that no server can make
 //! it grow or hang.
 
-use std::{future::poll_fn, io, mem::MaybeUninit, pin::Pin, task::ready, time::Duration};
+use std::{future::poll_fn, io, mem::MaybeUninit, ops::Range, pin::Pin, task::ready, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     time::timeout,
@@ -115,6 +115,32 @@ impl Wire {
         .await
     }
 
+    /// Overwrites buffered bytes with the digit 0.
+    pub fn fill_with_zeros(&mut self, range: Range<usize>) {
+        if let Some(bytes) = self.buffer.get_mut(range) {
+            bytes.fill(b'0');
+        }
+    }
+
+    /// Drops `len` bytes behind the first `at`, also those that have yet to arrive. Keeps no more than a chunk of them.
+    pub async fn cut(&mut self, at: usize, len: usize, patience: Duration) -> Result<(), WireError> {
+        let mut kept = self.buffer.split_to(at.min(self.buffer.len()));
+        let mut left = len;
+        loop {
+            let dropped = left.min(self.buffer.len());
+            self.buffer.advance(dropped);
+            left -= dropped;
+            if left == 0 {
+                break;
+            }
+            self.buffer.clear();
+            self.fill(0, READ_CHUNK, patience).await?;
+        }
+        kept.extend_from_slice(&self.buffer);
+        self.buffer = kept;
+        Ok(())
+    }
+
     /// Takes one line without its line end. `limit` bounds its length.
     pub async fn read_line(&mut self, limit: usize, patience: Duration) -> Result<Bytes, WireError> {
         let mut scanned = 0;
@@ -150,6 +176,23 @@ mod tests {
     fn pair() -> (Wire, tokio::io::DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         (Wire::new(Box::new(ours)), theirs)
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_out_is_not_kept() {
+        let (mut wire, mut server) = pair();
+        server.write_all(b"head42").await.unwrap();
+        wire.fill(0, 100, IO_TIMEOUT).await.unwrap();
+        let content = tokio::spawn(async move {
+            server.write_all(&vec![b'x'; 300_000]).await.unwrap();
+            server.write_all(b" tail\r\n").await.unwrap();
+            server
+        });
+        wire.fill_with_zeros(4..6);
+        wire.cut(6, 300_000, IO_TIMEOUT).await.unwrap();
+        assert!(wire.buffer.capacity() < 2 * READ_CHUNK);
+        assert_eq!(wire.read_line(100, IO_TIMEOUT).await.unwrap(), "head00 tail");
+        content.await.unwrap();
     }
 
     #[tokio::test]

@@ -7,6 +7,9 @@ pub const MAX_LINE: usize = 64 * 1024;
 /// Most literals in one response.
 const MAX_LITERALS: usize = 64;
 
+/// Bytes of a literal beyond the limit that are read and dropped; a larger one ends the session.
+pub const MAX_EXCESS: usize = 512 * 1024 * 1024;
+
 /// Finds the end of a response that arrives in pieces. Each byte is looked at once.
 #[derive(Debug, Default)]
 pub struct Frame {
@@ -21,6 +24,16 @@ pub enum Scan {
     Complete(usize),
     /// At least this many more bytes are needed (0: unknown).
     Needs(usize),
+    /// A literal is larger than the limit allows. Scanning goes on as if it were empty: whoever wants that cuts its
+    /// content out and overwrites the announced length with zeros.
+    Excess {
+        /// Where the content begins.
+        at: usize,
+        /// Length of the content.
+        len: usize,
+        /// From where to where the announced length stands.
+        digits: (usize, usize),
+    },
 }
 
 impl Frame {
@@ -46,8 +59,14 @@ impl Frame {
             };
             self.literals += 1;
             let next = end.saturating_add(literal);
-            if next > limit || self.literals > MAX_LITERALS {
+            if self.literals > MAX_LITERALS || end > limit || literal > MAX_EXCESS {
                 return Err(WireError::TooLong(limit));
+            }
+            if next > limit {
+                let close = self.line_start + line.iter().rposition(|&b| b == b'}').unwrap_or_default();
+                let open = self.line_start + line.iter().rposition(|&b| b == b'{').unwrap_or_default();
+                (self.line_start, self.scanned) = (end, end);
+                return Ok(Scan::Excess { at: end, len: literal, digits: (open + 1, close) });
             }
             self.line_start = next;
             self.scanned = next;
@@ -93,6 +112,17 @@ mod tests {
     }
 
     #[test]
+    fn a_response_goes_on_behind_a_literal_that_is_too_large() {
+        let mut frame = Frame::default();
+        let mut buffer = b"* 1 FETCH (UID 1 BODY[] {9000}\r\n".to_vec();
+        let Ok(Scan::Excess { at, len, digits }) = frame.scan(&buffer, 1000) else { panic!("too large") };
+        assert_eq!((at, len), (buffer.len(), 9000));
+        assert_eq!(&buffer[digits.0..digits.1], b"9000");
+        buffer.extend_from_slice(b" FLAGS ())\r\n");
+        assert_eq!(frame.scan(&buffer, 1000).unwrap(), Scan::Complete(buffer.len()));
+    }
+
+    #[test]
     fn text_of_a_status_may_look_like_a_literal() {
         let line = b"* OK you are number {42}\r\n";
         assert_eq!(Frame::default().scan(line, 1000).unwrap(), Scan::Complete(line.len()));
@@ -107,7 +137,7 @@ mod tests {
             let mut frame = Frame::default();
             let found = cuts.into_iter().find_map(|cut| match frame.scan(&MAIL[..cut], 1000).unwrap() {
                 Scan::Complete(len) => Some(len),
-                Scan::Needs(_) => None,
+                _ => None,
             });
             prop_assert_eq!(found, Some(MAIL.len() - "* 2 EXISTS\r\n".len()));
         }

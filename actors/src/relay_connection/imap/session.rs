@@ -1,8 +1,8 @@
 //! One IMAP session: commands out, responses in, every byte bounded.
 //!
 //! Own code instead of a client library, for what a process with ten thousands of sessions to servers of strangers
-//! needs: the length of a literal is checked before memory is set aside for it, a response is scanned once however
-//! slowly it arrives, nesting and the number of responses are bounded, bodies are handed on without a copy, and a
+//! needs: the length of a literal is checked before memory is set aside for it (one that is too large is read past), a
+//! response is scanned once however slowly it arrives, nesting and the number of responses are bounded, bodies are handed on without a copy, and a
 //! waiting session owns no buffers.
 
 use std::time::Duration;
@@ -422,7 +422,7 @@ impl ImapSession {
         visit: &mut impl FnMut(Response),
     ) -> Result<StatusLine, ImapError> {
         for _ in 0..MAX_RESPONSES {
-            match self.read_response(limit, IO_TIMEOUT).await? {
+            match self.read_or_skip(limit).await? {
                 Response::Tagged(its, line) if its == tag => {
                     return if line.status == Status::Ok { Ok(line) } else { Err(refusal(line)) };
                 }
@@ -448,18 +448,38 @@ impl ImapSession {
         Ok(())
     }
 
+    /// Reads one response. Dropping the future loses nothing.
     async fn read_response(&mut self, limit: usize, patience: Duration) -> Result<Response, ImapError> {
         let mut frame = Frame::default();
         loop {
             match frame.scan(self.wire.buffered(), limit)? {
                 Scan::Complete(len) => return Ok(Response::parse(&self.wire.take(len))?),
-                Scan::Needs(more) => {
-                    // Once a response has begun the rest must follow as fast as any other answer.
-                    let patience = if self.wire.buffered().is_empty() { patience } else { IO_TIMEOUT };
-                    self.wire.fill(more, limit + MAX_LINE, patience).await?;
-                }
+                Scan::Excess { .. } => return Err(WireError::TooLong(limit).into()),
+                Scan::Needs(more) => self.read_more(more, limit, patience).await?,
             }
         }
+    }
+
+    /// Reads one response; literals that are too large come out empty. A single mail that goes beyond all bounds must
+    /// not keep those behind it from being seen.
+    async fn read_or_skip(&mut self, limit: usize) -> Result<Response, ImapError> {
+        let mut frame = Frame::default();
+        loop {
+            match frame.scan(self.wire.buffered(), limit)? {
+                Scan::Complete(len) => return Ok(Response::parse(&self.wire.take(len))?),
+                Scan::Excess { at, len, digits } => {
+                    self.wire.fill_with_zeros(digits.0..digits.1);
+                    self.wire.cut(at, len, IO_TIMEOUT).await?;
+                }
+                Scan::Needs(more) => self.read_more(more, limit, IO_TIMEOUT).await?,
+            }
+        }
+    }
+
+    async fn read_more(&mut self, more: usize, limit: usize, patience: Duration) -> Result<(), ImapError> {
+        // Once a response has begun the rest must follow as fast as any other answer.
+        let patience = if self.wire.buffered().is_empty() { patience } else { IO_TIMEOUT };
+        Ok(self.wire.fill(more, limit + MAX_LINE, patience).await?)
     }
 }
 
