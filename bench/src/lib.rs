@@ -1,1 +1,11 @@
 //! Micro-benchmarks, stress harness and side-by-side runs of Volary.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`stress`] | many profiles that talk, on the embedded relay: is every message there exactly once and in order, and what does it cost |
+//! | `benches/` | the pure parts alone, with Criterion: `cargo bench -p volary-bench` |
+//! | `compare` | Volary and the released peer side by side, on Dovecot and Postfix (Python) |
+//!
+//! `docs/performance.md` tells what they measured and how to repeat it.
+
+pub mod stress;

@@ -1,7 +1,10 @@
 //! Relays that say no: passwords, quotas, SMTP errors, renumbered mailboxes.
 
 use volary_proto::event::Kind;
-use volary_proto::{AddOrUpdateTransport, EnteredLoginParam, ListTransports, MessageState};
+use volary_proto::{
+    AddOrUpdateTransport, EnteredLoginParam, GetConnectivityHtml, ListTransports, MessageState, SetConfig,
+    StartIo, StopIo,
+};
 use volary_relay::{Faults, SmtpFault};
 use volary_tests::{Person, World};
 
@@ -91,7 +94,7 @@ async fn a_password_that_is_not_accepted_any_more_is_told_and_tried_again() {
     world.relay_comes_up().await;
     alice
         .eventually("it is told that the login fails", async || {
-            let html = alice.call(volary_proto::GetConnectivityHtml {}).await.text;
+            let html = alice.call(GetConnectivityHtml {}).await.text;
             html.to_lowercase().contains("login").then_some(())
         })
         .await;
@@ -123,21 +126,24 @@ async fn a_wrong_password_is_refused_and_the_right_one_kept() {
 }
 
 #[tokio::test]
-async fn a_renumbered_mailbox_loses_and_doubles_nothing() {
+async fn a_renumbered_mailbox_doubles_nothing_and_goes_on() {
     let (world, alice, bob) = friends().await;
-    bob.says(&alice, "before").await;
-    alice.sees("before").await;
-    alice.call(volary_proto::StopIo {}).await;
-    let sent = bob.says(&alice, "in between").await;
-    bob.has_sent(sent).await;
-    world.relay.change_uid_validity(&alice.address, "INBOX").expect("Alice has a mailbox");
-    alice.call(volary_proto::StartIo {}).await;
-    alice.sees("in between").await;
-    // And once more while she is connected.
-    world.relay.change_uid_validity(&alice.address, "INBOX").expect("Alice has a mailbox");
-    bob.says(&alice, "after").await;
-    alice.sees("after").await;
-    assert_eq!(alice.chat_with(&bob).await.texts().await, ["before", "in between", "after"]);
+    // Alice leaves mail on the relay for other devices, so that there is something to come again.
+    alice.call(SetConfig { key: "bcc_self".to_owned(), value: Some("1".to_owned()) }).await;
+    for text in ["one", "two"] {
+        bob.says(&alice, text).await;
+        alice.sees(text).await;
+    }
+    for text in ["three", "four"] {
+        world.relay.change_uid_validity(&alice.address, "INBOX").expect("Alice has a mailbox");
+        alice.call(StopIo {}).await;
+        alice.call(StartIo {}).await;
+        alice.shows_connectivity(&[4000]).await;
+        bob.says(&alice, text).await;
+        alice.sees(text).await;
+    }
+    assert!(world.relay.mailbox(&alice.address).expect("Alice has a mailbox").len() >= 4);
+    assert_eq!(alice.chat_with(&bob).await.texts().await, ["one", "two", "three", "four"]);
     world.ends().await;
 }
 

@@ -1,0 +1,135 @@
+//! `volary-stress`: many profiles on an embedded relay that runs in a process of its own.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `mod.rs` | options; the run from begin to end |
+//! | `options` | the command line |
+//! | `programs` | the relay and the idle server as processes |
+//! | `people` | makes profiles, acquaints them, forms pairs and groups |
+//! | `idle` | what profiles cost that do nothing |
+//! | `talk` | sends at a rate, receives, checks |
+//! | [`ledger`] | what was said and who heard it: exactly once, in order |
+//! | `process` | what `/proc` tells of a process |
+//! | `figures` | everything that was measured, as JSON |
+//! | `table` | progress and figures while it runs |
+//! | `html`, `plot` | the report |
+//!
+//! The run has three acts. Profiles are made by an engine in this process. Then the engine is stopped, and the same
+//! folder is served by `volary serve` in a fresh process, which is measured while all profiles are connected and
+//! idle. Then the engine in this process goes on, and everybody talks.
+
+mod figures;
+mod html;
+mod idle;
+pub mod ledger;
+mod options;
+mod people;
+mod plot;
+mod process;
+mod programs;
+mod table;
+mod talk;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use thiserror::Error;
+use volary::Engine;
+
+use self::figures::Figures;
+use self::options::Options;
+use self::people::People;
+use self::programs::{RelayProcess, beside};
+use self::table::Display;
+
+/// How long anything may take that is waited for, unless the options say otherwise.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Why a run does not come to its end.
+#[derive(Debug, Error)]
+enum Failure {
+    #[error("{0}")]
+    Program(String),
+    #[error("files: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("engine: {0}")]
+    Engine(#[from] volary::StartError),
+    #[error("profile {profile}: {call}: {error}")]
+    Call { profile: u32, call: &'static str, error: volary::proto::Error },
+    #[error("{what} did not happen within {} s", .within.as_secs())]
+    Late { what: String, within: Duration },
+    #[error("the report cannot be written: {0}")]
+    Report(#[from] serde_json::Error),
+}
+
+/// Runs the program. 0 = everything arrived as it should, 1 = not, or the run failed.
+pub fn main() -> ExitCode {
+    let options = Options::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    raise_descriptor_limit();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("volary-stress: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = run(&options) => outcome,
+            _ = tokio::signal::ctrl_c() => Err(Failure::Program("interrupted".to_owned())),
+        }
+    });
+    runtime.shutdown_background();
+    match outcome {
+        Ok(figures) if figures.is_flawless() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("volary-stress: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every profile has a connection here and another one in the relay, which inherits the limit.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays where it is");
+    }
+}
+
+async fn run(options: &Options) -> Result<Figures, Failure> {
+    let volary = beside(options.volary.as_deref())?;
+    let temporary = tempfile::tempdir()?;
+    let folder = options.data.clone().unwrap_or_else(|| temporary.path().join("profiles"));
+    let display = Display::new();
+    let mut figures = Figures::new(options);
+    let relay = RelayProcess::start(&volary).await?;
+
+    let engine = Engine::start(&folder).await?;
+    let people = People::make(&engine, &relay, options, &display, &mut figures).await?;
+    engine.stop().await;
+    drop(engine);
+    if options.idle > 0 {
+        figures.idle = Some(idle::measure(&volary, &folder, &people, options, &display).await?);
+        display.idle(&figures);
+    }
+    if options.seconds > 0 {
+        let engine = Engine::start(&folder).await?;
+        figures.talk = Some(talk::play(&engine, &relay, &people, options, &display).await?);
+        engine.stop().await;
+        display.talk(&figures);
+    }
+    relay.stop().await;
+    let (json, html) = (options.report.with_extension("json"), options.report.with_extension("html"));
+    std::fs::write(&json, serde_json::to_string_pretty(&figures)?)?;
+    std::fs::write(&html, html::page(&figures))?;
+    display.line(&format!("Report: {}, {}", html.display(), json.display()));
+    Ok(figures)
+}

@@ -1,0 +1,53 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Many profiles on the embedded relay: made, measured while idle, and checked while they talk.
+#[derive(Debug, Parser)]
+#[command(name = "volary-stress", version)]
+pub(super) struct Options {
+    /// How many profiles
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub(super) profiles: u32,
+    /// Messages per second, all chats together
+    #[arg(long, value_name = "R", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) rate: u32,
+    /// How long they talk; 0 = not at all
+    #[arg(long, value_name = "S", default_value_t = 30)]
+    pub(super) seconds: u32,
+    /// Members of each group; every profile is in one pair and one group
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=50))]
+    pub(super) group: u32,
+    /// How long idle CPU is measured; 0 = idle profiles are not measured
+    #[arg(long, value_name = "S", default_value_t = 20)]
+    pub(super) idle: u32,
+    /// Who writes when and where is drawn from this number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Patience in seconds with the slowest message
+    #[arg(long, value_name = "S", default_value_t = super::PATIENCE.as_secs())]
+    pub(super) patience: u64,
+    /// Folder for the profiles, new; without it a temporary one is used and removed
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// The `volary` program that is relay and idle server; without it the one beside this program
+    #[arg(long, value_name = "FILE")]
+    pub(super) volary: Option<PathBuf>,
+    /// Where the report goes, as .json and .html
+    #[arg(long, value_name = "FILE", default_value = "volary-stress")]
+    pub(super) report: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+}
