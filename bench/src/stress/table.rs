@@ -68,7 +68,7 @@ impl Display {
     pub(super) fn made(&self, figures: &Figures) {
         let making = &figures.making;
         self.line(&self.colours.bold("Profiles"));
-        self.row("made and logged in", &format!("{} in {:.1} s", figures.profiles, making.seconds), None);
+        self.row("made and logged in", &format!("{} in {:.2} s", figures.profiles, making.seconds), None);
         let chats =
             format!("{} pairs, {} groups in {:.1} s", making.pairs, making.groups, making.acquaint_seconds);
         self.row("acquainted", &chats, None);
@@ -78,12 +78,12 @@ impl Display {
         let Some(idle) = &figures.idle else { return };
         self.line(&self.colours.bold("Idle, in a fresh process"));
         let row = |name: &str, value: f64, unit: &str, most: f64| {
-            self.row(name, &format!("{value:.2} {unit} (at most {most} {unit})"), Some(value <= most));
+            self.row(name, &format!("{value:.2}{unit} (at most {most}{unit})"), Some(value <= most));
         };
-        row("memory per profile", idle.kib_per_profile, "KiB", KIB_PER_PROFILE);
+        row("memory per profile", idle.kib_per_profile, " KiB", KIB_PER_PROFILE);
         row("descriptors per profile", idle.descriptors_per_profile, "", DESCRIPTORS_PER_PROFILE);
-        row("CPU of one core", idle.cpu_percent, "%", IDLE_CPU_PERCENT);
-        row("start until all idle", idle.start_seconds, "s", START_SECONDS);
+        row("CPU of one core", idle.cpu_percent, " %", IDLE_CPU_PERCENT);
+        row("start until all idle", idle.start_seconds, " s", START_SECONDS);
         let all = idle.all.anonymous_kib as f64 / 1024.0;
         self.row("memory of the process", &format!("{all:.1} MiB, {} threads", idle.all.threads), None);
         self.row("disk per profile", &format!("{:.1} KiB", idle.disk_kib_per_profile), None);
