@@ -12,6 +12,9 @@
 //! | `refusals` | relays that say no: passwords, quotas, SMTP errors, renumbered mailboxes |
 //! | `hostile` | mails that nobody should send |
 
+// A test that cannot go on ends with a message.
+#![allow(clippy::expect_used)]
+
 mod events;
 mod groups;
 mod hostile;
