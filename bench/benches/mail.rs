@@ -113,7 +113,7 @@ fn decryption(c: &mut Criterion) {
         let own = reader.key.fingerprint();
         group.bench_function(BenchmarkId::new("recipients", size), |b| {
             b.iter(|| {
-                let opened = decrypt(black_box(&ciphertext), std::slice::from_ref(&reader.key), []).unwrap();
+                let opened = decrypt(black_box(ciphertext), std::slice::from_ref(&reader.key), []).unwrap();
                 opened.authenticate(&[own], [&alice.certificate]).unwrap().unwrap()
             });
         });
@@ -128,7 +128,7 @@ fn parse(c: &mut Criterion) {
         let mail = mail(&outgoing(&alice, &bob, length), &alice, &bob);
         let outer = parse_outer(&mail).unwrap();
         let ciphertext = outer.ciphertext().unwrap();
-        let opened = decrypt(&ciphertext, std::slice::from_ref(&bob[0].key), []).unwrap();
+        let opened = decrypt(ciphertext, std::slice::from_ref(&bob[0].key), []).unwrap();
         group.throughput(Throughput::Bytes(mail.len() as u64));
         group.bench_with_input(BenchmarkId::new("outside", length), &mail, |b, mail| {
             b.iter(|| parse_outer(black_box(mail)).unwrap());

@@ -26,7 +26,7 @@ fn membership(c: &mut Criterion) {
     for size in GROUPS {
         let to: Vec<Option<u32>> = (0..size as u32).map(|id| Some(10 + id)).collect();
         let timestamps = vec![NOW - 100; size];
-        let known = |id: &u32| id % 10 != 0;
+        let known = |id: &u32| !id.is_multiple_of(10);
         let rows: Rows = to
             .iter()
             .flatten()
