@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`heads`] | which mails are wanted |
 //! | [`open`] | decrypting, verifying and parsing, on the worker pool |
+//! | [`order`] | which of them comes first |
 //! | [`apply`] | the pipeline of one mail, in one transaction |
 //! | [`contacts`] | sender and recipients become contacts |
 //! | [`assign`] | which chat |
@@ -22,6 +23,7 @@ pub mod folder;
 pub mod group;
 pub mod heads;
 pub mod open;
+pub mod order;
 pub mod special;
 pub mod store;
 
@@ -65,11 +67,16 @@ pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
 async fn process(shared: &Rc<Shared>, batch: &RelayMails) -> Outcome<Vec<RelayMailDecision>> {
     let lane = if batch.mails.len() > 4 { Lane::Bulk } else { Lane::Interactive };
     let opened = join_all(batch.mails.iter().map(|mail| open_one(shared, lane, mail))).await;
+    let opened: Vec<Opened> = opened.into_iter().collect::<Outcome<_>>()?;
+    let order = order::by_references(&opened.iter().map(Opened::links).collect::<Vec<_>>());
+    let mut opened: Vec<Option<Opened>> = opened.into_iter().map(Some).collect();
     let mut decisions = Vec::with_capacity(batch.mails.len());
-    for (mail, opened) in batch.mails.iter().zip(opened) {
-        let place = Place { transport: batch.transport_id, uid_validity: batch.uidvalidity, uid: mail.uid };
-        let action = apply_one(shared, place, opened?).await?;
-        decisions.push(RelayMailDecision { uid: mail.uid, action: action.into() });
+    for at in order {
+        let Some(opened) = opened[at].take() else { continue };
+        let uid = batch.mails[at].uid;
+        let place = Place { transport: batch.transport_id, uid_validity: batch.uidvalidity, uid };
+        let action = apply_one(shared, place, opened).await?;
+        decisions.push(RelayMailDecision { uid, action: action.into() });
     }
     settle(shared, batch).await?;
     Ok(decisions)

@@ -13,6 +13,7 @@ use volary_storage::View;
 use volary_storage::records::chat_type;
 use volary_storage::{Blobs, StoreError};
 
+use super::order::Links;
 use crate::error::{Failure, Outcome};
 use crate::state::keys::{self, KeyCache};
 use crate::state::{chats, config, contacts, members, messages, tokens};
@@ -100,6 +101,15 @@ impl Opened {
     /// A mail that cannot be opened at all; remembered by what it consists of.
     pub fn rejected(raw: &[u8], received: i64, reason: String) -> Self {
         Self::new(generated_mid(raw), received, false, Content::Rejected(reason))
+    }
+
+    /// What the mail says about its place among others.
+    pub fn links(&self) -> Links<'_> {
+        let references = match &self.content {
+            Content::Parsed(parsed) => parsed.references.iter().map(|id| id.as_str()).collect(),
+            Content::Rejected(_) | Content::Known => Vec::new(),
+        };
+        Links { mid: &self.mid, references }
     }
 }
 
