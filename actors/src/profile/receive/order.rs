@@ -19,8 +19,7 @@ pub struct Links<'a> {
 pub fn by_references(mails: &[Links<'_>]) -> Vec<usize> {
     let positions: HashMap<&str, usize> =
         mails.iter().enumerate().rev().map(|(at, mail)| (mail.mid, at)).collect();
-    let followed =
-        |at: usize| mails[at].references.iter().rev().find_map(|mid| positions.get(mid).copied());
+    let followed = |at: usize| mails[at].references.iter().rev().find_map(|mid| positions.get(mid).copied());
     let mut placed = vec![false; mails.len()];
     let mut order = Vec::with_capacity(mails.len());
     for first in 0..mails.len() {
