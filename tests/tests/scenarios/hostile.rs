@@ -1,97 +1,9 @@
 //! Mails that nobody should send: the engine survives them and shows nothing that it must not.
 
-use rand::SeedableRng as _;
-use rand_chacha::ChaCha8Rng;
-use volary_mail::address::Address;
-use volary_mail::openpgp::{Certificate, Layers, SecretKey, encrypt};
-use volary_mail::vcard;
-use volary_proto::{GetChatlistEntries, MakeVcard, StartIo, StopIo};
-use volary_tests::{Person, World};
+use volary_mail::openpgp::Layers;
+use volary_proto::{StartIo, StopIo};
 
-/// Somebody who has friends, and what she has seen so far.
-struct Victim {
-    world: World,
-    alice: Person,
-    bob: Person,
-    chats: usize,
-    before: Vec<String>,
-    fences: usize,
-}
-
-impl Victim {
-    async fn new() -> Self {
-        let world = World::new().await;
-        let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-        alice.invites(&bob).await;
-        bob.says(&alice, "hello").await;
-        alice.sees("hello").await;
-        let chats = alice.call(GetChatlistEntries::default()).await.ids.len();
-        let before = texts_of(&alice).await;
-        Self { world, alice, bob, chats, before, fences: 0 }
-    }
-
-    fn gets(&self, raw: impl Into<Vec<u8>>) {
-        assert!(self.world.relay.inject(&self.alice.address, raw.into()), "the mail is in the mailbox");
-    }
-
-    /// Waits until everything that is in the mailbox was looked at; nothing of it may show.
-    async fn shows_nothing_new(&mut self) {
-        self.fences += 1;
-        let fence = format!("fence {}", self.fences);
-        self.bob.says(&self.alice, &fence).await;
-        // Mails are looked at in the order of the mailbox.
-        self.alice.sees(&fence).await;
-        self.before.push(fence);
-        self.before.sort();
-        assert_eq!(texts_of(&self.alice).await, self.before);
-        let chats = self.alice.call(GetChatlistEntries::default()).await.ids.len();
-        assert_eq!(chats, self.chats);
-    }
-
-    async fn certificate(&self) -> Certificate {
-        let id = self.bob.id_of(&self.alice).await;
-        let card = self.bob.call(MakeVcard { contact_ids: vec![id] }).await.text;
-        let card = vcard::parse(&card).into_iter().next().expect("a card");
-        Certificate::from_base64(&card.key.expect("a key on the card")).expect("a certificate")
-    }
-
-    fn now() -> i64 {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        i64::try_from(since.expect("a clock").as_secs()).expect("a date")
-    }
-}
-
-/// All texts that a person can see, sorted.
-async fn texts_of(person: &Person) -> Vec<String> {
-    let mut texts: Vec<String> = person.messages().await.into_iter().map(|message| message.text).collect();
-    texts.sort();
-    texts
-}
-
-/// A mail with a header that clients look at.
-fn letter(from: &str, id: &str, content_type: &str, body: &str) -> String {
-    format!(
-        "From: <{from}>\r\nTo: <alice@_one.test>\r\nDate: Wed, 25 Nov 2026 10:00:00 +0000\r\n\
-         Message-ID: <{id}>\r\nChat-Version: 1.0\r\nMIME-Version: 1.0\r\nContent-Type: {content_type}\r\n\r\n{body}"
-    )
-}
-
-/// The same with an encrypted body.
-fn sealed(from: &str, id: &str, armored: &str) -> String {
-    let body = format!(
-        "--b\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--b\r\n\
-         Content-Type: application/octet-stream\r\n\r\n{armored}\r\n--b--\r\n"
-    );
-    letter(from, id, "multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=b", &body)
-}
-
-fn inner(from: &str, id: &str, text: &str) -> Vec<u8> {
-    format!(
-        "From: <{from}>\r\nTo: <alice@_one.test>\r\nDate: Wed, 25 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{id}>\r\n\
-         Chat-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8; hp=\"cipher\"\r\n\r\n{text}\r\n"
-    )
-    .into_bytes()
-}
+use crate::victim::{Author, Victim, inner, letter, sealed};
 
 #[tokio::test]
 async fn garbage_is_passed_over() {
@@ -138,15 +50,11 @@ async fn plain_mail_is_not_shown_whoever_it_claims_to_be_from() {
 async fn mail_that_is_encrypted_but_not_signed_is_not_shown() {
     let mut victim = Victim::new().await;
     let alice = victim.certificate().await;
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let address = Address::parse("mallory@_one.test").expect("an address");
-    let mallory = SecretKey::generate(&address, Victim::now(), &mut rng).expect("a key");
+    let mut mallory = Author::new("mallory@_one.test", 1);
     for (number, from) in ["bob@_one.test", "alice@_one.test", "mallory@_one.test"].iter().enumerate() {
         let id = format!("u{number}@x");
         let payload = inner(from, &id, "unsigned words");
-        let to = std::slice::from_ref(&alice);
-        let armored =
-            encrypt(payload, &mallory, to, Layers::UNSIGNED, Victim::now(), &mut rng).expect("sealed");
+        let armored = mallory.seals(payload, &alice, Layers::UNSIGNED);
         victim.gets(sealed(from, &id, &armored));
     }
     victim.shows_nothing_new().await;
@@ -157,30 +65,23 @@ async fn mail_that_is_encrypted_but_not_signed_is_not_shown() {
 async fn mail_that_a_stranger_signed_is_never_from_a_friend_or_oneself() {
     let mut victim = Victim::new().await;
     let alice = victim.certificate().await;
-    let mut rng = ChaCha8Rng::seed_from_u64(2);
-    let address = Address::parse("bob@_one.test").expect("an address");
-    let mallory = SecretKey::generate(&address, Victim::now(), &mut rng).expect("a key");
+    let mut mallory = Author::new("bob@_one.test", 2);
     // Without the key of the signer nothing is verified: it is as if there were no signature.
     for (number, from) in ["bob@_one.test", "alice@_one.test"].iter().enumerate() {
         let id = format!("s{number}@x");
         let payload = inner(from, &id, "borrowed name");
-        let to = std::slice::from_ref(&alice);
-        let armored =
-            encrypt(payload, &mallory, to, Layers::MESSAGE, Victim::now(), &mut rng).expect("sealed");
+        let armored = mallory.seals(payload, &alice, Layers::MESSAGE);
         victim.gets(sealed(from, &id, &armored));
     }
     victim.shows_nothing_new().await;
 
     let friends = victim.alice.chat_with(&victim.bob).await;
     // With it, the mail is from a stranger who happens to use that address: a chat of its own, a request.
-    let certificate = mallory
-        .certificate(&address, std::slice::from_ref(&address), Victim::now(), &mut rng)
-        .expect("a certificate");
-    let autocrypt = format!("Autocrypt: addr=bob@_one.test; keydata={}\r\n", certificate.to_base64());
+    let autocrypt =
+        format!("Autocrypt: addr=bob@_one.test; keydata={}\r\n", mallory.certificate().to_base64());
     let mut payload = autocrypt.into_bytes();
     payload.extend(inner("bob@_one.test", "s9@x", "a stranger's words"));
-    let to = std::slice::from_ref(&alice);
-    let armored = encrypt(payload, &mallory, to, Layers::MESSAGE, Victim::now(), &mut rng).expect("sealed");
+    let armored = mallory.seals(payload, &alice, Layers::MESSAGE);
     victim.gets(sealed("bob@_one.test", "s9@x", &armored));
     let seen = victim.alice.sees("a stranger's words").await;
     assert_ne!(seen.chat_id, friends.id);
@@ -242,12 +143,8 @@ async fn parts_nested_ten_thousand_deep_are_survived() {
     victim.gets(plain.clone());
     // The same where only the receiver sees it.
     let alice = victim.certificate().await;
-    let mut rng = ChaCha8Rng::seed_from_u64(3);
-    let address = Address::parse("mallory@_one.test").expect("an address");
-    let mallory = SecretKey::generate(&address, Victim::now(), &mut rng).expect("a key");
-    let to = std::slice::from_ref(&alice);
-    let armored =
-        encrypt(plain.into_bytes(), &mallory, to, Layers::MESSAGE, Victim::now(), &mut rng).expect("sealed");
+    let mut mallory = Author::new("mallory@_one.test", 3);
+    let armored = mallory.seals(plain.into_bytes(), &alice, Layers::MESSAGE);
     victim.gets(sealed("bob@_one.test", "n1@x", &armored));
     victim.shows_nothing_new().await;
     victim.world.ends().await;

@@ -11,11 +11,14 @@
 //! | `outages` | relays that go down, for short and for long, one of two, half-open |
 //! | `refusals` | relays that say no: passwords, quotas, SMTP errors, renumbered mailboxes |
 //! | `hostile` | mails that nobody should send |
+//! | `forged` | mails that claim to be what they are not |
+//! | `victim` | who gets those, and who writes them by hand |
 
 // A test that cannot go on ends with a message.
 #![allow(clippy::expect_used)]
 
 mod events;
+mod forged;
 mod groups;
 mod hostile;
 mod meeting;
@@ -24,3 +27,4 @@ mod outages;
 mod refusals;
 mod requests;
 mod vanishing;
+mod victim;
