@@ -110,6 +110,9 @@ impl Node {
     pub async fn call(&self, request: Request) -> Result<Answer, Error> {
         let Some(kind) = &request.kind else { return Err(Error::invalid("empty request")) };
         let id = request.profile_id;
+        if id == 0 && kind.mode() == Mode::Query {
+            return registry::answer_query(&self.inner.db, kind).map(Answer::new);
+        }
         if id != 0 && kind.mode() == Mode::Query && !profile_io::is_own(kind) {
             if let request::Kind::WaitNextMsgs(_) = kind {
                 return self.wait_next_msgs(id).await;

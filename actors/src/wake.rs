@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures::channel::mpsc as slim;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
@@ -46,7 +47,8 @@ pub struct Wakes {
 
 #[derive(Default)]
 struct Registered {
-    profiles: HashMap<u32, mpsc::UnboundedSender<Effects>>,
+    /// Most profiles are idle most of the time; these channels take next to no memory while they are empty.
+    profiles: HashMap<u32, slim::UnboundedSender<Effects>>,
     new_messages: HashMap<u32, Arc<Notify>>,
     deadlines: Option<mpsc::UnboundedSender<i64>>,
     stop_fetching: Arc<Notify>,
@@ -54,8 +56,8 @@ struct Registered {
 
 impl Wakes {
     /// Wake-ups of one profile, for its actor. A second registration replaces the first.
-    pub fn register(&self, profile: u32) -> mpsc::UnboundedReceiver<Effects> {
-        let (sender, receiver) = mpsc::unbounded_channel();
+    pub fn register(&self, profile: u32) -> slim::UnboundedReceiver<Effects> {
+        let (sender, receiver) = slim::unbounded();
         self.inner.lock().profiles.insert(profile, sender);
         receiver
     }
@@ -99,7 +101,7 @@ impl Wakes {
         }
         let registered = self.inner.lock();
         if let Some(sender) = registered.profiles.get(&profile) {
-            let _ = sender.send(effects);
+            let _ = sender.unbounded_send(effects);
         }
         if let Some(notify) = registered.new_messages.get(&profile) {
             // One call reaches a bot that waits, a second one is kept for its next wait; more would not add up.

@@ -28,6 +28,19 @@ pub trait View: sealed::Sealed {
         found.map(|value| table.value_of(value.value())).transpose()
     }
 
+    /// As [`get`](Self::get), if `wanted` picks the value as it is stored; otherwise it is not decoded.
+    fn get_where<K: Key, V: Value>(
+        &self,
+        table: &Table<K, V>,
+        key: &impl AsKey<K>,
+        wanted: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<Option<V>, StoreError> {
+        let mut at = Vec::with_capacity(64);
+        table.locate(key, &mut at)?;
+        let found = shielded(|| self.source().get(&at))?;
+        found.filter(|value| wanted(value.value())).map(|value| table.value_of(value.value())).transpose()
+    }
+
     /// Whether a row is there.
     fn contains<K: Key, V: Value>(
         &self,
@@ -218,6 +231,20 @@ impl<'v, K: Key, V: Value> Rows<'v, K, V> {
     /// The keys alone; values are not looked at.
     pub fn keys(self) -> impl DoubleEndedIterator<Item = Result<K, StoreError>> + use<'v, K, V> {
         Keys { rows: self }
+    }
+
+    /// The next row from the back whose value, as it is stored, `wanted` picks. The others are not decoded.
+    pub fn next_back_where(
+        &mut self,
+        mut wanted: impl FnMut(&[u8]) -> bool,
+    ) -> Option<Result<(K, V), StoreError>> {
+        loop {
+            let found = self.step(|range| range.next_back());
+            match &found {
+                Ok(Some((_, value))) if !wanted(value.value()) => {}
+                _ => return self.row(found),
+            }
+        }
     }
 
     pub(crate) fn next_raw(&mut self) -> Result<Option<RawRow<'v>>, StoreError> {

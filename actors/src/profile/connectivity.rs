@@ -47,8 +47,9 @@ pub fn is_settled(shown: &Shown, generation: u64) -> bool {
     }
 }
 
-/// Connections by transport.
-pub type Connections = BTreeMap<u32, Shown>;
+/// Connections by transport. Boxed, because the map sets memory aside for eleven from the first on, and most profiles
+/// have one.
+pub type Connections = BTreeMap<u32, Box<Shown>>;
 
 #[cfg(test)]
 mod tests {

@@ -36,7 +36,7 @@ pub fn render(shared: &Shared) -> Outcome<String> {
         page.push_str(&incoming(texts, connection));
     }
     page.push_str(&format!("</ul><h3>{}</h3><ul>\n", escape(&texts.get(text::OUTGOING_MESSAGES))));
-    page.push_str(&outgoing(texts, shown.values()));
+    page.push_str(&outgoing(texts, shown.values().map(Box::as_ref)));
     page.push_str("</ul>\n</body></html>\n");
     Ok(page)
 }

@@ -66,7 +66,7 @@ pub async fn request(
         Kind::WaitForAllWorkDone(_) => all_work_done(&shared).await?,
         Kind::BackgroundFetch(_) => background_fetch(&shared, &profile).await?,
         Kind::GetConnectivity(_) => {
-            let value = u64::from(connectivity::number(shared.shown.borrow().values()));
+            let value = u64::from(connectivity::number(shared.shown.borrow().values().map(Box::as_ref)));
             return Ok(answer::Kind::Number(Number { value }));
         }
         Kind::GetConnectivityHtml(_) => {
@@ -149,7 +149,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
         };
         let link = ProfileLink::new(profile);
         let addr = RelayConnection::start(params, link, shared.network.clone());
-        shared.shown.borrow_mut().insert(transport, Shown { domain, ..Shown::default() });
+        shared.shown.borrow_mut().insert(transport, Box::new(Shown { domain, ..Shown::default() }));
         shared.connections.borrow_mut().insert(transport, addr);
     }
     Ok(())

@@ -169,8 +169,7 @@ impl Actor for Profile {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        let mut wakes = self.shared.db.wakes().register(self.shared.id);
-        ctx.add_stream(futures::stream::poll_fn(move |cx| wakes.poll_recv(cx)));
+        ctx.add_stream(self.shared.db.wakes().register(self.shared.id));
         ctx.run_interval(WATCH, |profile, ctx| io::revive(&profile.shared, &ctx.address()));
     }
 

@@ -3,9 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use memchr::memmem;
 use volary_proto::v1::MessageSearchResult;
 use volary_storage::View as _;
-use volary_storage::records::{block, message_state, visibility};
+use volary_storage::records::{MessageRecord, block, message_state, visibility};
 use volary_storage::tables::MESSAGES;
 
 use super::look::Look;
@@ -17,48 +18,86 @@ use crate::state::{chats as stored_chats, contacts as people, messages as stored
 /// A search in all chats finds at most that many.
 const MAX_FOUND: usize = 1_000;
 
-/// Messages whose text contains `query`: in one chat oldest first, in all chats newest first.
-pub fn find(look: &Look<'_>, query: &str, chat: Option<u32>) -> Outcome<Vec<u32>> {
-    let needle = query.trim().to_lowercase();
-    if needle.is_empty() {
-        return Ok(Vec::new());
+/// A text that is looked for in many others, whatever the case of either.
+struct Needle {
+    finder: memmem::Finder<'static>,
+    /// The text that is being looked through, in lower case; kept for its memory.
+    folded: Vec<u8>,
+}
+
+impl Needle {
+    /// `None` if there is nothing to look for.
+    fn new(query: &str) -> Option<Self> {
+        let text = query.trim().to_lowercase();
+        let finder = memmem::Finder::new(&text).into_owned();
+        (!text.is_empty()).then_some(Self { finder, folded: Vec::new() })
     }
-    let mut blocked = BTreeMap::new();
-    let mut by_blocked = |author: u32| -> Outcome<bool> {
-        if let Some(known) = blocked.get(&author) {
+
+    /// Whether it is in the text of a stored message, or that cannot be said without decoding it.
+    fn may_be_in(&mut self, stored: &[u8]) -> bool {
+        MessageRecord::text_in(stored).is_none_or(|text| self.is_in(text))
+    }
+
+    fn is_in(&mut self, text: &[u8]) -> bool {
+        if !text.is_ascii() {
+            // Letters may grow and shrink, and their neighbours count: that takes a text of its own.
+            let text = String::from_utf8_lossy(text).to_lowercase();
+            return self.finder.find(text.as_bytes()).is_some();
+        }
+        self.folded.clear();
+        self.folded.extend_from_slice(text);
+        self.folded.make_ascii_lowercase();
+        self.finder.find(&self.folded).is_some()
+    }
+}
+
+/// Which authors are blocked and which chats are open, as far as it was asked.
+struct Known<'l, 'a> {
+    look: &'l Look<'a>,
+    blocked: BTreeMap<u32, bool>,
+    open: BTreeMap<u32, bool>,
+}
+
+impl Known<'_, '_> {
+    fn is_blocked(&mut self, author: u32) -> Outcome<bool> {
+        if let Some(known) = self.blocked.get(&author) {
             return Ok(*known);
         }
-        let is_blocked = people::load(look.view, look.profile, author)?.is_some_and(|record| record.blocked);
-        blocked.insert(author, is_blocked);
-        Ok(is_blocked)
-    };
+        let record = people::load(self.look.view, self.look.profile, author)?;
+        Ok(*self.blocked.entry(author).or_insert(record.is_some_and(|record| record.blocked)))
+    }
+
+    fn is_open(&mut self, chat: u32) -> Outcome<bool> {
+        if let Some(known) = self.open.get(&chat) {
+            return Ok(*known);
+        }
+        let record = stored_chats::load(self.look.view, self.look.profile, chat)?;
+        Ok(*self.open.entry(chat).or_insert(record.is_some_and(|record| record.blocked != block::YES)))
+    }
+}
+
+/// Messages whose text contains `query`: in one chat oldest first, in all chats newest first.
+pub fn find(look: &Look<'_>, query: &str, chat: Option<u32>) -> Outcome<Vec<u32>> {
+    let Some(mut needle) = Needle::new(query) else { return Ok(Vec::new()) };
+    let mut known = Known { look, blocked: BTreeMap::new(), open: BTreeMap::new() };
     let mut found = Vec::new();
     if let Some(chat) = chat.filter(|chat| *chat != 0) {
         for id in stored::visible_ids(look.view, look.profile, chat)? {
-            let Some(record) = stored::load(look.view, look.profile, id)? else { continue };
-            if record.text.to_lowercase().contains(&needle) && !by_blocked(record.from)? {
+            let key = (look.profile, id);
+            let record = look.view.get_where(&MESSAGES, &key, |stored| needle.may_be_in(stored))?;
+            if let Some(record) = record
+                && !known.is_blocked(record.from)?
+            {
                 found.push(id);
             }
         }
         return Ok(found);
     }
-    let mut shown = BTreeMap::new();
-    for row in look.view.scan_prefix(&MESSAGES, &look.profile)?.rev() {
+    let mut rows = look.view.scan_prefix(&MESSAGES, &look.profile)?;
+    while let Some(row) = rows.next_back_where(|stored| needle.may_be_in(stored)) {
         let ((_, id), record) = row?;
         let listed = !record.hidden && record.state != message_state::OUT_DRAFT;
-        if !listed || !record.text.to_lowercase().contains(&needle) || by_blocked(record.from)? {
-            continue;
-        }
-        let open = match shown.get(&record.chat) {
-            Some(open) => *open,
-            None => {
-                let chat = stored_chats::load(look.view, look.profile, record.chat)?;
-                let open = chat.is_some_and(|chat| chat.blocked != block::YES);
-                shown.insert(record.chat, open);
-                open
-            }
-        };
-        if open {
+        if listed && !known.is_blocked(record.from)? && known.is_open(record.chat)? {
             found.push(id);
         }
         if found.len() >= MAX_FOUND {
@@ -95,4 +134,37 @@ fn result(look: &Look<'_>, id: u32) -> Outcome<MessageSearchResult> {
         chat_id: record.chat,
         message: record.text,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_needle_is_found_as_if_both_were_written_in_lower_case() {
+        let texts = [
+            "",
+            "Rehearsal at eight",
+            "REHEARSAL",
+            "ÄIGHT o'clock",
+            "20 \u{212A}elvin",
+            "İstanbul",
+            "ΟΔΟΣ οδός",
+        ];
+        for query in [
+            "e", "hears", "äight", "Äight", "kelvin", "\u{212A}", "i", "istanbul", "οδος", "οδοσ", " at ",
+            "x",
+        ] {
+            let mut needle = Needle::new(query).unwrap();
+            for text in texts {
+                let expected = text.to_lowercase().contains(&query.trim().to_lowercase());
+                assert_eq!(needle.is_in(text.as_bytes()), expected, "{query:?} in {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn blanks_are_nothing_to_look_for() {
+        assert!(Needle::new(" \t").is_none());
+    }
 }

@@ -56,17 +56,6 @@ pub async fn request(db: &Db, supervisor: &Addr<Supervisor>, request: Request) -
             set_order(db, call.account_ids).await?;
             done
         }
-        Kind::GetAllAccountIds(_) => answer::Kind::Ids(Ids { ids: db.look(ids)? }),
-        Kind::GetSelectedAccountId(_) => {
-            let selected = db.look(manager)?.selected;
-            answer::Kind::MaybeId(MaybeId { id: (selected != 0).then_some(selected) })
-        }
-        Kind::GetAllAccounts(_) => {
-            let all = db.look(ids)?;
-            let accounts =
-                all.into_iter().map(|id| query::account::account(db, id)).collect::<Result<_, _>>()?;
-            answer::Kind::Accounts(Accounts { accounts })
-        }
         Kind::StartIoForAllAccounts(_) => {
             let all = db.look(ids)?;
             to_profiles(supervisor, &all, Kind::StartIo(StartIo {})).await;
@@ -93,20 +82,36 @@ pub async fn request(db: &Db, supervisor: &Addr<Supervisor>, request: Request) -
             db.wakes().stop_background_fetch().notify_waiters();
             done
         }
-        Kind::IsSendingFinished(_) => answer::Kind::Flag(Flag { value: nothing_queued(db)? }),
         Kind::SetStockStrings(call) => {
             for (number, text) in &call.strings {
                 db.texts().replace(*number, text).map_err(|error| Error::failed(error.to_string()))?;
             }
             done
         }
-        Kind::GetAppVersion(_) => answer::Kind::MaybeAppSource(MaybeAppSource { source: None }),
-        other => match query::process(&other) {
-            Some(answer) => answer?,
-            None => return Err(Error::unsupported(format!("{} is not supported yet", other.name()))),
-        },
+        other => answer_query(db, &other)?,
     };
     Ok(Answer::new(answer))
+}
+
+/// Answers a query to the process as a whole, from a snapshot; no actor takes part.
+pub fn answer_query(db: &Db, kind: &request::Kind) -> Result<answer::Kind, Error> {
+    use request::Kind;
+    Ok(match kind {
+        Kind::GetAllAccountIds(_) => answer::Kind::Ids(Ids { ids: db.look(ids)? }),
+        Kind::GetSelectedAccountId(_) => {
+            let selected = db.look(manager)?.selected;
+            answer::Kind::MaybeId(MaybeId { id: (selected != 0).then_some(selected) })
+        }
+        Kind::GetAllAccounts(_) => {
+            let all = db.look(ids)?;
+            let accounts =
+                all.into_iter().map(|id| query::account::account(db, id)).collect::<Result<_, _>>()?;
+            answer::Kind::Accounts(Accounts { accounts })
+        }
+        Kind::IsSendingFinished(_) => answer::Kind::Flag(Flag { value: nothing_queued(db)? }),
+        Kind::GetAppVersion(_) => answer::Kind::MaybeAppSource(MaybeAppSource { source: None }),
+        other => query::process(other).unwrap_or_else(|| Err(query::unsupported(other)))?,
+    })
 }
 
 fn nothing_queued(db: &Db) -> Outcome<bool> {

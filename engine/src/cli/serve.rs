@@ -1,16 +1,12 @@
 //! `volary serve`: keeps all profiles of a folder connected.
 
-use tokio::io::BufReader;
 use volary_proto::event::Kind;
 use volary_proto::{Event, GetAllAccountIds, StartIoForAllAccounts};
 
 use super::process::Signals;
 use super::{Failure, ServeArgs};
 use crate::jsonrpc::{self, End};
-use crate::{Engine, EventStream};
-
-/// Longest line buffer of standard input between reads.
-const INPUT_BUFFER: usize = 64 << 10;
+use crate::{Engine, EventStream, memory};
 
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
@@ -21,21 +17,17 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     tracing::info!(profiles, dir = %engine.dir().display(), "serving");
 
     tokio::select! {
-        end = speak(&engine), if args.rpc => match end {
+        end = jsonrpc::serve_stdio(engine.clone()), if args.rpc => match end? {
             End::InputClosed => tracing::info!("the client has closed its side"),
             End::OutputClosed => tracing::info!("the client reads no more answers"),
         },
         () = signals.any() => tracing::info!("asked to end"),
+        () = memory::return_when_at_rest() => {}
     }
     engine.stop().await;
     // The stream ends with the engine.
     events.await?;
     Ok(())
-}
-
-async fn speak(engine: &Engine) -> End {
-    let input = BufReader::with_capacity(INPUT_BUFFER, tokio::io::stdin());
-    jsonrpc::serve(engine.clone(), input, tokio::io::stdout()).await
 }
 
 /// What happens goes to the log; texts of messages do not.

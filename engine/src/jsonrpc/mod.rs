@@ -20,9 +20,11 @@ mod openrpc;
 mod output;
 mod server;
 mod session;
+mod stdio;
 #[cfg(test)]
 mod tests;
 
 pub use directory::{AccountsDirectory, DirectoryError};
 pub use server::{StartError, main};
 pub use session::{End, serve};
+pub use stdio::serve_stdio;

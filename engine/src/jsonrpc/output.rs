@@ -1,14 +1,17 @@
 //! Answers on their way out. Who does not read his answers gets no further requests read.
+//!
+//! Whoever has an answer writes it himself, as far as the client takes it at once. Only what is left over waits for
+//! [`Output::write_rest`], and then everything else waits behind it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
 };
 
-use tokio::{
-    io::{AsyncWrite, AsyncWriteExt, BufWriter},
-    sync::{Notify, mpsc},
-};
+use parking_lot::Mutex;
+use tokio::{io::AsyncWrite, sync::Notify};
 
 /// Bytes of answers that may wait before reading stops.
 pub(super) const MAX_WAITING_BYTES: usize = 16 << 20;
@@ -16,57 +19,143 @@ pub(super) const MAX_WAITING_BYTES: usize = 16 << 20;
 /// Where answers are put.
 #[derive(Clone)]
 pub(super) struct Output {
-    lines: mpsc::UnboundedSender<Vec<u8>>,
-    waiting: Arc<Waiting>,
+    shared: Arc<Shared>,
 }
 
-#[derive(Default)]
-struct Waiting {
-    bytes: AtomicUsize,
+struct Shared {
+    way: Mutex<Way>,
+    /// Less is waiting than before.
     less: Notify,
 }
 
-/// Starts a task that writes lines until all clones of the output are gone or the reader has left.
-pub(super) fn start<W>(writer: W) -> (Output, tokio::task::JoinHandle<std::io::Result<()>>)
-where
-    W: AsyncWrite + Unpin + Send + 'static,
-{
-    // Bounded by `MAX_WAITING_BYTES` and the number of requests under way.
-    let (lines, receiver) = mpsc::unbounded_channel();
-    let waiting = Arc::new(Waiting::default());
-    let task = tokio::spawn(write(BufWriter::new(writer), receiver, Arc::clone(&waiting)));
-    (Output { lines, waiting }, task)
-}
-
-async fn write<W: AsyncWrite + Unpin>(
-    mut writer: BufWriter<W>,
-    mut lines: mpsc::UnboundedReceiver<Vec<u8>>,
-    waiting: Arc<Waiting>,
-) -> std::io::Result<()> {
-    while let Some(line) = lines.recv().await {
-        let mut next = Some(line);
-        while let Some(line) = next {
-            writer.write_all(&line).await?;
-            waiting.bytes.fetch_sub(line.len(), Ordering::AcqRel);
-            waiting.less.notify_one();
-            next = lines.try_recv().ok();
-        }
-        writer.flush().await?;
-    }
-    Ok(())
+/// The way to the client.
+struct Way {
+    /// None once it is closed or has failed: what is put is dropped.
+    writer: Option<Pin<Box<dyn AsyncWrite + Send>>>,
+    waiting: Vec<u8>,
+    /// So much of `waiting` is written.
+    written: usize,
+    /// `write_rest` is at work; nobody else writes.
+    busy: bool,
+    /// Wakes `write_rest`.
+    rest: Option<Waker>,
 }
 
 impl Output {
+    pub(super) fn new(writer: impl AsyncWrite + Send + 'static) -> Self {
+        let way =
+            Way { writer: Some(Box::pin(writer)), waiting: Vec::new(), written: 0, busy: false, rest: None };
+        Self { shared: Arc::new(Shared { way: Mutex::new(way), less: Notify::new() }) }
+    }
+
     /// Puts one line; when nobody reads any more it is dropped.
     pub(super) fn put(&self, line: Vec<u8>) {
-        self.waiting.bytes.fetch_add(line.len(), Ordering::AcqRel);
-        self.lines.send(line).ok();
+        let mut way = self.shared.way.lock();
+        if way.writer.is_none() {
+            return;
+        }
+        way.append(line);
+        if way.busy {
+            return;
+        }
+        match way.advance(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => return,
+            Poll::Pending => way.busy = true,
+            Poll::Ready(Err(error)) => way.fail(&error),
+        }
+        if let Some(rest) = way.rest.take() {
+            rest.wake();
+        }
+    }
+
+    /// Writes what could not be written at once, whenever there is any; ends when the client has closed its side.
+    pub(super) async fn write_rest(&self) {
+        std::future::poll_fn(|context| {
+            let mut way = self.shared.way.lock();
+            if way.writer.is_none() {
+                return Poll::Ready(());
+            }
+            way.rest = Some(context.waker().clone());
+            if way.busy {
+                match way.advance(context) {
+                    Poll::Ready(Ok(())) => way.busy = false,
+                    Poll::Ready(Err(error)) => way.fail(&error),
+                    Poll::Pending => {}
+                }
+                self.shared.less.notify_one();
+            }
+            if way.writer.is_none() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Waits until few enough bytes are waiting. Only the reader of requests calls this.
     pub(super) async fn ready(&self) {
-        while self.waiting.bytes.load(Ordering::Acquire) > MAX_WAITING_BYTES {
-            self.waiting.less.notified().await;
+        self.at_most(MAX_WAITING_BYTES).await;
+    }
+
+    /// Waits until everything is written, after the last request was read.
+    pub(super) async fn drained(&self) {
+        self.at_most(0).await;
+    }
+
+    async fn at_most(&self, bytes: usize) {
+        loop {
+            {
+                let way = self.shared.way.lock();
+                let waiting = way.waiting.len() - way.written;
+                let few = waiting <= bytes && (bytes > 0 || !way.busy);
+                if few || way.writer.is_none() {
+                    return;
+                }
+            }
+            self.shared.less.notified().await;
         }
+    }
+
+    /// Takes no further lines and lets go of the writer.
+    pub(super) fn close(&self) {
+        self.shared.way.lock().close();
+        self.shared.less.notify_one();
+    }
+}
+
+impl Way {
+    fn append(&mut self, line: Vec<u8>) {
+        if self.waiting.is_empty() {
+            self.waiting = line;
+            return;
+        }
+        if self.written > self.waiting.len() / 2 {
+            self.waiting.drain(..self.written);
+            self.written = 0;
+        }
+        self.waiting.extend_from_slice(&line);
+    }
+
+    /// Writes what the client takes now. Ready when everything has left this process.
+    fn advance(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(writer) = &mut self.writer else { return Poll::Ready(Ok(())) };
+        while self.written < self.waiting.len() {
+            match ready!(writer.as_mut().poll_write(context, &self.waiting[self.written..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.written += written,
+            }
+        }
+        self.waiting = Vec::new();
+        self.written = 0;
+        writer.as_mut().poll_flush(context)
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        tracing::debug!(%error, "answers cannot be written any more");
+        self.close();
+    }
+
+    fn close(&mut self) {
+        self.writer = None;
+        self.waiting = Vec::new();
+        self.written = 0;
+        self.busy = false;
     }
 }

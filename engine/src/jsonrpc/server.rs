@@ -15,18 +15,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{
     directory::{AccountsDirectory, DirectoryError},
     logging, openrpc,
-    session::{self, End},
+    session::End,
+    stdio,
 };
-use crate::bus::Bus;
+use crate::{bus::Bus, memory};
 
 /// The version that clients of the interface ask for: the interface is that of this release.
 pub(super) const INTERFACE_VERSION: &str = "2.65.0";
 
 /// Where profiles live unless `DC_ACCOUNTS_PATH` says otherwise.
 const DEFAULT_PATH: &str = "accounts";
-
-/// Longest line buffer of standard input between reads.
-const INPUT_BUFFER: usize = 64 << 10;
 
 /// How long connections may take to close when the process ends.
 const STOP_TIME: Duration = Duration::from_secs(2);
@@ -123,13 +121,13 @@ where
     };
     let bus = start(directory.path().to_owned()).await.map_err(StartError::Engine)?;
 
-    let input = tokio::io::BufReader::with_capacity(INPUT_BUFFER, tokio::io::stdin());
     tokio::select! {
-        end = session::serve(bus.clone(), input, tokio::io::stdout()) => match end {
+        end = stdio::serve_stdio(bus.clone()) => match end? {
             End::InputClosed => tracing::info!("the client has closed its side"),
             End::OutputClosed => tracing::info!("the client reads no more answers"),
         },
         () = signals.any() => tracing::info!("asked to end"),
+        () = memory::return_when_at_rest() => {}
     }
     tokio::time::timeout(STOP_TIME, bus.stop()).await.ok();
     // The engine may still be closing its files: the lock goes with the process, not before.

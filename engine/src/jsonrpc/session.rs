@@ -7,14 +7,14 @@ use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite},
     sync::Semaphore,
 };
-use volary_proto::{Answer, Error, GetMessage, Id as AnswerId, Message, Mode, Request, SendMessage};
+use volary_proto::{Answer, Error, GetMessage, Id as AnswerId, Message, Mode, Request, SendMessage, request};
 
 use super::{
     events::EventDoor,
     frame::{self, FAILED, Failure, Id, PARSE_ERROR},
     method::Action,
     methods,
-    output::{self, Output},
+    output::Output,
 };
 use crate::bus::Bus;
 
@@ -41,23 +41,14 @@ pub async fn serve<B, R, W>(bus: B, input: R, writer: W) -> End
 where
     B: Bus,
     R: AsyncBufRead + Unpin,
-    W: AsyncWrite + Unpin + Send + 'static,
+    W: AsyncWrite + Send + 'static,
 {
-    let (output, mut writing) = output::start(writer);
-    let events = Arc::new(EventDoor::new(bus.subscribe()));
-    let session = Session { bus, events, output, under_way: Arc::new(Semaphore::new(MAX_REQUESTS)) };
-    tokio::select! {
-        () = session.read(input) => {}
-        _ = &mut writing => return End::OutputClosed,
-    }
-    let all_answered = session.under_way.acquire_many(MAX_REQUESTS as u32);
-    tokio::time::timeout(LAST_ANSWERS, all_answered).await.ok();
-    drop(session);
-    tokio::time::timeout(LAST_ANSWERS, writing).await.ok();
-    End::InputClosed
+    let session = Session::new(bus, writer);
+    session.run(session.read(input)).await
 }
 
-struct Session<B: Bus> {
+/// What requests of one client share.
+pub(super) struct Session<B: Bus> {
     bus: B,
     events: Arc<EventDoor<B::Events>>,
     output: Output,
@@ -65,8 +56,31 @@ struct Session<B: Bus> {
 }
 
 impl<B: Bus> Session<B> {
+    pub(super) fn new(bus: B, writer: impl AsyncWrite + Send + 'static) -> Self {
+        let events = Arc::new(EventDoor::new(bus.subscribe()));
+        let under_way = Arc::new(Semaphore::new(MAX_REQUESTS));
+        Self { bus, events, output: Output::new(writer), under_way }
+    }
+
+    /// Writes answers until `reading` has come to its end or the client takes no more.
+    pub(super) async fn run(&self, reading: impl Future<Output = ()>) -> End {
+        let writing = std::pin::pin!(self.output.write_rest());
+        let reading_and_last_answers = async {
+            reading.await;
+            let all_answered = self.under_way.acquire_many(MAX_REQUESTS as u32);
+            tokio::time::timeout(LAST_ANSWERS, all_answered).await.ok();
+            tokio::time::timeout(LAST_ANSWERS, self.output.drained()).await.ok();
+        };
+        let end = tokio::select! {
+            () = reading_and_last_answers => End::InputClosed,
+            () = writing => End::OutputClosed,
+        };
+        self.output.close();
+        end
+    }
+
     /// Reads lines and starts what they ask for, in their order.
-    async fn read<R: AsyncBufRead + Unpin>(&self, mut input: R) {
+    pub(super) async fn read<R: AsyncBufRead + Unpin>(&self, mut input: R) {
         let mut line = Vec::new();
         loop {
             self.output.ready().await;
@@ -103,12 +117,13 @@ impl<B: Bus> Session<B> {
         }
     }
 
-    /// Gives the action a task of its own. What changes something takes its first step here, which puts it into the
-    /// mailbox of its owner: so commands keep the order of their lines.
+    /// Gives the action a task of its own, unless it is done at once. What changes something takes its first step here,
+    /// which puts it into the mailbox of its owner: so commands keep the order of their lines. Questions that may take
+    /// their time hold up no line behind them.
     async fn start(&self, id: Id, action: Action) {
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(&self.under_way).acquire_owned().await else { return };
-        let in_order = !is_query(&action);
+        let begin_here = !is_query(&action) || is_brief(&action);
         let (bus, events, output) = (self.bus.clone(), Arc::clone(&self.events), self.output.clone());
         let work = async move {
             let answered = AssertUnwindSafe(carry_out(bus, events, &id, action)).catch_unwind().await;
@@ -120,7 +135,7 @@ impl<B: Bus> Session<B> {
             drop(permit);
         };
         let mut work = Box::pin(work);
-        if in_order && futures::poll!(&mut work).is_ready() {
+        if begin_here && futures::poll!(&mut work).is_ready() {
             return;
         }
         tokio::spawn(work);
@@ -132,6 +147,26 @@ fn is_query(action: &Action) -> bool {
         Action::Call(request) | Action::CallAndShow(request) => request.mode() == Some(Mode::Query),
         Action::Sleep(_) | Action::NextEvent | Action::NextEvents => false,
     }
+}
+
+/// Whether a question is answered from a few rows, in less time than another thread takes to wake up.
+fn is_brief(action: &Action) -> bool {
+    use request::Kind;
+    let Action::Call(Request { kind: Some(kind), .. }) = action else { return false };
+    matches!(
+        kind,
+        Kind::CheckEmailValidity(_)
+            | Kind::GetAllAccountIds(_)
+            | Kind::GetBasicChat(_)
+            | Kind::GetChatEphemeralTimer(_)
+            | Kind::GetConfig(_)
+            | Kind::GetContact(_)
+            | Kind::GetMessage(_)
+            | Kind::GetSelectedAccountId(_)
+            | Kind::GetSystemInfo(_)
+            | Kind::IsChatMuted(_)
+            | Kind::IsConfigured(_)
+    )
 }
 
 /// Does what a call asks for and writes the line that answers it.
