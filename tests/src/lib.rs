@@ -26,4 +26,4 @@ pub use door::Door;
 pub use log::Log;
 pub use person::Person;
 pub use wait::{eventually, patience};
-pub use world::World;
+pub use world::{World, login_at};

@@ -18,7 +18,7 @@ use crate::db::{Db, Tx, blob_dir};
 use crate::error::{Failure, Outcome};
 use crate::relay_connection::{Network, memory};
 use crate::state::deadlines::{self, kind};
-use crate::state::{config, copies, messages};
+use crate::state::{config, copies, messages, transports};
 
 /// Time between two times for one profile, in seconds.
 const PERIOD: i64 = 24 * 3600;
@@ -95,9 +95,13 @@ pub async fn clean(db: &Db, profile: u32) -> Outcome<(usize, u64)> {
     Ok((removed, swept.await?))
 }
 
-/// Message-IDs of tombstones that are not needed any more.
+/// Message-IDs of tombstones that are not needed any more. While a renumbered folder is looked through anew all are:
+/// which copies it has will be known afterwards.
 fn tombstones(view: &impl View, profile: u32, latest: i64) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
+    if transports::all(view, profile)?.iter().any(|(_, record)| record.uid_next < record.rescan_below) {
+        return Ok(found);
+    }
     for row in view.scan_prefix(&KNOWN_MAIL, &profile)? {
         let ((_, mid), record) = row?;
         // Kind 0: only what is wanted of the copies was remembered.
