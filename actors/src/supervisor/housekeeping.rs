@@ -24,6 +24,8 @@ use crate::state::{config, copies, messages, transports};
 const PERIOD: i64 = 24 * 3600;
 /// Nothing is done in the first minutes after the start, when everything else is, in seconds.
 pub const QUIET: i64 = 600;
+/// No time is further away than that, in seconds.
+pub const LONGEST_PAUSE: i64 = PERIOD + QUIET + SPREAD;
 /// Profiles that are due at the same time are spread over that many seconds.
 const SPREAD: i64 = 3600;
 /// A tombstone is kept that long, in seconds: a copy of its mail may be on its way.
@@ -83,7 +85,7 @@ pub async fn clean(db: &Db, profile: u32) -> Outcome<(usize, u64)> {
     let mut removed = 0;
     for mids in old.chunks(BATCH) {
         let mids = mids.to_vec();
-        removed += db.transact(profile, move |tx| remove_tombstones(tx, &mids, latest)).await?.value;
+        removed += db.transact_freeing(profile, move |tx| remove_tombstones(tx, &mids, latest)).await?.value;
     }
     let (reader, blobs) = (db.clone(), Blobs::new(blob_dir(db.dir(), &record.uuid)));
     let swept = blocking(move || {

@@ -10,11 +10,15 @@
 //! | `events` | which events come, and in which order |
 //! | `outages` | relays that go down, for short and for long, one of two, half-open |
 //! | `refusals` | relays that say no: passwords, quotas, SMTP errors, renumbered mailboxes |
+//! | `disks` | a full disk |
+//! | `clocks` | clocks that are set |
 //! | `hostile` | mails that nobody should send |
 
 // A test that cannot go on ends with a message.
 #![allow(clippy::expect_used)]
 
+mod clocks;
+mod disks;
 mod events;
 mod groups;
 mod hostile;

@@ -31,7 +31,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use volary_proto::v1::{RelayMail, RelayMailAction, RelayMailDecision, RelayMails, RelayMailsAnswer};
+use volary_proto::v1::{RelayMail, RelayMailAction, RelayMailDecision, RelayMails, RelayMailsAnswer, event};
 
 use self::open::{Opened, Sources};
 use super::Shared;
@@ -56,6 +56,8 @@ pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
             // Nothing may count as received: the connections end before they could hear an answer, and the mails are
             // fetched again when they are back.
             tracing::error!(profile = shared.id, %error, "received mail cannot be stored");
+            let msg = format!("Received messages cannot be stored and stay on the relay: {error}");
+            shared.db.emit(shared.id, event::Kind::Error(event::Error { msg }));
             super::io::drop_connections(shared);
             super::io::reconnect_later(shared);
             tokio::time::sleep(UNANSWERED).await;

@@ -12,12 +12,13 @@ pub mod receipts;
 pub mod render;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use actix::Addr;
 use futures::future::join_all;
 use rand::Rng as _;
 use tokio::time::Instant;
-use volary_proto::v1::{RelaySubmit, RelaySubmitResult, RelaySubmitStatus};
+use volary_proto::v1::{RelaySubmit, RelaySubmitResult, RelaySubmitStatus, event};
 use volary_storage::ReadTx;
 use volary_storage::records::OutboxRecord;
 
@@ -35,6 +36,8 @@ use crate::state::{outbox, transports};
 const BATCH: usize = 16;
 /// First wait after a failure, in seconds; it grows with each try.
 const RETRY_BASE: i64 = 30;
+/// After a failure of the disk the queue is looked at again.
+const AFTER_TROUBLE: Duration = Duration::from_secs(30);
 /// Longest wait, in seconds.
 const RETRY_MAX: i64 = 30 * 60;
 
@@ -65,10 +68,24 @@ pub async fn run(shared: Rc<Shared>) {
             Ok(Pass::Idle | Pass::Stuck) => return,
             Err(error) => {
                 tracing::error!(profile = shared.id, %error, "sending failed");
+                tell_trouble(&shared, &error);
                 return;
             }
         }
     }
+}
+
+/// Nothing of a failure of the disk is noted; sending goes on in a while.
+fn tell_trouble(shared: &Rc<Shared>, error: &Failure) {
+    let msg = format!("Messages cannot be sent now: {error}");
+    shared.db.emit(shared.id, event::Kind::Error(event::Error { msg }));
+    let shared = shared.clone();
+    actix::spawn(async move {
+        tokio::time::sleep(AFTER_TROUBLE).await;
+        if shared.io.get() {
+            shared.wake_sender();
+        }
+    });
 }
 
 async fn pass(shared: &Rc<Shared>, pace: &mut Pace) -> Outcome<Pass> {
