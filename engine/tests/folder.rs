@@ -59,7 +59,10 @@ async fn read(dir: &Path) -> Result<Vec<String>, String> {
     let all = async {
         for chat_id in engine.call(1, GetChatlistEntries::default()).await?.ids {
             for msg_id in engine.call(1, GetMessageIds { chat_id, ..Default::default() }).await?.ids {
-                texts.push(engine.call(1, GetMessage { msg_id }).await?.text);
+                let message = engine.call(1, GetMessage { msg_id }).await?;
+                if !message.is_info {
+                    texts.push(message.text);
+                }
             }
         }
         Ok::<_, volary::proto::Error>(())

@@ -31,8 +31,10 @@ pub async fn run(db: Db, network: Arc<Network>) {
     let mut clock = clock_set::Watch::new(db.now());
     // It may have been set back while this process did not run.
     queue.mend().await;
+    let mut was_set = false;
     loop {
-        if clock.was_set(db.now()) {
+        was_set |= clock.was_set(db.now());
+        if std::mem::take(&mut was_set) {
             queue.clock_was_set().await;
         }
         let next = match queue.handle_due().await {
@@ -48,19 +50,40 @@ pub async fn run(db: Db, network: Arc<Network>) {
         });
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
-            going_on = earlier(&mut added, next) => if !going_on { return },
+            wake = wake(&db, &mut added, next, &mut clock) => match wake {
+                Some(Wake::Earlier) => {}
+                Some(Wake::ClockWasSet) => was_set = true,
+                None => return,
+            },
         }
     }
 }
 
-/// Waits until a deadline is added that comes before the next one. False when none can be added any more.
-async fn earlier(added: &mut mpsc::UnboundedReceiver<i64>, next: Option<i64>) -> bool {
+/// Why the queue looks again before the next deadline.
+enum Wake {
+    /// One was added that comes before it.
+    Earlier,
+    /// One was added by a clock that was set.
+    ClockWasSet,
+}
+
+/// Waits until an added deadline is a reason to look. `None` when none can be added any more.
+async fn wake(
+    db: &Db,
+    added: &mut mpsc::UnboundedReceiver<i64>,
+    next: Option<i64>,
+    clock: &mut clock_set::Watch,
+) -> Option<Wake> {
     while let Some(time) = added.recv().await {
+        // Also a clock that is wrong only for a moment leaves deadlines behind.
+        if clock.was_set(db.now()) {
+            return Some(Wake::ClockWasSet);
+        }
         if next.is_none_or(|next| time < next) {
-            return true;
+            return Some(Wake::Earlier);
         }
     }
-    false
+    None
 }
 
 struct Queue {

@@ -3,7 +3,7 @@
 use volary::Engine;
 use volary_proto::event::Kind;
 use volary_proto::{DeleteMessages, MessageData, MessageState, SendMessage};
-use volary_tests::{SmallDisk, World};
+use volary_tests::{Person, SmallDisk, World};
 
 /// Less than the engine keeps free.
 const TOO_LITTLE: usize = 12;
@@ -56,10 +56,12 @@ async fn a_full_disk_is_told_loses_nothing_and_is_recovered_from() {
     assert_eq!(texts.iter().filter(|text| *text == "kept on the relay").count(), 1);
     assert!(!texts.contains(&"before".to_owned()));
     engine.stop().await;
-    drop(engine);
+    let (address, profile) = (alice.address.clone(), alice.profile);
+    // The folder is free when the last handle is gone.
+    drop((engine, alice, at_alice));
 
     let engine = Engine::start(disk.path().join("alice")).await.expect("the engine starts again");
-    let alice = volary_tests::Person::known_in(&engine, "Alice", &alice.address, alice.profile);
+    let alice = Person::known_in(&engine, "Alice", &address, profile);
     assert_eq!(alice.count("after").await, 1);
     engine.stop().await;
     world.ends().await;
