@@ -46,7 +46,7 @@ const UNANSWERED: Duration = Duration::from_secs(60);
 
 /// Processes a batch; the answer tells the relay what to do with each mail.
 pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
-    let _turn = shared.receiving.lock().await;
+    let turn = shared.receiving.lock().await;
     match process(shared, &batch).await {
         Ok(decisions) => {
             shared.downloading.borrow_mut().retain(|_, transport| *transport != batch.transport_id);
@@ -60,6 +60,7 @@ pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
             shared.db.emit(shared.id, event::Kind::Error(event::Error { msg }));
             super::io::drop_connections(shared);
             super::io::reconnect_later(shared);
+            drop(turn);
             tokio::time::sleep(UNANSWERED).await;
             RelayMailsAnswer { decisions: Vec::new() }
         }
