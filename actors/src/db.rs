@@ -162,30 +162,50 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let db = self.clone();
-        let written = self
-            .inner
-            .store
-            .write(move |store| {
-                let mut tx = Tx {
-                    store,
-                    profile,
-                    now: db.inner.clock.now(),
-                    texts: &db.inner.texts,
-                    keys: &db.inner.keys,
-                    dir: &db.inner.dir,
-                    events: Vec::new(),
-                    effects: Effects::default(),
-                };
-                let value = job(&mut tx)?;
-                let (events, effects) = (tx.events, tx.effects);
-                Ok::<_, E>((value, db.stage(profile, events), effects))
-            })
-            .await?;
+        let (db, store) = (self.clone(), &self.inner.store);
+        Ok(self.told(profile, store.write(move |store| db.run(store, profile, job)).await?))
+    }
+
+    /// As [`Db::transact`], for a change that leaves less behind than there was: while the disk is nearly full and
+    /// others are refused, it is still carried out.
+    pub async fn transact_freeing<T, E, F>(&self, profile: u32, job: F) -> Result<Written<T>, E>
+    where
+        F: FnOnce(&mut Tx<'_, '_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (db, store) = (self.clone(), &self.inner.store);
+        Ok(self.told(profile, store.write_freeing(move |store| db.run(store, profile, job)).await?))
+    }
+
+    /// On the writer: runs a job and stages its events.
+    fn run<T, E>(
+        &self,
+        store: &mut WriteTx<'_>,
+        profile: u32,
+        job: impl FnOnce(&mut Tx<'_, '_>) -> Result<T, E>,
+    ) -> Result<(T, u64, Effects), E> {
+        let mut tx = Tx {
+            store,
+            profile,
+            now: self.inner.clock.now(),
+            texts: &self.inner.texts,
+            keys: &self.inner.keys,
+            dir: &self.inner.dir,
+            events: Vec::new(),
+            effects: Effects::default(),
+        };
+        let value = job(&mut tx)?;
+        let (events, effects) = (tx.events, tx.effects);
+        Ok((value, self.stage(profile, events), effects))
+    }
+
+    /// After the commit: tells events and wakes actors.
+    fn told<T>(&self, profile: u32, written: Written<(T, u64, Effects)>) -> Written<T> {
         let (value, ticket, effects) = written.value;
         self.tell(ticket);
         self.inner.wakes.send(profile, effects);
-        Ok(Written { value, barrier: written.barrier })
+        Written { value, barrier: written.barrier }
     }
 
     /// As [`Db::transact`], and the change is durable when this returns.

@@ -297,6 +297,23 @@ class Lab:
     def on(self, domain: str) -> None:
         self.call("on", domain)
 
+    def mailbox(self, address: str) -> Path:
+        return self.folder / address.rsplit("@", 1)[1] / "mail" / address
+
+    def mails(self, address: str) -> int:
+        """How many mails lie in a mailbox."""
+        return sum(1 for part in ("new", "cur") for _ in (self.mailbox(address) / part).iterdir())
+
+    def uid_validity(self, address: str) -> str:
+        header = (self.mailbox(address) / "dovecot-uidlist").read_text().splitlines()[0]
+        return next(word for word in header.split() if word.startswith("V"))
+
+    def renumbers(self, address: str) -> None:
+        """Dovecot forgets the UIDs of a mailbox that nobody has open."""
+        for name in ("dovecot-uidlist", "dovecot.index*"):
+            for file in self.mailbox(address).glob(name):
+                file.unlink()
+
     def waiting_for(self, domain: str) -> int:
         """How many mails the other relays hold back for this one."""
         queues = (queue for relay in self.folder.glob("_*") if relay.name != domain

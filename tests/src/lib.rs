@@ -6,6 +6,8 @@
 //! | `person` | [`Person`]: a profile that meets others, says things and sees things |
 //! | `chat` | [`Chat`]: a chat as one person has it |
 //! | `log` | [`Log`]: everything that was told about a profile, in order |
+//! | `clock` | [`WallClock`]: a clock that a test sets |
+//! | `disk` | [`SmallDisk`]: a file system that is soon full |
 //! | `door` | [`Door`]: a way to a relay that can be closed, stalled and cut |
 //! | `wait` | [`eventually`]: waiting with a limit, never for a fixed time |
 //!
@@ -15,6 +17,8 @@
 #![allow(clippy::panic, clippy::expect_used)]
 
 mod chat;
+mod clock;
+mod disk;
 mod door;
 mod log;
 mod person;
@@ -22,8 +26,10 @@ mod wait;
 mod world;
 
 pub use chat::Chat;
+pub use clock::WallClock;
+pub use disk::SmallDisk;
 pub use door::Door;
 pub use log::Log;
 pub use person::Person;
 pub use wait::{eventually, patience};
-pub use world::World;
+pub use world::{World, login_at};

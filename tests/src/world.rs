@@ -140,18 +140,7 @@ impl World {
 
     /// Somebody new in another engine, with an address on the relay.
     pub async fn person_at(&self, engine: &Engine, name: &str) -> Person {
-        let profile = engine.call(0, AddAccount {}).await.expect("a profile is added").id;
-        let person = self.known_at(engine, name, profile);
-        person.is_named(name).await;
-        person.logs_in(&self.login(name)).await;
-        person
-    }
-
-    /// Somebody in another engine who exists already.
-    pub fn known_at(&self, engine: &Engine, name: &str, profile: u32) -> Person {
-        let logs = Logs::default();
-        logs.keep(engine.events());
-        Person::new(name, &address(name, DOMAIN), profile, engine.clone(), logs.of(profile))
+        Person::settles_at(engine, name, &self.login(name)).await
     }
 
     async fn newcomer(&self, name: &str) -> Person {
@@ -164,6 +153,22 @@ impl World {
 }
 
 impl Person {
+    /// Somebody new in any engine, with that login.
+    pub async fn settles_at(engine: &Engine, name: &str, login: &EnteredLoginParam) -> Self {
+        let profile = engine.call(0, AddAccount {}).await.expect("a profile is added").id;
+        let person = Self::known_in(engine, name, &login.addr, profile);
+        person.is_named(name).await;
+        person.logs_in(login).await;
+        person
+    }
+
+    /// Somebody who exists in an engine already.
+    pub fn known_in(engine: &Engine, name: &str, address: &str, profile: u32) -> Self {
+        let logs = Logs::default();
+        logs.keep(engine.events());
+        Self::new(name, address, profile, engine.clone(), logs.of(profile))
+    }
+
     async fn is_named(&self, name: &str) {
         self.call(SetConfig { key: "displayname".to_owned(), value: Some(name.to_owned()) }).await;
     }

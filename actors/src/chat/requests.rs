@@ -143,6 +143,8 @@ fn cancel_sending(tx: &mut Tx<'_, '_>, message: u32) -> Outcome<()> {
     for (sequence, job) in outbox::entries(tx.store, tx.profile, usize::MAX)? {
         if job.message == message {
             outbox::remove(tx, sequence)?;
+            // What waited behind it can go.
+            tx.effects().outbox = true;
         }
     }
     Ok(())

@@ -3,6 +3,11 @@
 /// A Date header may lie that far in the future, in seconds.
 pub const FUTURE_TOLERANCE: i64 = 60;
 
+/// Whether a Date header is later than any clock that is right could tell.
+pub fn is_in_the_future(date: i64, now: i64) -> bool {
+    date > now + FUTURE_TOLERANCE
+}
+
 /// When a message counts as sent: its Date, but not later than a minute from now; now without a Date.
 pub fn sent_time(date: Option<i64>, now: i64) -> i64 {
     date.unwrap_or(now).min(now + FUTURE_TOLERANCE)

@@ -43,10 +43,21 @@ pub async fn run(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::K
     if needs_key(&kind) {
         return with_key(db, profile, kind).await;
     }
+    let frees = frees(&kind);
     match simple(Box::new(kind)) {
+        Ok(change) if frees => Ok(db.transact_freeing(profile, change).await?.value),
         Ok(change) => Ok(db.transact(profile, change).await?.value),
         Err(kind) => with_files(db, profile, *kind).await,
     }
+}
+
+/// Commands that make space: they are carried out though the disk is full.
+fn frees(kind: &request::Kind) -> bool {
+    use request::Kind;
+    matches!(
+        kind,
+        Kind::DeleteMessages(_) | Kind::DeleteChat(_) | Kind::DeleteContact(_) | Kind::RemoveDraft(_)
+    )
 }
 
 /// The chat that a command addresses, if it names one.

@@ -62,7 +62,7 @@ pub async fn request(
     match kind {
         Kind::StartIo(_) => start(&shared, &profile).await?,
         Kind::StopIo(_) => stop(&shared).await,
-        Kind::MaybeNetwork(_) => network_changed(&shared),
+        Kind::MaybeNetwork(_) => network_changed(&shared).await,
         Kind::WaitForAllWorkDone(_) => all_work_done(&shared).await?,
         Kind::BackgroundFetch(_) => background_fetch(&shared, &profile).await?,
         Kind::GetConnectivity(_) => {
@@ -144,6 +144,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             login: Arc::new(login),
             uidvalidity: record.uid_validity,
             uid_next: record.uid_next,
+            rescan_below: record.rescan_below,
             proxy: proxy.clone(),
             disable_idle,
         };
@@ -244,9 +245,23 @@ pub async fn reconnect(shared: &Rc<Shared>, profile: &Addr<Profile>) {
     }
 }
 
-fn network_changed(shared: &Rc<Shared>) {
+async fn network_changed(shared: &Rc<Shared>) {
     order_all(shared, relay_command::Command::NetworkChanged(RelayNetworkChanged { lost: false }));
+    send_what_waited(shared).await;
     shared.wake_sender();
+}
+
+/// A relay can be reached again, perhaps: what waited for that is tried now.
+async fn send_what_waited(shared: &Rc<Shared>) {
+    let tried = async {
+        if shared.db.look(|view| outbox::waits_for_a_relay(view, shared.id))? {
+            shared.db.transact(shared.id, outbox::relay_is_back).await?;
+        }
+        Ok::<_, Failure>(())
+    };
+    if let Err(error) = tried.await {
+        tracing::error!(profile = shared.id, %error, "what waits cannot be made due");
+    }
 }
 
 fn next_generation(shared: &Shared) -> u64 {
@@ -329,9 +344,10 @@ async fn all_work_done(shared: &Rc<Shared>) -> Outcome<()> {
 fn nothing_to_send(shared: &Shared) -> Outcome<bool> {
     let now = shared.db.now();
     shared.db.read(|view| {
-        let due = outbox::entries(view, shared.id, 1)?.iter().any(|(_, job)| job.not_before <= now);
-        let receipts = outbox::receipts(view, shared.id)?.iter().any(|(_, _, job)| job.not_before <= now);
-        Ok(!due && !receipts)
+        let mail = !outbox::due(view, shared.id, now, 1)?.is_empty();
+        let receipts =
+            outbox::receipts(view, shared.id)?.iter().any(|(_, _, job)| outbox::is_due(job.not_before, now));
+        Ok(!mail && !receipts)
     })
 }
 
@@ -396,6 +412,7 @@ pub fn notice(shared: &Rc<Shared>, notice: RelayNotice) -> Option<Later> {
                     if let Err(error) = send_orders_to(&shared, transport, true) {
                         tracing::error!(profile = shared.id, transport, %error, "orders cannot be read");
                     }
+                    send_what_waited(&shared).await;
                 }));
             }
             None

@@ -166,7 +166,7 @@ async fn delete(shared: &Rc<Shared>, addr: String) -> Outcome<()> {
             let Some((id, record)) = found else { return Err(Failure::refused("Transport does not exist")) };
             let (profile, now) = (tx.profile, tx.now);
             tx.store.remove(&TRANSPORTS, &(profile, *id))?;
-            crate::state::copies::forget_other_epochs(tx, *id, 0)?;
+            crate::state::copies::forget_all(tx, *id)?;
             let removed = TimeRecord { time: now.max(record.added) };
             tx.store.put(&REMOVED_TRANSPORTS, &(profile, record.addr.as_str()), &removed)?;
             let shown = config::stored(tx.store, profile, config::key::CONFIGURED_ADDR)?;

@@ -86,6 +86,8 @@ pub struct RelayParams {
     pub uidvalidity: u32,
     /// First unsettled UID as stored, 0 at first.
     pub uid_next: u32,
+    /// UIDs below this one are looked at once more, because the folder was renumbered.
+    pub rescan_below: u32,
     /// Proxy for everything.
     pub proxy: Option<Arc<ProxyUrl>>,
     /// Poll instead of IDLE.

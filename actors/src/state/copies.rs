@@ -77,14 +77,9 @@ pub fn forget(tx: &mut Tx<'_, '_>, place: Place) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Forgets the copies of a transport that do not belong to the given UIDVALIDITY (0: all).
-pub fn forget_other_epochs(tx: &mut Tx<'_, '_>, transport: u32, uid_validity: u32) -> Result<(), StoreError> {
-    let stale: Vec<Place> = of_transport(tx.store, tx.profile, transport)?
-        .into_iter()
-        .map(|(place, _)| place)
-        .filter(|place| place.uid_validity != uid_validity)
-        .collect();
-    for place in stale {
+/// Forgets all copies of a transport.
+pub fn forget_all(tx: &mut Tx<'_, '_>, transport: u32) -> Result<(), StoreError> {
+    for (place, _) in of_transport(tx.store, tx.profile, transport)? {
         forget(tx, place)?;
     }
     Ok(())

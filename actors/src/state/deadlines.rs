@@ -85,6 +85,11 @@ pub fn of_profile(view: &impl View, profile: u32) -> Result<Vec<Deadline>, Store
     rows(view)?.filter(|row| row.as_ref().map_or(true, |row| row.profile == profile)).collect()
 }
 
+/// All deadlines of all profiles, earliest first.
+pub fn all(view: &impl View) -> Result<impl Iterator<Item = Result<Deadline, StoreError>>, StoreError> {
+    rows(view)
+}
+
 fn rows(view: &impl View) -> Result<impl Iterator<Item = Result<Deadline, StoreError>>, StoreError> {
     let rows = view.scan_prefix(&DEADLINES, &())?;
     Ok(rows.map(|row| row.map(|((time, profile, kind, id), _)| Deadline { time, profile, kind, id })))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use volary_storage::records::ChatRecord;
 
-use super::{housekeeping, registry};
+use super::{clock_set, housekeeping, registry};
 use crate::chat::{aging, requests};
 use crate::db::{Db, Tx};
 use crate::error::{Failure, Outcome};
@@ -20,15 +20,23 @@ use crate::wake::Effects;
 /// Rows handled before looking again.
 const BATCH: usize = 256;
 /// Longest sleep: the clock may be set while we sleep.
-const MAX_SLEEP: Duration = Duration::from_secs(600);
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 
 /// Handles deadlines for ever.
 pub async fn run(db: Db, network: Arc<Network>) {
     let mut added = db.wakes().register_deadlines();
     let (cleaning, due) = mpsc::unbounded_channel();
     actix::spawn(housekeeping::run(db.clone(), network, due));
-    let queue = Queue { started: db.now(), db: db.clone(), cleaning };
+    let mut queue = Queue { started: db.now(), set: None, db: db.clone(), cleaning };
+    let mut clock = clock_set::Watch::new(db.now());
+    // It may have been set back while this process did not run.
+    queue.mend().await;
+    let mut was_set = false;
     loop {
+        was_set |= clock.was_set(db.now());
+        if std::mem::take(&mut was_set) {
+            queue.clock_was_set().await;
+        }
         let next = match queue.handle_due().await {
             Ok(next) => next,
             Err(error) => {
@@ -42,28 +50,68 @@ pub async fn run(db: Db, network: Arc<Network>) {
         });
         tokio::select! {
             () = tokio::time::sleep(sleep) => {}
-            going_on = earlier(&mut added, next) => if !going_on { return },
+            wake = wake(&db, &mut added, next, &mut clock) => match wake {
+                Some(Wake::Earlier) => {}
+                Some(Wake::ClockWasSet) => was_set = true,
+                None => return,
+            },
         }
     }
 }
 
-/// Waits until a deadline is added that comes before the next one. False when none can be added any more.
-async fn earlier(added: &mut mpsc::UnboundedReceiver<i64>, next: Option<i64>) -> bool {
+/// Why the queue looks again before the next deadline.
+enum Wake {
+    /// One was added that comes before it.
+    Earlier,
+    /// One was added by a clock that was set.
+    ClockWasSet,
+}
+
+/// Waits until an added deadline is a reason to look. `None` when none can be added any more.
+async fn wake(
+    db: &Db,
+    added: &mut mpsc::UnboundedReceiver<i64>,
+    next: Option<i64>,
+    clock: &mut clock_set::Watch,
+) -> Option<Wake> {
     while let Some(time) = added.recv().await {
+        // Also a clock that is wrong only for a moment leaves deadlines behind.
+        if clock.was_set(db.now()) {
+            return Some(Wake::ClockWasSet);
+        }
         if next.is_none_or(|next| time < next) {
-            return true;
+            return Some(Wake::Earlier);
         }
     }
-    false
+    None
 }
 
 struct Queue {
     db: Db,
     started: i64,
+    /// When the clock was last found to be set, by its new time.
+    set: Option<i64>,
     cleaning: mpsc::UnboundedSender<u32>,
 }
 
 impl Queue {
+    /// The clock was set. What removes things by their age waits for a while: the clock may be put right soon.
+    async fn clock_was_set(&mut self) {
+        let now = self.db.now();
+        tracing::warn!(now, "the clock was set, or the machine slept");
+        self.started = now;
+        self.set = Some(now);
+        self.mend().await;
+    }
+
+    async fn mend(&self) {
+        match clock_set::mend(&self.db).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "deadlines of a clock that was ahead are mended"),
+            Err(error) => tracing::error!(%error, "deadlines cannot be mended"),
+        }
+    }
+
     /// Handles what is due and returns when the next one is.
     async fn handle_due(&self) -> Outcome<Option<i64>> {
         loop {
@@ -80,8 +128,9 @@ impl Queue {
     }
 
     async fn handle(&self, row: Deadline) -> Outcome<()> {
-        let started = self.started;
-        let clean = self.db.transact(row.profile, move |tx| handle(tx, row, started)).await?.value;
+        let quiet = Quiet { housekeeping: self.started, aging: self.set };
+        // Every deadline is a row less, so none has to wait for space.
+        let clean = self.db.transact_freeing(row.profile, move |tx| handle(tx, row, quiet)).await?.value;
         if clean {
             // The receiver lives as long as the actor system does.
             let _ = self.cleaning.send(row.profile);
@@ -90,8 +139,15 @@ impl Queue {
     }
 }
 
+/// Since when what removes things by their age waits for a quiet time.
+#[derive(Clone, Copy)]
+struct Quiet {
+    housekeeping: i64,
+    aging: Option<i64>,
+}
+
 /// Handles a deadline; whether housekeeping has to be done.
-fn handle(tx: &mut Tx<'_, '_>, row: Deadline, started: i64) -> Outcome<bool> {
+fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
     deadlines::remove(tx, row)?;
     let id = u32::try_from(row.id).unwrap_or(0);
     if registry::load(tx.store, row.profile)?.is_none() {
@@ -103,9 +159,12 @@ fn handle(tx: &mut Tx<'_, '_>, row: Deadline, started: i64) -> Outcome<bool> {
         kind::MUTE_ENDS => unmute(tx, id)?,
         kind::KEY_UPDATE => keyupdate::announce(tx)?,
         kind::RECENTLY_SEEN_ENDS => contacts::recently_seen_ends(tx, id)?,
+        kind::DELETE_OLD if quiet.aging.is_some_and(|set| tx.now < set + housekeeping::QUIET) => {
+            deadlines::set_single(tx, tx.now + housekeeping::QUIET, kind::DELETE_OLD, 0)?;
+        }
         kind::DELETE_OLD => aging::delete_old(tx)?,
-        kind::HOUSEKEEPING if tx.now < started + housekeeping::QUIET => {
-            let time = housekeeping::first_time(row.profile, started);
+        kind::HOUSEKEEPING if tx.now < quiet.housekeeping + housekeeping::QUIET => {
+            let time = housekeeping::first_time(row.profile, quiet.housekeeping);
             deadlines::set_single(tx, time, kind::HOUSEKEEPING, 0)?;
         }
         kind::HOUSEKEEPING => {

@@ -18,12 +18,14 @@ use crate::db::{Db, Tx, blob_dir};
 use crate::error::{Failure, Outcome};
 use crate::relay_connection::{Network, memory};
 use crate::state::deadlines::{self, kind};
-use crate::state::{config, copies, messages};
+use crate::state::{config, copies, messages, transports};
 
 /// Time between two times for one profile, in seconds.
 const PERIOD: i64 = 24 * 3600;
 /// Nothing is done in the first minutes after the start, when everything else is, in seconds.
 pub const QUIET: i64 = 600;
+/// No time is further away than that, in seconds.
+pub const LONGEST_PAUSE: i64 = PERIOD + QUIET + SPREAD;
 /// Profiles that are due at the same time are spread over that many seconds.
 const SPREAD: i64 = 3600;
 /// A tombstone is kept that long, in seconds: a copy of its mail may be on its way.
@@ -83,7 +85,7 @@ pub async fn clean(db: &Db, profile: u32) -> Outcome<(usize, u64)> {
     let mut removed = 0;
     for mids in old.chunks(BATCH) {
         let mids = mids.to_vec();
-        removed += db.transact(profile, move |tx| remove_tombstones(tx, &mids, latest)).await?.value;
+        removed += db.transact_freeing(profile, move |tx| remove_tombstones(tx, &mids, latest)).await?.value;
     }
     let (reader, blobs) = (db.clone(), Blobs::new(blob_dir(db.dir(), &record.uuid)));
     let swept = blocking(move || {
@@ -95,9 +97,13 @@ pub async fn clean(db: &Db, profile: u32) -> Outcome<(usize, u64)> {
     Ok((removed, swept.await?))
 }
 
-/// Message-IDs of tombstones that are not needed any more.
+/// Message-IDs of tombstones that are not needed any more. While a renumbered folder is looked through anew all are:
+/// which copies it has will be known afterwards.
 fn tombstones(view: &impl View, profile: u32, latest: i64) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
+    if transports::all(view, profile)?.iter().any(|(_, record)| record.uid_next < record.rescan_below) {
+        return Ok(found);
+    }
     for row in view.scan_prefix(&KNOWN_MAIL, &profile)? {
         let ((_, mid), record) = row?;
         // Kind 0: only what is wanted of the copies was remembered.

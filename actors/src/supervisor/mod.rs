@@ -1,6 +1,7 @@
 //! Supervisor: one actor for the process. It keeps the registry of profiles, starts their actors on the arbiters,
 //! starts them again when they fail, and runs the deadline queue.
 
+mod clock_set;
 pub mod deadlines;
 pub mod housekeeping;
 pub mod registry;

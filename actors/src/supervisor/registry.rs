@@ -159,26 +159,26 @@ async fn remove(db: &Db, supervisor: &Addr<Supervisor>, id: u32) -> Result<(), E
     }
     let _ = supervisor.send(EndProfile(Some(id))).await;
     db.wakes().unregister(id);
-    db.transact_durably(0, move |tx| {
+    let leaving = db.transact_freeing(0, move |tx| {
         profiles::leave(tx, id)?;
         accounts_changed(tx);
         Ok::<_, Failure>(())
-    })
-    .await?;
+    });
+    leaving.await?.barrier.durable().await.map_err(Failure::from)?;
     Ok(finish_removals(db).await?)
 }
 
 /// Removes what is left of profiles that were removed.
 pub async fn finish_removals(db: &Db) -> Outcome<()> {
     for LeavingRecord { profile, uuid } in db.look(manager)?.leaving {
-        while db.transact(0, move |tx| profiles::erase_some(tx, profile)).await?.value {}
+        while db.transact_freeing(0, move |tx| profiles::erase_some(tx, profile)).await?.value {}
         let dir = db.dir().join(&uuid);
         if let Err(error) = tokio::fs::remove_dir_all(&dir).await
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(profile, %error, "folder of a removed profile is left");
         }
-        db.transact(0, move |tx| profiles::forget(tx, profile)).await?;
+        db.transact_freeing(0, move |tx| profiles::forget(tx, profile)).await?;
     }
     Ok(())
 }

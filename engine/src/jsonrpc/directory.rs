@@ -33,6 +33,14 @@ pub enum DirectoryError {
     /// The operating system refuses.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// The directory may not be written.
+    #[error("{path:?} cannot be written: {source}")]
+    ReadOnly {
+        /// The file in it that was tried.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// There are files that do not belong to an engine.
     #[error("{0:?} is not empty")]
     NotEmpty(PathBuf),
@@ -113,7 +121,13 @@ fn check(text: &str, path: &Path) -> Result<(), DirectoryError> {
 }
 
 fn lock(path: &Path, pauses: &[Duration]) -> Result<File, DirectoryError> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    let file = opened.map_err(|source| match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            DirectoryError::ReadOnly { path: path.to_owned(), source }
+        }
+        _ => source.into(),
+    })?;
     let mut pauses = pauses.iter();
     loop {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {

@@ -8,7 +8,7 @@ use pgp::crypto::aead::{AeadAlgorithm, ChunkSize};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
 use pgp::packet::{Subpacket, SubpacketData};
-use pgp::types::{CompressionAlgorithm, KeyDetails as _, KeyVersion, Password, StringToKey};
+use pgp::types::{CompressionAlgorithm, KeyDetails as _, KeyVersion, Password, StringToKey, Timestamp};
 use rand::{CryptoRng, Rng};
 
 /// What lies between the encryption container and the payload.
@@ -136,7 +136,7 @@ fn message_subpackets(
 ) -> Result<SubpacketConfig, EncryptError> {
     let key = &own.as_pgp().primary_key;
     let is_v6 = key.version() == KeyVersion::V6;
-    let mut hashed = vec![Subpacket::critical(SubpacketData::SignatureCreationTime(timestamp(now)))];
+    let mut hashed = vec![Subpacket::critical(SubpacketData::SignatureCreationTime(signing_time(own, now)))];
     hashed.extend(intended.iter().map(|fingerprint| {
         let data = SubpacketData::IntendedRecipientFingerprint(fingerprint.to_pgp());
         if is_v6 { Subpacket::critical(data) } else { Subpacket::regular(data) }
@@ -150,9 +150,14 @@ fn secret_subpackets(own: &SecretKey, now: i64) -> Result<SubpacketConfig, Encry
     let fingerprint = own.as_pgp().primary_key.fingerprint();
     let hashed = vec![
         Subpacket::regular(SubpacketData::IssuerFingerprint(fingerprint)),
-        Subpacket::regular(SubpacketData::SignatureCreationTime(timestamp(now))),
+        Subpacket::regular(SubpacketData::SignatureCreationTime(signing_time(own, now))),
     ];
     subpackets(own, hashed)
+}
+
+/// A signature is never older than its key, though the clock may have been ahead when the key was made.
+fn signing_time(own: &SecretKey, now: i64) -> Timestamp {
+    timestamp(now.max(own.created_at()))
 }
 
 fn subpackets(

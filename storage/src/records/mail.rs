@@ -104,6 +104,12 @@ pub struct OutboxRecord {
     /// Send no copy to own devices.
     #[prost(bool, tag = "13")]
     pub no_self_copy: bool,
+    /// Chat of the message, 0 for none: within a chat mails leave in order.
+    #[prost(uint32, tag = "14")]
+    pub chat: u32,
+    /// It waits because no relay was reachable, not because one refused it for now.
+    #[prost(bool, tag = "15")]
+    pub unreachable: bool,
 }
 
 /// A read receipt that waits to be sent.

@@ -106,6 +106,13 @@ pub struct TransportRecord {
     /// Last mail received.
     #[prost(int64, tag = "9")]
     pub received: i64,
+    /// When the newest mail arrived that was in the folder before its first visit, by the clock of the relay: mail
+    /// from before is left alone for ever. 0 if there was none.
+    #[prost(int64, tag = "10")]
+    pub ignored_until: i64,
+    /// The folder was renumbered: UIDs from `uid_next` up to this one are looked at once more.
+    #[prost(uint32, tag = "11")]
+    pub rescan_below: u32,
 }
 
 /// A single text value.

@@ -10,6 +10,8 @@
 //! | `events` | which events come, and in which order |
 //! | `outages` | relays that go down, for short and for long, one of two, half-open |
 //! | `refusals` | relays that say no: passwords, quotas, SMTP errors, renumbered mailboxes |
+//! | `disks` | a full disk |
+//! | `clocks` | clocks that are set |
 //! | `hostile` | mails that nobody should send |
 //! | `forged` | mails that claim to be what they are not |
 //! | `victim` | who gets those, and who writes them by hand |
@@ -17,6 +19,8 @@
 // A test that cannot go on ends with a message.
 #![allow(clippy::expect_used)]
 
+mod clocks;
+mod disks;
 mod events;
 mod forged;
 mod groups;

@@ -2,8 +2,8 @@
 
 use volary_proto::event::Kind;
 use volary_proto::{
-    AddOrUpdateTransport, EnteredLoginParam, GetConnectivityHtml, ListTransports, MessageState, SetConfig,
-    StartIo, StopIo,
+    AddOrUpdateTransport, DeleteMessages, EnteredLoginParam, GetConnectivityHtml, ListTransports,
+    MessageState, SetConfig, StartIo, StopIo,
 };
 use volary_relay::{Faults, SmtpFault};
 use volary_tests::{Person, World};
@@ -144,6 +144,81 @@ async fn a_renumbered_mailbox_doubles_nothing_and_goes_on() {
     }
     assert!(world.relay.mailbox(&alice.address).expect("Alice has a mailbox").len() >= 4);
     assert_eq!(alice.chat_with(&bob).await.texts().await, ["one", "two", "three", "four"]);
+    world.ends().await;
+}
+
+/// Nothing reaches Alice any more.
+async fn goes_offline(alice: &Person) {
+    alice.call(StopIo {}).await;
+}
+
+#[tokio::test]
+async fn mail_that_came_before_a_mailbox_was_renumbered_is_not_lost() {
+    let (world, alice, bob) = friends().await;
+    alice.call(SetConfig { key: "bcc_self".to_owned(), value: Some("1".to_owned()) }).await;
+    bob.says(&alice, "known").await;
+    alice.sees("known").await;
+    goes_offline(&alice).await;
+    for text in ["missed", "missed, too"] {
+        let sent = bob.says(&alice, text).await;
+        bob.has_sent(sent).await;
+    }
+    world.relay.change_uid_validity(&alice.address, "INBOX").expect("Alice has a mailbox");
+    alice.call(StartIo {}).await;
+    for text in ["missed", "missed, too"] {
+        alice.sees(text).await;
+    }
+    bob.says(&alice, "afterwards").await;
+    alice.sees("afterwards").await;
+    let texts = alice.chat_with(&bob).await.texts().await;
+    assert_eq!(texts, ["known", "missed", "missed, too", "afterwards"]);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn what_was_deleted_does_not_come_back_from_a_renumbered_mailbox() {
+    let (world, alice, bob) = friends().await;
+    alice.call(SetConfig { key: "bcc_self".to_owned(), value: Some("1".to_owned()) }).await;
+    bob.says(&alice, "to be forgotten").await;
+    bob.says(&alice, "to be kept").await;
+    alice.sees("to be kept").await;
+    let forgotten = alice.sees("to be forgotten").await.id;
+    let before = world.relay.mailbox(&alice.address).expect("Alice has a mailbox").len();
+    goes_offline(&alice).await;
+    alice.call(DeleteMessages { msg_ids: vec![forgotten] }).await;
+    world.relay.change_uid_validity(&alice.address, "INBOX").expect("Alice has a mailbox");
+    alice.call(StartIo {}).await;
+    // The order to delete was about a UID that is void: the copy is found again under its new one.
+    alice
+        .eventually("the copy is deleted", async || {
+            let left = world.relay.mailbox(&alice.address)?.len();
+            (left < before).then_some(())
+        })
+        .await;
+    bob.says(&alice, "afterwards").await;
+    alice.sees("afterwards").await;
+    assert_eq!(alice.chat_with(&bob).await.texts().await, ["to be kept", "afterwards"]);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_message_does_not_overtake_one_of_its_chat_that_waits_for_its_next_try() {
+    let (world, alice, bob) = friends().await;
+    let carol = world.person("Carol").await;
+    alice.invites(&carol).await;
+    world.relay.log_commands(true);
+    world.relay.set_faults(Faults { rcpt: fault(450, "4.2.0 try again later"), ..Faults::default() });
+    let first = alice.says(&bob, "first").await;
+    alice.eventually("the relay was asked", async || asked(&world, "RCPT").then_some(())).await;
+    world.relay.set_faults(Faults::default());
+    let second = alice.says(&bob, "second").await;
+    let other = alice.says(&carol, "meanwhile").await;
+    alice.has_sent(other).await;
+    carol.sees("meanwhile").await;
+    assert_eq!(alice.message(first).await.state(), MessageState::OutPending);
+    assert_eq!(alice.message(second).await.state(), MessageState::OutPending);
+    let (first, second) = (bob.sees("first").await, bob.sees("second").await);
+    assert!(first.id < second.id, "they arrive in order");
     world.ends().await;
 }
 

@@ -109,6 +109,7 @@ fn duplicate(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Ou
             for (sequence, job) in crate::state::outbox::entries(tx.store, tx.profile, usize::MAX)? {
                 if job.message == known.message {
                     crate::state::outbox::remove(tx, sequence)?;
+                    tx.effects().outbox = true;
                 }
             }
             complete::delivered(tx, known.message)?;

@@ -7,7 +7,6 @@ use volary_storage::View;
 use volary_storage::records::known_mail;
 
 use super::super::Shared;
-use super::heads;
 use super::store::download;
 use crate::error::Outcome;
 use crate::state::copies::{self, Place};
@@ -47,32 +46,14 @@ async fn try_note(shared: &Rc<Shared>, transport: u32, notice: Notice) -> Outcom
             shared
                 .db
                 .transact(shared.id, move |tx| {
-                    copies::forget_other_epochs(tx, transport, reset.uidvalidity)?;
+                    // Also those of this UIDVALIDITY: a server that counts from 1 again gives old UIDs to new mail.
+                    copies::forget_all(tx, transport)?;
                     transports::update(tx, transport, |record| {
                         record.uid_validity = reset.uidvalidity;
                         record.uid_next = reset.uid_next;
+                        record.rescan_below = reset.rescan_below;
+                        record.ignored_until = record.ignored_until.max(reset.ignored_until);
                     })
-                })
-                .await?;
-        }
-        Notice::FolderContents(contents) => {
-            let found: Vec<(Place, String)> = contents
-                .heads
-                .iter()
-                .filter_map(|head| {
-                    let place = Place { transport, uid_validity: contents.uidvalidity, uid: head.uid };
-                    Some((place, heads::read(&head.header).mid?))
-                })
-                .collect();
-            shared
-                .db
-                .transact(shared.id, move |tx| {
-                    for (place, mid) in &found {
-                        if messages::known(tx.store, tx.profile, mid)?.is_some() {
-                            copies::add(tx, *place, mid)?;
-                        }
-                    }
-                    Ok::<_, crate::error::Failure>(())
                 })
                 .await?;
         }

@@ -98,7 +98,7 @@ async fn try_decide(
     let mut decisions = Vec::with_capacity(read.len());
     let mut known_copies: Vec<(Place, String)> = Vec::new();
     let actions = shared.db.read(|view| {
-        let judge = Judge::new(view, profile)?;
+        let judge = Judge::new(view, profile, heads.transport_id)?;
         heads
             .heads
             .iter()
@@ -139,10 +139,14 @@ struct Judge {
     deletes: bool,
     limit: u64,
     bot: bool,
+    /// Mail that came to the relay no later than this is from before the profile used the folder.
+    ignored_until: i64,
 }
 
 impl Judge {
-    fn new(view: &impl View, profile: u32) -> Result<Self, StoreError> {
+    fn new(view: &impl View, profile: u32, transport: u32) -> Result<Self, StoreError> {
+        let ignored_until =
+            transports::load(view, profile, transport)?.map_or(0, |record| record.ignored_until);
         let limit = config::number(view, profile, config::key::DOWNLOAD_LIMIT)?;
         Ok(Self {
             profile,
@@ -150,6 +154,7 @@ impl Judge {
             deletes: deletes_after_download(view, profile)?,
             limit: u64::try_from(limit).unwrap_or(0),
             bot: config::flag(view, profile, config::key::BOT)?,
+            ignored_until,
         })
     }
 
@@ -159,6 +164,10 @@ impl Judge {
         }
         if let Some(action) = self.known(view, head)? {
             return Ok(action);
+        }
+        // Told only of mail in a renumbered folder, which is looked through from its beginning.
+        if raw.arrived != 0 && raw.arrived <= self.ignored_until {
+            return Ok(RelayHeadAction::Skip);
         }
         let Some(from) = &head.from else { return Ok(RelayHeadAction::Skip) };
         let daemon = from.contains("mailer-daemon") || from.contains("mail-daemon");
@@ -222,5 +231,23 @@ mod tests {
     fn several_senders_are_no_sender() {
         assert_eq!(read(b"From: a@b.c, d@e.f\r\n\r\n").from, None);
         assert_eq!(read(b"\xff\xfe").mid, None);
+    }
+
+    // A mail from before the first visit is told from one that was missed by the clock of the relay.
+    #[tokio::test]
+    async fn of_a_renumbered_folder_only_mail_from_before_the_first_visit_is_left_alone() {
+        use crate::state::transports;
+        use crate::testing::{Desk, PROFILE};
+        let desk = Desk::new().await;
+        let id = desk.db.look(|view| transports::all(view, PROFILE)).unwrap()[0].0;
+        desk.change(move |tx| Ok(transports::update(tx, id, |record| record.ignored_until = 5_000)?)).await;
+        let head = Head { from: Some("anna@x.test".to_owned()), encrypted: true, ..Head::default() };
+        let action = |arrived| {
+            let raw = RelayHead { uid: 1, size: 100, arrived, ..RelayHead::default() };
+            desk.db.read(|view| Judge::new(view, PROFILE, id)?.action(view, &raw, &head)).unwrap()
+        };
+        assert_eq!(action(5_000), RelayHeadAction::Skip);
+        assert_eq!(action(5_001), RelayHeadAction::Download);
+        assert_eq!(action(0), RelayHeadAction::Download, "new mail, whose arrival is not asked for");
     }
 }

@@ -31,7 +31,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use volary_proto::v1::{RelayMail, RelayMailAction, RelayMailDecision, RelayMails, RelayMailsAnswer};
+use volary_proto::v1::{RelayMail, RelayMailAction, RelayMailDecision, RelayMails, RelayMailsAnswer, event};
 
 use self::open::{Opened, Sources};
 use super::Shared;
@@ -46,7 +46,7 @@ const UNANSWERED: Duration = Duration::from_secs(60);
 
 /// Processes a batch; the answer tells the relay what to do with each mail.
 pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
-    let _turn = shared.receiving.lock().await;
+    let turn = shared.receiving.lock().await;
     match process(shared, &batch).await {
         Ok(decisions) => {
             shared.downloading.borrow_mut().retain(|_, transport| *transport != batch.transport_id);
@@ -56,8 +56,11 @@ pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
             // Nothing may count as received: the connections end before they could hear an answer, and the mails are
             // fetched again when they are back.
             tracing::error!(profile = shared.id, %error, "received mail cannot be stored");
+            let msg = format!("Received messages cannot be stored and stay on the relay: {error}");
+            shared.db.emit(shared.id, event::Kind::Error(event::Error { msg }));
             super::io::drop_connections(shared);
             super::io::reconnect_later(shared);
+            drop(turn);
             tokio::time::sleep(UNANSWERED).await;
             RelayMailsAnswer { decisions: Vec::new() }
         }

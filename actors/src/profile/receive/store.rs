@@ -105,7 +105,8 @@ fn base(
         self_added: self_row.map(|row| row.added),
         parent,
         silent: change.silent,
-        bottom: change.bottom,
+        // Told times say nothing when the clocks disagree: it came now, so it is the newest.
+        bottom: change.bottom || parsed.date.is_some_and(|date| sorting::is_in_the_future(date, tx.now)),
     });
     let (mid, pre_mid) = match &parsed.split {
         SplitRole::Pre { post_id, .. } => (post_id.as_str().to_owned(), opened.mid.clone()),

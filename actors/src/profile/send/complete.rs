@@ -144,7 +144,11 @@ pub fn postponed(
     outbox::update(tx, sequence, |record| {
         record.tries = tries;
         record.not_before = retry_at;
+        record.unreachable = !counts;
     })?;
+    if counts {
+        outbox::share_tries(tx, sequence, job, tries.min(MAX_TRIES))?;
+    }
     deadlines::add(tx, retry_at, deadlines::kind::RETRY_SENDING, 0)
 }
 

@@ -12,12 +12,13 @@ pub mod receipts;
 pub mod render;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use actix::Addr;
 use futures::future::join_all;
 use rand::Rng as _;
 use tokio::time::Instant;
-use volary_proto::v1::{RelaySubmit, RelaySubmitResult, RelaySubmitStatus};
+use volary_proto::v1::{RelaySubmit, RelaySubmitResult, RelaySubmitStatus, event};
 use volary_storage::ReadTx;
 use volary_storage::records::OutboxRecord;
 
@@ -35,6 +36,8 @@ use crate::state::{outbox, transports};
 const BATCH: usize = 16;
 /// First wait after a failure, in seconds; it grows with each try.
 const RETRY_BASE: i64 = 30;
+/// After a failure of the disk the queue is looked at again.
+const AFTER_TROUBLE: Duration = Duration::from_secs(30);
 /// Longest wait, in seconds.
 const RETRY_MAX: i64 = 30 * 60;
 
@@ -65,18 +68,30 @@ pub async fn run(shared: Rc<Shared>) {
             Ok(Pass::Idle | Pass::Stuck) => return,
             Err(error) => {
                 tracing::error!(profile = shared.id, %error, "sending failed");
+                tell_trouble(&shared, &error);
                 return;
             }
         }
     }
 }
 
+/// Nothing of a failure of the disk is noted; sending goes on in a while.
+fn tell_trouble(shared: &Rc<Shared>, error: &Failure) {
+    let msg = format!("Messages cannot be sent now: {error}");
+    shared.db.emit(shared.id, event::Kind::Error(event::Error { msg }));
+    let shared = shared.clone();
+    actix::spawn(async move {
+        tokio::time::sleep(AFTER_TROUBLE).await;
+        if shared.io.get() {
+            shared.wake_sender();
+        }
+    });
+}
+
 async fn pass(shared: &Rc<Shared>, pace: &mut Pace) -> Outcome<Pass> {
     let now = shared.db.now();
     let (rows, order) = shared.db.read(|view| {
-        let mut rows = outbox::entries(view, shared.id, 4 * BATCH)?;
-        rows.retain(|(_, job)| job.not_before <= now);
-        rows.truncate(BATCH);
+        let rows = outbox::due(view, shared.id, now, BATCH)?;
         Ok::<_, Failure>((rows, transports::sending_order(view, shared.id)?))
     })?;
     let exits = exits(shared, &order)?;
@@ -142,6 +157,10 @@ async fn send_over(
                 }
                 if let Some(turn) = pace.turn(rendered.chat) {
                     tokio::time::sleep_until(turn).await;
+                }
+                // One that could not be sent holds those behind it: they are looked at again when it is gone.
+                if shared.db.look(|view| outbox::is_behind(view, shared.id, sequence, &job))? {
+                    continue;
                 }
                 let chat = rendered.chat;
                 let (traces, answers) = submit(shared, sequence, &job, rendered, exit);
@@ -353,6 +372,7 @@ async fn send_receipts(shared: &Rc<Shared>, exits: &[Exit]) -> Outcome<Pass> {
 }
 
 async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<()> {
+    let mut refused = false;
     for exit in exits {
         let Some(mail) = render_receipt(shared, due.clone(), exit.addr.clone()).await? else {
             shared.db.transact(shared.id, move |tx| receipts::drop_jobs(tx, &due)).await?;
@@ -367,14 +387,17 @@ async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<
                 return Ok(());
             }
             RelaySubmitStatus::NotConnected => {}
-            _ => break,
+            _ => {
+                refused = true;
+                break;
+            }
         }
     }
     let retry_at = shared.db.now() + retry_delay(due.jobs.first().map_or(0, |(_, job)| job.tries));
     shared
         .db
         .transact(shared.id, move |tx| {
-            receipts::failed(tx, &due, retry_at)?;
+            receipts::failed(tx, &due, retry_at, refused)?;
             crate::state::deadlines::add(tx, retry_at, crate::state::deadlines::kind::RETRY_SENDING, 0)
         })
         .await?;
@@ -393,6 +416,6 @@ mod tests {
     fn waiting_times_grow_and_are_bounded() {
         assert!((RETRY_BASE..=RETRY_BASE * 3 / 2).contains(&retry_delay(0)));
         assert!(retry_delay(1) >= 2 * RETRY_BASE);
-        assert!(retry_delay(40) <= RETRY_MAX * 3 / 2);
+        assert!(retry_delay(40) <= outbox::LONGEST_WAIT);
     }
 }

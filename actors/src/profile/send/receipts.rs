@@ -32,7 +32,7 @@ pub struct Due {
 pub fn due(view: &impl View, profile: u32, now: i64) -> Result<Vec<Due>, StoreError> {
     let mut by_contact: BTreeMap<u32, Vec<(u32, ReceiptJobRecord)>> = BTreeMap::new();
     for (contact, message, job) in outbox::receipts(view, profile)? {
-        if job.not_before <= now {
+        if outbox::is_due(job.not_before, now) {
             by_contact.entry(contact).or_default().push((message, job));
         }
     }
@@ -115,15 +115,19 @@ pub fn drop_jobs(tx: &mut Tx<'_, '_>, due: &Due) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The relay did not take the receipt; it is tried again at `retry_at`, some times.
-pub fn failed(tx: &mut Tx<'_, '_>, due: &Due, retry_at: i64) -> Result<(), StoreError> {
+/// The receipt was not sent; it is tried again at `retry_at`, and given up when relays refused it several times.
+pub fn failed(tx: &mut Tx<'_, '_>, due: &Due, retry_at: i64, refused: bool) -> Result<(), StoreError> {
     let profile = tx.profile;
     for (message, job) in &due.jobs {
         let key = (profile, due.contact, *message);
-        if job.tries >= MAX_TRIES {
+        if refused && job.tries >= MAX_TRIES {
             tx.store.remove(&RECEIPT_JOBS, &key)?;
         } else if tx.store.contains(&RECEIPT_JOBS, &key)? {
-            let job = ReceiptJobRecord { tries: job.tries + 1, not_before: retry_at, ..job.clone() };
+            let job = ReceiptJobRecord {
+                tries: job.tries + u32::from(refused),
+                not_before: retry_at,
+                ..job.clone()
+            };
             tx.store.put(&RECEIPT_JOBS, &key, &job)?;
         }
     }

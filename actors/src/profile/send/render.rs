@@ -429,7 +429,9 @@ fn avatar(
 ) -> Outcome<Vec<u32>> {
     use volary_mail::message::Avatar;
     let early = header(message, "Secure-Join").is_some_and(|step| step.ends_with("-auth-required"));
-    let due = targets.iter().any(|target| context.now - target.record.own_avatar_sent >= AVATAR_PERIOD);
+    // A time in the future is one of a clock that was ahead.
+    let is_due = |sent: i64| context.now - sent >= AVATAR_PERIOD || sent > context.now;
+    let due = targets.iter().any(|target| is_due(target.record.own_avatar_sent));
     let carries = matches!(&outgoing.body, Body::Chat(_) | Body::Handshake(_));
     if early || !due || !carries {
         return Ok(Vec::new());

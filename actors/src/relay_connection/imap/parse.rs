@@ -59,6 +59,8 @@ pub struct FetchData {
     pub uid: Option<u32>,
     /// `RFC822.SIZE`.
     pub size: Option<u32>,
+    /// `INTERNALDATE`, Unix seconds; one that cannot be read counts as missing.
+    pub arrived: Option<i64>,
     /// `\Seen` is among the flags.
     pub seen: bool,
     /// `\Deleted` is among the flags.
@@ -380,6 +382,7 @@ fn fetch_data(value: Value) -> Result<FetchData, ParseError> {
         let name = name.to_ascii_uppercase();
         match name.as_slice() {
             b"UID" => data.uid = Some(value.number().ok_or(ParseError)?),
+            b"INTERNALDATE" => data.arrived = value.string().as_deref().and_then(date_time),
             b"RFC822.SIZE" => data.size = Some(value.number().ok_or(ParseError)?),
             b"FLAGS" => {
                 let Value::List(flags) = value else { return Err(ParseError) };
@@ -394,6 +397,11 @@ fn fetch_data(value: Value) -> Result<FetchData, ParseError> {
         }
     }
     Ok(data)
+}
+
+/// `date-time` of RFC 9051 §9: `17-Jul-1996 02:44:25 -0700`, the day padded with a space or not.
+fn date_time(text: &str) -> Option<i64> {
+    chrono::DateTime::parse_from_str(text.trim(), "%d-%b-%Y %H:%M:%S %z").ok().map(|time| time.timestamp())
 }
 
 fn folder_status(values: Vec<Value>) -> Option<u32> {

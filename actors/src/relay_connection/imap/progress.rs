@@ -20,6 +20,7 @@ pub struct Progress {
     uidvalidity: u32,
     next_scan: u32,
     server_next: u32,
+    rescan_below: u32,
     unsettled: BTreeSet<u32>,
     /// Mails to flag as seen.
     pub seen: BTreeSet<u32>,
@@ -36,14 +37,15 @@ pub enum Change {
     NewMail,
     /// The folder is seen for the first time; older mail is ignored.
     First,
-    /// UIDs known so far are void.
+    /// UIDs known so far are void: the whole folder is looked at anew, because mail may have come between the last
+    /// look and the renumbering. Known mail is told by its Message-ID.
     Reset,
 }
 
 impl Progress {
-    /// State as it was stored: UIDVALIDITY and first unsettled UID, both 0 at first.
-    pub fn new(uidvalidity: u32, uid_next: u32) -> Self {
-        Self { uidvalidity, next_scan: uid_next, ..Self::default() }
+    /// State as it was stored: UIDVALIDITY, first unsettled UID and the end of a second look, all 0 at first.
+    pub fn new(uidvalidity: u32, uid_next: u32, rescan_below: u32) -> Self {
+        Self { uidvalidity, next_scan: uid_next, rescan_below, ..Self::default() }
     }
 
     /// UIDVALIDITY of the folder.
@@ -54,6 +56,16 @@ impl Progress {
     /// First UID that is not settled.
     pub fn settled(&self) -> u32 {
         self.unsettled.first().copied().unwrap_or(self.next_scan)
+    }
+
+    /// Whether the next window belongs to a second look at a renumbered folder.
+    pub fn rescans(&self) -> bool {
+        self.next_scan < self.rescan_below
+    }
+
+    /// UIDs below this one are looked at once more; 0 if the folder was never renumbered.
+    pub fn rescan_below(&self) -> u32 {
+        self.rescan_below
     }
 
     /// A new connection: what was wanted but not handed over is looked at again.
@@ -70,18 +82,32 @@ impl Progress {
                 std::cmp::Ordering::Equal => Change::Same,
                 std::cmp::Ordering::Greater => Change::NewMail,
                 std::cmp::Ordering::Less => {
-                    self.start_over(selected.uidvalidity, uid_next);
+                    self.scan_anew(selected.uidvalidity, uid_next);
                     Change::Reset
                 }
             };
         }
-        let first = self.uidvalidity == 0;
-        self.start_over(selected.uidvalidity, uid_next);
-        if first { Change::First } else { Change::Reset }
+        if self.uidvalidity != 0 {
+            self.scan_anew(selected.uidvalidity, uid_next);
+            return Change::Reset;
+        }
+        *self = Self {
+            uidvalidity: selected.uidvalidity,
+            next_scan: uid_next,
+            server_next: uid_next,
+            ..Self::default()
+        };
+        Change::First
     }
 
-    fn start_over(&mut self, uidvalidity: u32, uid_next: u32) {
-        *self = Self { uidvalidity, next_scan: uid_next, server_next: uid_next, ..Self::default() };
+    fn scan_anew(&mut self, uidvalidity: u32, uid_next: u32) {
+        *self = Self {
+            uidvalidity,
+            next_scan: 1,
+            server_next: uid_next,
+            rescan_below: uid_next,
+            ..Self::default()
+        };
     }
 
     /// The next UIDs to look at.
@@ -150,7 +176,7 @@ mod tests {
 
     #[test]
     fn mail_from_before_the_first_visit_is_ignored() {
-        let mut progress = Progress::new(0, 0);
+        let mut progress = Progress::new(0, 0, 0);
         assert_eq!(progress.selected(selected(7), 120), Change::First);
         assert_eq!((progress.uidvalidity(), progress.settled()), (7, 120));
         assert_eq!(progress.selected(selected(7), 120), Change::Same);
@@ -158,7 +184,7 @@ mod tests {
 
     #[test]
     fn new_mail_is_what_the_server_counted_on() {
-        let mut progress = Progress::new(7, 120);
+        let mut progress = Progress::new(7, 120, 0);
         assert_eq!(progress.selected(selected(7), 130), Change::NewMail);
         assert_eq!(progress.window(), (120, 619));
         assert!(!progress.scanned(619, &[121, 125], &[125]));
@@ -168,19 +194,21 @@ mod tests {
     }
 
     #[test]
-    fn a_new_uidvalidity_or_a_smaller_uidnext_voids_everything() {
-        let mut progress = Progress::new(7, 120);
+    fn a_new_uidvalidity_or_a_smaller_uidnext_makes_everything_be_looked_at_anew() {
+        let mut progress = Progress::new(7, 120, 0);
         progress.delete.insert(5);
         assert_eq!(progress.selected(selected(8), 3), Change::Reset);
         assert!(progress.delete.is_empty());
-        assert_eq!(progress.settled(), 3);
+        assert_eq!((progress.settled(), progress.rescan_below(), progress.rescans()), (1, 3, true));
+        progress.scanned(500, &[1, 2], &[]);
+        assert_eq!((progress.settled(), progress.rescans()), (3, false));
         assert_eq!(progress.selected(selected(8), 2), Change::Reset);
-        assert_eq!(progress.settled(), 2);
+        assert_eq!((progress.settled(), progress.rescan_below()), (1, 2));
     }
 
     #[test]
     fn after_a_lost_connection_unfinished_downloads_are_looked_at_again() {
-        let mut progress = Progress::new(7, 10);
+        let mut progress = Progress::new(7, 10, 0);
         progress.selected(selected(7), 20);
         progress.scanned(509, &[10, 11, 12], &[10, 11, 12]);
         progress.handed_over(&[10]);
@@ -190,7 +218,7 @@ mod tests {
 
     #[test]
     fn windows_go_on_up_to_the_uidnext_of_the_server() {
-        let mut progress = Progress::new(7, 1);
+        let mut progress = Progress::new(7, 1, 0);
         progress.selected(selected(7), 1200);
         let mut firsts = Vec::new();
         loop {
@@ -217,7 +245,7 @@ mod tests {
             wanted_share in 0usize..4,
             handed in 0usize..40,
         ) {
-            let mut progress = Progress::new(7, 1);
+            let mut progress = Progress::new(7, 1, 0);
             progress.selected(selected(7), 400);
             let found: Vec<u32> = found.into_iter().collect();
             let wanted: Vec<u32> = found.iter().copied().filter(|uid| *uid as usize % 4 >= wanted_share).collect();

@@ -8,16 +8,14 @@ use std::{
 
 use futures::{StreamExt, future::LocalBoxFuture, stream::FuturesOrdered};
 use volary_proto::{
-    RelayAcknowledged, RelayConnectivity, RelayEventKind, RelayFetchDone, RelayFolderContents,
-    RelayFolderReset, RelayHead, RelayHeadAction, RelayHeads, RelayIdle, RelayMail, RelayMailAction,
-    RelayMails, RelayMailsAnswer, RelaySide, RelayUidState, relay_notice::Notice,
+    RelayAcknowledged, RelayConnectivity, RelayEventKind, RelayFetchDone, RelayFolderReset, RelayHead,
+    RelayHeadAction, RelayHeads, RelayIdle, RelayMail, RelayMailAction, RelayMails, RelayMailsAnswer,
+    RelaySide, RelayUidState, relay_notice::Notice,
 };
 
 use super::{
-    progress::{Change, Progress, WINDOW, batches},
-    session::{
-        Fetched, IDENTITY_FIELDS, IdleEnd, ImapError, ImapSession, MAX_MAIL, PREFETCH_FIELDS, Selected,
-    },
+    progress::{Change, Progress, batches},
+    session::{Fetched, IdleEnd, ImapError, ImapSession, MAX_MAIL, Selected},
     uid_set::uid_sets,
 };
 use crate::relay_connection::{
@@ -88,7 +86,8 @@ pub async fn log_in_imap(
 /// Runs until the profile ends. The task may be dropped at any moment.
 pub async fn run(shared: Rc<Shared>) {
     let mut backoff = Backoff::new();
-    let mut progress = Progress::new(shared.params.uidvalidity, shared.params.uid_next);
+    let params = &shared.params;
+    let mut progress = Progress::new(params.uidvalidity, params.uid_next, params.rescan_below);
     let start = Instant::now();
     loop {
         wait_for_turn(&shared, &mut backoff, start).await;
@@ -277,11 +276,16 @@ impl Serving<'_> {
         match self.progress.selected(selected, uid_next) {
             Change::Same => {}
             Change::NewMail => self.session.new_mail = true,
-            Change::First => self.tell_reset().await?,
+            Change::First => {
+                let newest = if uid_next > 1 { self.session.newest_arrival().await? } else { None };
+                self.tell_reset(newest.unwrap_or(0)).await?;
+            }
             Change::Reset => {
                 self.downloads.clear();
-                self.tell_reset().await?;
-                self.resync(uid_next).await?;
+                self.session.new_mail = true;
+                self.tell_reset(0).await?;
+                let text = "The folder was renumbered: it is looked through anew.".to_owned();
+                self.shared.event(RelayEventKind::Info, text).await?;
             }
         }
         Ok(())
@@ -298,35 +302,22 @@ impl Serving<'_> {
         self.shared.tell(Notice::UidState(RelayUidState { uidvalidity, uid_next })).await
     }
 
-    async fn tell_reset(&mut self) -> Result<(), End> {
+    async fn tell_reset(&mut self, ignored_until: i64) -> Result<(), End> {
         self.told = self.progress.settled();
-        let reset =
-            RelayFolderReset { uidvalidity: self.progress.uidvalidity(), uid_next: self.progress.settled() };
+        let reset = RelayFolderReset {
+            uidvalidity: self.progress.uidvalidity(),
+            uid_next: self.told,
+            rescan_below: self.progress.rescan_below(),
+            ignored_until,
+        };
         Ok(self.shared.tell(Notice::FolderReset(reset)).await?)
-    }
-
-    /// Tells the profile what is in the folder now, so that known mails can be found again.
-    async fn resync(&mut self, uid_next: u32) -> Result<(), End> {
-        let uidvalidity = self.progress.uidvalidity();
-        let mut first = 1;
-        while first < uid_next {
-            let Some(next) = self.session.find_uid(Some((first, uid_next - 1))).await? else { break };
-            let last = next.saturating_add(WINDOW - 1);
-            let found = self.session.fetch_headers(next, last, IDENTITY_FIELDS).await?;
-            let heads = found.into_iter().map(head).collect();
-            first = last.saturating_add(1);
-            let contents = RelayFolderContents { uidvalidity, heads, last: false };
-            self.shared.tell(Notice::FolderContents(contents)).await?;
-        }
-        let end = RelayFolderContents { uidvalidity, heads: Vec::new(), last: true };
-        Ok(self.shared.tell(Notice::FolderContents(end)).await?)
     }
 
     /// Looks at new mail, window by window, and downloads what the profile wants.
     async fn fetch_new(&mut self) -> Result<(), End> {
         while self.selected {
             let (first, last) = self.progress.window();
-            let found = self.session.fetch_headers(first, last, PREFETCH_FIELDS).await?;
+            let found = self.session.fetch_headers(first, last, self.progress.rescans()).await?;
             let uids: Vec<u32> = found.iter().map(|mail| mail.uid).collect();
             let (now, later) = self.ask(found).await?;
             let wanted: Vec<u32> = now.iter().chain(&later).map(|(uid, _)| *uid).collect();
@@ -522,6 +513,7 @@ fn head(mail: Fetched) -> RelayHead {
     RelayHead {
         uid: mail.uid,
         size: mail.data.size.unwrap_or_default(),
+        arrived: mail.data.arrived.unwrap_or_default(),
         header: mail.data.body.unwrap_or_default(),
         unwanted_flag: mail.data.draft || mail.data.deleted,
     }

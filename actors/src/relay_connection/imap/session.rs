@@ -27,10 +27,8 @@ const MAX_RESPONSES: usize = 200_000;
 const DONE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Header fields that decide whether a mail is downloaded.
-pub const PREFETCH_FIELDS: &str = "MESSAGE-ID DATE X-MICROSOFT-ORIGINAL-MESSAGE-ID FROM CONTENT-TYPE \
+const PREFETCH_FIELDS: &str = "MESSAGE-ID DATE X-MICROSOFT-ORIGINAL-MESSAGE-ID FROM CONTENT-TYPE \
      SECURE-JOIN CHAT-VERSION CHAT-IS-POST-MESSAGE AUTOCRYPT-SETUP-MESSAGE";
-/// Header fields that identify a mail.
-pub const IDENTITY_FIELDS: &str = "MESSAGE-ID X-MICROSOFT-ORIGINAL-MESSAGE-ID";
 
 /// Why an IMAP session failed.
 #[derive(Debug, thiserror::Error)]
@@ -227,15 +225,18 @@ impl ImapSession {
         Ok(Selected { uidvalidity, uid_next })
     }
 
-    /// Fetches size and header fields of the UIDs `first..=last`, ascending.
+    /// Fetches size and deciding header fields of the UIDs `first..=last`, ascending; on request also when the mails
+    /// arrived.
     pub async fn fetch_headers(
         &mut self,
         first: u32,
         last: u32,
-        fields: &str,
+        arrival: bool,
     ) -> Result<Vec<Fetched>, ImapError> {
-        let command =
-            format!("UID FETCH {first}:{last} (UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})])");
+        let arrival = if arrival { " INTERNALDATE" } else { "" };
+        let command = format!(
+            "UID FETCH {first}:{last} (UID RFC822.SIZE{arrival} BODY.PEEK[HEADER.FIELDS ({PREFETCH_FIELDS})])"
+        );
         let most = usize::try_from(last.saturating_sub(first)).unwrap_or(usize::MAX).saturating_add(1);
         let mut out = self.fetch(&command, MAX_HEADER, most).await?;
         out.retain(|mail| (first..=last).contains(&mail.uid) && mail.data.body.is_some());
@@ -269,6 +270,18 @@ impl ImapSession {
         })
         .await?;
         Ok(found)
+    }
+
+    /// When the newest mail of the folder arrived, by the clock of the server. `None` if there is none or it is not told.
+    pub async fn newest_arrival(&mut self) -> Result<Option<i64>, ImapError> {
+        let mut newest: Option<(u32, Option<i64>)> = None;
+        self.command("UID FETCH * (UID INTERNALDATE)", MAX_SMALL_RESPONSE, |response| {
+            if let Response::Fetch(FetchData { uid: Some(uid), arrived, .. }) = response {
+                newest = newest.max(Some((uid, arrived)));
+            }
+        })
+        .await?;
+        Ok(newest.and_then(|(_, arrived)| arrived))
     }
 
     async fn fetch(&mut self, command: &str, limit: usize, most: usize) -> Result<Vec<Fetched>, ImapError> {

@@ -73,7 +73,9 @@ async fn the_first_visit_ignores_old_mail() {
     let mut rig = Rig::start(&imap, &smtp, Wishes { uidvalidity: 0, uid_next: 0, ..Wishes::default() });
     let mut server = imap.accept().await;
     server.log_in(9, 120).await;
-    server.answer("A0003 IDLE", "+ idling\r\n").await;
+    // This one does not tell when its mail arrived.
+    server.answer("A0003 UID FETCH * (UID INTERNALDATE)", "A0003 OK\r\n").await;
+    server.answer("A0004 IDLE", "+ idling\r\n").await;
     let reset = rig.notice(|notice| match notice {
         Notice::FolderReset(reset) => Some((reset.uidvalidity, reset.uid_next)),
         _ => None,
@@ -185,22 +187,46 @@ async fn after_a_lost_connection_the_unfinished_mail_is_fetched_again() {
 }
 
 #[actix::test]
-async fn a_new_uidvalidity_voids_uids_and_lists_the_folder() {
+async fn a_renumbered_folder_is_looked_through_from_its_beginning() {
     let (imap, smtp) = servers().await;
-    let mut rig = Rig::start(&imap, &smtp, Wishes { uid_next: 40, ..Wishes::default() });
+    let keep = |_| RelayMailAction::Keep;
+    let wishes = Wishes { uid_next: 40, mail_action: keep, ..Wishes::default() };
+    let mut rig = Rig::start(&imap, &smtp, wishes);
     let mut server = imap.accept().await;
     server.log_in(6, 3).await;
-    server.answer("A0003 UID FETCH 1:2 (UID)", "* 1 FETCH (UID 2)\r\nA0003 OK\r\n").await;
-    let identity = "(UID RFC822.SIZE BODY.PEEK[HEADER.FIELDS (MESSAGE-ID X-MICROSOFT-ORIGINAL-MESSAGE-ID)])";
-    server.answer(&format!("A0004 UID FETCH 2:501 {identity}"), &format!("{}A0004 OK\r\n", head(2, 1))).await;
-    server.answer("A0005 IDLE", "+ idling\r\n").await;
-    let listed = rig.notice(|notice| match notice {
-        Notice::FolderContents(contents) => {
-            Some(contents.heads.iter().map(|head| head.uid).collect::<Vec<_>>())
-        }
+    let reset = rig.notice(|notice| match notice {
+        Notice::FolderReset(reset) => Some((reset.uidvalidity, reset.uid_next, reset.rescan_below)),
         _ => None,
     });
-    assert_eq!(listed.await, [2]);
+    assert_eq!(reset.await, (6, 1, 3));
+    let with_arrival = PREFETCH.replacen("SIZE", "SIZE INTERNALDATE", 1);
+    let arrived = head(2, 50).replacen("SIZE 50", "SIZE 50 INTERNALDATE \" 7-Nov-2026 10:00:00 +0100\"", 1);
+    server.answer(&format!("A0003 UID FETCH 1:500 {with_arrival}"), &format!("{arrived}A0003 OK\r\n")).await;
+    let heads = rig.heads().await;
+    assert_eq!(
+        heads.heads.iter().map(|head| (head.uid, head.arrived)).collect::<Vec<_>>(),
+        [(2, 1_794_042_000)]
+    );
+    server.answer("A0004 UID FETCH 2 (FLAGS BODY.PEEK[])", &format!("{}A0004 OK\r\n", body(2, ""))).await;
+    let mails = rig.mails().await;
+    assert_eq!((mails.uidvalidity, mails.mails[0].uid, mails.uid_next), (6, 2, 3));
+    server.answer("A0005 IDLE", "+ idling\r\n").await;
+}
+
+#[actix::test]
+async fn a_first_visit_notes_how_old_the_mail_is_that_it_leaves_alone() {
+    let (imap, smtp) = servers().await;
+    let mut rig = Rig::start(&imap, &smtp, Wishes { uidvalidity: 0, uid_next: 0, ..Wishes::default() });
+    let mut server = imap.accept().await;
+    server.log_in(6, 31).await;
+    let newest = "* 9 FETCH (UID 30 INTERNALDATE \"07-Nov-2026 09:00:00 +0000\")\r\nA0003 OK\r\n";
+    server.answer("A0003 UID FETCH * (UID INTERNALDATE)", newest).await;
+    let first = rig.notice(|notice| match notice {
+        Notice::FolderReset(reset) => Some((reset.uid_next, reset.rescan_below, reset.ignored_until)),
+        _ => None,
+    });
+    assert_eq!(first.await, (31, 0, 1_794_042_000));
+    server.answer("A0004 IDLE", "+ idling\r\n").await;
 }
 
 #[actix::test]

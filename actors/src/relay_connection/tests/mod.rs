@@ -215,6 +215,7 @@ impl Rig {
             login: Arc::new(login),
             uidvalidity: wishes.uidvalidity,
             uid_next: wishes.uid_next,
+            rescan_below: 0,
             proxy: None,
             disable_idle: false,
         };

@@ -3,13 +3,13 @@ use volary_storage::View as _;
 use volary_storage::tables::{CHATS, KEYS, PROFILES};
 
 use super::*;
-use crate::state::profiles;
+use crate::state::{config, profiles};
 use crate::testing::{Desk, PROFILE, START};
 
 /// Handles everything that is due, as the queue of an engine does that started at `started`.
 async fn handles_due(desk: &Desk, started: i64) -> (Option<i64>, Vec<u32>) {
     let (cleaning, mut due) = mpsc::unbounded_channel();
-    let queue = Queue { db: desk.db.clone(), started, cleaning };
+    let queue = Queue { db: desk.db.clone(), started, set: None, cleaning };
     let next = queue.handle_due().await.unwrap();
     let mut cleaned = Vec::new();
     while let Ok(profile) = due.try_recv() {
@@ -49,6 +49,39 @@ async fn housekeeping_that_was_missed_waits_for_a_quiet_time() {
     assert_eq!(handles_due(&desk, started).await, (Some(later), vec![]));
     desk.waits(housekeeping::QUIET + 1);
     assert_eq!(handles_due(&desk, started).await, (Some(later + 24 * 3600), vec![PROFILE]));
+}
+
+#[tokio::test]
+async fn messages_do_not_age_by_a_clock_that_was_wrong_for_a_moment() {
+    let desk = Desk::new().await;
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let chat = desk.chat_with(anna).await;
+    let message = desk.says(chat, "of today").await;
+    desk.change(|tx| {
+        config::set(tx, config::key::DELETE_DEVICE_AFTER, Some("86400"))?;
+        Ok(crate::chat::aging::setting_changed(tx)?)
+    })
+    .await;
+    handles_due(&desk, START).await;
+    let (cleaning, _due) = mpsc::unbounded_channel();
+    let mut queue = Queue { db: desk.db.clone(), started: START, set: None, cleaning };
+
+    desk.waits(30 * 24 * 3600);
+    queue.clock_was_set().await;
+    queue.handle_due().await.unwrap();
+    assert!(desk.has(message));
+    desk.waits(-30 * 24 * 3600);
+    queue.clock_was_set().await;
+    queue.handle_due().await.unwrap();
+    assert!(desk.has(message));
+
+    // A clock that stays where it is, is right.
+    desk.waits(30 * 24 * 3600);
+    queue.clock_was_set().await;
+    queue.handle_due().await.unwrap();
+    desk.waits(housekeeping::QUIET + 1);
+    queue.handle_due().await.unwrap();
+    assert!(!desk.has(message));
 }
 
 #[tokio::test]

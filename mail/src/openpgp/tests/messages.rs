@@ -25,6 +25,17 @@ fn bob_reads_alice_and_knows_it_is_her() {
     assert_eq!(carol.opens(&message).unwrap_err(), DecryptError::MissingKey);
 }
 
+#[test]
+fn a_signature_is_never_older_than_its_key() {
+    let (alice, bob) = (alice(), bob());
+    let recipients = [bob.certificate.clone()];
+    let long_ago = NOW - 1_000_000;
+    let message =
+        encrypt(b"hi".to_vec(), &alice.key, &recipients, Layers::MESSAGE, long_ago, &mut rng(7)).unwrap();
+    let verified = bob.opens(&message).unwrap().verify([&alice.certificate]).unwrap();
+    assert_eq!(verified.signed_at, Some(alice.key.created_at()));
+}
+
 /// spec 02 §5.3: container, session keys without recipient names, own key first.
 #[test]
 fn a_message_has_the_exact_layout() {
