@@ -7,6 +7,8 @@
 //! | `chat` | [`Chat`]: a chat as one person has it |
 //! | `log` | [`Log`]: everything that was told about a profile, in order |
 //! | `door` | [`Door`]: a way to a relay that can be closed, stalled and cut |
+//! | `line` | [`Line`]: a way to a relay that can be disturbed at any step of the dialogue |
+//! | `fault` | [`Fault`]: what goes wrong on a line, and when |
 //! | `wait` | [`eventually`]: waiting with a limit, never for a fixed time |
 //!
 //! Everything here panics when what a test says does not happen: a panic is how a test fails.
@@ -16,6 +18,8 @@
 
 mod chat;
 mod door;
+mod fault;
+mod line;
 mod log;
 mod person;
 mod wait;
@@ -23,6 +27,8 @@ mod world;
 
 pub use chat::Chat;
 pub use door::Door;
+pub use fault::{Direction, Fault, Pace, Then, When};
+pub use line::{Line, Wire};
 pub use log::Log;
 pub use person::Person;
 pub use wait::{eventually, patience};

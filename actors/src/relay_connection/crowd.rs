@@ -1,8 +1,9 @@
 //! The connections that a process has to the same relay, and what they owe to it and to each other.
 //!
 //! When a relay goes away, all of them lose it in the same instant. They come back spread over a time that grows with
-//! their number, so that the relay sees about [`RATE`] connections a second and not all at once. And the first one that
-//! finds the relay again tells the others, so that nobody sits out a long delay while the relay is there.
+//! their number, so that the relay sees about [`RATE`] connections a second and not all at once. While it is away they
+//! look for it at [`SEARCH_RATE`] together. And the first one that finds it tells the others, so that nobody sits out a
+//! long delay while the relay is there.
 
 use std::{
     collections::HashMap,
@@ -20,6 +21,8 @@ use super::login::Endpoint;
 
 /// Connections a second that a relay gets from those that lost it together.
 pub const RATE: u32 = 100;
+/// Attempts a second, all members together, while the relay cannot be reached.
+pub const SEARCH_RATE: u32 = 20;
 /// Nobody waits longer than this for the sake of the others.
 pub const MAX_SPREAD: Duration = Duration::from_secs(30);
 
@@ -64,7 +67,8 @@ impl Member {
     /// The time over which all members spread their next attempts.
     pub(super) fn spread(&self) -> Duration {
         let members = u32::try_from(self.crowd.back.receiver_count()).unwrap_or(u32::MAX);
-        (Duration::from_secs(1) * members / RATE).min(MAX_SPREAD)
+        let rate = if self.crowd.away.load(Ordering::Relaxed) { SEARCH_RATE } else { RATE };
+        (Duration::from_secs(1) * members / rate).min(MAX_SPREAD)
     }
 
     /// An attempt begins: only a return from now on is news.
@@ -113,6 +117,9 @@ mod tests {
         let others: Vec<Member> = (0..499).map(|_| crowds.join(&relay(993))).collect();
         assert_eq!(alone.spread(), Duration::from_secs(5));
         assert_eq!(elsewhere.spread(), Duration::from_millis(10));
+        alone.missed();
+        assert_eq!(alone.spread(), Duration::from_secs(25), "they search in less of a hurry");
+        alone.reached();
         let more: Vec<Member> = (0..5000).map(|_| crowds.join(&relay(993))).collect();
         assert_eq!(alone.spread(), MAX_SPREAD);
         drop((others, more));

@@ -10,6 +10,8 @@
 //! | `events` | which events come, and in which order |
 //! | `outages` | relays that go down, for short and for long, one of two, half-open |
 //! | `refusals` | relays that say no: passwords, quotas, SMTP errors, renumbered mailboxes |
+//! | `lines` | lines that are silent, slow or busy; what is shown meanwhile; how often it is tried again |
+//! | `steps` | connections that are cut at any step and after any byte |
 //! | `hostile` | mails that nobody should send |
 
 // A test that cannot go on ends with a message.
@@ -18,9 +20,11 @@
 mod events;
 mod groups;
 mod hostile;
+mod lines;
 mod meeting;
 mod messages;
 mod outages;
 mod refusals;
 mod requests;
+mod steps;
 mod vanishing;
