@@ -192,7 +192,9 @@ async fn talk(client: TcpStream, target: u16, tls: TlsConnector, shared: &Shared
     let Ok(relay) = TcpStream::connect((HOST, target)).await else { return };
     client.set_nodelay(true).expect("a socket");
     relay.set_nodelay(true).expect("a socket");
-    let Ok(relay) = tls.connect(ServerName::try_from("localhost").expect("a name"), relay).await else { return };
+    let Ok(relay) = tls.connect(ServerName::try_from("localhost").expect("a name"), relay).await else {
+        return;
+    };
     let (mut client_in, mut client_out) = tokio::io::split(client);
     let (mut relay_in, mut relay_out) = tokio::io::split(relay);
     let dialogue = Mutex::new(Dialogue::default());

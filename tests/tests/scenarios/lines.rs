@@ -32,7 +32,9 @@ async fn page(person: &Person) -> String {
 /// Waits until the connectivity page has these words.
 async fn shows_words(person: &Person, words: &str) {
     person
-        .eventually(&format!("{words:?} on the page"), async || page(person).await.contains(words).then_some(()))
+        .eventually(&format!("{words:?} on the page"), async || {
+            page(person).await.contains(words).then_some(())
+        })
         .await;
 }
 
@@ -55,7 +57,11 @@ async fn connections_that_died_without_a_word_are_replaced_when_the_network_chan
     // A connection that answers nothing is given up after 15 s when it is asked for a sign of life.
     alice.sees("unheard").await;
     alice.shows_connectivity(&[CONNECTED]).await;
-    assert!(begin.elapsed() < Duration::from_secs(50), "not by the time limits of commands: {:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() < Duration::from_secs(50),
+        "not by the time limits of commands: {:?}",
+        begin.elapsed()
+    );
     world.ends().await;
 }
 
@@ -133,7 +139,8 @@ async fn over_a_slow_line_everything_arrives_and_it_is_shown_that_there_is_work(
     let (line, alice) = friend_of(&bob, &world, "Alice").await;
     // 3,200 bytes a second.
     line.has_pace(Some(Pace { bytes: 64, pause: Duration::from_millis(20) }));
-    let bytes: Vec<u8> = (0..12_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let bytes: Vec<u8> =
+        (0..12_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let picture = world.file("numbers.bin", &bytes);
     bob.chat_with(&alice).await.shows(&picture, ViewType::File).await;
     alice.shows_connectivity(&[WORKING]).await;
@@ -359,9 +366,7 @@ async fn a_mailbox_that_is_renumbered_under_a_standing_connection_goes_on_to_be_
     world.relay.change_uid_validity(&alice.address, "INBOX").expect("Alice has a mailbox");
     // The relay ends such a connection at its next command.
     alice.call(MaybeNetwork {}).await;
-    alice
-        .eventually("a new connection", async || (line.imap.arrivals().len() > before).then_some(()))
-        .await;
+    alice.eventually("a new connection", async || (line.imap.arrivals().len() > before).then_some(())).await;
     alice.shows_connectivity(&[CONNECTED]).await;
     bob.says(&alice, "afterwards").await;
     alice.sees("afterwards").await;

@@ -65,7 +65,8 @@ async fn a_connection_that_is_cut_at_any_step_of_receiving_loses_and_doubles_not
     let world = World::new().await;
     let bob = world.person("Bob").await;
     let (making, working) = receiving();
-    let steps = making.into_iter().map(|step| (step, true)).chain(working.into_iter().map(|step| (step, false)));
+    let steps =
+        making.into_iter().map(|step| (step, true)).chain(working.into_iter().map(|step| (step, false)));
     let all = steps.enumerate().map(async |(number, ((step, when), anew))| {
         let (line, person) = friend_of(&bob, &world, &format!("Cut{number}")).await;
         line.imap.fails(Fault::cut(when));

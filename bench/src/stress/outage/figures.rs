@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_stampede_a_late_return_and_a_false_claim_are_flaws() {
-        let back = || Return { seconds: 5.0, handshakes: 500, peak_per_second: 120, per_second: vec![100; 5] };
+        let back =
+            || Return { seconds: 5.0, handshakes: 500, peak_per_second: 120, per_second: vec![100; 5] };
         let down = || Down { back: back(), ..Down::default() };
         assert!(Outage::new(500, back(), down()).is_flawless());
         let stampede = Return { peak_per_second: 500, ..back() };
