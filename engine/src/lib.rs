@@ -62,9 +62,11 @@
 //! | [`bus`] | the same as a trait, what doors for other programs are written against |
 //! | [`jsonrpc`] | the door for existing clients: JSON-RPC over standard input and output |
 //! | [`cli`] | the `volary` command line: `demo`, `serve`, `relay`, `contacts` |
+//! | [`descriptors`], [`memory`] | what processes of this workspace ask of the system: open files, the allocator |
 
 pub mod bus;
 pub mod cli;
+pub mod descriptors;
 mod engine;
 pub mod jsonrpc;
 pub mod memory;

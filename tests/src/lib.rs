@@ -9,6 +9,8 @@
 //! | `clock` | [`WallClock`]: a clock that a test sets |
 //! | `disk` | [`SmallDisk`]: a file system that is soon full |
 //! | `door` | [`Door`]: a way to a relay that can be closed, stalled and cut |
+//! | `line` | [`Line`]: a way to a relay that can be disturbed at any step of the dialogue |
+//! | `fault` | [`Fault`]: what goes wrong on a line, and when |
 //! | `wait` | [`eventually`]: waiting with a limit, never for a fixed time |
 //!
 //! Everything here panics when what a test says does not happen: a panic is how a test fails.
@@ -20,6 +22,8 @@ mod chat;
 mod clock;
 mod disk;
 mod door;
+mod fault;
+mod line;
 mod log;
 mod person;
 mod wait;
@@ -29,6 +33,8 @@ pub use chat::Chat;
 pub use clock::WallClock;
 pub use disk::SmallDisk;
 pub use door::Door;
+pub use fault::{Direction, Fault, Pace, Then, When};
+pub use line::{Line, Wire};
 pub use log::Log;
 pub use person::Person;
 pub use wait::{eventually, patience};

@@ -11,6 +11,7 @@ use volary_proto::{
 use volary_relay::{AccountRules, Relay, RelayConfig};
 
 use crate::door::Door;
+use crate::line::Line;
 use crate::log::Logs;
 use crate::person::Person;
 
@@ -38,6 +39,7 @@ pub struct World {
 struct Ports {
     imap: u16,
     smtp: u16,
+    socket: Socket,
 }
 
 impl World {
@@ -82,6 +84,14 @@ impl World {
         person
     }
 
+    /// Somebody new who reaches the relay over a line.
+    pub async fn person_on(&self, line: &Line, name: &str) -> Person {
+        let person = self.newcomer(name).await;
+        let ports = Ports { imap: line.imap.port(), smtp: line.smtp.port(), socket: Socket::Plain };
+        person.logs_in(&login(name, DOMAIN, ports)).await;
+        person
+    }
+
     /// How somebody of that name logs in directly.
     pub fn login(&self, name: &str) -> EnteredLoginParam {
         login_at(&self.relay, name)
@@ -90,6 +100,11 @@ impl World {
     /// A door to the relay.
     pub async fn door(&self) -> Door {
         Door::open(&self.relay).await
+    }
+
+    /// A line to the relay.
+    pub async fn line(&self) -> Line {
+        Line::to(&self.relay).await
     }
 
     /// A file to send.
@@ -181,13 +196,14 @@ impl Person {
 
 impl From<&Door> for Ports {
     fn from(door: &Door) -> Self {
-        Self { imap: door.imap_port(), smtp: door.smtp_port() }
+        Self { imap: door.imap_port(), smtp: door.smtp_port(), socket: Socket::Ssl }
     }
 }
 
 /// How somebody of that name logs in at a relay.
 pub fn login_at(relay: &Relay, name: &str) -> EnteredLoginParam {
-    login(name, DOMAIN, Ports { imap: relay.imap_tls_port(), smtp: relay.smtp_tls_port() })
+    let ports = Ports { imap: relay.imap_tls_port(), smtp: relay.smtp_tls_port(), socket: Socket::Ssl };
+    login(name, DOMAIN, ports)
 }
 
 fn address(name: &str, domain: &str) -> String {
@@ -200,10 +216,10 @@ fn login(name: &str, domain: &str, ports: Ports) -> EnteredLoginParam {
         password: PASSWORD.to_owned(),
         imap_server: Some(HOST.to_owned()),
         imap_port: Some(ports.imap.into()),
-        imap_security: Some(Socket::Ssl.into()),
+        imap_security: Some(ports.socket.into()),
         smtp_server: Some(HOST.to_owned()),
         smtp_port: Some(ports.smtp.into()),
-        smtp_security: Some(Socket::Ssl.into()),
+        smtp_security: Some(ports.socket.into()),
         certificate_checks: Some(CertificateChecks::AcceptInvalidCertificates.into()),
         ..Default::default()
     }

@@ -13,6 +13,7 @@ use parking_lot::RwLock;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
+    crowd::{Crowds, Member},
     imap::{ImapError, ImapSession, ServerInfo},
     login::{Candidate, Endpoint, Protocol, Security},
     pacer::Pacer,
@@ -76,6 +77,7 @@ pub struct Network {
     tls: TlsSetup,
     resolver: Arc<Resolver>,
     pacer: Pacer,
+    crowds: Crowds,
     servers: RwLock<std::collections::HashMap<String, Arc<ServerInfo>>>,
 }
 
@@ -109,7 +111,13 @@ impl Session for SmtpSession {
 impl Network {
     /// A network with these TLS rules and this budget.
     pub fn new(tls: TlsSetup, pacer: Pacer) -> Arc<Self> {
-        Arc::new(Self { tls, resolver: Arc::default(), pacer, servers: RwLock::default() })
+        Arc::new(Self {
+            tls,
+            resolver: Arc::default(),
+            pacer,
+            crowds: Crowds::default(),
+            servers: RwLock::default(),
+        })
     }
 
     /// A network with built-in roots and the default budget.
@@ -130,6 +138,11 @@ impl Network {
     /// Budget for handshakes.
     pub fn pacer(&self) -> &Pacer {
         &self.pacer
+    }
+
+    /// One more connection to this relay, for as long as the member lives.
+    pub(super) fn join(&self, relay: &Endpoint) -> Member {
+        self.crowds.join(relay)
     }
 
     /// The network changed, so names may have other addresses now. To be called once, before the connections are told.

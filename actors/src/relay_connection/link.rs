@@ -125,6 +125,8 @@ pub(super) struct Shared {
     pub smtp_wake: Notify,
     /// The SMTP task exists.
     pub smtp_running: Cell<bool>,
+    /// An idle SMTP session must not be used again: the network changed.
+    pub smtp_stale: Cell<bool>,
     /// Host of the IMAP server of the last login, under which facts about the server are kept.
     pub imap_host: RefCell<Option<String>>,
     states: [Cell<RelayConnectivity>; 2],
@@ -142,6 +144,7 @@ impl Shared {
             jobs: RefCell::default(),
             smtp_wake: Notify::new(),
             smtp_running: Cell::new(false),
+            smtp_stale: Cell::new(false),
             imap_host: RefCell::default(),
             states: [const { Cell::new(RelayConnectivity::Uninitialized) }; 2],
         }

@@ -11,7 +11,7 @@
 //! | file | what |
 //! |---|---|
 //! | `login`, `backoff`, `imap/parse`, `imap/progress`, `imap/uid_set`, `imap/server_info`, `smtp/reply` | rules, no I/O |
-//! | `pacer`, `resolve`, `tls`, `proxy`, `connect` | [`Network`]: what all connections of a process share |
+//! | `pacer`, `crowd`, `resolve`, `tls`, `proxy`, `connect` | [`Network`]: what all connections of a process share |
 //! | `memory` | what the network learned, kept over restarts |
 //! | `wire`, `imap/session`, `smtp/session` | one session, every byte bounded |
 //! | `imap/run`, `smtp/run`, `link` | the two loops of a connection and their way to the profile |
@@ -39,6 +39,7 @@ pub mod tls;
 
 mod backoff;
 mod connect;
+mod crowd;
 mod imap;
 mod link;
 mod pacer;
@@ -183,6 +184,10 @@ impl Handler<RelayCommand> for RelayConnection {
     type Result = ();
 
     fn handle(&mut self, command: RelayCommand, ctx: &mut Self::Context) {
+        if matches!(&command.command, Some(relay_command::Command::NetworkChanged(_))) {
+            // A session of the network before answers nothing any more, and to find that out takes a minute.
+            self.shared.smtp_stale.set(true);
+        }
         let lost =
             matches!(&command.command, Some(relay_command::Command::NetworkChanged(change)) if change.lost);
         if !self.shared.orders.borrow_mut().add(command) {

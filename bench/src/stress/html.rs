@@ -21,13 +21,21 @@ pub(super) fn page(figures: &Figures) -> String {
         (_, false) => r#"<p class="bad">Not every message arrived exactly once and in order.</p>"#.to_owned(),
     };
     let title = format!("Volary {}: {} profiles", figures.version, figures.profiles);
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style>\n\
-         <h1>{title}</h1>\n{verdict}\n{}\n{}\n{}\n</html>\n",
+    let body = format!(
+        "{verdict}\n{}\n{}\n{}",
         table(figures),
         plots(figures),
         "<p>Figures of processes are those of /proc; memory is anonymous memory.</p>"
+    );
+    document(&title, &body)
+}
+
+/// A page around a body.
+pub(super) fn document(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
+         <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style>\n\
+         <h1>{title}</h1>\n{body}\n</html>\n"
     )
 }
 
@@ -115,11 +123,11 @@ mod tests {
 
     use super::*;
     use crate::stress::figures::Talk;
-    use crate::stress::options::Options;
+    use crate::stress::options::Cli;
 
     #[test]
     fn the_report_needs_nothing_else_and_tells_what_went_wrong() {
-        let mut figures = Figures::new(&Options::parse_from(["volary-stress"]));
+        let mut figures = Figures::new(&Cli::parse_from(["volary-stress"]).options);
         figures.talk = Some(Talk::default());
         assert!(page(&figures).contains("exactly once and in order"));
         let heard = Faults { missing: 2, ..Faults::default() };

@@ -1,7 +1,7 @@
 //! What profiles cost that do nothing, measured on `volary serve` in a fresh process.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::time::sleep;
@@ -30,7 +30,8 @@ pub(super) async fn measure(
     let disk = disk_kib(folder)?;
     let empty = empty(volary).await?;
     let mut server = Server::start(volary, folder)?;
-    until_idle(&mut server, people, options, display).await?;
+    let (begin, patience) = (server.begin, Duration::from_secs(options.patience));
+    until_idle(&mut server, &people.profiles, begin, patience, display).await?;
     let start_seconds = server.begin.elapsed().as_secs_f64();
     let quiet = display.spinner("all are idle, measuring");
     sleep(SETTLE).await;
@@ -63,17 +64,18 @@ async fn empty(volary: &Path) -> Result<Reading, Failure> {
     Ok(reading)
 }
 
-async fn until_idle(
+/// Waits until all are connected and have nothing to do; not for ever since `begin`.
+pub(super) async fn until_idle(
     server: &mut Server,
-    people: &People,
-    options: &Options,
+    profiles: &[u32],
+    begin: Instant,
+    patience: Duration,
     display: &Display,
 ) -> Result<(), Failure> {
-    let bar = display.progress("connected", people.profiles.len() as u64);
-    let patience = Duration::from_secs(options.patience);
-    let mut waiting = people.profiles.clone();
+    let bar = display.progress("connected", profiles.len() as u64);
+    let mut waiting = profiles.to_vec();
     while !waiting.is_empty() {
-        if server.begin.elapsed() > patience {
+        if begin.elapsed() > patience {
             return Err(Failure::Late {
                 what: format!("{} profiles becoming idle", waiting.len()),
                 within: patience,
@@ -86,7 +88,7 @@ async fn until_idle(
                 still.push(profile);
             }
         }
-        bar.set_position((people.profiles.len() - still.len()) as u64);
+        bar.set_position((profiles.len() - still.len()) as u64);
         waiting = still;
         sleep(Duration::from_millis(20)).await;
     }

@@ -8,6 +8,7 @@
 //! | `people` | makes profiles, acquaints them, forms pairs and groups |
 //! | `idle` | what profiles cost that do nothing |
 //! | `talk` | sends at a rate, receives, checks |
+//! | `outage` | a run of its own: all profiles lose their relay |
 //! | [`ledger`] | what was said and who heard it: exactly once, in order |
 //! | `process` | what `/proc` tells of a process |
 //! | `figures` | everything that was measured, as JSON |
@@ -23,6 +24,7 @@ mod html;
 mod idle;
 pub mod ledger;
 mod options;
+mod outage;
 mod people;
 mod plot;
 mod process;
@@ -34,12 +36,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 use volary::Engine;
 
 use self::figures::Figures;
-use self::options::Options;
+use self::options::{Cli, Command, Options};
 use self::people::People;
 use self::programs::{RelayProcess, beside};
 use self::table::Display;
@@ -64,13 +65,14 @@ enum Failure {
     Report(#[from] serde_json::Error),
 }
 
-/// Runs the program. 0 = everything arrived as it should, 1 = not, or the run failed.
+/// Runs the program. 0 = everything was as it should be, 1 = not, or the run failed.
 pub fn main() -> ExitCode {
-    let options = Options::parse();
+    let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    raise_descriptor_limit();
+    // Every profile has a connection here and another one in the relay, which inherits the limit.
+    volary::descriptors::raise_limit();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -80,14 +82,14 @@ pub fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = run(&options) => outcome,
+            outcome = command(&cli) => outcome,
             _ = tokio::signal::ctrl_c() => Err(Failure::Program("interrupted".to_owned())),
         }
     });
     runtime.shutdown_background();
     match outcome {
-        Ok(figures) if figures.is_flawless() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
             eprintln!("volary-stress: {failure}");
             ExitCode::FAILURE
@@ -95,13 +97,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Every profile has a connection here and another one in the relay, which inherits the limit.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "the limit of open files stays where it is");
-    }
+/// Tells whether everything was as it should be.
+async fn command(cli: &Cli) -> Result<bool, Failure> {
+    Ok(match &cli.command {
+        Some(Command::Outage(options)) => outage::run(options).await?.is_flawless(),
+        None => run(&cli.options).await?.is_flawless(),
+    })
 }
 
 async fn run(options: &Options) -> Result<Figures, Failure> {

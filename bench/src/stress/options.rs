@@ -2,11 +2,27 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
+
+use super::outage::OutageOptions;
 
 /// Many profiles on the embedded relay: made, measured while idle, and checked while they talk.
 #[derive(Debug, Parser)]
-#[command(name = "volary-stress", version)]
+#[command(name = "volary-stress", version, args_conflicts_with_subcommands = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) options: Options,
+}
+
+/// Other runs.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Outage(OutageOptions),
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Options {
     /// How many profiles
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..=10_000))]
@@ -48,6 +64,9 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Options::command().debug_assert();
+        Cli::command().debug_assert();
+        assert!(Cli::try_parse_from(["volary-stress", "--profiles", "7"]).is_ok());
+        assert!(Cli::try_parse_from(["volary-stress", "outage", "--profiles", "7", "--down", "3"]).is_ok());
+        assert!(Cli::try_parse_from(["volary-stress", "--profiles", "7", "outage"]).is_err());
     }
 }

@@ -15,11 +15,11 @@ use volary::proto::{
 use volary::{Engine, EventStream};
 
 use super::Failure;
-use super::figures::Figures;
+use super::figures::{Figures, Making};
 use super::ledger::Line;
 use super::options::Options;
 use super::process::Reading;
-use super::programs::{DOMAIN, RelayProcess};
+use super::programs::{DOMAIN, Ports, RelayProcess};
 use super::table::Display;
 
 /// Profiles that log in, or chats that are formed, at the same time.
@@ -66,7 +66,7 @@ impl People {
         figures: &mut Figures,
     ) -> Result<Self, Failure> {
         let begin = Instant::now();
-        let profiles = log_in(engine, relay, options.profiles, display, figures).await?;
+        let profiles = log_in(engine, relay.ports, options.profiles, display, &mut figures.making).await?;
         figures.making.seconds = begin.elapsed().as_secs_f64();
         let begin = Instant::now();
         let mut chats = pairs(engine, &profiles, display).await?;
@@ -79,18 +79,19 @@ impl People {
     }
 }
 
-async fn log_in(
+/// Makes that many profiles with an address each.
+pub(super) async fn log_in(
     engine: &Engine,
-    relay: &RelayProcess,
+    ports: Ports,
     count: u32,
     display: &Display,
-    figures: &mut Figures,
+    making: &mut Making,
 ) -> Result<Vec<u32>, Failure> {
     let bar = display.progress("profiles", count.into());
-    figures.making.memory.push((0, Reading::own()?.anonymous_kib));
+    making.memory.push((0, Reading::own()?.anonymous_kib));
     let new = |number| async move {
         let profile = call(engine, 0, AddAccount {}).await?.id;
-        let param = Some(login(number, relay));
+        let param = Some(login(number, ports));
         call(engine, profile, AddOrUpdateTransport { param }).await?;
         Ok::<_, Failure>(profile)
     };
@@ -101,7 +102,7 @@ async fn log_in(
         bar.inc(1);
         let done = profiles.len() as u32;
         if done.is_multiple_of(count.div_ceil(POINTS)) || done == count {
-            figures.making.memory.push((done, Reading::own()?.anonymous_kib));
+            making.memory.push((done, Reading::own()?.anonymous_kib));
         }
     }
     bar.finish_and_clear();
@@ -109,15 +110,15 @@ async fn log_in(
     Ok(profiles)
 }
 
-fn login(number: u32, relay: &RelayProcess) -> EnteredLoginParam {
+fn login(number: u32, ports: Ports) -> EnteredLoginParam {
     EnteredLoginParam {
         addr: format!("user{number:05}@{DOMAIN}"),
         password: format!("password of {number}"),
         imap_server: Some("127.0.0.1".to_owned()),
-        imap_port: Some(relay.imap_port),
+        imap_port: Some(ports.imap),
         imap_security: Some(Socket::Ssl.into()),
         smtp_server: Some("127.0.0.1".to_owned()),
-        smtp_port: Some(relay.smtp_port),
+        smtp_port: Some(ports.smtp),
         smtp_security: Some(Socket::Ssl.into()),
         certificate_checks: Some(CertificateChecks::AcceptInvalidCertificates.into()),
         ..Default::default()

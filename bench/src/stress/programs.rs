@@ -30,13 +30,19 @@ pub(super) fn beside(given: Option<&Path>) -> Result<PathBuf, Failure> {
     }
 }
 
+/// Where to connect to.
+#[derive(Clone, Copy)]
+pub(super) struct Ports {
+    pub(super) imap: u32,
+    pub(super) smtp: u32,
+}
+
 /// `volary relay`.
 pub(super) struct RelayProcess {
     child: Child,
     /// Open as long as the relay may write to it.
     _output: Lines<BufReader<ChildStdout>>,
-    pub(super) imap_port: u32,
-    pub(super) smtp_port: u32,
+    pub(super) ports: Ports,
 }
 
 impl RelayProcess {
@@ -60,8 +66,8 @@ impl RelayProcess {
             imap = imap.or_else(|| port("imap tls "));
             smtp = smtp.or_else(|| port("smtp tls "));
         }
-        let (Some(imap_port), Some(smtp_port)) = (imap, smtp) else { unreachable!() };
-        Ok(Self { child, _output: lines, imap_port, smtp_port })
+        let (Some(imap), Some(smtp)) = (imap, smtp) else { unreachable!() };
+        Ok(Self { child, _output: lines, ports: Ports { imap, smtp } })
     }
 
     pub(super) fn pid(&self) -> Option<u32> {

@@ -120,7 +120,11 @@ impl Display {
         self.row(name, &text, Some(faults.is_none()));
     }
 
-    fn row(&self, name: &str, value: &str, fine: Option<bool>) {
+    pub(super) fn title(&self, text: &str) {
+        self.line(&self.colours.bold(text));
+    }
+
+    pub(super) fn row(&self, name: &str, value: &str, fine: Option<bool>) {
         let mark = match fine {
             Some(true) => self.colours.green("✓"),
             Some(false) => "✗".to_owned(),

@@ -142,6 +142,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     let default_log = if matches!(command, Command::Serve(_) | Command::Relay(_)) { "info" } else { "error" };
     process::start_log(default_log);
+    crate::descriptors::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         match command {

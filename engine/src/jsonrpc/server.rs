@@ -85,6 +85,7 @@ where
         Invocation::OpenRpc => Ok(writeln!(io::stdout(), "{:#}", openrpc::document())?),
         Invocation::Serve => {
             logging::start();
+            crate::descriptors::raise_limit();
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let result = runtime.block_on(serve(start));
             // Standard input may be in the middle of a read that never ends.

@@ -12,6 +12,8 @@
 //! | `refusals` | relays that say no: passwords, quotas, SMTP errors, renumbered mailboxes |
 //! | `disks` | a full disk |
 //! | `clocks` | clocks that are set |
+//! | `lines` | lines that are silent, slow or busy; what is shown meanwhile; how often it is tried again |
+//! | `steps` | connections that are cut at any step and after any byte |
 //! | `hostile` | mails that nobody should send |
 //! | `forged` | mails that claim to be what they are not |
 //! | `victim` | who gets those, and who writes them by hand |
@@ -25,10 +27,12 @@ mod events;
 mod forged;
 mod groups;
 mod hostile;
+mod lines;
 mod meeting;
 mod messages;
 mod outages;
 mod refusals;
 mod requests;
+mod steps;
 mod vanishing;
 mod victim;

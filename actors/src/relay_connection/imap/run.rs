@@ -21,6 +21,7 @@ use super::{
 use crate::relay_connection::{
     backoff::Backoff,
     connect::{ConnectError, Manner, Network},
+    crowd::Member,
     link::{Orders, ProfileGone, Shared},
     login::{ConfiguredLogin, Protocol},
 };
@@ -85,61 +86,96 @@ pub async fn log_in_imap(
 
 /// Runs until the profile ends. The task may be dropped at any moment.
 pub async fn run(shared: Rc<Shared>) {
-    let mut backoff = Backoff::new();
+    // An actor without servers does not run.
+    let Some(relay) = shared.params.login.imap.first() else { return };
+    let mut turns = Turns {
+        backoff: Backoff::new(),
+        member: shared.network.join(&relay.connection),
+        start: Instant::now(),
+    };
     let params = &shared.params;
     let mut progress = Progress::new(params.uidvalidity, params.uid_next, params.rescan_below);
-    let start = Instant::now();
     loop {
-        wait_for_turn(&shared, &mut backoff, start).await;
-        backoff.begin(start.elapsed());
-        if attempt(&shared, &mut backoff, &mut progress, start).await.is_err() {
+        turns.wait(&shared).await;
+        turns.begin();
+        if attempt(&shared, &mut turns, &mut progress).await.is_err() {
             return;
         }
+        turns.ended();
         progress.reconnected();
     }
 }
 
-/// Waits until the next attempt is due, or an order makes it due.
-async fn wait_for_turn(shared: &Shared, backoff: &mut Backoff, start: Instant) {
-    loop {
-        let (network_changed, fetch_now) = {
-            let mut orders = shared.orders.borrow_mut();
-            (std::mem::take(&mut orders.network_changed), std::mem::take(&mut orders.fetch_now))
-        };
-        if network_changed {
-            backoff.reset();
+/// When this connection may be made, as one of those that the process has to the relay.
+struct Turns {
+    backoff: Backoff,
+    member: Member,
+    start: Instant,
+}
+
+impl Turns {
+    /// Waits until the next attempt is due, or an order makes it due.
+    async fn wait(&mut self, shared: &Shared) {
+        loop {
+            let (network_changed, fetch_now) = {
+                let mut orders = shared.orders.borrow_mut();
+                (std::mem::take(&mut orders.network_changed), std::mem::take(&mut orders.fetch_now))
+            };
+            if network_changed {
+                self.backoff.reset();
+            }
+            let wait = self.backoff.wait(self.start.elapsed());
+            if wait.is_zero() || fetch_now {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => return,
+                () = shared.imap_wake.notified() => {}
+                () = self.member.relay_is_back() => {
+                    let spread = self.member.spread();
+                    self.backoff.relay_is_back(self.start.elapsed(), spread, &mut rand::thread_rng());
+                }
+            }
         }
-        let wait = backoff.wait(start.elapsed());
-        if wait.is_zero() || fetch_now {
-            return;
+    }
+
+    fn begin(&mut self) {
+        self.backoff.begin(self.start.elapsed());
+        self.member.tries();
+    }
+
+    fn connected(&mut self) {
+        self.backoff.connected(self.start.elapsed());
+        self.member.reached();
+    }
+
+    fn failed(&mut self, error: &LogInError) {
+        match error {
+            LogInError::Connect(..) => {
+                self.backoff.failed(&mut rand::thread_rng());
+                self.member.missed();
+            }
+            LogInError::LogIn(..) => self.backoff.connected(self.start.elapsed()),
         }
-        tokio::select! {
-            () = tokio::time::sleep(wait) => return,
-            () = shared.imap_wake.notified() => {}
-        }
+    }
+
+    fn ended(&mut self) {
+        self.backoff.ended(self.start.elapsed(), self.member.spread(), &mut rand::thread_rng());
     }
 }
 
-async fn attempt(
-    shared: &Rc<Shared>,
-    backoff: &mut Backoff,
-    progress: &mut Progress,
-    start: Instant,
-) -> Result<(), ProfileGone> {
+async fn attempt(shared: &Rc<Shared>, turns: &mut Turns, progress: &mut Progress) -> Result<(), ProfileGone> {
     shared.state(RelaySide::Imap, RelayConnectivity::Connecting, "").await?;
     let how = shared.params.manner();
     // Boxed: a waiting connection shall not carry the room that a login needs.
     let result = Box::pin(log_in_imap(&shared.network, &shared.params.login, &how)).await;
     let (session, host, user) = match result {
         Ok(logged_in) => {
-            backoff.connected(start.elapsed());
+            turns.connected();
             logged_in
         }
         Err(error) => {
-            match error {
-                LogInError::Connect(..) => backoff.failed(&mut rand::thread_rng()),
-                LogInError::LogIn(..) => backoff.connected(start.elapsed()),
-            }
+            turns.failed(&error);
             return shared.state(RelaySide::Imap, RelayConnectivity::Error, &error.to_string()).await;
         }
     };

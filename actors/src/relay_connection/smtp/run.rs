@@ -136,7 +136,7 @@ fn max_recipients(shared: &Shared) -> usize {
 
 type Failure = (RelaySubmitStatus, String);
 
-/// One transaction. A session that the server closed while it was idle is replaced once.
+/// One transaction. A session that died while it was idle, loudly or silently, is replaced once.
 async fn send_chunk(
     shared: &Shared,
     connected: &mut Option<Connected>,
@@ -144,7 +144,8 @@ async fn send_chunk(
     recipients: &[String],
 ) -> Result<Result<(), Failure>, ProfileGone> {
     loop {
-        if connected.as_ref().is_some_and(|c| c.used.elapsed() > MAX_AGE || !c.session.is_usable()) {
+        let stale = shared.smtp_stale.take();
+        if connected.as_ref().is_some_and(|c| stale || c.used.elapsed() > MAX_AGE || !c.session.is_usable()) {
             *connected = None;
         }
         if connected.is_none() {
@@ -157,8 +158,11 @@ async fn send_chunk(
         shared.state(RelaySide::Smtp, RelayConnectivity::Working, "").await?;
         let sent = current.session.send(&submit.from, recipients, &submit.raw).await;
         let was_fresh = std::mem::take(&mut current.fresh);
-        let lost_before_use =
-            !was_fresh && matches!(sent, Err(SmtpError::Wire(WireError::Closed | WireError::Io(_))));
+        let lost_before_use = !was_fresh
+            && matches!(
+                sent,
+                Err(SmtpError::Wire(WireError::Closed | WireError::Io(_) | WireError::TimedOut))
+            );
         match sent {
             Ok(()) => {
                 current.used = Instant::now();
