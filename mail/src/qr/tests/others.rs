@@ -147,6 +147,16 @@ fn telegram_links() {
         assert_eq!(proxy(text).url, url);
     }
     assert!(error("https://t.me/socks?x=1").starts_with("Bad t.me/socks url:"));
+    for no_server in ["a b", "h/path", "u@h", "h:1", "::1", "h%23x"] {
+        assert!(
+            error(&format!("https://t.me/socks?server={no_server}")).contains("no server name"),
+            "{no_server}"
+        );
+    }
+    // There is no empty password, so the address that is kept names no user either.
+    let nameless = proxy("https://t.me/socks?server=a&user=x&pass=");
+    assert_eq!((nameless.credentials.as_ref(), nameless.normalised().as_str()), (None, "socks5://a:1080"));
+    assert_eq!(nameless.put_first(&nameless.put_first("")), "socks5://a:1080");
     assert!(matches!(parse("https://t.me/proxy?server=a").unwrap(), Code::Url(_)));
 }
 
