@@ -9,15 +9,20 @@
 //! |---|---|
 //! | [`targets`] | the readers, one a module: what is read, what must hold, what its corpus starts from |
 //! | [`people`], [`mails`] | two people with fixed keys, and mails of every kind, from the product's own builder |
+//! | [`script`] | the other end of a connection, played from bytes |
 
 // A broken promise is a panic here: that is what a fuzzer looks for.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod mails;
 pub mod people;
+pub mod script;
 pub mod targets;
 
-use targets::{decrypt, headers, keys, mail, qr, roundtrip, vcard};
+use targets::{
+    decrypt, headers, imap_client, jsonrpc, keys, mail, qr, relay_imap, relay_smtp, roundtrip, smtp_client,
+    vcard,
+};
 
 /// A reader of foreign bytes.
 #[derive(Clone, Copy, Debug)]
@@ -41,4 +46,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "roundtrip", max_len: 4 << 10, run: roundtrip::run, seeds: roundtrip::seeds },
     Target { name: "qr", max_len: 4 << 10, run: qr::run, seeds: qr::seeds },
     Target { name: "vcard", max_len: 16 << 10, run: vcard::run, seeds: vcard::seeds },
+    Target { name: "imap_client", max_len: 16 << 10, run: imap_client::run, seeds: imap_client::seeds },
+    Target { name: "smtp_client", max_len: 8 << 10, run: smtp_client::run, seeds: smtp_client::seeds },
+    Target { name: "relay_imap", max_len: 8 << 10, run: relay_imap::run, seeds: relay_imap::seeds },
+    Target { name: "relay_smtp", max_len: 16 << 10, run: relay_smtp::run, seeds: relay_smtp::seeds },
+    Target { name: "jsonrpc", max_len: 16 << 10, run: jsonrpc::run, seeds: jsonrpc::seeds },
 ];

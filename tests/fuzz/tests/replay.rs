@@ -69,4 +69,17 @@ macro_rules! every_target {
     };
 }
 
-every_target!(mail, headers, decrypt, keys, roundtrip, qr, vcard);
+every_target!(
+    mail,
+    headers,
+    decrypt,
+    keys,
+    roundtrip,
+    qr,
+    vcard,
+    imap_client,
+    smtp_client,
+    relay_imap,
+    relay_smtp,
+    jsonrpc
+);
