@@ -85,7 +85,12 @@ pub(super) fn looks_like_http_proxy(text: &str) -> bool {
 
 impl ProxyCode {
     /// Reads a proxy address of any supported protocol, as scanned or as kept in the settings.
+    ///
+    /// The settings keep one address a line, so that an address with a line end would be several.
     pub fn parse(text: &str) -> Result<Self, QrError> {
+        if text.contains(char::is_control) {
+            return Err(QrError::Proxy("Failed to parse proxy URL"));
+        }
         if let Some(rest) = text.strip_prefix("ss://") {
             return parse_shadowsocks(text, rest);
         }

@@ -1,5 +1,7 @@
 //! The short form of fuzzing, for every compiler: all seeds, and mutations of them that are the same every time.
 
+#![allow(clippy::unwrap_used)]
+
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;

@@ -161,6 +161,20 @@ fn telegram_links() {
 }
 
 #[test]
+fn one_code_brings_one_proxy() {
+    for several in [
+        "ss://YWVzLTEyOC1nY206dGVzdA@192.168.100.1:8888#x\nsocks5://other.example:1080",
+        "socks5://a:1080\nsocks5://b:1080",
+        "http://a:80\r\nhttp://b:80",
+    ] {
+        assert!(
+            !matches!(parse(several), Ok(Code::Proxy(_))) && ProxyCode::parse(several).is_err(),
+            "{several:?}"
+        );
+    }
+}
+
+#[test]
 fn the_latest_proxy_comes_first() {
     let mut list = "http://old:1\nsocks5://1.2.3.4:1080\nnonsense".to_owned();
     list = proxy("socks5://1.2.3.4").put_first(&list);
