@@ -193,13 +193,14 @@ impl Parser<'_> {
         if self.eat(b' ') { Ok(()) } else { Err(ParseError) }
     }
 
-    /// Atom in a wide sense: up to a space, a parenthesis or a quote. A section in brackets belongs to it.
+    /// Atom in a wide sense: up to a space, a parenthesis or a quote. The section of a body in brackets belongs to it;
+    /// elsewhere, as in keywords, a bracket is a character like any other.
     fn atom(&mut self) -> Result<Bytes, ParseError> {
         let start = self.pos;
         let mut in_section = false;
         while let Some(byte) = self.peek() {
             match byte {
-                b'[' => in_section = true,
+                b'[' => in_section |= self.input[start..self.pos].eq_ignore_ascii_case(b"BODY"),
                 b']' => in_section = false,
                 b'\r' | b'\n' => break,
                 b' ' | b'(' | b')' | b'"' | b'{' if !in_section => break,
@@ -523,6 +524,15 @@ mod tests {
         };
         assert!(data.seen && !data.deleted);
         assert_eq!(data.body.unwrap(), "a\r\n\n");
+    }
+
+    #[test]
+    fn keywords_may_hold_brackets() {
+        let Response::Fetch(data) = parse("* 1 FETCH (UID 7 FLAGS (to[do \\Seen x]) BODY[TEXT] \"b\")\r\n")
+        else {
+            panic!()
+        };
+        assert_eq!((data.uid, data.seen, data.body.as_deref()), (Some(7), true, Some(&b"b"[..])));
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         timestamp: Some(NOW),
     };
     let bare = Card { address: BOB.mailbox.address.clone(), ..Card::default() };
-    let own = [format(&[full.clone()], NOW), format(&[full, bare], NOW)];
+    let own = [format(std::slice::from_ref(&full), NOW), format(&[full, bare], NOW)];
     let foreign = [
         "BEGIN:VCARD\nVERSION:3.0\nN:Last;First;;;\nFN:First\n  Last\nitem1.EMAIL;TYPE=\"x:y\";PREF=1:al\n\tice@example.org\n\
          PHOTO;ENCODING=b;TYPE=JPEG:cGlj\nKEY;TYPE=PGP;ENCODING=B:a2V5\nREV:2024-02-29T12:00:00+01:30\nNOTE:a\\,b\\;c\\\\d\\ne\nEND:VCARD\n",
