@@ -86,9 +86,17 @@ fn check_answer(answer: &[u8]) {
         assert!(["OK", "NO", "BAD"].contains(&status), "{text:?}");
         return;
     }
-    // Descriptions of the structure of a mail may be nested deeper than the client, which asks for none, goes.
-    let structure = answer.windows(5).any(|name| name.eq_ignore_ascii_case(b"BODY ") || name == b"BODYS");
-    assert!(Response::parse(&Bytes::copy_from_slice(answer)).is_ok() || structure, "{text:?}");
+    let read = Response::parse(&Bytes::copy_from_slice(answer));
+    assert!(read.is_ok() || is_beyond_the_client(&text), "{text:?}");
+}
+
+/// What the client of this product never asks for: the structure of a mail, which may be nested deeper than it reads,
+/// and header fields whose names need quotes.
+fn is_beyond_the_client(answer: &str) -> bool {
+    let answer = answer.to_ascii_uppercase();
+    let structure = answer.contains("BODY (") || answer.contains("BODYSTRUCTURE");
+    let odd_name = |fields: &str| fields.split(')').next().unwrap_or_default().contains('"');
+    structure || answer.split("HEADER.FIELDS").skip(1).any(odd_name)
 }
 
 /// UIDs ascend in every folder.
