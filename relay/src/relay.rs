@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -50,7 +51,49 @@ pub struct Relay {
 
 impl Relay {
     /// Opens the listeners and starts to serve.
-    pub async fn start(mut config: RelayConfig) -> Result<Self, RelayError> {
+    pub async fn start(config: RelayConfig) -> Result<Self, RelayError> {
+        let mut relay = Self::without_listeners(config)?;
+        let config = &relay.shared.config;
+        let acceptors = [relay.identity.acceptor(Protocol::Imap)?, relay.identity.acceptor(Protocol::Smtp)?];
+        let endpoints = [
+            (Protocol::Imap, true, config.imap_tls_port),
+            (Protocol::Imap, false, config.imap_starttls_port),
+            (Protocol::Smtp, true, config.smtp_tls_port),
+            (Protocol::Smtp, false, config.smtp_starttls_port),
+        ];
+        let mut sockets = Vec::new();
+        for (_, _, port) in endpoints {
+            let address = SocketAddr::new(config.bind, port);
+            sockets.push(bind(address).map_err(|source| RelayError::Bind { address, source })?);
+        }
+        let (report, arrived) = watch::channel(0);
+        let report = Arc::new(report);
+        let mut listeners = Vec::new();
+        for (((protocol, implicit_tls, _), (socket, address)), port) in
+            endpoints.into_iter().zip(sockets).zip(&mut relay.ports)
+        {
+            *port = address.port();
+            let [imap, smtp] = &acceptors;
+            let listener = Listener {
+                shared: Arc::clone(&relay.shared),
+                tls: if protocol == Protocol::Imap { imap.clone() } else { smtp.clone() },
+                protocol,
+                implicit_tls,
+                address,
+                phase: relay.phase.subscribe(),
+                report: Arc::clone(&report),
+            };
+            listeners.push(tokio::spawn(listener.run(socket)));
+        }
+        info!(domains = ?relay.shared.config.domains, ports = ?relay.ports, "relay is up");
+        relay.arrived = arrived;
+        relay.listeners = Mutex::new(listeners);
+        Ok(relay)
+    }
+
+    /// A relay that opens no port: clients are brought to it with [`Relay::serve_imap`] and [`Relay::serve_smtp`]. All
+    /// ports are 0.
+    pub fn without_listeners(mut config: RelayConfig) -> Result<Self, RelayError> {
         for domain in &mut config.domains {
             check_domain(domain)?;
             domain.make_ascii_lowercase();
@@ -59,21 +102,6 @@ impl Relay {
             return Err(RelayError::Domain(String::new()));
         }
         let identity = Identity::generate(&config.domains, config.bind)?;
-        let acceptors = [identity.acceptor(Protocol::Imap)?, identity.acceptor(Protocol::Smtp)?];
-        let endpoints = [
-            (Protocol::Imap, true, config.imap_tls_port),
-            (Protocol::Imap, false, config.imap_starttls_port),
-            (Protocol::Smtp, true, config.smtp_tls_port),
-            (Protocol::Smtp, false, config.smtp_starttls_port),
-        ];
-        let mut sockets = Vec::new();
-        let mut ports = [0; 4];
-        for ((_, _, port), bound) in endpoints.iter().zip(&mut ports) {
-            let address = SocketAddr::new(config.bind, *port);
-            let listener = listen(address).map_err(|source| RelayError::Bind { address, source })?;
-            *bound = listener.local_addr().map_err(|source| RelayError::Bind { address, source })?.port();
-            sockets.push(listener);
-        }
         let store = Mailstore::open(&config)?;
         let shared = Arc::new(Shared {
             store,
@@ -84,27 +112,37 @@ impl Relay {
             config,
         });
         let (phase, _) = watch::channel(Phase::Up);
-        let (report, arrived) = watch::channel(0);
-        let report = Arc::new(report);
-        let mut listeners = Vec::new();
-        for ((protocol, implicit_tls, _), socket) in endpoints.into_iter().zip(sockets) {
-            let [imap, smtp] = &acceptors;
-            let listener = Listener {
-                shared: Arc::clone(&shared),
-                tls: if protocol == Protocol::Imap { imap.clone() } else { smtp.clone() },
-                protocol,
-                implicit_tls,
-                address: socket.local_addr().map_err(|source| RelayError::Bind {
-                    address: SocketAddr::new(shared.config.bind, 0),
-                    source,
-                })?,
-                phase: phase.subscribe(),
-                report: Arc::clone(&report),
-            };
-            listeners.push(tokio::spawn(listener.run(socket)));
-        }
-        info!(domains = ?shared.config.domains, ?ports, "relay is up");
-        Ok(Self { shared, identity, ports, phase, arrived, listeners: Mutex::new(listeners) })
+        let (_, arrived) = watch::channel(0);
+        Ok(Self { shared, identity, ports: [0; 4], phase, arrived, listeners: Mutex::default() })
+    }
+
+    /// Serves an IMAP client on a stream that is protected already, until one side closes it. The listeners and
+    /// [`Relay::stop`] know nothing of it.
+    pub async fn serve_imap(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<(), RelayError> {
+        self.serve(stream, Protocol::Imap).await
+    }
+
+    /// The same for an SMTP client.
+    pub async fn serve_smtp(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<(), RelayError> {
+        self.serve(stream, Protocol::Smtp).await
+    }
+
+    async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        protocol: Protocol,
+    ) -> Result<(), RelayError> {
+        let tls = self.identity.acceptor(protocol)?;
+        let wire = Wire::new(Socket::Protected(Box::new(stream)), self.shared.config.limits.write);
+        let _counted = Counted::new(self.shared.counters.sessions(protocol));
+        converse(wire, &self.shared, &tls, protocol).await;
+        Ok(())
     }
 
     /// Port of IMAP over TLS.
@@ -335,11 +373,7 @@ async fn serve(
     protocol: Protocol,
     implicit_tls: bool,
 ) {
-    let count = match protocol {
-        Protocol::Imap => &shared.counters.imap_sessions,
-        Protocol::Smtp => &shared.counters.smtp_sessions,
-    };
-    let _counted = Counted::new(count);
+    let _counted = Counted::new(shared.counters.sessions(protocol));
     if let Err(problem) = stream.set_nodelay(true) {
         debug!(%problem, "connection ended at once");
         return;
@@ -350,9 +384,13 @@ async fn serve(
         debug!(%problem, "TLS handshake failed");
         return;
     }
+    converse(wire, &shared, &tls, protocol).await;
+}
+
+async fn converse(wire: Wire, shared: &Arc<Shared>, tls: &TlsAcceptor, protocol: Protocol) {
     match protocol {
-        Protocol::Imap => imap::serve(wire, &shared, &tls).await,
-        Protocol::Smtp => smtp::serve(wire, &shared, &tls).await,
+        Protocol::Imap => imap::serve(wire, shared, tls).await,
+        Protocol::Smtp => smtp::serve(wire, shared, tls).await,
     }
 }
 
@@ -384,6 +422,13 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// Opens a listener and tells where it is.
+fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = listen(address)?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
 }
 
 /// Host names, with a leading underscore where test relays have one.

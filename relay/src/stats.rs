@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use crate::net::Protocol;
+
 /// A snapshot of a relay's counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RelayStats {
@@ -36,6 +38,14 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// The number of open connections that speak `protocol`.
+    pub(crate) fn sessions(&self, protocol: Protocol) -> &AtomicUsize {
+        match protocol {
+            Protocol::Imap => &self.imap_sessions,
+            Protocol::Smtp => &self.smtp_sessions,
+        }
+    }
+
     pub(crate) fn snapshot(&self, accounts: usize) -> RelayStats {
         RelayStats {
             imap_sessions: self.imap_sessions.load(Relaxed),

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{ALICE, BOB, Client, DOMAIN, friendly, friendly_relay, mail};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use volary_relay::{Relay, RelayConfig, RelayError};
 
@@ -25,6 +26,24 @@ async fn an_outage_cuts_and_refuses_and_loses_nothing() {
     assert!(TcpStream::connect(("127.0.0.1", relay.imap_tls_port())).await.is_err());
     relay.set_down(false).await;
     assert!(TcpStream::connect(("127.0.0.1", relay.imap_tls_port())).await.is_err(), "stopped is final");
+}
+
+#[tokio::test]
+async fn a_relay_without_ports_serves_streams_that_are_brought_to_it() {
+    let relay = Relay::without_listeners(friendly()).unwrap();
+    assert_eq!((relay.imap_tls_port(), relay.smtp_tls_port()), (0, 0));
+    let (mut client, stream) = tokio::io::duplex(4096);
+    let dialogue = async {
+        client.write_all(b"a LOGIN alice@_relay.test secret\r\nb STARTTLS\r\nc LOGOUT\r\n").await.unwrap();
+        let mut said = String::new();
+        client.read_to_string(&mut said).await.unwrap();
+        said
+    };
+    let (served, said) = tokio::join!(relay.serve_imap(stream), dialogue);
+    served.unwrap();
+    assert!(said.contains("a OK") && said.contains("b BAD") && said.contains("c OK"), "{said}");
+    assert_eq!((relay.mailbox(ALICE).map(|mails| mails.len()), relay.stats().imap_sessions), (Some(0), 0));
+    relay.stop().await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@
 //! | `login`, `backoff`, `imap/parse`, `imap/progress`, `imap/uid_set`, `imap/server_info`, `smtp/reply` | rules, no I/O |
 //! | `pacer`, `crowd`, `resolve`, `tls`, `proxy`, `connect` | [`Network`]: what all connections of a process share |
 //! | `memory` | what the network learned, kept over restarts |
-//! | `wire`, `imap/session`, `smtp/session` | one session, every byte bounded |
+//! | [`wire`], [`imap`], [`smtp`] | one session over any stream, every byte bounded |
 //! | `imap/run`, `smtp/run`, `link` | the two loops of a connection and their way to the profile |
 //! | `configure` | trying out a transport |
 //!
@@ -32,20 +32,20 @@
 //! Nothing in here blocks, and every wait can be dropped: stopping the actor drops both loops wherever they are.
 
 pub mod configure;
+pub mod imap;
 pub mod login;
 pub mod memory;
 pub mod proxy;
+pub mod smtp;
 pub mod tls;
+pub mod wire;
 
 mod backoff;
 mod connect;
 mod crowd;
-mod imap;
 mod link;
 mod pacer;
 mod resolve;
-mod smtp;
-mod wire;
 
 use std::{rc::Rc, sync::Arc};
 

@@ -62,7 +62,7 @@ pub enum QrError {
     /// A proxy URL that is malformed.
     #[error("{0}")]
     Proxy(&'static str),
-    /// A `t.me/socks` link without server.
+    /// A `t.me/socks` link without server, or with one that is no server name.
     #[error("Bad t.me/socks url: {0}")]
     TelegramSocks(String),
     /// A backup code that is malformed.

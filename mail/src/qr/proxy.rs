@@ -85,7 +85,12 @@ pub(super) fn looks_like_http_proxy(text: &str) -> bool {
 
 impl ProxyCode {
     /// Reads a proxy address of any supported protocol, as scanned or as kept in the settings.
+    ///
+    /// The settings keep one address a line, so that an address with a line end would be several.
     pub fn parse(text: &str) -> Result<Self, QrError> {
+        if text.contains(char::is_control) {
+            return Err(QrError::Proxy("Failed to parse proxy URL"));
+        }
         if let Some(rest) = text.strip_prefix("ss://") {
             return parse_shadowsocks(text, rest);
         }
@@ -147,17 +152,15 @@ pub(super) fn parse_telegram(text: &str) -> Result<ProxyCode, QrError> {
         .get("server")
         .filter(|server| !server.is_empty())
         .ok_or_else(|| QrError::TelegramSocks(format!("{url:?}")))?;
-    let mut proxy = ProxyCode {
-        url: String::new(),
-        protocol: Protocol::Socks5,
-        host: host.clone(),
-        port: params.get("port").and_then(|port| port.parse().ok()).unwrap_or(1080),
-        credentials: params
-            .get("pass")
-            .map(|pass| (params.get("user").cloned().unwrap_or_default(), pass.clone())),
-    };
-    proxy.url = proxy.normalised();
-    Ok(proxy)
+    let port = params.get("port").and_then(|port| port.parse().ok()).unwrap_or(1080);
+    let user_info = params.get("pass").map_or_else(String::new, |pass| {
+        format!("{}:{}@", encode(params.get("user").map_or("", String::as_str)), encode(pass))
+    });
+    // The settings keep the address as one text, so the server must be one that can stand there.
+    ProxyCode::parse(&format!("socks5://{user_info}{host}:{port}"))
+        .ok()
+        .filter(|read| read.host == *host && read.port == port)
+        .ok_or_else(|| QrError::TelegramSocks(format!("{host:?} is no server name")))
 }
 
 /// Base64 of either alphabet is found in the wild, with and without padding.

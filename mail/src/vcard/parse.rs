@@ -87,8 +87,9 @@ impl Draft {
     }
 
     fn finish(self) -> Card {
-        let (name_in_address, address) = split_name(self.address.unwrap_or_default().trim());
-        // Names have one line.
+        // Neither addresses nor names hold line ends or other controls.
+        let address = self.address.map(|address| address.replace(char::is_control, "")).unwrap_or_default();
+        let (name_in_address, address) = split_name(address.trim());
         let name = self.name.map(|name| name.replace(char::is_control, " ").trim().to_owned());
         let name = name.filter(|name| !name.is_empty()).unwrap_or(name_in_address);
         Card {

@@ -103,6 +103,13 @@ fn quotes_escapes_and_controls() {
 }
 
 #[test]
+fn an_address_has_no_line_ends() {
+    let card = one("BEGIN:VCARD\nEMAIL:bob@exam\rple\\n.net\nEND:VCARD");
+    assert_eq!(card.address, "bob@example.net");
+    assert_eq!(one(&format(std::slice::from_ref(&card), 0)).address, card.address);
+}
+
+#[test]
 fn defects_cost_only_the_property() {
     let card = one("BEGIN:VCARD\nEMAIL:a@b.org\nREV:yesterday\nKEY:data:,\nEND:VCARD");
     assert_eq!(card, Card { address: "a@b.org".into(), ..Default::default() });

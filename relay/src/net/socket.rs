@@ -1,4 +1,4 @@
-//! A client connection that may turn from plain text to TLS.
+//! A client connection that may turn from plain text to TLS, or is protected already.
 
 use std::io;
 use std::pin::Pin;
@@ -8,17 +8,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// A connection in one of its two states.
+/// A stream of any kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A connection in one of its states.
 pub(crate) enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// A stream that whoever brought it has protected.
+    Protected(Box<dyn Stream>),
     /// A connection whose upgrade to TLS is under way or failed.
     Gone,
 }
 
 impl Socket {
     pub(crate) fn is_encrypted(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        matches!(self, Self::Tls(_) | Self::Protected(_))
     }
 }
 
@@ -35,6 +42,7 @@ impl AsyncRead for Socket {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Protected(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Gone => Poll::Ready(Err(gone())),
         }
     }
@@ -45,6 +53,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, data),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, data),
+            Self::Protected(stream) => Pin::new(stream).poll_write(context, data),
             Self::Gone => Poll::Ready(Err(gone())),
         }
     }
@@ -53,6 +62,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Self::Protected(stream) => Pin::new(stream).poll_flush(context),
             Self::Gone => Poll::Ready(Err(gone())),
         }
     }
@@ -61,6 +71,7 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Protected(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Gone => Poll::Ready(Ok(())),
         }
     }

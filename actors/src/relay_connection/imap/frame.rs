@@ -18,6 +18,7 @@ pub struct Frame {
     literals: usize,
 }
 
+/// What has arrived of a response.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Scan {
     /// The response has this many bytes.

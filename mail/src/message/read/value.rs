@@ -96,7 +96,8 @@ fn ends_there(rest: &str) -> bool {
 
 fn flush(pending: &mut Option<(&str, Vec<u8>)>, out: &mut String) {
     if let Some((charset, bytes)) = pending.take() {
-        out.push_str(&decode_charset(Some(charset), &bytes));
+        // NUL is never text, neither as it stands nor encoded.
+        out.extend(decode_charset(Some(charset), &bytes).chars().filter(|c| *c != '\0'));
     }
 }
 
@@ -175,6 +176,7 @@ mod tests {
             ("=?utf-8*en?Q?x?=y", "xy"),
             ("=?utf-8?X?x?= =?broken", "=?utf-8?X?x?= =?broken"),
             ("=?utf-8?Q?a?= =?b", "a =?b"),
+            ("=?utf-8?Q?a=00b?= =?utf-16be?B?AGMAAA==?=", "abc"),
             ("=?us-ascii?Q?{\"node=5Fid\":1}?=", "{\"node_id\":1}"),
         ] {
             assert_eq!(decode_words(encoded), decoded, "{encoded}");

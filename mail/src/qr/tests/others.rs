@@ -147,7 +147,31 @@ fn telegram_links() {
         assert_eq!(proxy(text).url, url);
     }
     assert!(error("https://t.me/socks?x=1").starts_with("Bad t.me/socks url:"));
+    for no_server in ["a b", "h/path", "u@h", "h:1", "::1", "h%23x"] {
+        assert!(
+            error(&format!("https://t.me/socks?server={no_server}")).contains("no server name"),
+            "{no_server}"
+        );
+    }
+    // There is no empty password, so the address that is kept names no user either.
+    let nameless = proxy("https://t.me/socks?server=a&user=x&pass=");
+    assert_eq!((nameless.credentials.as_ref(), nameless.normalised().as_str()), (None, "socks5://a:1080"));
+    assert_eq!(nameless.put_first(&nameless.put_first("")), "socks5://a:1080");
     assert!(matches!(parse("https://t.me/proxy?server=a").unwrap(), Code::Url(_)));
+}
+
+#[test]
+fn one_code_brings_one_proxy() {
+    for several in [
+        "ss://YWVzLTEyOC1nY206dGVzdA@192.168.100.1:8888#x\nsocks5://other.example:1080",
+        "socks5://a:1080\nsocks5://b:1080",
+        "http://a:80\r\nhttp://b:80",
+    ] {
+        assert!(
+            !matches!(parse(several), Ok(Code::Proxy(_))) && ProxyCode::parse(several).is_err(),
+            "{several:?}"
+        );
+    }
 }
 
 #[test]
