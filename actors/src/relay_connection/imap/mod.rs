@@ -13,8 +13,6 @@ mod uid_set;
 pub use frame::{Frame, Scan};
 pub use parse::{Code, FetchData, ParseError, QuotaResource, Response, Status, StatusLine};
 pub use server_info::{ALL_ENTRIES, ServerInfo, turn_expiry};
-pub use session::{
-    Capabilities, Fetched, IdleEnd, ImapError, ImapSession, PREFETCH_FIELDS, QuotaRoots, Selected,
-};
+pub use session::{Capabilities, Fetched, IdleEnd, ImapError, ImapSession, QuotaRoots, Selected};
 
 pub(super) use run::{log_in_imap, run};

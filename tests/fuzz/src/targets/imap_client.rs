@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use volary_actors::relay_connection::imap::{
-    ALL_ENTRIES, Fetched, Frame, ImapError, ImapSession, PREFETCH_FIELDS, Response, Scan, ServerInfo,
+    ALL_ENTRIES, Fetched, Frame, ImapError, ImapSession, Response, Scan, ServerInfo,
 };
 use volary_actors::relay_connection::wire::BoxedStream;
 
@@ -81,7 +81,7 @@ async fn session(mut server: BoxedStream, starttls: bool) -> Result<(), ImapErro
         assert!(info.turn.is_some() || info.refresh_at > NOW);
     }
     session.select("INBOX").await?;
-    let heads = refused(session.fetch_headers(5, 500, PREFETCH_FIELDS).await)?.unwrap_or_default();
+    let heads = refused(session.fetch_headers(5, 500, true).await)?.unwrap_or_default();
     check_mails(&heads, |uid| (5..=500).contains(&uid), MAX_HEADERS);
     let wanted = [5, 6, 9];
     let mails = refused(session.fetch_mails("5:6,9", &wanted, MAX_MAIL).await)?.unwrap_or_default();
