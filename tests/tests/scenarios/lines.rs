@@ -45,6 +45,10 @@ async fn connections_that_died_without_a_word_are_replaced_when_the_network_chan
     let (line, alice) = friend_of(&bob, &world, "Alice").await;
     let before = alice.says(&bob, "before").await;
     alice.has_sent(before).await;
+    bob.sees("before").await;
+    // Whoever is in the middle of a command waits for a minute.
+    alice.empties_mailboxes(&world.relay).await;
+    alice.shows_connectivity(&[CONNECTED]).await;
     line.goes_silent();
     let unheard = bob.says(&alice, "unheard").await;
     bob.has_sent(unheard).await;

@@ -22,8 +22,11 @@ async fn friend_of(bob: &Person, world: &World, name: &str) -> (Line, Person) {
     (line, person)
 }
 
+/// A step, and when a connection is there.
+type Step = (&'static str, When);
+
 /// The steps of receiving. Those of the first list come when a connection is made, the others when mail comes.
-fn receiving() -> (Vec<(&'static str, When)>, Vec<(&'static str, When)>) {
+fn receiving() -> (Vec<Step>, Vec<Step>) {
     use When::{Answer, Before, Bytes, Within};
     let making = vec![
         ("before the greeting", Bytes(Direction::ToEngine, 0)),

@@ -321,7 +321,12 @@ impl ImapSession {
         let select = self.next_tag();
         let text = format!("{close} CLOSE\r\n{select} {}\r\n", select_command(folder)?);
         self.wire.write(text.as_bytes()).await?;
-        let closed = self.finish(&close, MAX_SMALL_RESPONSE, &mut |_| {}).await;
+        let closed = match self.finish(&close, MAX_SMALL_RESPONSE, &mut |_| {}).await {
+            // A refusal is followed by the answer to SELECT, anything else by nothing that is worth a wait.
+            Ok(_) => Ok(()),
+            Err(refusal @ (ImapError::No(_) | ImapError::Bad(_))) => Err(refusal),
+            Err(error) => return Err(error),
+        };
         let mut answer = SelectAnswer::default();
         let selected = self.finish(&select, MAX_SMALL_RESPONSE, &mut |response| answer.take(&response)).await;
         closed?;

@@ -158,11 +158,13 @@ async fn send_chunk(
         shared.state(RelaySide::Smtp, RelayConnectivity::Working, "").await?;
         let sent = current.session.send(&submit.from, recipients, &submit.raw).await;
         let was_fresh = std::mem::take(&mut current.fresh);
-        let lost_before_use = !was_fresh
-            && matches!(
-                sent,
-                Err(SmtpError::Wire(WireError::Closed | WireError::Io(_) | WireError::TimedOut))
-            );
+        let lost = match &sent {
+            Err(SmtpError::Wire(WireError::Closed | WireError::Io(_) | WireError::TimedOut)) => true,
+            // Said good-bye with a 421, as servers do to those who were idle for long.
+            Err(SmtpError::Temporary(_)) => !current.session.is_usable(),
+            _ => false,
+        };
+        let lost_before_use = !was_fresh && lost;
         match sent {
             Ok(()) => {
                 current.used = Instant::now();

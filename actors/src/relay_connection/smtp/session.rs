@@ -123,7 +123,11 @@ impl SmtpSession {
             self.wire.write(commands.concat().as_bytes()).await?;
             let mut refusal = None;
             for number in 1..=commands.len() {
-                let result = check(self.reply(IO_TIMEOUT).await?);
+                let result = match self.reply(IO_TIMEOUT).await {
+                    Ok(reply) => check(reply),
+                    // A server that refuses and hangs up has said why.
+                    Err(error) => return Err(refusal.unwrap_or(error)),
+                };
                 if number == commands.len() && result.is_ok() && refusal.is_some() {
                     // The server waits for content though a recipient was refused: only closing the connection avoids
                     // a partial delivery.

@@ -159,6 +159,50 @@ async fn a_session_closed_while_idle_is_replaced() {
 }
 
 #[actix::test]
+async fn a_server_that_refuses_and_hangs_up_is_quoted() {
+    let (rig, _imap, smtp) = start().await;
+    for (reply, status, error) in [
+        ("421 4.3.0 going home\r\n", RelaySubmitStatus::Temporary, "transient: 4.3.0 going home"),
+        ("554 5.7.1 never\r\n", RelaySubmitStatus::Permanent, "5.7.1 never"),
+    ] {
+        let result = actix::spawn(rig.connection.send(submit(&["bob@example.org"])));
+        let mut server = smtp.accept().await;
+        server.greet("250-PIPELINING\r\n").await;
+        server.envelope("", &["bob@example.org"]).await;
+        server.send(reply).await;
+        drop(server);
+        let result = result.await.unwrap().unwrap();
+        assert_eq!(sent(&result), (status, 0));
+        assert_eq!(result.error, error);
+    }
+}
+
+#[actix::test]
+async fn a_session_that_was_told_good_bye_while_it_was_idle_is_replaced() {
+    let (rig, _imap, smtp) = start().await;
+    let result = actix::spawn(rig.connection.send(submit(&["bob@example.org"])));
+    let mut server = smtp.accept().await;
+    server.greet("250-PIPELINING\r\n").await;
+    server.envelope("", &["bob@example.org"]).await;
+    server.send("250 ok\r\n250 ok\r\n354 go\r\n").await;
+    server.content().await;
+    server.send("250 queued\r\n").await;
+    assert_eq!(sent(&result.await.unwrap().unwrap()), (RelaySubmitStatus::Sent, 1));
+
+    let result = actix::spawn(rig.connection.send(submit(&["bob@example.org"])));
+    server.envelope("", &["bob@example.org"]).await;
+    server.send("421 4.4.2 timeout exceeded\r\n").await;
+    drop(server);
+    let mut server = smtp.accept().await;
+    server.greet("250-PIPELINING\r\n").await;
+    server.envelope("", &["bob@example.org"]).await;
+    server.send("250 ok\r\n250 ok\r\n354 go\r\n").await;
+    server.content().await;
+    server.send("250 queued\r\n").await;
+    assert_eq!(sent(&result.await.unwrap().unwrap()), (RelaySubmitStatus::Sent, 1));
+}
+
+#[actix::test]
 async fn no_connection_is_no_try_and_fails_all_that_waits() {
     let (imap, smtp) = (Server::new().await, Server::new().await);
     let rig = Rig::start(&imap, &smtp, Wishes::default());
