@@ -7,7 +7,7 @@ use volary::Engine;
 use volary_proto::event::Kind;
 use volary_proto::{
     Call, Contact, CreateChatByContactId, CreateGroup, Error, GetChatSecurejoinQrCode, GetChatlistEntries,
-    GetConnectivity, GetContact, GetMessage, GetMessageIds, ImportVcard, ListTransports,
+    GetConnectivity, GetContact, GetExistingMsgIds, GetMessage, GetMessageIds, ImportVcard, ListTransports,
     LookupContactIdByAddr, MakeVcard, MarkseenMsgs, Message, MessageState, SecureJoin, VcardSource,
     vcard_source,
 };
@@ -241,6 +241,16 @@ impl Person {
             matches!(state, MessageState::OutDelivered | MessageState::OutRead).then_some(())
         })
         .await;
+    }
+
+    /// Waits until a message is told to be deleted; then it is not there any more.
+    pub async fn loses(&self, msg_id: u32) {
+        self.hears("MsgDeleted", |kind| match kind {
+            Kind::MsgDeleted(event) => (event.msg_id == msg_id).then_some(()),
+            _ => None,
+        })
+        .await;
+        assert!(self.call(GetExistingMsgIds { msg_ids: vec![msg_id] }).await.ids.is_empty());
     }
 
     // Being connected

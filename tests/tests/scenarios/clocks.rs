@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use volary::{Engine, EngineOptions};
 use volary_proto::GetExistingMsgIds;
-use volary_proto::event::Kind;
 use volary_relay::{Faults, SmtpFault};
 use volary_tests::{Person, WallClock, World};
 
@@ -39,15 +38,6 @@ impl Apart {
         self.engine.stop().await;
         self.world.ends().await;
     }
-}
-
-async fn is_gone(person: &Person, msg_id: u32) {
-    person
-        .hears("MsgDeleted", |kind| match kind {
-            Kind::MsgDeleted(event) => (event.msg_id == msg_id).then_some(()),
-            _ => None,
-        })
-        .await;
 }
 
 #[tokio::test]
@@ -105,7 +95,7 @@ async fn messages_disappear_by_the_clock_however_it_is_set() {
     apart.clock.is_set_by(1800);
     let later = reads("later").await;
     apart.clock.is_set_by(1801);
-    is_gone(alice, earlier).await;
+    alice.loses(earlier).await;
     assert_eq!(alice.call(GetExistingMsgIds { msg_ids: vec![later] }).await.ids, [later]);
 
     // Read while the clock went a week ahead, it shall not stay for a week when that is put right.
@@ -114,6 +104,6 @@ async fn messages_disappear_by_the_clock_however_it_is_set() {
     apart.clock.is_set_by(7 * DAY);
     let ahead = reads("of next week").await;
     apart.clock.is_set_by(-7 * DAY);
-    is_gone(alice, ahead).await;
+    alice.loses(ahead).await;
     apart.ends().await;
 }

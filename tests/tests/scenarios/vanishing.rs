@@ -1,18 +1,7 @@
 //! Disappearing messages.
 
 use volary_proto::GetExistingMsgIds;
-use volary_proto::event::Kind;
-use volary_tests::{Person, World};
-
-async fn is_gone(person: &Person, msg_id: u32) {
-    person
-        .hears("MsgDeleted", |kind| match kind {
-            Kind::MsgDeleted(event) => (event.msg_id == msg_id).then_some(()),
-            _ => None,
-        })
-        .await;
-    assert!(person.call(GetExistingMsgIds { msg_ids: vec![msg_id] }).await.ids.is_empty());
-}
+use volary_tests::World;
 
 #[tokio::test]
 async fn a_message_disappears_on_both_sides() {
@@ -27,8 +16,8 @@ async fn a_message_disappears_on_both_sides() {
     let sent = at_alice.says("The gate code is 4711").await;
     let seen = bob.sees("The gate code is 4711").await;
     bob.reads(&[seen.id]).await;
-    is_gone(&alice, sent).await;
-    is_gone(&bob, seen.id).await;
+    alice.loses(sent).await;
+    bob.loses(seen.id).await;
     for person in [&alice, &bob] {
         assert_eq!(person.count("The gate code is 4711").await, 0);
         assert_eq!(person.count("this stays").await, 1);
@@ -47,10 +36,10 @@ async fn a_message_waits_until_it_is_read() {
     let sent = at_alice.says("unread").await;
     let seen = bob.sees("unread").await;
     // The sender's copy goes first: the receiver has not read it yet.
-    is_gone(&alice, sent).await;
+    alice.loses(sent).await;
     assert_eq!(bob.call(GetExistingMsgIds { msg_ids: vec![seen.id] }).await.ids, [seen.id]);
     bob.reads(&[seen.id]).await;
-    is_gone(&bob, seen.id).await;
+    bob.loses(seen.id).await;
     world.ends().await;
 }
 

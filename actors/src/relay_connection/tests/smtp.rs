@@ -27,6 +27,13 @@ impl Peer {
         self.expect("DATA").await;
     }
 
+    async fn takes_mail_for_bob(&mut self) {
+        self.envelope("", &["bob@example.org"]).await;
+        self.send("250 ok\r\n250 ok\r\n354 go\r\n").await;
+        self.content().await;
+        self.send("250 queued\r\n").await;
+    }
+
     async fn content(&mut self) {
         for line in ["Subject: x", "", "..hi", "."] {
             self.expect(line).await;
@@ -150,10 +157,7 @@ async fn a_session_closed_while_idle_is_replaced() {
         let result = actix::spawn(rig.connection.send(submit(&["bob@example.org"])));
         let mut server = smtp.accept().await;
         server.greet("250-PIPELINING\r\n").await;
-        server.envelope("", &["bob@example.org"]).await;
-        server.send("250 ok\r\n250 ok\r\n354 go\r\n").await;
-        server.content().await;
-        server.send("250 queued\r\n").await;
+        server.takes_mail_for_bob().await;
         assert_eq!(sent(&result.await.unwrap().unwrap()), (RelaySubmitStatus::Sent, 1));
     }
 }
@@ -183,10 +187,7 @@ async fn a_session_that_was_told_good_bye_while_it_was_idle_is_replaced() {
     let result = actix::spawn(rig.connection.send(submit(&["bob@example.org"])));
     let mut server = smtp.accept().await;
     server.greet("250-PIPELINING\r\n").await;
-    server.envelope("", &["bob@example.org"]).await;
-    server.send("250 ok\r\n250 ok\r\n354 go\r\n").await;
-    server.content().await;
-    server.send("250 queued\r\n").await;
+    server.takes_mail_for_bob().await;
     assert_eq!(sent(&result.await.unwrap().unwrap()), (RelaySubmitStatus::Sent, 1));
 
     let result = actix::spawn(rig.connection.send(submit(&["bob@example.org"])));
@@ -195,10 +196,7 @@ async fn a_session_that_was_told_good_bye_while_it_was_idle_is_replaced() {
     drop(server);
     let mut server = smtp.accept().await;
     server.greet("250-PIPELINING\r\n").await;
-    server.envelope("", &["bob@example.org"]).await;
-    server.send("250 ok\r\n250 ok\r\n354 go\r\n").await;
-    server.content().await;
-    server.send("250 queued\r\n").await;
+    server.takes_mail_for_bob().await;
     assert_eq!(sent(&result.await.unwrap().unwrap()), (RelaySubmitStatus::Sent, 1));
 }
 
