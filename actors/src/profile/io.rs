@@ -417,6 +417,10 @@ pub fn notice(shared: &Rc<Shared>, notice: RelayNotice) -> Option<Later> {
             }
             None
         }
+        Notice::Event(line) if line.kind() == RelayEventKind::SmtpMessageSent => {
+            shared.accepted.borrow_mut().push(line.text);
+            None
+        }
         Notice::Event(line) => {
             shared.db.emit(shared.id, line_event(line.kind(), line.text));
             None

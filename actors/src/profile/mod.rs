@@ -77,6 +77,8 @@ pub struct Shared {
     pub sending: Cell<bool>,
     /// The send loop has to look again.
     pub send_again: Cell<bool>,
+    /// What connections told of accepted mails; told on when the queue knows it, too.
+    pub accepted: RefCell<Vec<String>>,
     /// Generation of the last order to the connections.
     pub generation: Cell<u64>,
     /// Something of the above changed.
@@ -146,6 +148,7 @@ impl Profile {
             connections: RefCell::default(),
             shown: RefCell::default(),
             downloading: RefCell::default(),
+            accepted: RefCell::default(),
             processing: Cell::new(0),
             receiving: Mutex::new(()),
             sending: Cell::new(false),

@@ -63,7 +63,9 @@ struct Exit {
 pub async fn run(shared: Rc<Shared>) {
     let mut pace = Pace::default();
     loop {
-        match pass(&shared, &mut pace).await {
+        let passed = pass(&shared, &mut pace).await;
+        tell_accepted(&shared);
+        match passed {
             Ok(Pass::Progress) => {}
             Ok(Pass::Idle | Pass::Stuck) => return,
             Err(error) => {
@@ -203,7 +205,16 @@ async fn settle_all(
             unsent.push((row.sequence, row.job));
         }
     }
+    tell_accepted(shared);
     Ok(unsent)
+}
+
+/// Tells of accepted mails. Whoever hears it may ask at once whether anything is left to send, so the rows have gone
+/// before.
+fn tell_accepted(shared: &Shared) {
+    for msg in shared.accepted.take() {
+        shared.db.emit(shared.id, event::Kind::SmtpMessageSent(event::SmtpMessageSent { msg }));
+    }
 }
 
 async fn render(shared: &Rc<Shared>, job: OutboxRecord, from: String) -> Outcome<Option<Rendered>> {
@@ -367,6 +378,7 @@ async fn send_receipts(shared: &Rc<Shared>, exits: &[Exit]) -> Outcome<Pass> {
     shared.db.store().flush().await?;
     for one in due {
         send_receipt(shared, one, exits).await?;
+        tell_accepted(shared);
     }
     Ok(Pass::Progress)
 }
