@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 use volary_mail::address::Address;
-use volary_mail::openpgp::{Certificate, Fingerprint, KeyError, SecretKey};
+use volary_mail::openpgp::{Certificate, Fingerprint, KeyError, SecretKey, StoredKeyError};
 use volary_proto::v1::event;
 use volary_storage::records::{CertificateRecord, KeyRecord};
 use volary_storage::tables::{CERTIFICATES, KEYS};
@@ -46,12 +46,12 @@ impl From<KeyError> for Failure {
 }
 
 impl KeyCache {
-    fn secret(&self, profile: u32, record: &KeyRecord) -> Result<SecretKey, KeyError> {
+    fn secret(&self, profile: u32, record: &KeyRecord) -> Result<SecretKey, StoredKeyError> {
         let mut own = self.own.lock();
         if let Some(known) = own.get(&profile).filter(|known| known.fingerprint == record.fingerprint) {
             return Ok(known.secret.clone());
         }
-        let secret = SecretKey::from_bytes(&record.secret_key)?;
+        let secret = SecretKey::from_store(&record.secret_key)?;
         if own.len() >= MAX_OWN_KEYS {
             own.clear();
         }
@@ -65,7 +65,7 @@ impl KeyCache {
         self.certificates.lock().get(bytes).cloned()
     }
 
-    fn certificate(&self, bytes: &[u8]) -> Result<Certificate, KeyError> {
+    fn certificate(&self, bytes: &[u8]) -> Result<Certificate, StoredKeyError> {
         let mut certificates = self.certificates.lock();
         if let Some(known) = certificates.get(bytes) {
             return Ok(known.clone());
