@@ -13,14 +13,14 @@ use volary_proto::v1::{Answer, Error, Ids, Request, answer, request};
 use volary_storage::{OpenError, Options, Store};
 
 use crate::bus::{Bus, EventStream};
-use crate::clock::{Clock, SystemClock};
-use crate::db::Db;
+use volary_engine::ground::clock::{Clock, SystemClock};
+use volary_engine::ground::db::Db;
 use crate::pool::Pool;
 use crate::profile::io as profile_io;
-use crate::query;
+use volary_engine::query;
 use crate::relay_connection::{Network, memory};
 use crate::supervisor::{EndProfile, Supervisor, housekeeping, registry};
-use crate::texts::Texts;
+use volary_engine::ground::texts::Texts;
 use crate::wake::Wakes;
 
 /// Why the engine cannot start.
@@ -117,7 +117,7 @@ impl Node {
             if let request::Kind::WaitNextMsgs(_) = kind {
                 return self.wait_next_msgs(id).await;
             }
-            if !crate::commands::needs_key(kind) {
+            if !volary_engine::commands::needs_key(kind) {
                 return query::run(&self.inner.db, id, kind).map(Answer::new);
             }
         }

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use super::connectivity::{self, Shown};
 use super::{Profile, Shared, receive, transports as configuring};
-use crate::error::{Failure, Outcome};
-use crate::profile::send::keyupdate;
-use crate::relay_connection::login::ConfiguredLogin;
+use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::outgoing::keyupdate;
+use volary_mail::login::ConfiguredLogin;
 use crate::relay_connection::proxy::ProxyUrl;
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
-use crate::state::deadlines::{self, kind};
-use crate::state::{config, copies, outbox, transports};
+use volary_engine::state::deadlines::{self, kind};
+use volary_engine::state::{config, copies, outbox, transports};
 use crate::supervisor::housekeeping;
-use crate::wake::Effects;
+use volary_engine::ground::effects::Effects;
 use actix::Addr;
 use volary_proto::v1::{
     Done, Error, Number, RelayCommand, RelayConnectivity, RelayEventKind, RelayFetchNow, RelayNetworkChanged,

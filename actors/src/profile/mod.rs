@@ -37,11 +37,11 @@ use volary_proto::v1::{
 
 use self::connectivity::Connections;
 use crate::chat::actor::Chat;
-use crate::commands;
-use crate::db::Db;
+use volary_engine::commands;
+use volary_engine::ground::db::Db;
 use crate::pool::Pool;
 use crate::relay_connection::{Network, RelayConnection};
-use crate::wake::Effects;
+use volary_engine::ground::effects::Effects;
 
 /// Messages that wait for a profile; more push back on the relay connections.
 const MAILBOX: usize = 256;

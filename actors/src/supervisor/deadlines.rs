@@ -8,14 +8,14 @@ use volary_storage::records::ChatRecord;
 
 use super::{clock_set, housekeeping, registry};
 use crate::chat::{aging, requests};
-use crate::db::{Db, Tx};
-use crate::error::{Failure, Outcome};
-use crate::events::Events as _;
-use crate::profile::send::keyupdate;
+use volary_engine::ground::db::{Db, Tx};
+use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::ground::events::Events as _;
+use volary_engine::outgoing::keyupdate;
 use crate::relay_connection::Network;
-use crate::state::deadlines::{self, Deadline, kind};
-use crate::state::{chats, contacts, messages};
-use crate::wake::Effects;
+use volary_engine::state::deadlines::{self, Deadline, kind};
+use volary_engine::state::{chats, contacts, messages};
+use volary_engine::ground::effects::Effects;
 
 /// Rows handled before looking again.
 const BATCH: usize = 256;
@@ -138,74 +138,3 @@ impl Queue {
         Ok(())
     }
 }
-
-/// Since when what removes things by their age waits for a quiet time.
-#[derive(Clone, Copy)]
-struct Quiet {
-    housekeeping: i64,
-    aging: Option<i64>,
-}
-
-/// Handles a deadline; whether housekeeping has to be done.
-fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
-    deadlines::remove(tx, row)?;
-    let id = u32::try_from(row.id).unwrap_or(0);
-    if registry::load(tx.store, row.profile)?.is_none() {
-        return Ok(false);
-    }
-    match row.kind {
-        kind::MESSAGE_EXPIRES => expire(tx, id)?,
-        kind::RETRY_SENDING => tx.effects().merge(Effects { outbox: true, ..Effects::default() }),
-        kind::MUTE_ENDS => unmute(tx, id)?,
-        kind::KEY_UPDATE => keyupdate::announce(tx)?,
-        kind::RECENTLY_SEEN_ENDS => contacts::recently_seen_ends(tx, id)?,
-        kind::DELETE_OLD if quiet.aging.is_some_and(|set| tx.now < set + housekeeping::QUIET) => {
-            deadlines::set_single(tx, tx.now + housekeeping::QUIET, kind::DELETE_OLD, 0)?;
-        }
-        kind::DELETE_OLD => aging::delete_old(tx)?,
-        kind::HOUSEKEEPING if tx.now < quiet.housekeeping + housekeeping::QUIET => {
-            let time = housekeeping::first_time(row.profile, quiet.housekeeping);
-            deadlines::set_single(tx, time, kind::HOUSEKEEPING, 0)?;
-        }
-        kind::HOUSEKEEPING => {
-            housekeeping::again(tx)?;
-            return Ok(true);
-        }
-        _ => {}
-    }
-    Ok(false)
-}
-
-/// A message with a timer disappears here and on the relays. Mail that is still queued is
-/// sent all the same and forgotten then.
-fn expire(tx: &mut Tx<'_, '_>, id: u32) -> Outcome<()> {
-    let Some(record) = messages::load(tx.store, tx.profile, id)? else { return Ok(()) };
-    if record.expires == 0 || record.expires > tx.now {
-        return Ok(());
-    }
-    if crate::state::outbox::is_queued(tx.store, tx.profile, id)? {
-        messages::hide(tx, id)?;
-        tx.msg_deleted(record.chat, id);
-        tx.msgs_changed(record.chat, 0);
-        return Ok(());
-    }
-    requests::forget_messages(tx, &[(id, record.chat)])
-}
-
-fn unmute(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
-    let now = tx.now;
-    let ended = |record: &ChatRecord| record.muted_until > 0 && record.muted_until <= now;
-    let changed = chats::update(tx, chat, |record| {
-        if ended(record) {
-            record.muted_until = 0;
-        }
-    })?;
-    if changed {
-        tx.chat_modified(chat);
-        tx.chatlist_item_changed(Some(chat));
-    }
-    Ok::<_, Failure>(())
-}
-
-#[cfg(test)]
-mod tests;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use actix::{Actor, Addr, Arbiter, AsyncContext as _, Context, Handler, ResponseFuture, WrapFuture as _};
 use volary_proto::v1::{Answer, Error, Request, StartIo, request};
 
-use crate::db::{Db, blob_dir};
+use volary_engine::ground::db::{Db, blob_dir};
 use crate::pool::Pool;
 use crate::profile::{End, Parts, Profile};
 use crate::relay_connection::Network;

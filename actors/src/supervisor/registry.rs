@@ -13,29 +13,10 @@ use volary_storage::tables::{COUNTERS, MANAGER, PROFILES};
 use volary_storage::{StoreError, View};
 
 use super::{EndProfile, GetRunning, Supervisor};
-use crate::db::{Db, Tx};
-use crate::error::{Failure, Outcome};
-use crate::query;
-use crate::state::{outbox, profiles, transports};
-
-/// The record of a profile.
-pub fn load(view: &impl View, profile: u32) -> Result<Option<ProfileRecord>, StoreError> {
-    view.get(&PROFILES, &profile)
-}
-
-/// The registry.
-pub fn manager(view: &impl View) -> Result<ManagerRecord, StoreError> {
-    Ok(view.get(&MANAGER, &0)?.unwrap_or_default())
-}
-
-/// Profile ids in display order.
-pub fn ids(view: &impl View) -> Result<Vec<u32>, StoreError> {
-    let manager = manager(view)?;
-    let mut all: Vec<u32> = view.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
-    let position = |id: &u32| manager.order.iter().position(|known| known == id).unwrap_or(usize::MAX);
-    all.sort_by_key(|id| (position(id), *id));
-    Ok(all)
-}
+use volary_engine::ground::db::{Db, Tx};
+use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::query;
+use volary_engine::state::{outbox, profiles, transports};
 
 /// Carries out a request to the process as a whole.
 pub async fn request(db: &Db, supervisor: &Addr<Supervisor>, request: Request) -> Result<Answer, Error> {
@@ -93,65 +74,6 @@ pub async fn request(db: &Db, supervisor: &Addr<Supervisor>, request: Request) -
     Ok(Answer::new(answer))
 }
 
-/// Answers a query to the process as a whole, from a snapshot; no actor takes part.
-pub fn answer_query(db: &Db, kind: &request::Kind) -> Result<answer::Kind, Error> {
-    use request::Kind;
-    Ok(match kind {
-        Kind::GetAllAccountIds(_) => answer::Kind::Ids(Ids { ids: db.look(ids)? }),
-        Kind::GetSelectedAccountId(_) => {
-            let selected = db.look(manager)?.selected;
-            answer::Kind::MaybeId(MaybeId { id: (selected != 0).then_some(selected) })
-        }
-        Kind::GetAllAccounts(_) => {
-            let all = db.look(ids)?;
-            let accounts =
-                all.into_iter().map(|id| query::account::account(db, id)).collect::<Result<_, _>>()?;
-            answer::Kind::Accounts(Accounts { accounts })
-        }
-        Kind::IsSendingFinished(_) => answer::Kind::Flag(Flag { value: nothing_queued(db)? }),
-        Kind::GetAppVersion(_) => answer::Kind::MaybeAppSource(MaybeAppSource { source: None }),
-        other => query::process(other).unwrap_or_else(|| Err(query::unsupported(other)))?,
-    })
-}
-
-fn nothing_queued(db: &Db) -> Outcome<bool> {
-    db.read(|view| {
-        for id in ids(view)? {
-            if !outbox::is_empty(view, id)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    })
-}
-
-fn accounts_changed(tx: &mut Tx<'_, '_>) {
-    tx.emit(event::Kind::AccountsChanged(event::AccountsChanged {}));
-}
-
-/// Adds a profile and selects it.
-async fn add(db: &Db) -> Outcome<u32> {
-    db.transact_durably(0, |tx| {
-        let mut manager = manager(tx.store)?;
-        let id = manager.next_id.max(1);
-        manager.next_id = id + 1;
-        manager.selected = id;
-        manager.order.push(id);
-        tx.store.put(&MANAGER, &0, &manager)?;
-        let record = ProfileRecord { uuid: new_uuid(), created: tx.now };
-        tx.store.put(&PROFILES, &id, &record)?;
-        tx.store.put(&COUNTERS, &id, &CounterRecord::default())?;
-        accounts_changed(tx);
-        Ok(id)
-    })
-    .await
-}
-
-fn new_uuid() -> String {
-    let mid = crate::chat::compose::new_mid();
-    mid.split('@').next().unwrap_or_default().to_owned()
-}
-
 async fn remove(db: &Db, supervisor: &Addr<Supervisor>, id: u32) -> Result<(), Error> {
     let known = db.look(|view| load(view, id))?.is_some();
     if !known {
@@ -166,56 +88,6 @@ async fn remove(db: &Db, supervisor: &Addr<Supervisor>, id: u32) -> Result<(), E
     });
     leaving.await?.barrier.durable().await.map_err(Failure::from)?;
     Ok(finish_removals(db).await?)
-}
-
-/// Removes what is left of profiles that were removed.
-pub async fn finish_removals(db: &Db) -> Outcome<()> {
-    for LeavingRecord { profile, uuid } in db.look(manager)?.leaving {
-        while db.transact_freeing(0, move |tx| profiles::erase_some(tx, profile)).await?.value {}
-        let dir = db.dir().join(&uuid);
-        if let Err(error) = tokio::fs::remove_dir_all(&dir).await
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(profile, %error, "folder of a removed profile is left");
-        }
-        db.transact_freeing(0, move |tx| profiles::forget(tx, profile)).await?;
-    }
-    Ok(())
-}
-
-async fn select(db: &Db, id: u32) -> Result<(), Error> {
-    let known = db.look(|view| load(view, id))?.is_some();
-    if !known {
-        return Err(Error::not_found(format!("invalid account id: {id}")));
-    }
-    db.transact_durably(0, move |tx| {
-        let mut manager = manager(tx.store)?;
-        manager.selected = id;
-        tx.store.put(&MANAGER, &0, &manager)
-    })
-    .await
-    .map_err(crate::error::Failure::from)?;
-    Ok(())
-}
-
-async fn set_order(db: &Db, wanted: Vec<u32>) -> Outcome<()> {
-    db.transact_durably(0, move |tx| {
-        let all: Vec<u32> = tx.store.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
-        let mut order: Vec<u32> = Vec::with_capacity(all.len());
-        for id in wanted {
-            if all.contains(&id) && !order.contains(&id) {
-                order.push(id);
-            }
-        }
-        let missing: Vec<u32> = all.into_iter().filter(|id| !order.contains(id)).collect();
-        order.extend(missing);
-        let mut manager = manager(tx.store)?;
-        manager.order = order;
-        tx.store.put(&MANAGER, &0, &manager)?;
-        accounts_changed(tx);
-        Ok(())
-    })
-    .await
 }
 
 /// Sends a request to several profiles; one that fails does not stop the others.
@@ -254,7 +126,3 @@ async fn background_fetch(
     Ok(())
 }
 
-/// Whether a profile has at least one transport.
-pub fn is_configured(view: &impl View, profile: u32) -> Result<bool, StoreError> {
-    Ok(!transports::all(view, profile)?.is_empty())
-}
