@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use volary_mail::address::Address;
@@ -14,15 +16,14 @@ use volary_storage::records::{
 use volary_storage::tables::{COUNTERS, PROFILES};
 use volary_storage::{Options, Store};
 
-use crate::bus::{Bus, EventStream};
 use crate::chat::compose::new_mid;
 use crate::ground::clock::Clock;
-use crate::ground::db::{Db, Tx};
+use crate::ground::db::{Db, Listener, Surroundings, Tx};
+use crate::ground::effects::Effects;
 use crate::ground::error::Outcome;
 use crate::ground::ids;
+use crate::ground::work::{Job, Lane, Unfinished, Workers};
 use crate::state::{chats, contacts, keys, messages, transports};
-use crate::ground::texts::Texts;
-use crate::wake::Wakes;
 
 /// The profile.
 pub const PROFILE: u32 = 1;
@@ -38,12 +39,46 @@ impl Clock for TestClock {
     }
 }
 
+/// Keeps the events of commits.
+#[derive(Default)]
+pub struct Recorder(Mutex<Vec<event::Kind>>);
+
+impl Recorder {
+    /// The events since the last call.
+    pub fn take(&self) -> Vec<event::Kind> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
+impl Listener for Recorder {
+    fn event(&self, _: u32, event: event::Kind) {
+        self.0.lock().push(event);
+    }
+
+    fn effects(&self, _: u32, _: Effects) {}
+}
+
+/// Work is done at once, where it is asked for.
+struct AtOnce;
+
+impl Workers for AtOnce {
+    fn start(&self, _: Lane, job: Job) -> BoxFuture<'_, Result<(), Unfinished>> {
+        job();
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// What a database of a test needs.
+pub fn surroundings(clock: Arc<dyn Clock>, listener: Arc<Recorder>) -> Surroundings {
+    Surroundings { listener, clock, workers: Arc::new(AtOnce) }
+}
+
 /// One profile at `me@one.test`.
 pub struct Desk {
     /// Its database.
     pub db: Db,
     clock: Arc<TestClock>,
-    events: EventStream,
+    listener: Arc<Recorder>,
     /// The folder of the engine.
     pub dir: tempfile::TempDir,
 }
@@ -54,10 +89,9 @@ impl Desk {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Options::default()).unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(START)));
-        let (texts, wakes) = (Texts::default(), Wakes::default());
-        let db = Db::new(store, dir.path().to_owned(), Bus::default(), clock.clone(), texts, wakes);
-        let events = db.bus().subscribe();
-        let desk = Self { db, clock, events, dir };
+        let listener = Arc::new(Recorder::default());
+        let db = Db::new(store, dir.path().to_owned(), surroundings(clock.clone(), listener.clone()));
+        let desk = Self { db, clock, listener, dir };
         desk.change(|tx| {
             let record = ProfileRecord { uuid: "profile".to_owned(), created: tx.now };
             tx.store.put(&PROFILES, &PROFILE, &record)?;
@@ -150,15 +184,6 @@ impl Desk {
 
     /// The events since the last call.
     pub async fn events(&self) -> Vec<event::Kind> {
-        let end = event::Kind::Info(event::Info { msg: "end of the events".to_owned() });
-        self.db.emit(PROFILE, end.clone());
-        let mut events = Vec::new();
-        while let Some(event) = self.events.next().await {
-            match event.kind {
-                Some(kind) if kind == end => break,
-                kind => events.extend(kind),
-            }
-        }
-        events
+        self.listener.take()
     }
 }

@@ -73,5 +73,5 @@ pub mod memory;
 
 pub use engine::{Engine, EngineOptions, StartError};
 pub use volary_actors::bus::EventStream;
-pub use volary_actors::clock;
+pub use volary_engine::ground::clock;
 pub use volary_proto as proto;

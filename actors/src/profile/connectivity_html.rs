@@ -7,8 +7,8 @@ use super::Shared;
 use super::connectivity::Shown;
 use volary_engine::ground::error::Outcome;
 use volary_engine::ground::sizes::size;
-use volary_engine::state::config;
 use volary_engine::ground::texts::{Texts, id as text};
+use volary_engine::state::config;
 
 const HEAD: &str = "<!DOCTYPE html>\n<html>\n<head>\n<meta charset=\"UTF-8\" />\n\
 <meta name=\"viewport\" content=\"initial-scale=1.0; user-scalable=no\" />\n<style>\n\

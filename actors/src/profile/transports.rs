@@ -4,30 +4,27 @@ use std::rc::Rc;
 
 use actix::Addr;
 use tokio::sync::Notify;
-use volary_mail::qr::{self, AccountCode, Certificates, Code, LoginCode, Security, ServerLogin};
-use volary_proto::v1::{CertificateChecks, EnteredLoginParam, Error, ErrorCode, Socket, event, request};
-use volary_storage::records::{TimeRecord, TransportRecord};
-use volary_storage::tables::{CONFIG, REMOVED_TRANSPORTS, TRANSPORTS};
+use volary_engine::commands::relays;
+use volary_mail::qr::{self, Code};
+use volary_proto::v1::{Error, ErrorCode, event, request};
 
 use super::{Profile, Shared, io};
-use volary_engine::ground::error::{Failure, Outcome};
-use crate::relay_connection::configure::{FoundServers, try_transport};
-use volary_mail::login::{
-    EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp,
-};
-use volary_engine::state::{config, keys, transports};
+use volary_engine::ground::error::Failure;
 use volary_engine::ground::texts::id as text;
+use volary_engine::state::{config, transports};
+use volary_link::configure::{FoundServers, try_transport};
+use volary_mail::login::EnteredLogin;
 
 /// Carries out a request that sets up, tries or removes transports.
 pub async fn request(shared: &Rc<Shared>, profile: &Addr<Profile>, kind: request::Kind) -> Result<(), Error> {
     use request::Kind;
     match kind {
         Kind::AddOrUpdateTransport(call) => {
-            let entered = from_param(&call.param.unwrap_or_default());
+            let entered = relays::from_param(&call.param.unwrap_or_default());
             configure(shared, profile, entered).await
         }
         Kind::AddTransportFromQr(call) => {
-            let entered = from_qr(&call.qr, "QR code does not contain account")?;
+            let entered = relays::from_qr(&call.qr, "QR code does not contain account")?;
             configure(shared, profile, entered).await
         }
         Kind::SetConfigFromQr(call) => config_from_qr(shared, profile, &call.qr).await,
@@ -39,17 +36,17 @@ pub async fn request(shared: &Rc<Shared>, profile: &Addr<Profile>, kind: request
             let Some(qr) = call.qr else {
                 return Err(Error::unsupported("choosing a relay without a code is not supported yet"));
             };
-            let entered = from_qr(&qr, "QR code does not contain a relay")?;
+            let entered = relays::from_qr(&qr, "QR code does not contain a relay")?;
             configure(shared, profile, entered).await
         }
         Kind::Configure(_) => {
             if shared.io.get() {
                 return Err(Error::failed("cannot configure, already running"));
             }
-            let entered = shared.db.read(|view| legacy(view, shared.id))?;
+            let entered = shared.db.read(|view| relays::legacy(view, shared.id))?;
             configure(shared, profile, entered).await
         }
-        Kind::DeleteTransport(call) => Ok(delete(shared, call.addr).await?),
+        Kind::DeleteTransport(call) => Ok(relays::delete(&shared.db, shared.id, call.addr).await?),
         _ => Err(Error::internal("not a request about transports")),
     }
 }
@@ -98,13 +95,16 @@ async fn try_and_store(shared: &Rc<Shared>, entered: EnteredLogin) -> Result<(),
     progress(shared, 200, None);
     let proxy = shared.db.read(|view| io::proxy(view, shared.id)).map_err(|error| error.to_string())?;
     let found = FoundServers::default();
-    let login = try_transport(&shared.network, &entered, &found, proxy, |step| progress(shared, step, None))
-        .await
-        .map_err(|error| error.to_string())?;
+    let login =
+        try_transport(&shared.hub.network, &entered, &found, proxy, |step| progress(shared, step, None))
+            .await
+            .map_err(|error| error.to_string())?;
     progress(shared, 910, None);
     let configured = serde_json::to_string(&login).map_err(|error| error.to_string())?;
     let stored = serde_json::to_string(&entered).map_err(|error| error.to_string())?;
-    store(shared, entered.addr, stored, configured).await.map_err(|error| error.to_string())?;
+    relays::store(&shared.db, shared.id, entered.addr, stored, configured)
+        .await
+        .map_err(|error| error.to_string())?;
     progress(shared, 1000, None);
     Ok(())
 }
@@ -116,7 +116,7 @@ async fn config_from_qr(shared: &Rc<Shared>, profile: &Addr<Profile>, text: &str
             if shared.io.get() {
                 return Err(Error::failed("cannot configure, already running"));
             }
-            let entered = from_qr(text, "QR code does not contain config")?;
+            let entered = relays::from_qr(text, "QR code does not contain config")?;
             configure(shared, profile, entered).await
         }
         Code::Proxy(proxy) => {
@@ -132,8 +132,7 @@ async fn config_from_qr(shared: &Rc<Shared>, profile: &Addr<Profile>, text: &str
                 .await?;
             Ok(())
         }
-        Code::Invite(invite) => Ok(toggle_invite(shared, invite).await?),
+        Code::Invite(invite) => Ok(relays::toggle_invite(&shared.db, shared.id, invite).await?),
         _ => Err(Error::failed("QR code does not contain config")),
     }
 }
-

@@ -1,6 +1,6 @@
 //! Notices that the clock was set.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// The clock may differ from the time that went by, in seconds.
 const TOLERANCE: i64 = 60;
@@ -23,5 +23,26 @@ impl Watch {
         let expected = self.clock.saturating_add(passed);
         *self = Self::new(clock);
         clock.saturating_sub(expected).saturating_abs() > TOLERANCE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_goes_with_the_time_was_not_set() {
+        let mut watch = Watch::new(1_000);
+        tokio::time::advance(Duration::from_secs(500)).await;
+        assert!(!watch.was_set(1_500));
+        tokio::time::advance(Duration::from_secs(30)).await;
+        assert!(!watch.was_set(1_560), "a little fast");
+        assert!(watch.was_set(1_560 + DAY));
+        assert!(!watch.was_set(1_560 + DAY));
+        assert!(watch.was_set(1_560));
     }
 }

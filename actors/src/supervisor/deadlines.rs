@@ -1,32 +1,24 @@
 //! The deadline queue: one task for all profiles that sleeps until the next row of the deadline table is due.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use volary_storage::records::ChatRecord;
 
-use super::{clock_set, housekeeping, registry};
-use crate::chat::{aging, requests};
-use volary_engine::ground::db::{Db, Tx};
-use volary_engine::ground::error::{Failure, Outcome};
-use volary_engine::ground::events::Events as _;
-use volary_engine::outgoing::keyupdate;
-use crate::relay_connection::Network;
-use volary_engine::state::deadlines::{self, Deadline, kind};
-use volary_engine::state::{chats, contacts, messages};
-use volary_engine::ground::effects::Effects;
+use super::{clock_set, housekeeping};
+use crate::hub::Hub;
+use volary_engine::ground::db::Db;
+use volary_engine::ground::error::Outcome;
+use volary_engine::upkeep::deadlines::{Quiet, handle_due};
 
-/// Rows handled before looking again.
-const BATCH: usize = 256;
 /// Longest sleep: the clock may be set while we sleep.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 
 /// Handles deadlines for ever.
-pub async fn run(db: Db, network: Arc<Network>) {
-    let mut added = db.wakes().register_deadlines();
+pub async fn run(hub: Hub) {
+    let db = hub.db.clone();
+    let mut added = hub.wakes.register_deadlines();
     let (cleaning, due) = mpsc::unbounded_channel();
-    actix::spawn(housekeeping::run(db.clone(), network, due));
+    actix::spawn(housekeeping::run(db.clone(), hub.network.clone(), due));
     let mut queue = Queue { started: db.now(), set: None, db: db.clone(), cleaning };
     let mut clock = clock_set::Watch::new(db.now());
     // It may have been set back while this process did not run.
@@ -105,7 +97,7 @@ impl Queue {
     }
 
     async fn mend(&self) {
-        match clock_set::mend(&self.db).await {
+        match volary_engine::upkeep::clock_set::mend(&self.db).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "deadlines of a clock that was ahead are mended"),
             Err(error) => tracing::error!(%error, "deadlines cannot be mended"),
@@ -114,27 +106,12 @@ impl Queue {
 
     /// Handles what is due and returns when the next one is.
     async fn handle_due(&self) -> Outcome<Option<i64>> {
-        loop {
-            let rows = self.db.read(|view| deadlines::first(view, BATCH))?;
-            let now = self.db.now();
-            let due: Vec<Deadline> = rows.iter().copied().take_while(|row| row.time <= now).collect();
-            if due.is_empty() {
-                return Ok(rows.first().map(|row| row.time));
-            }
-            for row in due {
-                self.handle(row).await?;
-            }
-        }
-    }
-
-    async fn handle(&self, row: Deadline) -> Outcome<()> {
         let quiet = Quiet { housekeeping: self.started, aging: self.set };
-        // Every deadline is a row less, so none has to wait for space.
-        let clean = self.db.transact_freeing(row.profile, move |tx| handle(tx, row, quiet)).await?.value;
-        if clean {
+        let handled = handle_due(&self.db, quiet).await?;
+        for profile in handled.cleaning {
             // The receiver lives as long as the actor system does.
-            let _ = self.cleaning.send(row.profile);
+            let _ = self.cleaning.send(profile);
         }
-        Ok(())
+        Ok(handled.next)
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use volary_storage::StoreError;
 
+use crate::relay_connection::memory;
 use volary_engine::ground::db::Db;
-use crate::relay_connection::{Network, memory};
 use volary_engine::upkeep::housekeeping::clean;
+use volary_link::Network;
 
 /// Cleans up one profile after the other as their ids come, for ever.
 pub async fn run(db: Db, network: Arc<Network>, mut due: mpsc::UnboundedReceiver<u32>) {

@@ -4,46 +4,42 @@ use std::time::Duration;
 
 use actix::Addr;
 use futures::future::join_all;
-use volary_proto::v1::{
-    Accounts, Answer, Done, Error, Flag, Id, Ids, MaybeAppSource, MaybeId, Request, StartIo, StopIo, answer,
-    event, request,
-};
-use volary_storage::records::{CounterRecord, LeavingRecord, ManagerRecord, ProfileRecord};
-use volary_storage::tables::{COUNTERS, MANAGER, PROFILES};
-use volary_storage::{StoreError, View};
+use volary_proto::v1::{Answer, Done, Error, Id, Request, StartIo, StopIo, answer, event, request};
 
 use super::{EndProfile, GetRunning, Supervisor};
-use volary_engine::ground::db::{Db, Tx};
-use volary_engine::ground::error::{Failure, Outcome};
+use crate::hub::Hub;
+use volary_engine::commands::process;
+use volary_engine::ground::error::Failure;
 use volary_engine::query;
-use volary_engine::state::{outbox, profiles, transports};
+use volary_engine::state::profiles;
 
 /// Carries out a request to the process as a whole.
-pub async fn request(db: &Db, supervisor: &Addr<Supervisor>, request: Request) -> Result<Answer, Error> {
+pub async fn request(hub: &Hub, supervisor: &Addr<Supervisor>, request: Request) -> Result<Answer, Error> {
     use request::Kind;
+    let db = &hub.db;
     let kind = request.kind.ok_or_else(|| Error::invalid("empty request"))?;
     let done = answer::Kind::Done(Done {});
     let answer = match kind {
-        Kind::AddAccount(_) => answer::Kind::Id(Id { id: add(db).await? }),
+        Kind::AddAccount(_) => answer::Kind::Id(Id { id: process::add(db).await? }),
         Kind::RemoveAccount(call) => {
-            remove(db, supervisor, call.account_id).await?;
+            remove(hub, supervisor, call.account_id).await?;
             done
         }
         Kind::SelectAccount(call) => {
-            select(db, call.account_id).await?;
+            process::select(db, call.account_id).await?;
             done
         }
         Kind::SetAccountsOrder(call) => {
-            set_order(db, call.account_ids).await?;
+            process::set_order(db, call.account_ids).await?;
             done
         }
         Kind::StartIoForAllAccounts(_) => {
-            let all = db.look(ids)?;
+            let all = db.look(profiles::ids)?;
             to_profiles(supervisor, &all, Kind::StartIo(StartIo {})).await;
             done
         }
         Kind::StopIoForAllAccounts(_) => {
-            let all = db.look(ids)?;
+            let all = db.look(profiles::ids)?;
             let msg = "stopping I/O of all accounts".to_owned();
             db.emit(0, event::Kind::Info(event::Info { msg }));
             to_profiles(supervisor, &all, Kind::StopIo(StopIo {})).await;
@@ -56,11 +52,11 @@ pub async fn request(db: &Db, supervisor: &Addr<Supervisor>, request: Request) -
             done
         }
         Kind::BackgroundFetch(call) => {
-            background_fetch(db, supervisor, call).await?;
+            background_fetch(hub, supervisor, call).await?;
             done
         }
         Kind::StopBackgroundFetch(_) => {
-            db.wakes().stop_background_fetch().notify_waiters();
+            hub.wakes.stop_background_fetch().notify_waiters();
             done
         }
         Kind::SetStockStrings(call) => {
@@ -69,25 +65,26 @@ pub async fn request(db: &Db, supervisor: &Addr<Supervisor>, request: Request) -
             }
             done
         }
-        other => answer_query(db, &other)?,
+        other => query::process::run(db, &other)?,
     };
     Ok(Answer::new(answer))
 }
 
-async fn remove(db: &Db, supervisor: &Addr<Supervisor>, id: u32) -> Result<(), Error> {
-    let known = db.look(|view| load(view, id))?.is_some();
+async fn remove(hub: &Hub, supervisor: &Addr<Supervisor>, id: u32) -> Result<(), Error> {
+    let db = &hub.db;
+    let known = db.look(|view| profiles::load(view, id))?.is_some();
     if !known {
         return Err(Error::not_found(format!("no account with id {id}")));
     }
     let _ = supervisor.send(EndProfile(Some(id))).await;
-    db.wakes().unregister(id);
+    hub.wakes.unregister(id);
     let leaving = db.transact_freeing(0, move |tx| {
         profiles::leave(tx, id)?;
-        accounts_changed(tx);
+        tx.emit(event::Kind::AccountsChanged(event::AccountsChanged {}));
         Ok::<_, Failure>(())
     });
     leaving.await?.barrier.durable().await.map_err(Failure::from)?;
-    Ok(finish_removals(db).await?)
+    Ok(process::finish_removals(db).await?)
 }
 
 /// Sends a request to several profiles; one that fails does not stop the others.
@@ -104,15 +101,16 @@ async fn to_profiles(supervisor: &Addr<Supervisor>, ids: &[u32], kind: request::
 }
 
 async fn background_fetch(
-    db: &Db,
+    hub: &Hub,
     supervisor: &Addr<Supervisor>,
     call: volary_proto::v1::BackgroundFetch,
 ) -> Result<(), Error> {
+    let db = &hub.db;
     let seconds = call.timeout_seconds;
     let timeout = Duration::try_from_secs_f64(seconds)
         .map_err(|_| Error::invalid(format!("invalid timeout: {seconds} seconds")))?;
-    let all = db.look(ids)?;
-    let stop = db.wakes().stop_background_fetch();
+    let all = db.look(profiles::ids)?;
+    let stop = hub.wakes.stop_background_fetch();
     let fetched = to_profiles(supervisor, &all, request::Kind::BackgroundFetch(call));
     tokio::select! {
         () = fetched => {}
@@ -125,4 +123,3 @@ async fn background_fetch(
     db.emit(0, event::Kind::AccountsBackgroundFetchDone(event::AccountsBackgroundFetchDone {}));
     Ok(())
 }
-

@@ -9,8 +9,8 @@ use volary_storage::{StoreError, View};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
-use crate::state::deadlines::{self, kind};
 use crate::ground::ids;
+use crate::state::deadlines::{self, kind};
 use crate::state::{chats, config, messages, outbox};
 
 /// Messages removed in one transaction.

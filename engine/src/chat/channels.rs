@@ -15,13 +15,13 @@ use super::{groups, names};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::ground::texts::id as text;
 use crate::incoming::assign::Assigned;
 use crate::incoming::contacts::{People, named_member};
 use crate::incoming::group::Change;
 use crate::incoming::open::Opened;
-use crate::ground::ids;
 use crate::state::{chats, contacts, keys, members, messages, outbox};
-use crate::ground::texts::id as text;
 
 /// A new subscriber gets that many of the newest messages, and as many of the pinned ones.
 const RESENT: usize = 10;

@@ -11,8 +11,8 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
-use crate::state::{chats, config, contacts, keys, members, messages, outbox};
 use crate::ground::texts::id as text;
+use crate::state::{chats, config, contacts, keys, members, messages, outbox};
 
 /// Longest quote in characters.
 pub const MAX_QUOTE: usize = 500;

@@ -9,8 +9,8 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
-use crate::state::{chats, config, messages};
 use crate::ground::texts::id as text;
+use crate::state::{chats, config, messages};
 
 /// Label of the message that welcomes the user.
 const WELCOME: &str = "core-welcome";

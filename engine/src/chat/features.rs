@@ -10,8 +10,8 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
-use crate::state::{messages, outbox};
 use crate::ground::texts::id as text;
+use crate::state::{messages, outbox};
 
 /// Longest reaction in bytes (exclusive).
 pub const MAX_REACTION: usize = 30;

@@ -9,8 +9,8 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
-use crate::state::{chats, config, contacts, keys, members, messages};
 use crate::ground::texts::id as text;
+use crate::state::{chats, config, contacts, keys, members, messages};
 use volary_proto::v1::event;
 
 /// A new group id.

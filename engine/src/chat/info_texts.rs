@@ -2,9 +2,9 @@
 
 use volary_storage::{StoreError, View};
 
-use crate::state::contacts;
 use crate::ground::ids::contact::SELF;
 use crate::ground::texts::{Texts, id as text};
+use crate::state::contacts;
 
 /// Fills a pair of texts: `number` if we are the actor, else `number + 1` with the actor's name as last value.
 pub fn by_actor(

@@ -6,17 +6,17 @@ use volary_proto::v1::mute_duration::Kind as Mute;
 use volary_proto::v1::{MuteDuration, SetDraft, ViewType};
 use volary_storage::records::{block, message_state, origin, view_type};
 
-use super::{files};
+use super::files;
 use crate::chat::compose::{NewMessage, load_chat};
 use crate::chat::{drafts, requests};
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids;
+use crate::ground::texts::id as text;
 use crate::query::contacts::not_found;
 use crate::query::convert;
 use crate::query::look::look;
-use crate::ground::ids;
 use crate::state::{chats, contacts, messages};
-use crate::ground::texts::id as text;
 
 /// Makes or shows the chat with a contact.
 pub fn with_contact(tx: &mut Tx<'_, '_>, contact: u32) -> Outcome<u32> {
@@ -43,7 +43,7 @@ pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
     requests::delete(tx, chat)?;
     if own {
         let hint = tx.texts.get(text::SELF_DELETED_SAVED_MESSAGES);
-        device::add(tx, None, Some(NewMessage { text: hint, ..Default::default() }))?;
+        crate::chat::device::add(tx, None, Some(NewMessage { text: hint, ..Default::default() }))?;
     }
     Ok(())
 }

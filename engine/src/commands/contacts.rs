@@ -12,15 +12,15 @@ use volary_storage::View as _;
 use volary_storage::records::{CounterRecord, origin};
 use volary_storage::tables::{CHATS_OF_CONTACT, COUNTERS};
 
-use super::files;
 use crate::chat::{names, requests};
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::ground::work::Lane;
 use crate::query::contacts::{MAX_CARD_FILE, not_found};
 use crate::query::is_address;
 use crate::state::contacts::{self, Seen};
-use crate::ground::ids;
 use crate::state::{keys, transports};
 
 /// Larger pictures of cards are left away, in characters of base64.
@@ -88,12 +88,13 @@ pub fn delete(tx: &mut Tx<'_, '_>, contact: u32) -> Outcome<()> {
 pub async fn import_vcard(db: &Db, profile: u32, source: Option<Source>) -> Result<Vec<u32>, Error> {
     let text = match source {
         Some(Source::Text(text)) => text,
-        Some(Source::Path(path)) => files::blocking(move || read(&path)).await?,
+        Some(Source::Path(path)) => db.work(Lane::Interactive, move || read(&path)).await?,
         None => return Err(Error::invalid("no cards")),
     };
     // Parsing and verifying keys takes time that the writer does not have.
-    let cards =
-        files::blocking(move || Ok(vcard::parse(&text).into_iter().map(Checked::new).collect::<Vec<_>>()));
+    let cards = db.work(Lane::Interactive, move || {
+        Ok(vcard::parse(&text).into_iter().map(Checked::new).collect::<Vec<_>>())
+    });
     let cards = cards.await?;
     let written = db.transact(profile, move |tx| {
         let mut ids = Vec::with_capacity(cards.len());

@@ -16,6 +16,7 @@ use super::images::{self, Quality, Ready};
 use crate::chat::compose::NewFile;
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::work::Lane;
 use crate::query::contacts::MAX_CARD_FILE;
 use crate::query::look::look;
 use crate::state::config;
@@ -42,11 +43,6 @@ pub fn place(db: &Db, profile: u32) -> Result<(Blobs, Quality), volary_proto::Er
     })
 }
 
-/// Runs work that waits for the disk.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Outcome<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Failure::Stopping))
-}
-
 fn copying(error: io::Error) -> Failure {
     Failure::refused(format!("{NOT_COPIED}: {error}"))
 }
@@ -60,12 +56,13 @@ pub fn tell(db: &Db, profile: u32, blob: &str) {
 /// Copies a file as it is and returns its blob name.
 pub async fn copy(db: &Db, profile: u32, path: String) -> Result<String, volary_proto::Error> {
     let (blobs, _) = place(db, profile)?;
-    let name = blocking(move || {
-        let extension = blob_extension(&path).unwrap_or_default();
-        let name = blobs.put_file(Path::new(&path), &extension).map_err(copying)?;
-        Ok(name.as_str().to_owned())
-    })
-    .await?;
+    let name = db
+        .work(Lane::Interactive, move || {
+            let extension = blob_extension(&path).unwrap_or_default();
+            let name = blobs.put_file(Path::new(&path), &extension).map_err(copying)?;
+            Ok(name.as_str().to_owned())
+        })
+        .await?;
     tell(db, profile, &name);
     Ok(name)
 }
@@ -74,7 +71,7 @@ pub async fn copy(db: &Db, profile: u32, path: String) -> Result<String, volary_
 pub async fn put_text(db: &Db, profile: u32, text: String) -> Result<String, volary_proto::Error> {
     let (blobs, _) = place(db, profile)?;
     let put = move || Ok(blobs.put(text.as_bytes(), "html").map_err(copying)?.as_str().to_owned());
-    Ok(blocking(put).await?)
+    Ok(db.work(Lane::Interactive, put).await?)
 }
 
 /// Copies the attachment of a message. `wanted` is the view type asked for; it is corrected by what the file is.
@@ -87,7 +84,9 @@ pub async fn take(
 ) -> Result<Taken, volary_proto::Error> {
     let (blobs, quality) = place(db, profile)?;
     let name = sanitise(name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&path));
-    let taken = blocking(move || take_file(&blobs, Path::new(&path), name, wanted, quality)).await?;
+    let taken = db
+        .work(Lane::Interactive, move || take_file(&blobs, Path::new(&path), name, wanted, quality))
+        .await?;
     tell(db, profile, &taken.file.blob);
     Ok(taken)
 }
@@ -199,19 +198,20 @@ fn is_one_card(path: &Path, bytes: u64) -> Outcome<bool> {
 /// Copies a picture, scaled to the size of an avatar, and returns its blob name.
 pub async fn avatar(db: &Db, profile: u32, path: String) -> Result<String, volary_proto::Error> {
     let (blobs, quality) = place(db, profile)?;
-    let name = blocking(move || {
-        let path = Path::new(&path);
-        let bytes = fs::metadata(path).map_err(copying)?.len();
-        let content = read(path, bytes, MAX_PICTURE)?;
-        let Ready { recoded, .. } = images::for_avatar(&content, quality)
-            .map_err(|error| Failure::refused(format!("Failed to recode image: {error}")))?;
-        let name = match recoded {
-            Some(recoded) => blobs.put(&recoded.bytes, recoded.extension),
-            None => blobs.put(&content, &blob_extension(&path.to_string_lossy()).unwrap_or_default()),
-        };
-        Ok(name.map_err(copying)?.as_str().to_owned())
-    })
-    .await?;
+    let name = db
+        .work(Lane::Interactive, move || {
+            let path = Path::new(&path);
+            let bytes = fs::metadata(path).map_err(copying)?.len();
+            let content = read(path, bytes, MAX_PICTURE)?;
+            let Ready { recoded, .. } = images::for_avatar(&content, quality)
+                .map_err(|error| Failure::refused(format!("Failed to recode image: {error}")))?;
+            let name = match recoded {
+                Some(recoded) => blobs.put(&recoded.bytes, recoded.extension),
+                None => blobs.put(&content, &blob_extension(&path.to_string_lossy()).unwrap_or_default()),
+            };
+            Ok(name.map_err(copying)?.as_str().to_owned())
+        })
+        .await?;
     tell(db, profile, &name);
     Ok(name)
 }
@@ -230,7 +230,7 @@ pub async fn save(db: &Db, profile: u32, blob: String, path: String) -> Result<(
         io::copy(&mut from, &mut to).map_err(Failure::file("attachment cannot be saved"))?;
         Ok(())
     };
-    Ok(blocking(copy).await?)
+    Ok(db.work(Lane::Interactive, copy).await?)
 }
 
 #[cfg(test)]

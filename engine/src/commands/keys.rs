@@ -8,9 +8,9 @@ use volary_mail::openpgp::{MAX_CERTIFICATE_LEN, SecretKey};
 use volary_proto::Error;
 use volary_proto::v1::event;
 
-use super::files::blocking;
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::work::Lane;
 use crate::state::keys;
 
 /// Largest key file that is read: armor makes a key longer by about a third.
@@ -23,7 +23,7 @@ pub async fn export(db: &Db, profile: u32, dir: String, passphrase: Option<Strin
     let exported = async {
         no_passphrase(passphrase)?;
         let secret = db.transact_durably(profile, keys::ensure_own).await?;
-        for path in blocking(move || write_files(Path::new(&dir), &secret)).await? {
+        for path in db.work(Lane::Interactive, move || write_files(Path::new(&dir), &secret)).await? {
             let path = path.to_string_lossy().into_owned();
             db.emit(profile, event::Kind::ImexFileWritten(event::ImexFileWritten { path }));
         }
@@ -42,7 +42,7 @@ pub async fn import(db: &Db, profile: u32, path: String, passphrase: Option<Stri
         }
         let folder = path.clone();
         let mut done = false;
-        for file in blocking(move || key_files(&folder)).await? {
+        for file in db.work(Lane::Interactive, move || key_files(&folder)).await? {
             match import_file(db, profile, file.clone()).await {
                 Ok(()) => done = true,
                 Err(error) => {
@@ -122,7 +122,7 @@ fn key_files(dir: &Path) -> Outcome<Vec<PathBuf>> {
 }
 
 async fn import_file(db: &Db, profile: u32, path: PathBuf) -> Outcome<()> {
-    let secret = blocking(move || {
+    let secret = db.work(Lane::Interactive, move || {
         let mut armor = Vec::new();
         let file = File::open(&path).map_err(Failure::file(path.display().to_string()))?;
         file.take(MAX_KEY_FILE + 1)

@@ -12,11 +12,12 @@ use crate::chat::requests::special_name;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::ground::work::Lane;
 use crate::incoming::store::download;
 use crate::query::convert;
 use crate::query::look::look;
 use crate::query::messages as views;
-use crate::ground::ids;
 use crate::state::{chats, messages, transports};
 
 /// What is said before the cause when a message could not be made.
@@ -126,7 +127,7 @@ pub async fn add_device_message(
         Some(data) => Some(created(db, profile, data).await?),
         None => None,
     };
-    Ok(db.transact(profile, move |tx| device::add(tx, Some(&label), new)).await?.value)
+    Ok(db.transact(profile, move |tx| crate::chat::device::add(tx, Some(&label), new)).await?.value)
 }
 
 /// Asks for the attachment of a message.
@@ -205,7 +206,7 @@ pub async fn forward_to_account(
     }
     originals.sort_by_key(|record| record.sort);
     let (blobs, _) = files::place(db, target)?;
-    let copies = files::blocking(move || {
+    let copies = db.work(Lane::Interactive, move || {
         let copy = |name: &str| -> Outcome<String> {
             if name.is_empty() {
                 return Ok(String::new());

@@ -19,7 +19,7 @@ pub mod keys;
 pub mod messages;
 pub mod process;
 pub mod qr;
-pub mod transports;
+pub mod relays;
 
 #[cfg(test)]
 mod tests;
@@ -34,8 +34,8 @@ use crate::ground::error::{Failure, Outcome};
 use crate::query;
 use crate::query::convert;
 use crate::query::look::look;
-use volary_mail::login::EnteredLogin;
 use crate::state::{keys as own_keys, transports};
+use volary_mail::login::EnteredLogin;
 
 /// Carries out a command.
 pub async fn run(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {

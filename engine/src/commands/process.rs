@@ -1,8 +1,8 @@
 //! Commands to the process as a whole: adding, selecting, ordering and removing profiles.
 
 use volary_proto::v1::{Error, event};
-use volary_storage::records::{CounterRecord, LeavingRecord, ProfileRecord};
 use volary_storage::View as _;
+use volary_storage::records::{CounterRecord, LeavingRecord, ProfileRecord};
 use volary_storage::tables::{COUNTERS, MANAGER, PROFILES};
 
 use crate::ground::db::{Db, Tx};

@@ -8,18 +8,18 @@ use volary_proto::v1::qr::{self as meaning, Kind};
 use volary_proto::v1::{Qr, event};
 use volary_storage::records::{origin, token};
 
-use super::files;
 use crate::chat::compose::load_chat;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids;
+use crate::ground::texts::id as text;
+use crate::ground::work::Lane;
 use crate::handshake;
 use crate::query::color;
 use crate::query::contacts as contact_views;
 use crate::query::look::look;
 use crate::state::contacts::{self, Seen};
-use crate::ground::ids;
 use crate::state::{config, keys, tokens, transports};
-use crate::ground::texts::id as text;
 
 /// Larger pictures are not drawn into codes, in bytes.
 const MAX_BADGE: u64 = 1 << 20;
@@ -87,7 +87,7 @@ fn scanned(tx: &Tx<'_, '_>, code: Code) -> Outcome<Scanned> {
 fn known_here(tx: &mut Tx<'_, '_>, code: Code) -> Outcome<Kind> {
     Ok(match scanned(tx, code)? {
         Scanned::Ask(invite) => {
-            let contact = securejoin::know_inviter(tx, &invite)?;
+            let contact = handshake::know_inviter(tx, &invite)?;
             ask(invite, contact)
         }
         Scanned::Withdraw(invite) => withdraw(invite),
@@ -214,7 +214,7 @@ fn revive(invite: Invite) -> Kind {
 
 /// Makes an invite to ourselves or to a chat.
 pub async fn invite(db: &Db, profile: u32, chat: Option<u32>) -> Result<Invite, Error> {
-    Ok(db.transact_durably(profile, move |tx| securejoin::invite(tx, chat)).await?)
+    Ok(db.transact_durably(profile, move |tx| handshake::invite(tx, chat)).await?)
 }
 
 /// Makes an invite and draws it: the code and its picture.
@@ -239,7 +239,7 @@ pub async fn drawn_invite(db: &Db, profile: u32, chat: Option<u32>) -> Result<Ve
         let picture = look.blob(&avatar, MAX_BADGE).filter(|bytes| !bytes.is_empty());
         Ok((look.texts.fill(number, &[&name]), name, color::number_of(&identity), picture))
     })?;
-    let svg = files::blocking(move || {
+    let svg = db.work(Lane::Interactive, move || {
         let media_type = picture.as_deref().and_then(|bytes| image::guess_format(bytes).ok());
         let media_type = media_type.map(|format| format.to_mime_type());
         let badge = match (&picture, media_type) {
@@ -265,7 +265,7 @@ pub async fn join(db: &Db, profile: u32, code: &str) -> Result<u32, Error> {
         return Err(failed(Error::failed("Unsupported QR type")));
     }
     let joined = db.transact_durably(profile, move |tx| match scanned(tx, code)? {
-        Scanned::Ask(invite) => securejoin::start(tx, &invite),
+        Scanned::Ask(invite) => handshake::start(tx, &invite),
         _ => Err(Failure::refused("Unsupported QR type")),
     });
     joined.await.map_err(|failure: Failure| failed(failure.into()))

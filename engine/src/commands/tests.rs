@@ -9,15 +9,14 @@ use volary_storage::tables::{COUNTERS, PROFILES};
 use volary_storage::{Options, Store};
 
 use super::*;
-use crate::bus::Bus;
 use crate::ground::clock::SystemClock;
-use crate::ground::texts::Texts as DefaultTexts;
-use crate::wake::Wakes;
+use crate::testing::{Recorder, surroundings};
 
 const PROFILE: u32 = 1;
 
 struct Fixture {
     db: Db,
+    listener: Arc<Recorder>,
     dir: tempfile::TempDir,
 }
 
@@ -27,15 +26,15 @@ impl Fixture {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Options::default()).unwrap();
         let clock = Arc::new(SystemClock);
-        let texts = DefaultTexts::default();
-        let db = Db::new(store, dir.path().to_owned(), Bus::default(), clock, texts, Wakes::default());
+        let listener = Arc::new(Recorder::default());
+        let db = Db::new(store, dir.path().to_owned(), surroundings(clock, listener.clone()));
         let made = db.transact(0, |tx| {
             let record = ProfileRecord { uuid: "profile".to_owned(), created: tx.now };
             tx.store.put(&PROFILES, &PROFILE, &record)?;
             Ok::<_, Failure>(tx.store.put(&COUNTERS, &PROFILE, &CounterRecord::default())?)
         });
         made.await.unwrap();
-        let fixture = Self { db, dir };
+        let fixture = Self { db, listener, dir };
         fixture.does(AddPseudoTransport { addr: "me@x.test".to_owned() }).await;
         fixture
     }
@@ -264,15 +263,15 @@ async fn device_messages_come_once_for_each_label() {
 async fn a_new_profile_gets_its_two_chats_and_bots_get_none() {
     let fixture = Fixture::new().await;
     fixture.does(SetConfig { key: "bot".to_owned(), value: Some("1".to_owned()) }).await;
-    fixture.db.transact(PROFILE, device::set_up_chats).await.unwrap();
+    fixture.db.transact(PROFILE, crate::chat::device::set_up_chats).await.unwrap();
     assert!(fixture.list(0, None).is_empty());
     fixture.does(SetConfig { key: "bot".to_owned(), value: None }).await;
-    fixture.db.transact(PROFILE, device::set_up_chats).await.unwrap();
+    fixture.db.transact(PROFILE, crate::chat::device::set_up_chats).await.unwrap();
     let chats = fixture.list(0, None);
     assert_eq!(chats.len(), 2);
     let own = fixture.chat_with_self().await;
     fixture.does(DeleteChat { chat_id: own }).await;
-    fixture.db.transact(PROFILE, device::set_up_chats).await.unwrap();
+    fixture.db.transact(PROFILE, crate::chat::device::set_up_chats).await.unwrap();
     let left = fixture.list(0, None);
     assert_eq!(left.len(), 1);
     assert!(fixture.item(left[0]).summary_text2.starts_with("You deleted the \"Saved messages\" chat."));
@@ -407,7 +406,7 @@ async fn an_exported_key_comes_back_in_a_new_profile() {
 #[tokio::test]
 async fn transfers_of_keys_tell_how_they_go() {
     let fixture = Fixture::new().await;
-    let events = fixture.db.bus().subscribe();
+    fixture.listener.take();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_string_lossy().into_owned();
     let refused = fixture.tries(ImportSelfKeys { path: path.clone(), passphrase: None }).await.unwrap_err();
@@ -424,15 +423,14 @@ async fn transfers_of_keys_tell_how_they_go() {
         .unwrap();
     assert!(fixture.tries(ImportSelfKeys { path: public, passphrase: None }).await.is_err());
 
-    fixture.db.bus().close();
     let mut told = Vec::new();
-    while let Some(event) = events.next().await {
-        match event.kind {
-            Some(event::Kind::ImexProgress(event)) => told.push(event.progress.to_string()),
-            Some(event::Kind::ImexFileWritten(event)) => {
+    for event in fixture.listener.take() {
+        match event {
+            event::Kind::ImexProgress(event) => told.push(event.progress.to_string()),
+            event::Kind::ImexFileWritten(event) => {
                 told.push(if event.path.contains("private") { "private" } else { "public" }.to_owned());
             }
-            Some(event::Kind::Error(_)) => told.push("error".to_owned()),
+            event::Kind::Error(_) => told.push("error".to_owned()),
             _ => {}
         }
     }

@@ -39,12 +39,6 @@ impl From<KeyError> for Failure {
     }
 }
 
-impl From<KeyError> for Failure {
-    fn from(error: KeyError) -> Self {
-        Self::OpenPgp(error.to_string())
-    }
-}
-
 impl KeyCache {
     /// The parsed own key of a profile.
     pub(crate) fn secret(&self, profile: u32, record: &KeyRecord) -> Result<SecretKey, KeyError> {
@@ -88,7 +82,13 @@ impl KeyCache {
     }
 
     /// Keeps the certificate that contacts get.
-    pub(crate) fn hand_out(&self, profile: u32, relays: Vec<String>, changed: i64, certificate: &Certificate) {
+    pub(crate) fn hand_out(
+        &self,
+        profile: u32,
+        relays: Vec<String>,
+        changed: i64,
+        certificate: &Certificate,
+    ) {
         if let Some(own) = self.own.lock().get_mut(&profile) {
             own.handed_out = Some(HandedOut { relays, changed, certificate: certificate.clone() });
         }

@@ -17,10 +17,10 @@ use crate::chat::{channels, compose, groups};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::handshake::verification;
 use crate::ground::ids;
-use crate::state::{chats, contacts, keys, members, messages, outbox, tokens};
 use crate::ground::texts::id as text;
+use crate::handshake::verification;
+use crate::state::{chats, contacts, keys, members, messages, outbox, tokens};
 
 /// Carries out one effect.
 pub(super) fn run(tx: &mut Tx<'_, '_>, effect: Effect, source: &Origin<'_>) -> Outcome<()> {

@@ -1,5 +1,7 @@
 //! SecureJoin: starting a join, answering handshake mail, and carrying out what the rules ask for.
 
+pub mod verification;
+
 mod effects;
 
 use volary_mail::address::Address;
@@ -14,13 +16,13 @@ use volary_mail::securejoin::{
 };
 use volary_storage::records::{block, chat_type, origin, token};
 
-use super::receive::contacts::{People, gossiped};
-use super::receive::open::{Matched, Opened};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome as Result};
 use crate::ground::events::Events as _;
-use crate::state::contacts::{self, Seen};
 use crate::ground::ids;
+use crate::incoming::contacts::{People, gossiped};
+use crate::incoming::open::{Matched, Opened};
+use crate::state::contacts::{self, Seen};
 use crate::state::{chats, keys, members, tokens, transports};
 
 /// What becomes of a handshake mail.

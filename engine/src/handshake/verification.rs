@@ -8,8 +8,8 @@ use volary_storage::records::ContactRecord;
 
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
-use crate::state::contacts;
 use crate::ground::ids::contact::SELF;
+use crate::state::contacts;
 
 /// Reads the stored fact.
 pub fn of(record: &ContactRecord, contact: u32) -> Verification<u32> {

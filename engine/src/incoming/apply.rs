@@ -12,9 +12,9 @@ use super::{assign, group, special, store};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::outgoing::complete;
-use crate::profile::{securejoin, verification};
 use crate::ground::ids;
+use crate::handshake::{self, verification};
+use crate::outgoing::complete;
 use crate::state::{chats, config, contacts, keys, messages};
 
 /// The error that clients provoke with the setting `simulate_receive_imf_error`; they compare the text.
@@ -149,10 +149,10 @@ fn import(tx: &mut Tx<'_, '_>, certificate: &volary_mail::openpgp::Certificate) 
 }
 
 fn handshake_only(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outcome<Fate> {
-    let done = securejoin::receive(tx, opened, parsed, None)?;
+    let done = handshake::receive(tx, opened, parsed, None)?;
     messages::entomb(tx, &opened.mid)?;
     Ok(match done {
-        securejoin::Outcome::Done => Fate::Delete,
+        handshake::Outcome::Done => Fate::Delete,
         _ => Fate::Keep,
     })
 }
@@ -174,12 +174,12 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
     let who = People { sender, outgoing, override_name, to, past };
     introductions(tx, opened, parsed, &who)?;
     if parsed.handshake.is_some() && parsed.has_padlock() {
-        match securejoin::receive(tx, opened, parsed, Some(&who))? {
-            securejoin::Outcome::Continue => {}
+        match handshake::receive(tx, opened, parsed, Some(&who))? {
+            handshake::Outcome::Continue => {}
             outcome => {
                 messages::entomb(tx, &opened.mid)?;
                 seen_from(tx, opened, parsed, &who)?;
-                return Ok(if outcome == securejoin::Outcome::Done { Fate::Delete } else { Fate::Keep });
+                return Ok(if outcome == handshake::Outcome::Done { Fate::Delete } else { Fate::Keep });
             }
         }
     }

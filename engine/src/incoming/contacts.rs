@@ -6,8 +6,8 @@ use volary_storage::records::origin;
 use super::open::Opened;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
-use crate::state::contacts::{self, Seen};
 use crate::ground::ids;
+use crate::state::contacts::{self, Seen};
 use crate::state::{keys, transports};
 
 /// Contacts by their position in a header; `None` where nobody is known.

@@ -13,8 +13,8 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
-use crate::state::{chats, contacts, keys, members, messages};
 use crate::ground::texts::id as text;
+use crate::state::{chats, contacts, keys, members, messages};
 
 /// What follows for the message itself.
 #[derive(Clone, Debug, Default)]

@@ -63,12 +63,7 @@ fn tell_failure(tx: &mut Tx<'_, '_>, cause: &str) -> Outcome<()> {
 }
 
 /// What becomes of the copy on the relay, remembered until the relay has done it.
-fn conclude(
-    tx: &mut Tx<'_, '_>,
-    place: Place,
-    mid: &str,
-    fate: Fate,
-) -> Outcome<RelayMailAction> {
+fn conclude(tx: &mut Tx<'_, '_>, place: Place, mid: &str, fate: Fate) -> Outcome<RelayMailAction> {
     let single_device = heads::deletes_after_download(tx.store, tx.profile)?;
     copies::add(tx, place, mid)?;
     let action = match fate {

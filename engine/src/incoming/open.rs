@@ -15,7 +15,8 @@ use volary_storage::{Blobs, StoreError};
 
 use super::order::Links;
 use crate::ground::error::{Failure, Outcome};
-use crate::state::keys::{self, KeyCache};
+use crate::ground::key_cache::KeyCache;
+use crate::state::keys;
 use crate::state::{chats, config, contacts, members, messages, tokens};
 
 /// What opening reads besides the snapshot.

@@ -16,8 +16,8 @@ use crate::chat::{features, reading, requests};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
-use crate::outgoing::{complete, headers};
 use crate::ground::ids;
+use crate::outgoing::{complete, headers};
 use crate::state::{chats, config, messages};
 
 /// Somebody (or another own device) has read messages.

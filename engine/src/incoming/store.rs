@@ -17,8 +17,8 @@ use crate::chat::{compose, reading, sorting};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::outgoing::headers;
 use crate::ground::ids;
+use crate::outgoing::headers;
 use crate::state::{chats, config, contacts, members, messages};
 
 /// Download states.

@@ -17,8 +17,8 @@ use super::render::{Context, Mail, Rendered, own_autocrypt, recipients, targets}
 use crate::chat::compose;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
-use crate::state::deadlines::{self, kind};
 use crate::ground::ids;
+use crate::state::deadlines::{self, kind};
 use crate::state::{chats, config, contacts, keys, members, messages, outbox, transports};
 
 /// Contacts that share one mail. Each adds a session key to it and all its relays to the envelope.

@@ -21,8 +21,8 @@ use volary_storage::{StoreError, View};
 use super::{headers, keyupdate};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids;
-use crate::state::{chats, config, contacts, keys, members, messages, transports};
 use crate::ground::texts::{Texts, id as text};
+use crate::state::{chats, config, contacts, keys, members, messages, transports};
 
 /// The own picture is sent again to a contact after that many seconds (14 days).
 pub const AVATAR_PERIOD: i64 = 14 * 24 * 3600;
@@ -30,7 +30,7 @@ pub const AVATAR_PERIOD: i64 = 14 * 24 * 3600;
 /// What rendering reads besides the snapshot.
 pub struct Context<'a> {
     /// Parsed keys.
-    pub keys: &'a keys::KeyCache,
+    pub keys: &'a crate::ground::key_cache::KeyCache,
     /// The texts in force.
     pub texts: &'a Texts,
     /// The profile.

@@ -15,8 +15,8 @@ use super::{chats, convert, summary};
 use crate::chat::compose::{is_muted, load_chat};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids;
-use crate::state::{chats as stored, contacts, members, messages};
 use crate::ground::texts::id as text;
+use crate::state::{chats as stored, contacts, members, messages};
 
 /// Only archived chats.
 const ARCHIVED_ONLY: u32 = 1;

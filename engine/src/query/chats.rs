@@ -13,10 +13,10 @@ use super::{color, contacts, convert};
 use crate::chat::compose::{is_muted, load_chat, no_such_chat};
 use crate::chat::sending;
 use crate::ground::error::{Failure, Outcome};
-use crate::state::members::PAST_MEMBER_MEMORY;
 use crate::ground::ids;
-use crate::state::{chats, contacts as people, members, messages};
 use crate::ground::texts::id as text;
+use crate::state::members::PAST_MEMBER_MEMORY;
+use crate::state::{chats, contacts as people, members, messages};
 
 /// Similar chats are at most that many,
 const MAX_SIMILAR: usize = 5;

@@ -8,12 +8,12 @@ use volary_storage::View as _;
 use volary_storage::records::block;
 use volary_storage::tables::{CHAT_MESSAGES, CONTACTS, KEYS};
 
-use super::config::API_VERSION;
 use super::look::Look;
 use crate::ground::error::Outcome;
 use crate::ground::sizes::size;
-use volary_mail::login::{Candidate, ConfiguredLogin, Security};
+use crate::ground::version::API_VERSION;
 use crate::state::{chats, config, transports};
+use volary_mail::login::{Candidate, ConfiguredLogin, Security};
 
 /// What stands for a setting that is not set.
 const UNSET: &str = "<unset>";

@@ -42,11 +42,11 @@ use volary_proto::v1::{
 use self::look::{Look, look};
 use crate::chat::compose::load_chat;
 use crate::chat::reading;
+use crate::commands::relays::to_param;
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
-use crate::commands::transports::to_param;
-use volary_mail::login::EnteredLogin;
 use crate::state::transports;
+use volary_mail::login::EnteredLogin;
 
 /// Answers a query to a profile.
 pub fn run(db: &Db, profile: u32, kind: &request::Kind) -> Result<answer::Kind, Error> {

@@ -6,8 +6,8 @@ use volary_storage::{StoreError, View};
 use super::look::Look;
 use crate::ground::error::Outcome;
 use crate::ground::ids;
-use crate::state::{contacts, messages};
 use crate::ground::texts::{Texts, id as text};
+use crate::state::{contacts, messages};
 
 /// A cut summary may be that many characters longer than asked for before it is cut.
 const TOLERANCE: usize = 5;

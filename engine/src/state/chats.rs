@@ -4,10 +4,10 @@ use volary_storage::records::{ChatRecord, block, chat_type, system_type};
 use volary_storage::tables::{CHAT_BY_GROUP_ID, CHATS, COUNTERS, GOSSIPED, HIDDEN_MESSAGES, SINGLE_CHAT};
 use volary_storage::{StoreError, View};
 
-use crate::ground::ids;
 use super::{config, contacts, members, messages, outbox};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
+use crate::ground::ids;
 use crate::ground::texts::{Texts, id as text};
 
 /// Loads a chat.

@@ -5,11 +5,11 @@ use volary_storage::tables::{CONTACT_BY_ADDR, CONTACT_BY_FINGERPRINT, CONTACTS, 
 use volary_storage::{StoreError, View};
 
 use super::deadlines::{self, kind};
-use crate::ground::ids;
 use super::{chats, config, keys, transports};
 use crate::chat::names;
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
+use crate::ground::ids;
 use crate::ground::texts::{Texts, id as text};
 
 /// A message time within that many seconds of now counts as "recently seen".

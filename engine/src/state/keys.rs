@@ -1,7 +1,7 @@
 //! The own key and the certificates of contacts.
 
 use volary_mail::address::Address;
-use volary_mail::openpgp::{Certificate, Fingerprint, KeyError, SecretKey};
+use volary_mail::openpgp::{Certificate, Fingerprint, SecretKey};
 use volary_proto::v1::event;
 use volary_storage::records::{CertificateRecord, KeyRecord};
 use volary_storage::tables::{CERTIFICATES, KEYS};
@@ -11,7 +11,6 @@ use super::transports;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::key_cache::KeyCache;
-
 
 /// The own key, if it was made already.
 pub fn own(view: &impl View, cache: &KeyCache, profile: u32) -> Outcome<Option<SecretKey>> {

@@ -9,10 +9,10 @@ use volary_storage::tables::{
 };
 use volary_storage::{StoreError, View};
 
-use crate::ground::ids;
 use super::{contacts, copies, deadlines};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
+use crate::ground::ids;
 
 /// Where a locally made info line goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 //! Deadlines are times of that clock. One that was noted while it went ahead would be waited for until the clock gets
 //! there once more, which may take years; none may be further away than it was when it was noted.
 
-use tokio::time::Instant;
 use volary_storage::{StoreError, View};
 
 use super::housekeeping;
@@ -12,9 +11,6 @@ use crate::ground::error::Outcome;
 use crate::outgoing::keyupdate;
 use crate::state::deadlines::{self, Deadline, kind};
 use crate::state::{config, contacts, messages, outbox};
-
-/// The clock counts as set when it differs that much from the time that went by, in seconds.
-const TOLERANCE: i64 = 60;
 
 /// Brings deadlines that are too far away back to where they belong; how many there were.
 pub async fn mend(db: &Db) -> Outcome<usize> {

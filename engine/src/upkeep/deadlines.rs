@@ -1,16 +1,63 @@
 //! What is done when a deadline is due, each in one transaction.
 
+use volary_storage::StoreError;
 use volary_storage::records::ChatRecord;
 
 use super::housekeeping;
 use crate::chat::{aging, requests};
-use crate::ground::db::Tx;
+use crate::ground::db::{Db, Tx};
+use crate::ground::effects::Effects;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::outgoing::keyupdate;
 use crate::state::deadlines::{self, Deadline, kind};
 use crate::state::{chats, contacts, messages, profiles};
-use crate::ground::effects::Effects;
+
+/// Rows handled before looking again.
+const BATCH: usize = 256;
+/// A row that cannot be handled is tried again after that many seconds.
+const AFTER_FAILURE: i64 = 60;
+
+/// What came of handling what is due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Handled {
+    /// When the next deadline is.
+    pub next: Option<i64>,
+    /// Profiles in which housekeeping has to be done.
+    pub cleaning: Vec<u32>,
+}
+
+/// Handles what is due, each row in a transaction of its own. A row that fails waits and stops no other.
+pub async fn handle_due(db: &Db, quiet: Quiet) -> Outcome<Handled> {
+    let mut cleaning = Vec::new();
+    loop {
+        let rows = db.read(|view| deadlines::first(view, BATCH))?;
+        let now = db.now();
+        let due: Vec<Deadline> = rows.iter().copied().take_while(|row| row.time <= now).collect();
+        if due.is_empty() {
+            return Ok(Handled { next: rows.first().map(|row| row.time), cleaning });
+        }
+        let mut stuck = false;
+        for row in due {
+            // Every deadline is a row less, so none has to wait for space.
+            match db.transact_freeing(row.profile, move |tx| handle(tx, row, quiet)).await {
+                Ok(written) => cleaning.extend(written.value.then_some(row.profile)),
+                Err(error) => {
+                    tracing::error!(profile = row.profile, kind = row.kind, %error, "a deadline cannot be handled");
+                    stuck |= db.transact_freeing(row.profile, move |tx| put_off(tx, row)).await.is_err();
+                }
+            }
+        }
+        if stuck {
+            return Ok(Handled { next: Some(now + AFTER_FAILURE), cleaning });
+        }
+    }
+}
+
+fn put_off(tx: &mut Tx<'_, '_>, row: Deadline) -> Result<(), StoreError> {
+    deadlines::remove(tx, row)?;
+    deadlines::add(tx, tx.now + AFTER_FAILURE, row.kind, row.id)
+}
 
 /// Since when what removes things by their age waits for a quiet time.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +69,7 @@ pub struct Quiet {
 }
 
 /// Handles a deadline; whether housekeeping has to be done.
-pub fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
+fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
     deadlines::remove(tx, row)?;
     let id = u32::try_from(row.id).unwrap_or(0);
     if profiles::load(tx.store, row.profile)?.is_none() {
@@ -81,3 +128,6 @@ fn unmute(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
     }
     Ok::<_, Failure>(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,8 @@ use volary_storage::{Blobs, StoreError, View};
 
 use crate::ground::db::{Db, Tx, blob_dir};
 use crate::ground::error::{Failure, Outcome};
-use crate::state::deadlines::{self, kind};
 use crate::ground::work::Lane;
+use crate::state::deadlines::{self, kind};
 use crate::state::{config, copies, messages, profiles, transports};
 
 /// Time between two times for one profile, in seconds.

@@ -13,10 +13,10 @@ use futures::future::join_all;
 use volary_proto::v1::{RelayMail, RelayMailAction, RelayMailDecision, RelayMails, RelayMailsAnswer, event};
 
 use super::Shared;
+use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::ground::work::Lane;
 use volary_engine::incoming::open::{self, Opened, Sources};
 use volary_engine::incoming::{self, order};
-use volary_engine::ground::error::{Failure, Outcome};
-use crate::pool::Lane;
 use volary_engine::state::copies::Place;
 use volary_engine::state::transports;
 
@@ -74,7 +74,7 @@ async fn open_one(shared: &Rc<Shared>, lane: Lane, mail: &RelayMail) -> Outcome<
             open::open(view, &sources, &raw, seen)
         })
     };
-    match shared.pool.run(lane, work).await {
+    match shared.hub.pool.run(lane, work).await {
         Ok(Err(error @ (Failure::Storage(_) | Failure::File { .. }))) => Err(error),
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(error)) => Ok(Opened::rejected(&mail.raw, shared.db.now(), error.to_string())),

@@ -19,12 +19,12 @@ use volary_storage::records::OutboxRecord;
 
 use self::pace::Pace;
 use super::Shared;
+use crate::relay_connection::RelayConnection;
 use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::ground::work::Lane;
 use volary_engine::outgoing::complete::{self, Traces};
 use volary_engine::outgoing::receipts::{self, Due};
 use volary_engine::outgoing::render::{self, Context, Mail, Rendered};
-use volary_engine::ground::work::Lane;
-use crate::relay_connection::RelayConnection;
 use volary_engine::state::{outbox, transports};
 
 /// Rows rendered and submitted in one pass.
@@ -236,7 +236,7 @@ async fn on_pool<T: Send + 'static>(
             render(view, &context)
         })
     };
-    let rendered = shared.pool.run(Lane::Interactive, work).await;
+    let rendered = shared.hub.pool.run(Lane::Interactive, work).await;
     rendered.map_err(|_| Failure::refused("message cannot be rendered"))?
 }
 
@@ -383,7 +383,12 @@ async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<
         .db
         .transact(shared.id, move |tx| {
             receipts::failed(tx, &due, retry_at, refused)?;
-            volary_engine::state::deadlines::add(tx, retry_at, volary_engine::state::deadlines::kind::RETRY_SENDING, 0)
+            volary_engine::state::deadlines::add(
+                tx,
+                retry_at,
+                volary_engine::state::deadlines::kind::RETRY_SENDING,
+                0,
+            )
         })
         .await?;
     Ok(())

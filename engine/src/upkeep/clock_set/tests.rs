@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use volary_storage::records::MessageRecord;
 
 use super::*;
@@ -14,18 +12,6 @@ fn pending(desk: &Desk, kind: u32) -> Vec<i64> {
 
 fn expires(desk: &Desk, id: u32) -> i64 {
     desk.db.look(|view| messages::load(view, PROFILE, id)).unwrap().unwrap().expires
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_clock_that_goes_with_the_time_was_not_set() {
-    let mut watch = Watch::new(1_000);
-    tokio::time::advance(Duration::from_secs(500)).await;
-    assert!(!watch.was_set(1_500));
-    tokio::time::advance(Duration::from_secs(30)).await;
-    assert!(!watch.was_set(1_560), "a little fast");
-    assert!(watch.was_set(1_560 + DAY));
-    assert!(!watch.was_set(1_560 + DAY));
-    assert!(watch.was_set(1_560));
 }
 
 #[tokio::test]

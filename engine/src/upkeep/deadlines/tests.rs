@@ -1,21 +1,18 @@
 use volary_proto::v1::event;
-use volary_storage::View as _;
-use volary_storage::tables::{CHATS, KEYS, PROFILES};
+use volary_storage::records::TextRecord;
+use volary_storage::tables::{CHATS, KEYS, MESSAGES, PROFILES};
+use volary_storage::{Table, View as _};
 
+use super::super::clock_set;
 use super::*;
 use crate::state::{config, profiles};
 use crate::testing::{Desk, PROFILE, START};
 
 /// Handles everything that is due, as the queue of an engine does that started at `started`.
 async fn handles_due(desk: &Desk, started: i64) -> (Option<i64>, Vec<u32>) {
-    let (cleaning, mut due) = mpsc::unbounded_channel();
-    let queue = Queue { db: desk.db.clone(), started, set: None, cleaning };
-    let next = queue.handle_due().await.unwrap();
-    let mut cleaned = Vec::new();
-    while let Ok(profile) = due.try_recv() {
-        cleaned.push(profile);
-    }
-    (next, cleaned)
+    let quiet = Quiet { housekeeping: started, aging: None };
+    let handled = handle_due(&desk.db, quiet).await.unwrap();
+    (handled.next, handled.cleaning)
 }
 
 #[tokio::test]
@@ -63,25 +60,50 @@ async fn messages_do_not_age_by_a_clock_that_was_wrong_for_a_moment() {
     })
     .await;
     handles_due(&desk, START).await;
-    let (cleaning, _due) = mpsc::unbounded_channel();
-    let mut queue = Queue { db: desk.db.clone(), started: START, set: None, cleaning };
+    // As the queue does when it notices that the clock was set.
+    let set = || Quiet { housekeeping: desk.now(), aging: Some(desk.now()) };
 
     desk.waits(30 * 24 * 3600);
-    queue.clock_was_set().await;
-    queue.handle_due().await.unwrap();
+    let quiet = set();
+    clock_set::mend(&desk.db).await.unwrap();
+    handle_due(&desk.db, quiet).await.unwrap();
     assert!(desk.has(message));
     desk.waits(-30 * 24 * 3600);
-    queue.clock_was_set().await;
-    queue.handle_due().await.unwrap();
+    let quiet = set();
+    clock_set::mend(&desk.db).await.unwrap();
+    handle_due(&desk.db, quiet).await.unwrap();
     assert!(desk.has(message));
 
     // A clock that stays where it is, is right.
     desk.waits(30 * 24 * 3600);
-    queue.clock_was_set().await;
-    queue.handle_due().await.unwrap();
+    let quiet = set();
+    clock_set::mend(&desk.db).await.unwrap();
+    handle_due(&desk.db, quiet).await.unwrap();
     desk.waits(housekeeping::QUIET + 1);
-    queue.handle_due().await.unwrap();
+    handle_due(&desk.db, quiet).await.unwrap();
     assert!(!desk.has(message));
+}
+
+#[tokio::test]
+async fn a_deadline_that_fails_waits_and_stops_no_other() {
+    let desk = Desk::new().await;
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let chat = desk.chat_with(anna).await;
+    // A row that does not parse, as a damaged database may have it.
+    let broken = desk.says(chat, "broken").await;
+    let whole = desk.says(chat, "whole").await;
+    desk.change(move |tx| {
+        deadlines::add(tx, START, kind::MESSAGE_EXPIRES, u64::from(broken))?;
+        messages::update(tx, whole, |record| record.expires = START + 1)?;
+        deadlines::add(tx, START + 1, kind::MESSAGE_EXPIRES, u64::from(whole))?;
+        let damaged: Table<(u32, u32), TextRecord> = Table::new(MESSAGES.name());
+        Ok(tx.store.put(&damaged, &(PROFILE, broken), &TextRecord { text: "no message".to_owned() })?)
+    })
+    .await;
+    desk.waits(2);
+    let (next, _) = handles_due(&desk, START).await;
+    assert_eq!(next, Some(START + 2 + AFTER_FAILURE), "the broken one is tried again");
+    assert!(!desk.has(whole), "the one behind it was handled");
 }
 
 #[tokio::test]
@@ -122,11 +144,11 @@ async fn a_removed_profile_leaves_nothing() {
     // The engine stops here and starts again.
     desk.waits(10);
     handles_due(&desk, START).await;
-    registry::finish_removals(&desk.db).await.unwrap();
+    crate::commands::process::finish_removals(&desk.db).await.unwrap();
     let left = desk.db.look(|view| {
         let rows = deadlines::of_profile(view, PROFILE)?.len();
         let chats = view.count_prefix(&CHATS, &PROFILE)?;
-        Ok((rows, chats, view.contains(&KEYS, &PROFILE)?, registry::manager(view)?.leaving.len()))
+        Ok((rows, chats, view.contains(&KEYS, &PROFILE)?, profiles::manager(view)?.leaving.len()))
     });
     assert_eq!(left.unwrap(), (0, 0, false, 0));
     assert!(!desk.dir.path().join("profile").exists());

@@ -1,11 +1,8 @@
 //! Transports of a profile: the forms in which logins come in, storing and removing.
 
-use volary_mail::login::{
-    EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp,
-};
+use volary_mail::login::{EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp};
 use volary_mail::qr::{self, AccountCode, Certificates, Code, LoginCode, Security, ServerLogin};
 use volary_proto::v1::{CertificateChecks, EnteredLoginParam, Error, Socket, event};
-use volary_storage::View as _;
 use volary_storage::records::{TimeRecord, TransportRecord};
 use volary_storage::tables::{CONFIG, REMOVED_TRANSPORTS, TRANSPORTS};
 
@@ -15,72 +12,70 @@ use crate::state::{config, keys, transports};
 
 /// Stores a transport that works, and everything that a profile gets with its first one.
 pub async fn store(db: &Db, profile: u32, addr: String, entered: String, configured: String) -> Outcome<()> {
-    db
-        .transact_durably(profile, move |tx| {
-            let now = tx.now;
-            let known = transports::all(tx.store, tx.profile)?;
-            let first = known.is_empty();
-            match known.iter().find(|(_, record)| record.addr == addr) {
-                Some((id, _)) => transports::update(tx, *id, |record| {
-                    record.entered = entered;
-                    record.configured = configured;
-                })?,
-                None => {
-                    let record = TransportRecord {
-                        addr: addr.clone(),
-                        entered,
-                        configured,
-                        added: now,
-                        ..Default::default()
-                    };
-                    transports::add(tx, &record)?;
-                    keys::relays_changed(tx)?;
-                }
+    db.transact_durably(profile, move |tx| {
+        let now = tx.now;
+        let known = transports::all(tx.store, tx.profile)?;
+        let first = known.is_empty();
+        match known.iter().find(|(_, record)| record.addr == addr) {
+            Some((id, _)) => transports::update(tx, *id, |record| {
+                record.entered = entered;
+                record.configured = configured;
+            })?,
+            None => {
+                let record = TransportRecord {
+                    addr: addr.clone(),
+                    entered,
+                    configured,
+                    added: now,
+                    ..Default::default()
+                };
+                transports::add(tx, &record)?;
+                keys::relays_changed(tx)?;
             }
-            if config::stored(tx.store, tx.profile, config::key::CONFIGURED_ADDR)?.is_none() {
-                config::set(tx, config::key::CONFIGURED_ADDR, Some(&addr))?;
-            }
-            config::set(tx, config::key::CONFIGURED_TIMESTAMP, Some(&now.to_string()))?;
-            tx.emit(event::Kind::TransportsModified(event::TransportsModified {}));
-            for step in [920, 940] {
-                let event = event::ConfigureProgress { progress: step, comment: None };
-                tx.emit(event::Kind::ConfigureProgress(event));
-            }
-            config::set(tx, config::key::CONFIGURED, Some("1"))?;
-            if first {
-                crate::chat::device::set_up_chats(tx)?;
-            }
-            tx.emit(event::Kind::AccountsItemChanged(event::AccountsItemChanged {}));
-            Ok::<_, Failure>(())
-        })
-        .await
+        }
+        if config::stored(tx.store, tx.profile, config::key::CONFIGURED_ADDR)?.is_none() {
+            config::set(tx, config::key::CONFIGURED_ADDR, Some(&addr))?;
+        }
+        config::set(tx, config::key::CONFIGURED_TIMESTAMP, Some(&now.to_string()))?;
+        tx.emit(event::Kind::TransportsModified(event::TransportsModified {}));
+        for step in [920, 940] {
+            let event = event::ConfigureProgress { progress: step, comment: None };
+            tx.emit(event::Kind::ConfigureProgress(event));
+        }
+        config::set(tx, config::key::CONFIGURED, Some("1"))?;
+        if first {
+            crate::chat::device::set_up_chats(tx)?;
+        }
+        tx.emit(event::Kind::AccountsItemChanged(event::AccountsItemChanged {}));
+        Ok::<_, Failure>(())
+    })
+    .await
 }
 
 /// Removes a transport; queued mail goes out over another one.
 pub async fn delete(db: &Db, profile: u32, addr: String) -> Outcome<()> {
-    db
-        .transact_durably(profile, move |tx| {
-            let known = transports::all(tx.store, tx.profile)?;
-            let found = known.iter().find(|(_, record)| record.addr.eq_ignore_ascii_case(addr.trim()));
-            if known.len() <= 1 {
-                return Err(Failure::refused("Cannot remove the last transport"));
-            }
-            let Some((id, record)) = found else { return Err(Failure::refused("Transport does not exist")) };
-            let (profile, now) = (tx.profile, tx.now);
-            tx.store.remove(&TRANSPORTS, &(profile, *id))?;
-            crate::state::copies::forget_all(tx, *id)?;
-            let removed = TimeRecord { time: now.max(record.added) };
-            tx.store.put(&REMOVED_TRANSPORTS, &(profile, record.addr.as_str()), &removed)?;
-            let shown = config::stored(tx.store, profile, config::key::CONFIGURED_ADDR)?;
-            if shown.as_deref() == Some(record.addr.as_str()) {
-                let newest = transports::own_addrs(tx.store, profile)?.into_iter().next();
-                config::set(tx, config::key::CONFIGURED_ADDR, newest.as_deref())?;
-            }
-            keys::relays_changed(tx)?;
-            tx.emit(event::Kind::TransportsModified(event::TransportsModified {}));
-            Ok(())
-        })
-        .await
+    db.transact_durably(profile, move |tx| {
+        let known = transports::all(tx.store, tx.profile)?;
+        let found = known.iter().find(|(_, record)| record.addr.eq_ignore_ascii_case(addr.trim()));
+        if known.len() <= 1 {
+            return Err(Failure::refused("Cannot remove the last transport"));
+        }
+        let Some((id, record)) = found else { return Err(Failure::refused("Transport does not exist")) };
+        let (profile, now) = (tx.profile, tx.now);
+        tx.store.remove(&TRANSPORTS, &(profile, *id))?;
+        crate::state::copies::forget_all(tx, *id)?;
+        let removed = TimeRecord { time: now.max(record.added) };
+        tx.store.put(&REMOVED_TRANSPORTS, &(profile, record.addr.as_str()), &removed)?;
+        let shown = config::stored(tx.store, profile, config::key::CONFIGURED_ADDR)?;
+        if shown.as_deref() == Some(record.addr.as_str()) {
+            let newest = transports::own_addrs(tx.store, profile)?.into_iter().next();
+            config::set(tx, config::key::CONFIGURED_ADDR, newest.as_deref())?;
+        }
+        keys::relays_changed(tx)?;
+        tx.emit(event::Kind::TransportsModified(event::TransportsModified {}));
+        Ok(())
+    })
+    .await
 }
 
 /// An own code: known tokens are withdrawn, unknown ones are revived.
@@ -88,29 +83,28 @@ pub async fn toggle_invite(db: &Db, profile: u32, invite: volary_mail::qr::Invit
     use crate::state::tokens;
     use volary_mail::securejoin::Scope;
     use volary_storage::records::token;
-    db
-        .transact_durably(profile, move |tx| {
-            let own = keys::own_fingerprint(tx.store, tx.profile)?;
-            if own != Some(invite.fingerprint.to_string()) {
-                return Err(Failure::refused("QR code does not contain config"));
+    db.transact_durably(profile, move |tx| {
+        let own = keys::own_fingerprint(tx.store, tx.profile)?;
+        if own != Some(invite.fingerprint.to_string()) {
+            return Err(Failure::refused("QR code does not contain config"));
+        }
+        let scope = match invite.scope() {
+            Scope::Contact => String::new(),
+            Scope::Chat(id) => id.as_str().to_owned(),
+        };
+        let auth = invite.auth.as_str();
+        if tokens::find(tx.store, tx.profile, token::AUTH, auth)?.is_some() {
+            tokens::withdraw(tx, &scope)?;
+        } else {
+            let now = tx.now;
+            if let Some(number) = &invite.invite_number {
+                tokens::save(tx, token::INVITE, &scope, number.as_str(), now)?;
             }
-            let scope = match invite.scope() {
-                Scope::Contact => String::new(),
-                Scope::Chat(id) => id.as_str().to_owned(),
-            };
-            let auth = invite.auth.as_str();
-            if tokens::find(tx.store, tx.profile, token::AUTH, auth)?.is_some() {
-                tokens::withdraw(tx, &scope)?;
-            } else {
-                let now = tx.now;
-                if let Some(number) = &invite.invite_number {
-                    tokens::save(tx, token::INVITE, &scope, number.as_str(), now)?;
-                }
-                tokens::save(tx, token::AUTH, &scope, auth, now)?;
-            }
-            Ok(())
-        })
-        .await
+            tokens::save(tx, token::AUTH, &scope, auth, now)?;
+        }
+        Ok(())
+    })
+    .await
 }
 /// What the deprecated settings say.
 pub fn legacy(view: &impl volary_storage::View, profile: u32) -> Outcome<EnteredLogin> {
