@@ -18,10 +18,11 @@ use crate::db::Db;
 use crate::pool::Pool;
 use crate::profile::io as profile_io;
 use crate::query;
-use crate::relay_connection::{Network, memory};
+use crate::relay_connection::memory;
 use crate::supervisor::{EndProfile, Supervisor, housekeeping, registry};
 use crate::texts::Texts;
 use crate::wake::Wakes;
+use volary_link::Network;
 
 /// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]

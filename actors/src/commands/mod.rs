@@ -34,8 +34,8 @@ use crate::error::{Failure, Outcome};
 use crate::query;
 use crate::query::convert;
 use crate::query::look::look;
-use crate::relay_connection::login::EnteredLogin;
 use crate::state::{keys as own_keys, transports};
+use volary_mail::login::EnteredLogin;
 
 /// Carries out a command.
 pub async fn run(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {

@@ -10,14 +10,14 @@ use super::connectivity::{self, Shown};
 use super::{Profile, Shared, receive, transports as configuring};
 use crate::error::{Failure, Outcome};
 use crate::profile::send::keyupdate;
-use crate::relay_connection::login::ConfiguredLogin;
-use crate::relay_connection::proxy::ProxyUrl;
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
 use crate::state::deadlines::{self, kind};
 use crate::state::{config, copies, outbox, transports};
 use crate::supervisor::housekeeping;
 use crate::wake::Effects;
 use actix::Addr;
+use volary_mail::login::ConfiguredLogin;
+use volary_mail::proxy::ProxyUrl;
 use volary_proto::v1::{
     Done, Error, Number, RelayCommand, RelayConnectivity, RelayEventKind, RelayFetchNow, RelayNetworkChanged,
     RelayNotice, RelaySide, RelayStop, RelayUids, answer, event, relay_command, relay_notice::Notice,
@@ -147,6 +147,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             rescan_below: record.rescan_below,
             proxy: proxy.clone(),
             disable_idle,
+            crowds: shared.crowds.clone(),
         };
         let link = ProfileLink::new(profile);
         let addr = RelayConnection::start(params, link, shared.network.clone());

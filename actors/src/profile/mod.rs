@@ -40,8 +40,9 @@ use crate::chat::actor::Chat;
 use crate::commands;
 use crate::db::Db;
 use crate::pool::Pool;
-use crate::relay_connection::{Network, RelayConnection};
+use crate::relay_connection::{Crowds, RelayConnection};
 use crate::wake::Effects;
+use volary_link::Network;
 
 /// Messages that wait for a profile; more push back on the relay connections.
 const MAILBOX: usize = 256;
@@ -59,6 +60,8 @@ pub struct Shared {
     pub pool: Pool,
     /// What all relay connections of the process share.
     pub network: Arc<Network>,
+    /// All relay connections of the process, by relay.
+    pub crowds: Arc<Crowds>,
     /// Folder of the blobs.
     pub blob_dir: PathBuf,
     /// I/O was started.
@@ -130,6 +133,8 @@ pub struct Parts {
     pub pool: Pool,
     /// What all relay connections of the process share.
     pub network: Arc<Network>,
+    /// All relay connections of the process, by relay.
+    pub crowds: Arc<Crowds>,
     /// Folder of the blobs.
     pub blob_dir: PathBuf,
 }
@@ -137,12 +142,13 @@ pub struct Parts {
 impl Profile {
     /// An actor for a profile, without I/O.
     pub fn new(parts: Parts) -> Self {
-        let Parts { id, db, pool, network, blob_dir } = parts;
+        let Parts { id, db, pool, network, crowds, blob_dir } = parts;
         let shared = Shared {
             id,
             db,
             pool,
             network,
+            crowds,
             blob_dir,
             io: Cell::new(false),
             connections: RefCell::default(),

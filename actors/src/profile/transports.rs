@@ -11,12 +11,10 @@ use volary_storage::tables::{CONFIG, REMOVED_TRANSPORTS, TRANSPORTS};
 
 use super::{Profile, Shared, io};
 use crate::error::{Failure, Outcome};
-use crate::relay_connection::configure::{FoundServers, try_transport};
-use crate::relay_connection::login::{
-    EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp,
-};
 use crate::state::{config, keys, transports};
 use crate::texts::id as text;
+use volary_link::configure::{FoundServers, try_transport};
+use volary_mail::login::{EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp};
 
 /// Carries out a request that sets up, tries or removes transports.
 pub async fn request(shared: &Rc<Shared>, profile: &Addr<Profile>, kind: request::Kind) -> Result<(), Error> {

@@ -12,8 +12,8 @@ use super::config::API_VERSION;
 use super::look::Look;
 use crate::error::Outcome;
 use crate::profile::connectivity_html::size;
-use crate::relay_connection::login::{Candidate, ConfiguredLogin, Security};
 use crate::state::{chats, config, transports};
+use volary_mail::login::{Candidate, ConfiguredLogin, Security};
 
 /// What stands for a setting that is not set.
 const UNSET: &str = "<unset>";

@@ -44,8 +44,8 @@ use crate::chat::reading;
 use crate::db::Db;
 use crate::error::{Failure, Outcome};
 use crate::profile::transports::to_param;
-use crate::relay_connection::login::EnteredLogin;
 use crate::state::transports;
+use volary_mail::login::EnteredLogin;
 
 /// Answers a query to a profile.
 pub fn run(db: &Db, profile: u32, kind: &request::Kind) -> Result<answer::Kind, Error> {

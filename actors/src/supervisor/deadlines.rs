@@ -12,10 +12,10 @@ use crate::db::{Db, Tx};
 use crate::error::{Failure, Outcome};
 use crate::events::Events as _;
 use crate::profile::send::keyupdate;
-use crate::relay_connection::Network;
 use crate::state::deadlines::{self, Deadline, kind};
 use crate::state::{chats, contacts, messages};
 use crate::wake::Effects;
+use volary_link::Network;
 
 /// Rows handled before looking again.
 const BATCH: usize = 256;

@@ -16,9 +16,10 @@ use super::registry;
 use crate::commands::files::blocking;
 use crate::db::{Db, Tx, blob_dir};
 use crate::error::{Failure, Outcome};
-use crate::relay_connection::{Network, memory};
+use crate::relay_connection::memory;
 use crate::state::deadlines::{self, kind};
 use crate::state::{config, copies, messages, transports};
+use volary_link::Network;
 
 /// Time between two times for one profile, in seconds.
 const PERIOD: i64 = 24 * 3600;

@@ -16,13 +16,15 @@ use volary_proto::v1::{Answer, Error, Request, StartIo, request};
 use crate::db::{Db, blob_dir};
 use crate::pool::Pool;
 use crate::profile::{End, Parts, Profile};
-use crate::relay_connection::Network;
+use crate::relay_connection::Crowds;
+use volary_link::Network;
 
 /// The actor. See the module documentation.
 pub struct Supervisor {
     db: Db,
     pool: Pool,
     network: Arc<Network>,
+    crowds: Arc<Crowds>,
     arbiters: Vec<Arbiter>,
     profiles: HashMap<u32, Addr<Profile>>,
     online: HashMap<u32, Revival>,
@@ -43,7 +45,15 @@ const MAX_REVIVAL_WAIT: Duration = Duration::from_secs(300);
 impl Supervisor {
     /// A supervisor that spreads profiles over `arbiters`.
     pub fn new(db: Db, pool: Pool, network: Arc<Network>, arbiters: Vec<Arbiter>) -> Self {
-        Self { db, pool, network, arbiters, profiles: HashMap::new(), online: HashMap::new() }
+        Self {
+            db,
+            pool,
+            network,
+            crowds: Arc::default(),
+            arbiters,
+            profiles: HashMap::new(),
+            online: HashMap::new(),
+        }
     }
 
     /// Remembers whether I/O of a profile is wanted, so that it comes back after a failure.
@@ -94,6 +104,7 @@ impl Supervisor {
             db: self.db.clone(),
             pool: self.pool.clone(),
             network: self.network.clone(),
+            crowds: self.crowds.clone(),
             blob_dir: blob_dir(self.db.dir(), &record.uuid),
         };
         let arbiter = &self.arbiters[id as usize % self.arbiters.len()];

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
+use volary_mail::{
+    login::{ConfiguredLogin, EnteredLogin, LoginError, ServerHint},
+    proxy::ProxyUrl,
+};
+
 use super::{
     connect::{Manner, Network},
-    imap,
-    login::{ConfiguredLogin, EnteredLogin, LoginError, ServerHint},
-    smtp,
+    log_in::{log_in_imap, log_in_smtp},
 };
 
 /// A trial that takes longer than this has failed.
@@ -63,7 +66,7 @@ pub async fn try_transport(
     network: &Network,
     entered: &EnteredLogin,
     found: &FoundServers,
-    proxy: Option<std::sync::Arc<super::proxy::ProxyUrl>>,
+    proxy: Option<std::sync::Arc<ProxyUrl>>,
     mut progress: impl FnMut(u32),
 ) -> Result<ConfiguredLogin, ConfigureError> {
     entered.check()?;
@@ -72,9 +75,9 @@ pub async fn try_transport(
     let how = Manner { strict: login.certificate_checks.is_strict(proxy.is_some()), proxy };
     progress(550);
     let trial = async {
-        let smtp = smtp::log_in_smtp(network, &login, &how);
+        let smtp = log_in_smtp(network, &login, &how);
         progress(600);
-        let imap = imap::log_in_imap(network, &login, &how).map(|result| {
+        let imap = log_in_imap(network, &login, &how).map(|result| {
             let outcome =
                 result.map(|_| ()).map_err(|error| ConfigureError::Imap(imap_text(&error.to_string())));
             if outcome.is_ok() {

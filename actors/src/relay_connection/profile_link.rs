@@ -14,7 +14,9 @@ use volary_proto::{
     relay_command, relay_notice::Notice,
 };
 
-use super::{RelayParams, connect::Network};
+use volary_link::Network;
+
+use super::RelayParams;
 
 /// Most orders by UID that wait for the connection; what is beyond is dropped and asked for again by the profile.
 const MAX_WAITING_UIDS: usize = 100_000;

@@ -12,12 +12,15 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use parking_lot::RwLock;
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{
-    crowd::{Crowds, Member},
-    imap::{ImapError, ImapSession, ServerInfo},
+use volary_mail::{
     login::{Candidate, Endpoint, Protocol, Security},
+    proxy::ProxyUrl,
+};
+
+use super::{
+    imap::{ImapError, ImapSession, ServerInfo},
     pacer::Pacer,
-    proxy::{ProxyError, ProxyUrl},
+    proxy::{self, ProxyError},
     resolve::{Resolver, Route, Success},
     smtp::{SmtpError, SmtpSession},
     tls::{TlsMode, TlsSetup},
@@ -77,7 +80,6 @@ pub struct Network {
     tls: TlsSetup,
     resolver: Arc<Resolver>,
     pacer: Pacer,
-    crowds: Crowds,
     servers: RwLock<std::collections::HashMap<String, Arc<ServerInfo>>>,
 }
 
@@ -111,13 +113,7 @@ impl Session for SmtpSession {
 impl Network {
     /// A network with these TLS rules and this budget.
     pub fn new(tls: TlsSetup, pacer: Pacer) -> Arc<Self> {
-        Arc::new(Self {
-            tls,
-            resolver: Arc::default(),
-            pacer,
-            crowds: Crowds::default(),
-            servers: RwLock::default(),
-        })
+        Arc::new(Self { tls, resolver: Arc::default(), pacer, servers: RwLock::default() })
     }
 
     /// A network with built-in roots and the default budget.
@@ -140,11 +136,6 @@ impl Network {
         &self.pacer
     }
 
-    /// One more connection to this relay, for as long as the member lives.
-    pub(super) fn join(&self, relay: &Endpoint) -> Member {
-        self.crowds.join(relay)
-    }
-
     /// The network changed, so names may have other addresses now. To be called once, before the connections are told.
     pub fn changed(&self) {
         self.resolver.forget_lookups();
@@ -155,7 +146,8 @@ impl Network {
         self.servers.read().get(host).cloned()
     }
 
-    pub(super) fn remember_server(&self, host: &str, info: Arc<ServerInfo>) {
+    /// Keeps what a host told about itself.
+    pub fn remember_server(&self, host: &str, info: Arc<ServerInfo>) {
         let mut servers = self.servers.write();
         if servers.len() >= MAX_SERVER_INFOS && !servers.contains_key(host) {
             servers.clear();
@@ -183,7 +175,7 @@ impl Network {
 
     async fn connect<S: Session>(&self, endpoint: &Endpoint, how: &Manner) -> Result<S, ConnectError> {
         if let Some(proxy) = &how.proxy {
-            let stream = proxy.connect(self, &endpoint.host, endpoint.port).await?;
+            let stream = proxy::tunnel(proxy, self, &endpoint.host, endpoint.port).await?;
             return self
                 .secure(endpoint, how, stream)
                 .await
@@ -319,7 +311,7 @@ where
 }
 
 /// Seconds since 1970.
-pub(super) fn unix_now() -> i64 {
+pub fn unix_now() -> i64 {
     let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }

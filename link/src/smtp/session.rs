@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::reply::{
     DataWriter, Extensions, MAX_REPLY_LINES, Outcome, Reply, is_envelope_address, parse_line,
 };
-use crate::relay_connection::wire::{BoxedStream, IO_TIMEOUT, Wire, WireError};
+use crate::wire::{BoxedStream, IO_TIMEOUT, Wire, WireError};
 
 /// Longest line of a reply, generous against RFC 5321 section 4.5.3.1.5.
 const MAX_REPLY_LINE: usize = 4096;

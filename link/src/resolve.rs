@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
-use super::login::{Candidate, Protocol};
+use volary_mail::login::{Candidate, Protocol};
 
 /// Longest time for a question to the resolver of the system.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
@@ -201,7 +201,7 @@ fn merge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::relay_connection::login::{Endpoint, Security};
+    use volary_mail::login::{Endpoint, Security};
 
     fn ip(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])

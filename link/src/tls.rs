@@ -23,7 +23,9 @@ use rustls::{
 use sha2::{Digest, Sha256};
 use tokio_rustls::TlsConnector;
 
-use super::{login::Protocol, wire::BoxedStream};
+use volary_mail::login::Protocol;
+
+use super::wire::BoxedStream;
 
 /// SHA-256 of a certificate's SubjectPublicKeyInfo.
 pub type KeyHash = [u8; 32];

@@ -13,7 +13,7 @@ use super::{
     frame::{Frame, MAX_LINE, Scan},
     parse::{Code, FetchData, ParseError, QuotaResource, Response, Status, StatusLine, quote},
 };
-use crate::relay_connection::wire::{BoxedStream, IO_TIMEOUT, Wire, WireError};
+use crate::wire::{BoxedStream, IO_TIMEOUT, Wire, WireError};
 
 /// Largest mail that is accepted, well above what relays transport.
 pub const MAX_MAIL: usize = 160 * 1024 * 1024;

@@ -1,6 +1,6 @@
 //! Where an IMAP response ends (RFC 3501 section 2.2.2, literals included). Pure.
 
-use crate::relay_connection::wire::WireError;
+use crate::wire::WireError;
 
 /// Longest line of a response outside of literals.
 pub const MAX_LINE: usize = 64 * 1024;
