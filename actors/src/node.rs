@@ -128,6 +128,11 @@ impl Node {
         self.inner.hub.bus.subscribe()
     }
 
+    /// The events of one profile from now on.
+    pub fn subscribe_to(&self, profile: u32) -> EventStream {
+        self.inner.hub.bus.subscribe_to(profile)
+    }
+
     /// The folder.
     pub fn dir(&self) -> &Path {
         self.inner.hub.db.dir()

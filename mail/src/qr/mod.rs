@@ -12,7 +12,7 @@
 //! | `backup` | second-device codes |
 //! | `contact` | `mailto:`, `SMTP:`, `MATMSG:` and scanned vCards |
 //! | `classify` | [`classify`] |
-//! | [`svg`], [`terminal`] | codes as pictures and as text |
+//! | [`svg`] | codes as pictures |
 
 mod account;
 mod backup;
@@ -23,7 +23,6 @@ mod error;
 pub mod fingerprint;
 mod invite;
 pub mod svg;
-pub mod terminal;
 
 #[cfg(test)]
 mod tests;
