@@ -51,7 +51,7 @@ impl Address {
 fn bare(text: &str) -> &str {
     let trimmed = text.trim();
     match trimmed.split_at_checked(7) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("mailto:") => rest,
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("mailto:") => rest.trim_start(),
         _ => trimmed,
     }
 }

@@ -8,11 +8,10 @@
 //! | `code` | [`Code`], the order of the tests that tell the kinds apart |
 //! | `invite` | contact, group and channel invites in both written forms; [`Invite`] itself belongs to the handshake |
 //! | `account` | `dcaccount:` and `dclogin:` |
-//! | `proxy` | proxy addresses |
 //! | `backup` | second-device codes |
 //! | `contact` | `mailto:`, `SMTP:`, `MATMSG:` and scanned vCards |
 //! | `classify` | [`classify`] |
-//! | [`svg`], [`terminal`] | codes as pictures and as text |
+//! | [`svg`] | codes as pictures |
 
 mod account;
 mod backup;
@@ -21,9 +20,7 @@ mod code;
 mod contact;
 mod error;
 mod invite;
-pub mod proxy;
 pub mod svg;
-pub mod terminal;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +31,5 @@ pub use classify::{LocalFacts, Scanned, classify};
 pub use code::{Code, parse};
 pub use contact::AddressCode;
 pub use error::QrError;
-pub use proxy::ProxyCode;
 
 pub use crate::securejoin::{Invite, Target};
