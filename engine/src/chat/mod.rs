@@ -6,6 +6,7 @@
 //! | [`membership`] | the member-list algorithm: timestamps, tombstones, stale lists |
 //! | [`names`] | cleaning of names that came over the wire or from the user |
 //! | [`sorting`] | where a message goes in its chat |
+//! | [`summary`] | a message in one line |
 //! | [`timer`] | texts and protection rules of disappearing messages |
 //! | [`sending`] | who may send |
 
@@ -23,4 +24,5 @@ pub mod reading;
 pub mod requests;
 pub mod sending;
 pub mod sorting;
+pub mod summary;
 pub mod timer;

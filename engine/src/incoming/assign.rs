@@ -39,7 +39,7 @@ pub fn chat(
     }
     if let Some(list) = &parsed.list {
         return if list.is_channel {
-            crate::chat::channels::assign(tx, opened, parsed, who, list)
+            super::channel::assign(tx, opened, parsed, who, list)
         } else {
             mailing_list(tx, parsed, who, list)
         };

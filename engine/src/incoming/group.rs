@@ -52,7 +52,7 @@ pub fn apply(
             }
         }
         chat_type::IN_BROADCAST | chat_type::OUT_BROADCAST => {
-            crate::chat::channels::apply(tx, opened, parsed, who, chat, &mut change)?;
+            super::channel::apply(tx, opened, parsed, who, chat, &mut change)?;
             if !change.trash {
                 apply_data(tx, opened, parsed, who, chat, true, &mut change)?;
             }

@@ -8,6 +8,7 @@
 //! | [`apply`] | the pipeline of one mail, in one transaction |
 //! | [`contacts`] | sender and recipients become contacts |
 //! | [`assign`] | which chat |
+//! | [`channel`] | mail of channels: which one, who comes and goes |
 //! | [`group`] | what a message changes in its chat |
 //! | [`special`] | receipts, bounces, edits, deletions, reactions |
 //! | [`store`] | rows and events of shown messages |
@@ -15,6 +16,7 @@
 
 pub mod apply;
 pub mod assign;
+pub mod channel;
 pub mod contacts;
 pub mod folder;
 pub mod group;

@@ -39,7 +39,7 @@ use volary_proto::v1::{
     MessageSearchResults, Number, Text, TextMap, Texts, Transports, VcardContacts, answer, request,
 };
 
-use self::look::{Look, look};
+use self::look::{Look, look, no_profile};
 use crate::chat::compose::load_chat;
 use crate::chat::reading;
 use crate::commands::relays::to_param;
@@ -71,11 +71,6 @@ pub fn run(db: &Db, profile: u32, kind: &request::Kind) -> Result<answer::Kind, 
         about_contacts(look, kind)
     })?;
     answered.ok_or_else(|| unsupported(kind))
-}
-
-/// The failure of a request to a profile that does not exist.
-pub(crate) fn no_profile(profile: u32) -> Error {
-    Error::not_found(format!("account with id {profile} not found"))
 }
 
 /// The failure of a request that the engine cannot carry out.
