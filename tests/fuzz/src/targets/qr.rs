@@ -2,7 +2,7 @@
 
 use volary_mail::address::Address;
 use volary_mail::openpgp::Fingerprint;
-use volary_mail::qr::proxy::ProxyCode;
+use volary_mail::proxy::ProxyUrl;
 use volary_mail::qr::{BackupCode, Code, Invite, LocalFacts, NodeAddr, Target, classify, parse, svg};
 use volary_mail::securejoin::{GroupId, Token};
 
@@ -59,8 +59,8 @@ fn check_invite(invite: &Invite) {
     }
 }
 
-fn check_proxy(proxy: &ProxyCode) {
-    let again = ProxyCode::parse(&proxy.normalised()).expect("an address that we wrote");
+fn check_proxy(proxy: &ProxyUrl) {
+    let again = ProxyUrl::parse(&proxy.normalised()).expect("an address that we wrote");
     assert_eq!(again.normalised(), proxy.normalised());
     assert_eq!((again.host, again.port, again.protocol), (proxy.host.clone(), proxy.port, proxy.protocol));
     let list = proxy.put_first("socks5://example.org:1080\nhttp://example.net");
