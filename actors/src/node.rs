@@ -16,7 +16,6 @@ use crate::bus::{Bus, EventStream};
 use crate::clock::{Clock, SystemClock};
 use crate::db::Db;
 use crate::pool::Pool;
-use crate::profile::io as profile_io;
 use crate::query;
 use crate::relay_connection::{Network, memory};
 use crate::supervisor::{EndProfile, Supervisor, housekeeping, registry};
@@ -113,11 +112,11 @@ impl Node {
         if id == 0 && kind.mode() == Mode::Query {
             return registry::answer_query(&self.inner.db, kind).map(Answer::new);
         }
-        if id != 0 && kind.mode() == Mode::Query && !profile_io::is_own(kind) {
+        if id != 0 && kind.mode() == Mode::Query && !kind.concerns_io() {
             if let request::Kind::WaitNextMsgs(_) = kind {
                 return self.wait_next_msgs(id).await;
             }
-            if !crate::commands::needs_key(kind) {
+            if !kind.needs_key() {
                 return query::run(&self.inner.db, id, kind).map(Answer::new);
             }
         }
