@@ -192,8 +192,8 @@ impl Seat<'_> {
     /// Addresses of all members.
     pub(super) async fn members(&self) -> Result<BTreeSet<String>, Trouble> {
         let contact_ids = self.person.call(GetChatContacts { chat_id: self.chat }).await?.ids;
-        let contacts = self.person.call(GetContactsByIds { contact_ids }).await?.contacts;
-        Ok(contacts.into_values().map(|contact| contact.address).collect())
+        let contacts = self.person.call(GetContactsByIds { contact_ids }).await?;
+        Ok(contacts.into_iter().map(|(_, contact)| contact.address).collect())
     }
 
     /// Waits for the next message that somebody else wrote. Notes about the chat are none.
