@@ -130,6 +130,11 @@ impl Node {
         self.inner.db.bus().subscribe()
     }
 
+    /// The events of one profile from now on.
+    pub fn subscribe_to(&self, profile: u32) -> EventStream {
+        self.inner.db.bus().subscribe_to(profile)
+    }
+
     /// The folder.
     pub fn dir(&self) -> &Path {
         self.inner.db.dir()

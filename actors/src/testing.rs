@@ -153,9 +153,9 @@ impl Desk {
         self.db.emit(PROFILE, end.clone());
         let mut events = Vec::new();
         while let Some(event) = self.events.next().await {
-            match event.kind {
-                Some(kind) if kind == end => break,
-                kind => events.extend(kind),
+            match &event.kind {
+                Some(kind) if *kind == end => break,
+                kind => events.extend(kind.clone()),
             }
         }
         events

@@ -1,8 +1,8 @@
 //! Volary hosts any number of Delta Chat / chatmail profiles in one process.
 //!
-//! An [`Engine`] is opened on a folder, gets commands and queries of the schema ([`volary_proto`], re-exported as
-//! [`proto`]), tells what happens as a stream of events, and is stopped. Here two profiles on an embedded relay meet
-//! through an invite:
+//! An [`Engine`] is opened on a folder, takes commands and queries of the schema ([`volary_proto`], re-exported as
+//! [`proto`]), emits what happens as a stream of events, and is stopped. Here two profiles on an embedded relay meet
+//! through an invite (`examples/two_profiles.rs` goes on from here: it sends a message and listens to one profile):
 //!
 //! ```
 //! use volary::Engine;
@@ -41,7 +41,7 @@
 //! let invite = engine.call(alice, GetChatSecurejoinQrCode { chat_id: None }).await?.text;
 //! engine.call(bob, SecureJoin { qr: invite, ..Default::default() }).await?;
 //! while let Some(event) = events.next().await {
-//!     match event.kind {
+//!     match &event.kind {
 //!         Some(Kind::SecurejoinJoinerProgress(joined)) if joined.progress == 1000 => break,
 //!         _ => {}
 //!     }
@@ -56,22 +56,104 @@
 //! # runtime.block_on(async { tokio::time::timeout(patience, example()).await }).unwrap().unwrap();
 //! ```
 //!
+//! # Profiles and ids
+//!
+//! Profile ids grow from 1 and are never used again. Profile 0 stands for the process as a whole: it makes and removes
+//! profiles, and events of profile 0 are about their list.
+//!
+//! Chat, message and contact ids belong to one profile; other profiles have other ids for the same chat or message. Ids
+//! up to 9 are reserved, so those of real chats, messages and contacts start at 10:
+//!
+//! | id | as a contact | as a chat | in a list of messages |
+//! |---:|---|---|---|
+//! | 1 | the profile itself | | |
+//! | 2 | the author of notes that the engine writes into a chat | | |
+//! | 3 | | deleted messages | |
+//! | 5 | the author of device messages | | |
+//! | 6 | | the entry of the chat list that leads to the archive | |
+//! | 7 | | the entry of the chat list that says that all chats are archived | |
+//! | 9 | | | the beginning of a day |
+//!
+//! # Times
+//!
+//! Times are Unix seconds (`int64`, UTC); durations name their unit in the schema. In JSON-RPC some times are
+//! milliseconds, as existing clients expect; the schema says where. A program can bring a [`clock`] of its own.
+//!
+//! # Failures of calls
+//!
+//! [`Engine::call`] fails with a [`proto::Error`]: a text for people, and a [`proto::ErrorCode`] for programs.
+//!
+//! | code | when | what helps |
+//! |---|---|---|
+//! | `Failed` | the action cannot be done; the text has the cause | as the text says |
+//! | `NotFound` | there is no such profile, chat, contact or message, or not any more | another id |
+//! | `Invalid` | the request makes no sense: a missing field, an unknown setting, a bad address | another request |
+//! | `Unsupported` | the engine does not do this (yet) | nothing |
+//! | `Cancelled` | another call cancelled it, or the engine is stopping | calling again, if it runs |
+//! | `Busy` | too much is waiting already | calling again, later |
+//! | `Internal` | a fault of the engine or of its database | the log |
+//!
+//! Every call can fail with `NotFound` (no such profile) and `Internal`. What happens after the answer, like a message
+//! that no relay takes, is no failure of a call: it comes as an event.
+//!
+//! # Events
+//!
+//! [`Engine::events`] has the events of all profiles, [`Engine::events_of`] those of one. They come after the commit
+//! that they are about, in the order of commits: what an event names can be queried at once. A stream begins when it is
+//! made, holds [`MAX_WAITING_EVENTS`] and then loses the oldest; [`EventStream`] says how that shows.
+//!
+//! # What is durable when
+//!
+//! - A **query** sees everything that was answered before it.
+//! - A **command** is answered after its commit, when all queries see it. Profiles, keys and logins are on disk by then;
+//!   everything else is at most 50 ms later, and in any case before anything of it leaves the process.
+//! - A **received** mail is on disk before the relay may forget it.
+//! - After a crash or a kill the folder is as it was at a commit. Messages that waited to be sent are sent then; whether
+//!   one was sent already is known from the relay's answer, so that it may arrive twice at most if that answer was lost
+//!   (receivers show it once).
+//!
+//! # Threads, and the end
+//!
+//! [`Engine::start`] and [`Engine::stop`] need a Tokio runtime; calls and event streams run on any executor. The engine
+//! has threads of its own for actors, for CPU-heavy work and for the writer of the database
+//! ([`EngineOptions::threads`]). A query reads on the thread that polls it, most take microseconds. All handles can be
+//! cloned, sent and shared between threads.
+//!
+//! [`Engine::stop`] closes all connections, writes what is not on disk yet and ends the threads; event streams end,
+//! calls fail. Dropping an engine does not stop it. The folder is free for another engine when the engine was stopped
+//! and its last clone is dropped; until then it is refused with [`DirectoryError::Locked`], which names the process.
+//!
+//! # Log and metrics
+//!
+//! The log goes through `tracing`, with the fields `profile`, `relay` and `chat`; the program decides where it appears.
+//! Metrics go through the facade `metrics` and cost next to nothing unless the program installs a recorder.
+//!
+//! # Modules
+//!
 //! | module | holds |
 //! |---|---|
 //! | `engine` | [`Engine`], what a Rust program uses |
-//! | [`bus`] | the same as a trait, what doors for other programs are written against |
-//! | [`jsonrpc`] | the door for existing clients: JSON-RPC over standard input and output |
-//! | [`cli`] | the `volary` command line: `demo`, `serve`, `relay`, `contacts` |
-//! | [`descriptors`], [`memory`] | what processes of this workspace ask of the system: open files, the allocator |
+//! | [`bus`] | the same as a trait, which interfaces for other programs are written against |
+//! | `directory` | the folder: whose it is, and who holds it |
+#![cfg_attr(
+    feature = "jsonrpc",
+    doc = "| [`jsonrpc`] | JSON-RPC over standard input and output, for existing clients (feature `jsonrpc`) |"
+)]
+//! | [`descriptors`], [`memory`] | what the programs of Volary ask of the system: open files, the allocator |
+//!
+//! The command line and the demo are in a package of their own, `volary-cli`: a program that embeds this library
+//! compiles neither them nor the embedded relay.
 
 pub mod bus;
-pub mod cli;
 pub mod descriptors;
+mod directory;
 mod engine;
+#[cfg(feature = "jsonrpc")]
 pub mod jsonrpc;
 pub mod memory;
 
+pub use directory::{DirectoryError, Holder};
 pub use engine::{Engine, EngineOptions, StartError};
-pub use volary_actors::bus::EventStream;
+pub use volary_actors::bus::{EventStream, MAX_WAITING_EVENTS};
 pub use volary_actors::clock;
 pub use volary_proto as proto;

@@ -427,7 +427,7 @@ async fn transfers_of_keys_tell_how_they_go() {
     fixture.db.bus().close();
     let mut told = Vec::new();
     while let Some(event) = events.next().await {
-        match event.kind {
+        match &event.kind {
             Some(event::Kind::ImexProgress(event)) => told.push(event.progress.to_string()),
             Some(event::Kind::ImexFileWritten(event)) => {
                 told.push(if event.path.contains("private") { "private" } else { "public" }.to_owned());

@@ -227,7 +227,7 @@ async fn found(
 /// Accepts every group that invites.
 async fn let_in(engine: Engine, events: EventStream, entered: Entered) {
     while let Some(event) = events.next().await {
-        let Some(Kind::IncomingMsg(new)) = event.kind else { continue };
+        let Some(Kind::IncomingMsg(new)) = &event.kind else { continue };
         let profile = event.profile_id;
         let Ok(message) = call(&engine, profile, GetMessage { msg_id: new.msg_id }).await else { continue };
         if let Ok(Line { chat, number: 0, .. }) = message.text.parse()

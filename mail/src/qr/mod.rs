@@ -13,7 +13,7 @@
 //! | `backup` | second-device codes |
 //! | `contact` | `mailto:`, `SMTP:`, `MATMSG:` and scanned vCards |
 //! | `classify` | [`classify`] |
-//! | [`svg`], [`terminal`] | codes as pictures and as text |
+//! | [`svg`] | codes as pictures |
 
 mod account;
 mod backup;
@@ -25,7 +25,6 @@ pub mod fingerprint;
 mod invite;
 pub mod proxy;
 pub mod svg;
-pub mod terminal;
 
 #[cfg(test)]
 mod tests;

@@ -84,7 +84,7 @@ async fn what_an_event_tells_can_be_queried_at_once() {
     let everything = async {
         while incoming.len() < texts.len() || delivered < texts.len() {
             let event = events.next().await.expect("the engine runs");
-            match event.kind {
+            match &event.kind {
                 Some(Kind::IncomingMsg(new)) if event.profile_id == bob.profile => {
                     incoming.push(bob.call(GetMessage { msg_id: new.msg_id }).await.text);
                 }
