@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use volary_actors::bus::EventStream;
-use volary_actors::clock::{Clock, SystemClock};
 use volary_actors::node::{self, Node, NodeOptions};
+use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_proto::{Answer, Call, Error, Request};
 
 use crate::bus::Bus;

@@ -155,5 +155,5 @@ pub mod memory;
 pub use directory::{DirectoryError, Holder};
 pub use engine::{Engine, EngineOptions, StartError};
 pub use volary_actors::bus::{EventStream, MAX_WAITING_EVENTS};
-pub use volary_actors::clock;
+pub use volary_engine::ground::clock;
 pub use volary_proto as proto;

@@ -4,7 +4,8 @@
 //! [`Blobs::put`] returns: a row that refers to a blob is committed after that, so it never refers to nothing. The
 //! same content is stored once. Whether a blob is still referred to is for the caller to know; see [`Blobs::sweep`].
 //!
-//! All calls block on the disk.
+//! All calls block on the disk, so none belongs into a job of the writer: a blob is stored first, and the job that
+//! refers to it knows its name, also from [`BlobName::of`]. Errors name the file that they are about.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -12,7 +13,10 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::error::with_path;
+use crate::{measures, private, writer};
 
 /// Largest blob.
 pub const MAX_BLOB_BYTES: u64 = 4 << 30;
@@ -34,6 +38,11 @@ static TEMPORARIES: AtomicU64 = AtomicU64::new(0);
 pub struct BlobName(String);
 
 impl BlobName {
+    /// The name that a blob with this content and extension gets. Does not touch the disk.
+    pub fn of(content: &[u8], extension: &str) -> Self {
+        Self::new(&blake3::hash(content), extension)
+    }
+
     fn new(hash: &blake3::Hash, extension: &str) -> Self {
         let mut name = hash.to_hex()[..DIGITS].to_owned();
         if let Some(extension) = sensible(extension) {
@@ -111,10 +120,11 @@ impl Blobs {
         if length > MAX_BLOB_BYTES {
             return Err(too_large());
         }
-        let name = BlobName::new(&blake3::hash(content), extension);
+        not_on_the_writer();
+        let name = BlobName::of(content, extension);
         if !self.renewed(&name, length)? {
             let mut temporary = self.temporary()?;
-            temporary.file.write_all(content)?;
+            temporary.write(content)?;
             temporary.settle(&self.path(&name))?;
         }
         self.sync_dir()?;
@@ -128,6 +138,7 @@ impl Blobs {
 
     /// Stores what `source` gives, piece by piece. It is durable when this returns.
     pub fn put_reader(&self, source: &mut impl Read, extension: &str) -> io::Result<BlobName> {
+        not_on_the_writer();
         let mut temporary = self.temporary()?;
         let mut hasher = blake3::Hasher::new();
         let mut piece = vec![0; PIECE];
@@ -144,7 +155,7 @@ impl Blobs {
                 return Err(too_large());
             }
             hasher.update(&piece[..count]);
-            temporary.file.write_all(&piece[..count])?;
+            temporary.write(&piece[..count])?;
         }
         let name = BlobName::new(&hasher.finalize(), extension);
         if !self.renewed(&name, length)? {
@@ -156,7 +167,8 @@ impl Blobs {
 
     /// Opens a blob for reading.
     pub fn open(&self, name: &BlobName) -> io::Result<File> {
-        File::open(self.path(name))
+        let path = self.path(name);
+        File::open(&path).map_err(with_path(&path))
     }
 
     /// Reads a whole blob of at most `limit` bytes into memory.
@@ -173,10 +185,11 @@ impl Blobs {
 
     /// Length of a blob. `None` if there is none of this name.
     pub fn len(&self, name: &BlobName) -> io::Result<Option<u64>> {
-        match fs::metadata(self.path(name)) {
+        let path = self.path(name);
+        match fs::metadata(&path) {
             Ok(file) => Ok(Some(file.len())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(with_path(&path)(error)),
         }
     }
 
@@ -202,14 +215,14 @@ impl Blobs {
     pub fn sweep(&self, age: Duration, mut keep: impl FnMut(&BlobName) -> bool) -> io::Result<u64> {
         let mut count = 0;
         for entry in self.entries()?.into_iter().flatten() {
-            let entry = entry?;
+            let entry = entry.map_err(with_path(&self.dir))?;
             let file_name = entry.file_name();
             let Some(file_name) = file_name.to_str() else { continue };
             let unwanted = match file_name.parse() {
                 Ok(name) => !keep(&name),
                 Err(NotABlobName) => file_name.starts_with(TEMPORARY),
             };
-            if unwanted && older(&entry, age)? && removed(&entry.path())? {
+            if unwanted && older(&entry, age).map_err(with_path(&entry.path()))? && removed(&entry.path())? {
                 count += 1;
             }
         }
@@ -221,43 +234,54 @@ impl Blobs {
         match fs::read_dir(&self.dir) {
             Ok(entries) => Ok(Some(entries)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(with_path(&self.dir)(error)),
         }
     }
 
     /// Whether the blob is there already, whole; if so, it is as good as new.
     fn renewed(&self, name: &BlobName, length: u64) -> io::Result<bool> {
-        match File::options().write(true).open(self.path(name)) {
+        let path = self.path(name);
+        match File::options().write(true).open(&path) {
             // A blob of another length is damaged and written anew.
             Ok(file) if file.metadata()?.len() == length => {
-                file.set_modified(SystemTime::now()).map(|()| true)
+                file.set_modified(SystemTime::now()).map(|()| true).map_err(with_path(&path))
             }
             Ok(_) => Ok(false),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
+            Err(error) => Err(with_path(&path)(error)),
         }
     }
 
     fn temporary(&self) -> io::Result<Temporary> {
         let number = TEMPORARIES.fetch_add(1, Ordering::Relaxed);
         let path = self.dir.join(format!("{TEMPORARY}{}-{number}", std::process::id()));
-        let create = || File::options().write(true).create(true).truncate(true).open(&path);
+        let create = || private::options().write(true).create(true).truncate(true).open(&path);
         let file = match create() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(&self.dir)?;
+                private::make_folders(&self.dir).map_err(with_path(&self.dir))?;
                 if let Some(parent) = self.dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                    File::open(parent)?.sync_all()?;
+                    sync_folder(parent)?;
                 }
-                create()?
+                create()
             }
-            file => file?,
+            file => file,
         };
+        let file = file.map_err(with_path(&path))?;
         Ok(Temporary { file, path })
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        File::open(&self.dir)?.sync_all()
+        sync_folder(&self.dir)
     }
+}
+
+fn sync_folder(dir: &Path) -> io::Result<()> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(with_path(dir))
+}
+
+/// All profiles would wait for the disk.
+fn not_on_the_writer() {
+    debug_assert!(!writer::is_this_thread(), "a blob is stored by a job of the writer");
 }
 
 /// A file that is being written. Goes away unless it is settled.
@@ -267,9 +291,16 @@ struct Temporary {
 }
 
 impl Temporary {
+    fn write(&mut self, content: &[u8]) -> io::Result<()> {
+        self.file.write_all(content).map_err(with_path(&self.path))
+    }
+
     fn settle(self, path: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.path, path)
+        let began = Instant::now();
+        self.file.sync_all().map_err(with_path(&self.path))?;
+        fs::rename(&self.path, path).map_err(with_path(path))?;
+        measures::blob(began.elapsed());
+        Ok(())
     }
 }
 
@@ -293,7 +324,7 @@ fn removed(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
+        Err(error) => Err(with_path(path)(error)),
     }
 }
 
@@ -324,6 +355,49 @@ mod tests {
         assert_eq!(blobs.len(&name).unwrap(), Some(5));
         assert_eq!(name.as_str().parse::<BlobName>().unwrap(), name);
         assert!(blobs.read(&name, 4).is_err());
+    }
+
+    #[test]
+    fn a_name_is_known_before_the_blob_is_stored() {
+        let (_dir, blobs) = empty();
+        let name = BlobName::of(b"hello", "TXT");
+        assert_eq!(blobs.len(&name).unwrap(), None);
+        assert_eq!(blobs.put(b"hello", "txt").unwrap(), name);
+    }
+
+    #[test]
+    fn blobs_and_their_folders_are_private() {
+        use std::os::unix::fs::MetadataExt as _;
+        let (dir, blobs) = empty();
+        let name = blobs.put(b"hello", "txt").unwrap();
+        let streamed = blobs.put_reader(&mut &b"world"[..], "txt").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        for folder in [blobs.dir(), &dir.path().join("profile")] {
+            assert_eq!(mode(folder), 0o700);
+        }
+        for name in [name, streamed] {
+            assert_eq!(mode(&blobs.path(&name)), 0o600);
+        }
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        let (dir, blobs) = empty();
+        let missing = blobs.open(&BlobName::of(b"", "")).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        assert!(missing.to_string().starts_with(&*blobs.dir().to_string_lossy()), "{missing}");
+        fs::write(dir.path().join("profile"), "a file where the folder should be").unwrap();
+        let error = blobs.put(b"x", "").unwrap_err().to_string();
+        assert!(error.starts_with(&*dir.path().to_string_lossy()), "{error}");
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    fn a_job_of_the_writer_that_stores_a_blob_panics() {
+        let (dir, blobs) = empty();
+        let store = crate::Store::open(dir.path(), crate::Options::default()).unwrap();
+        let stored = store.write_blocking(move |_| Ok::<_, crate::StoreError>(blobs.put(b"x", "").is_ok()));
+        assert!(matches!(stored, Err(crate::StoreError::Panicked(_))));
     }
 
     #[test]

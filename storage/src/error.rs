@@ -1,7 +1,7 @@
 //! What can go wrong.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Why a store could not be opened.
@@ -9,10 +9,12 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum OpenError {
     /// Another process, or another store of this one, has it open.
-    #[error("{path} is in use by another process")]
+    #[error("{path} is in use by {}", holder(*pid))]
     Locked {
-        /// The database file.
+        /// The folder.
         path: PathBuf,
+        /// The process that has it, as far as it can be known.
+        pid: Option<u32>,
     },
     /// The folder or the file may not be written.
     #[error("{path} cannot be written: {source}")]
@@ -70,6 +72,28 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// Names the process that holds a folder.
+fn holder(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) if pid == std::process::id() => format!("another store of this process ({pid})"),
+        Some(pid) => format!("another process ({pid})"),
+        None => "another process".to_owned(),
+    }
+}
+
+/// Adds the path to an error of the system, which does not name the file that it is about.
+pub(crate) fn with_path(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), FileError { path: path.to_owned(), source: error })
+}
+
+/// An error of the system with the file that it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+struct FileError {
+    path: PathBuf,
+    source: io::Error,
 }
 
 /// Why a read or a change failed. Cheap to clone: one failure may be told to many.

@@ -41,6 +41,9 @@ mod blobs;
 mod error;
 mod file;
 mod key;
+mod lock;
+mod measures;
+mod private;
 mod rows;
 mod schema;
 mod space;
@@ -61,5 +64,7 @@ pub use table::{Empty, MAX_KEY_BYTES, MAX_VALUE_BYTES, Raw, Table, Value};
 pub use view::{ReadTx, Rows, View};
 pub use write_tx::WriteTx;
 
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod tests;

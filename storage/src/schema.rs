@@ -4,6 +4,7 @@
 //! version at a time, all within one durable commit: either the file is current afterwards or it is as before.
 
 use std::path::Path;
+use std::time::Instant;
 
 use redb::{Database, Durability};
 
@@ -56,8 +57,9 @@ fn migrate(
     if found == current {
         return Ok(());
     }
+    let begun = Instant::now();
     for migration in migrations.iter().filter(|migration| migration.to > found) {
-        tracing::info!(path = %path.display(), to = migration.to, "migrating the database");
+        tracing::info!(path = %path.display(), found, to = migration.to, "migrating the database");
         (migration.run)(&mut tx).map_err(|source| OpenError::Migration {
             path: path.to_owned(),
             to: migration.to,
@@ -67,7 +69,12 @@ fn migrate(
     }
     tx.put(&META, &VERSION, &Raw(current.to_be_bytes().to_vec())).map_err(told)?;
     tx.finish();
-    shielded(|| transaction.commit()).map_err(told)
+    shielded(|| transaction.commit()).map_err(told)?;
+    if !migrations.is_empty() {
+        let ms = begun.elapsed().as_millis();
+        tracing::info!(path = %path.display(), schema = current, ms, "the database is migrated");
+    }
+    Ok(())
 }
 
 fn version(view: &impl View) -> Result<u32, StoreError> {

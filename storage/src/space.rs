@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::measures;
+
 /// How long an answer of the system about free space is trusted.
 const TRUSTED_FOR: Duration = Duration::from_millis(20);
 
@@ -12,30 +14,53 @@ const TRUSTED_FOR: Duration = Duration::from_millis(20);
 pub(crate) struct Space {
     dir: PathBuf,
     kept: u64,
-    last: Mutex<Option<(Instant, bool)>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    asked: Option<Instant>,
+    short: bool,
+    /// The system does not say what is free, and that was logged.
+    unknown: bool,
 }
 
 impl Space {
     pub(crate) fn new(dir: PathBuf, kept: u64) -> Self {
-        Self { dir, kept, last: Mutex::new(None) }
+        Self { dir, kept, state: Mutex::default() }
     }
 
     /// Whether less is free than has to stay.
     pub(crate) fn is_short(&self) -> bool {
-        let mut last = self.last.lock();
-        match *last {
-            Some((when, short)) if when.elapsed() < TRUSTED_FOR => short,
-            _ => {
-                let short = self.ask();
-                *last = Some((Instant::now(), short));
-                short
-            }
+        let mut state = self.state.lock();
+        if state.asked.is_none_or(|asked| asked.elapsed() >= TRUSTED_FOR) {
+            state.asked = Some(Instant::now());
+            self.ask(&mut state);
         }
+        state.short
     }
 
     /// Where the system does not say, there is space until a write says otherwise.
-    fn ask(&self) -> bool {
-        rustix::fs::statvfs(&self.dir)
-            .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < self.kept)
+    fn ask(&self, state: &mut State) {
+        let path = self.dir.display();
+        let free = match rustix::fs::statvfs(&self.dir) {
+            Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
+            Err(error) => {
+                if !std::mem::replace(&mut state.unknown, true) {
+                    tracing::warn!(%path, %error, "free space of the disk cannot be asked for");
+                }
+                u64::MAX
+            }
+        };
+        let short = free < self.kept;
+        match (state.short, short) {
+            (false, true) => {
+                tracing::warn!(%path, free, kept = self.kept, "the disk is nearly full: changes are refused");
+            }
+            (true, false) => tracing::info!(%path, free, "the disk has space again"),
+            _ => {}
+        }
+        state.short = short;
+        measures::space(free, short);
     }
 }

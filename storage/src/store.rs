@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 
 use crate::barrier::{Progress, Written};
 use crate::error::{OpenError, StoreError};
-use crate::file;
+use crate::file::{self, Opened};
+use crate::lock::FolderLock;
 use crate::view::{ReadTx, shielded};
 use crate::wait::wait;
 use crate::write_tx::WriteTx;
@@ -68,7 +69,9 @@ pub(crate) struct Shared {
     pub(crate) space: crate::space::Space,
     /// Bytes of rows that were removed since opening.
     pub(crate) removed: AtomicU64,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
+    /// Given back when the database is closed.
+    lock: Mutex<Option<FolderLock>>,
 }
 
 impl Store {
@@ -78,7 +81,18 @@ impl Store {
     /// Blocks: reads the file as far as [`Options::verify_bytes`] says, and all of it after an unclean end.
     pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
         let path = dir.join(FILE_NAME);
-        let database = file::open(dir, &path, &options)?;
+        let Opened { database, lock } = file::open(dir, &path, &options)?;
+        Self::start(database, Some(lock), dir, &options)
+    }
+
+    /// Starts the writer of a database.
+    pub(crate) fn start(
+        database: Database,
+        lock: Option<FolderLock>,
+        dir: &Path,
+        options: &Options,
+    ) -> Result<Self, OpenError> {
+        let path = dir.join(FILE_NAME);
         let shared = Arc::new(Shared {
             database: RwLock::new(Some(database)),
             queue: Arc::new(Queue::new()),
@@ -88,6 +102,7 @@ impl Store {
             space: crate::space::Space::new(dir.to_owned(), options.keep_free_bytes),
             removed: AtomicU64::new(0),
             path: path.clone(),
+            lock: Mutex::new(lock),
         });
         let writer = Writer::new(shared.clone());
         let thread = thread::Builder::new()
@@ -192,27 +207,39 @@ impl Handle {
                 // The last clone went down with a job: the writer ends by itself after it.
                 return Ok(());
             }
-            // The writer catches the panics of jobs; if it panicked all the same, its barriers say so.
-            let _ = writer.join();
+            if writer.join().is_err() {
+                tracing::error!(path = %self.shared.path.display(), "the writer of the database panicked");
+            }
         }
         self.shared.slots.close();
-        let Some(database) = self.shared.database.write().take() else { return Ok(()) };
-        if let Some(error) = self.shared.failure.lock().clone() {
-            return Err(error);
-        }
-        file::close(database, &self.shared)
+        self.shared.close()
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
-            tracing::warn!(%error, "closing the database failed");
+            tracing::warn!(path = %self.shared.path.display(), %error, "closing the database failed");
         }
     }
 }
 
 impl Shared {
+    /// Closes the file once the writer has ended. After a failure the lock keeps its mark of an unclean end.
+    fn close(&self) -> Result<(), StoreError> {
+        let lock = self.lock.lock().take();
+        let Some(database) = self.database.write().take() else { return Ok(()) };
+        if let Some(error) = self.failure.lock().clone() {
+            return Err(error);
+        }
+        file::close(database, self)?;
+        if let Some(lock) = lock {
+            lock.release();
+        }
+        tracing::debug!(path = %self.path.display(), "the database is closed");
+        Ok(())
+    }
+
     /// Why there are no answers any more.
     fn ended(&self) -> StoreError {
         self.failure.lock().clone().unwrap_or(StoreError::Closed)
@@ -221,6 +248,15 @@ impl Shared {
     /// Size of the database file.
     pub(crate) fn file_bytes(&self) -> u64 {
         std::fs::metadata(&self.path).map_or(0, |file| file.len())
+    }
+}
+
+/// The last clone went down with a job, so that nobody else has closed the file.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(path = %self.path.display(), %error, "closing the database failed");
+        }
     }
 }
 

@@ -166,6 +166,18 @@ fn prefixes_and_profiles_are_removed_whole() {
     });
 }
 
+#[test]
+fn large_ranges_are_removed_in_slices() {
+    let (_dir, store) = fresh();
+    change(&store, |tx| {
+        (0..250).try_for_each(|at| tx.set(&TIMES, &(1, 1, i64::from(at), at)))?;
+        tx.set(&TIMES, &(1, 2, 0, 1))
+    });
+    let slice = |at_most| change(&store, move |tx| tx.remove_prefix_some(&TIMES, &(1, 1), at_most));
+    assert_eq!([slice(100), slice(100), slice(0), slice(50), slice(50)], [true, true, true, false, false]);
+    assert_eq!(look(&store, |tx| tx.count_prefix(&TIMES, &1)), 1);
+}
+
 #[tokio::test]
 async fn a_change_is_visible_before_it_is_durable_and_durable_soon() {
     let (_dir, store) = fresh();

@@ -78,7 +78,7 @@ impl<'t> WriteTx<'t> {
     ) -> Result<u64, StoreError> {
         let mut count = 0;
         loop {
-            let doomed = self.some_keys(table, prefix)?;
+            let doomed = self.some_keys(table, prefix, REMOVED_AT_ONCE)?;
             if doomed.is_empty() {
                 return Ok(count);
             }
@@ -87,6 +87,23 @@ impl<'t> WriteTx<'t> {
                 count += u64::from(self.remove_located()?);
             }
         }
+    }
+
+    /// Removes the first rows under `prefix`, `at_most` as many as given. Whether there are more: large ranges are
+    /// removed in one job after the other, so that none of them holds up the others.
+    pub fn remove_prefix_some<K: Key, V: Value>(
+        &mut self,
+        table: &Table<K, V>,
+        prefix: &impl Prefix<K>,
+        at_most: usize,
+    ) -> Result<bool, StoreError> {
+        let doomed = self.some_keys(table, prefix, at_most.saturating_add(1))?;
+        let more = doomed.len() > at_most;
+        for at in doomed.into_iter().take(at_most) {
+            self.at = at;
+            self.remove_located()?;
+        }
+        Ok(more)
     }
 
     /// Removes rows of a profile from all tables whose keys begin with its id, `at_most` as many as given. How many
@@ -110,15 +127,16 @@ impl<'t> WriteTx<'t> {
         Ok(count)
     }
 
-    /// The first rows under `prefix`, as many as are removed before looking again.
+    /// The first rows under `prefix`.
     fn some_keys<K: Key, V: Value>(
         &self,
         table: &Table<K, V>,
         prefix: &impl Prefix<K>,
+        at_most: usize,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut rows = self.scan_prefix(table, prefix)?;
         let mut keys = Vec::new();
-        while keys.len() < REMOVED_AT_ONCE
+        while keys.len() < at_most
             && let Some((key, _)) = rows.next_raw()?
         {
             keys.push(key.value().to_vec());

@@ -5,6 +5,7 @@
 //! [`SYNC_WANTED_AFTER`] a barrier is waited for and at latest [`SYNC_AFTER`] the commit. A sync is a commit that
 //! waits for the disk; if jobs are queued when it is due, their group is committed that way.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use redb::{Durability, WriteTransaction};
 use tokio::sync::oneshot;
 
 use crate::barrier::{Barrier, Written};
-use crate::error::StoreError;
+use crate::error::{StoreError, panic_text};
+use crate::measures::{self, Undone};
 use crate::store::Shared;
 use crate::view::shielded;
 use crate::write_tx::WriteTx;
@@ -29,6 +31,20 @@ const GROUP_TIME: Duration = Duration::from_millis(5);
 const SYNC_AFTER: Duration = Duration::from_millis(50);
 /// How long a barrier that is waited for waits for company.
 const SYNC_WANTED_AFTER: Duration = Duration::from_millis(1);
+
+/// A commit that takes longer is logged: everybody waits for it.
+const SLOW_COMMIT: Duration = Duration::from_secs(1);
+/// A job that takes longer is logged: jobs are to be short.
+const SLOW_JOB: Duration = Duration::from_millis(500);
+
+thread_local! {
+    static IS_WRITER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the caller runs on the thread of a writer, that is, within a job.
+pub(crate) fn is_this_thread() -> bool {
+    IS_WRITER.get()
+}
 
 /// Work for the writer.
 pub(crate) trait Job: Send {
@@ -203,6 +219,7 @@ impl Writer {
 
     /// Works until the queue is closed and empty, or writing fails.
     pub(crate) fn work(mut self) {
+        IS_WRITER.set(true);
         // Panics of jobs are caught one by one. Here arrive those of values that are dropped unanswered.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.run())) {
             self.give_up(StoreError::from_job_panic(payload.as_ref()));
@@ -214,11 +231,14 @@ impl Writer {
             let done = match self.shared.queue.next(self.unsynced) {
                 Next::Group(jobs) => self.group(jobs),
                 Next::Sync => self.sync(),
-                Next::End => {
-                    let done = self.sync();
-                    self.shared.progress.ended(done.err().unwrap_or(StoreError::Closed));
-                    return;
-                }
+                Next::End => match self.sync() {
+                    Ok(()) => {
+                        self.shared.progress.ended(StoreError::Closed);
+                        tracing::debug!(groups = self.group, "the writer of the database has ended");
+                        return;
+                    }
+                    failed => failed,
+                },
             };
             if let Err(error) = done {
                 self.give_up(error);
@@ -229,16 +249,20 @@ impl Writer {
 
     /// After a failed commit the state of the file is known only to the next opening: refuse everything.
     fn give_up(&self, error: StoreError) {
-        tracing::error!(%error, "the database failed");
+        let path = self.shared.path.display();
+        tracing::error!(%path, %error, "the writer has stopped: nothing is stored until the database is opened anew");
         *self.shared.failure.lock() = Some(error.clone());
         self.shared.progress.ended(error.clone());
         self.shared.queue.close();
+        // Callers that still wait for a place in the queue.
+        self.shared.slots.close();
         while let Next::Group(jobs) = self.shared.queue.next(None) {
             self.refuse(jobs, &error);
         }
     }
 
     fn refuse(&self, jobs: VecDeque<Box<dyn Job>>, error: &StoreError) {
+        measures::undone(Undone::Refused, jobs.len());
         self.shared.slots.add_permits(jobs.len());
         for mut job in jobs {
             job.fail(error.clone());
@@ -303,18 +327,25 @@ impl Writer {
         let transaction = self.begin()?;
         let mut tx = WriteTx::new(&transaction)?;
         let until = Instant::now() + GROUP_TIME;
+        let mut now = Instant::now();
         while let Some(job) = jobs.pop_front() {
             done.push_back(job);
             if let Some(job) = done.back_mut() {
                 run_job(job.as_mut(), &mut tx)?;
             }
-            if Instant::now() >= until {
+            let began = std::mem::replace(&mut now, Instant::now());
+            if now - began > SLOW_JOB {
+                tracing::warn!(ms = (now - began).as_millis(), "a job held up the writer");
+            }
+            if now >= until {
                 break;
             }
         }
         let removed = tx.finish();
         let durable = self.sync_is_due();
-        self.commit(transaction, durable)?;
+        let took = self.commit(transaction, durable)?;
+        measures::group(done.len(), took, durable);
+        measures::queue(jobs.len() + self.shared.queue.state.lock().jobs.len());
         self.shared.removed.fetch_add(removed, Ordering::Relaxed);
         Ok(durable)
     }
@@ -330,21 +361,29 @@ impl Writer {
         sync_due(self.unsynced, wanted).is_some_and(|due| due <= Instant::now())
     }
 
-    fn commit(&self, mut transaction: WriteTransaction, durable: bool) -> Result<(), StoreError> {
+    /// How long it took.
+    fn commit(&self, mut transaction: WriteTransaction, durable: bool) -> Result<Duration, StoreError> {
+        let began = Instant::now();
         let durability = if durable { Durability::Immediate } else { Durability::None };
         if durable {
             // Who asks from here on may have missed this sync.
             self.shared.queue.state.lock().sync_wanted = None;
         }
         shielded(|| transaction.set_durability(durability))?;
-        shielded(|| transaction.commit())
+        shielded(|| transaction.commit())?;
+        let took = began.elapsed();
+        if took > SLOW_COMMIT {
+            let path = self.shared.path.display();
+            tracing::warn!(%path, ms = took.as_millis(), durable, "a commit was slow");
+        }
+        Ok(took)
     }
 
     /// Makes everything that is committed durable.
     fn sync(&mut self) -> Result<(), StoreError> {
         if self.unsynced.is_some() {
             let transaction = self.begin()?;
-            self.commit(transaction, true)?;
+            measures::commit(self.commit(transaction, true)?, true);
         }
         self.reached();
         Ok(())
@@ -352,6 +391,7 @@ impl Writer {
 
     fn reached(&mut self) {
         self.unsynced = None;
+        measures::file(self.shared.file_bytes());
         self.shared.progress.reached(self.group);
     }
 }
@@ -360,9 +400,17 @@ impl Writer {
 fn run_job(job: &mut dyn Job, tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
     match catch_unwind(AssertUnwindSafe(|| job.run(tx))) {
         Ok(true) => tx.keep(),
-        Ok(false) => tx.roll_back()?,
-        Err(payload) => {
+        Ok(false) => {
             tx.roll_back()?;
+            measures::undone(Undone::Failed, 1);
+        }
+        Err(payload) => {
+            tracing::error!(
+                cause = panic_text(payload.as_ref()),
+                "a job of the writer panicked and is undone"
+            );
+            tx.roll_back()?;
+            measures::undone(Undone::Panicked, 1);
             job.fail(StoreError::from_job_panic(payload.as_ref()));
         }
     }

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use super::connectivity::{self, Shown};
 use super::{Profile, Shared, receive, transports as configuring};
-use crate::error::{Failure, Outcome};
-use crate::profile::send::keyupdate;
-use crate::relay_connection::login::ConfiguredLogin;
-use crate::relay_connection::proxy::ProxyUrl;
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
-use crate::state::deadlines::{self, kind};
-use crate::state::{config, copies, outbox, transports};
-use crate::supervisor::housekeeping;
-use crate::wake::Effects;
 use actix::Addr;
+use volary_engine::ground::effects::Effects;
+use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::incoming::folder;
+use volary_engine::outgoing::keyupdate;
+use volary_engine::state::deadlines::{self, kind};
+use volary_engine::state::{config, copies, outbox, transports};
+use volary_engine::upkeep::housekeeping;
+use volary_mail::login::ConfiguredLogin;
+use volary_mail::proxy::ProxyUrl;
 use volary_proto::v1::{
     Done, Error, Number, RelayCommand, RelayConnectivity, RelayEventKind, RelayFetchNow, RelayNetworkChanged,
     RelayNotice, RelaySide, RelayStop, RelayUids, answer, event, relay_command, relay_notice::Notice,
@@ -99,7 +100,7 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
     let msg = "scheduler is running".to_owned();
     shared.db.emit(shared.id, event::Kind::Info(event::Info { msg }));
     tell_connectivity(shared);
-    shared.db.wakes().new_messages(shared.id).notify_one();
+    shared.hub.wakes.new_messages(shared.id).notify_one();
     shared.wake_sender();
     plan(shared).await
 }
@@ -147,9 +148,10 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             rescan_below: record.rescan_below,
             proxy: proxy.clone(),
             disable_idle,
+            crowds: shared.hub.crowds.clone(),
         };
         let link = ProfileLink::new(profile);
-        let addr = RelayConnection::start(params, link, shared.network.clone());
+        let addr = RelayConnection::start(params, link, shared.hub.network.clone());
         shared.shown.borrow_mut().insert(transport, Box::new(Shown { domain, ..Shown::default() }));
         shared.connections.borrow_mut().insert(transport, addr);
     }
@@ -178,7 +180,7 @@ pub async fn stop(shared: &Rc<Shared>) {
             tracing::error!(profile = shared.id, %error, "announcement of relays cannot be put off");
         }
         tell_connectivity(shared);
-        shared.db.wakes().new_messages(shared.id).notify_one();
+        shared.hub.wakes.new_messages(shared.id).notify_one();
     }
 }
 
@@ -224,7 +226,7 @@ pub fn reconnect_later(shared: &Rc<Shared>) {
     let shared = shared.clone();
     actix::spawn(async move {
         tokio::time::sleep(RECONNECT_AFTER).await;
-        shared.db.wakes().send(shared.id, Effects { transports: true, ..Effects::default() });
+        shared.hub.wakes.send(shared.id, Effects { transports: true, ..Effects::default() });
     });
 }
 
@@ -292,11 +294,8 @@ fn send_orders_to(shared: &Rc<Shared>, transport: u32, downloads: bool) -> Outco
     let Some(connection) = shared.connection(transport) else { return Ok(()) };
     let (pending, wanted) = shared.db.read(|view| {
         let pending = copies::pending(view, shared.id, transport)?;
-        let wanted = if downloads {
-            receive::folder::wanted_downloads(view, shared.id, transport)?
-        } else {
-            Vec::new()
-        };
+        let wanted =
+            if downloads { folder::wanted_downloads(view, shared.id, transport)? } else { Vec::new() };
         Ok::<_, Failure>((pending, wanted))
     })?;
     let mut orders: BTreeMap<(u32, u8), Vec<u32>> = BTreeMap::new();

@@ -6,24 +6,19 @@
 //! | [`io`] | starting and stopping relay connections, work that is still to be done |
 //! | [`receive`] | incoming mail: which is wanted, decrypting, assigning, applying |
 //! | [`send`] | outgoing mail: the queue, rendering, what follows an answer |
-//! | [`securejoin`] | carrying out what the handshake rules ask for |
 //! | [`connectivity`] | the state that is shown |
-//! | [`verification`] | who is verified by whom |
 
 pub mod connectivity;
 pub mod connectivity_html;
 pub mod io;
 pub mod receive;
-pub mod securejoin;
 pub mod send;
 pub mod transports;
-pub mod verification;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
@@ -36,12 +31,12 @@ use volary_proto::v1::{
 };
 
 use self::connectivity::Connections;
-use crate::chat::actor::Chat;
-use crate::commands;
-use crate::db::Db;
-use crate::pool::Pool;
-use crate::relay_connection::{Network, RelayConnection};
-use crate::wake::Effects;
+use crate::chat::Chat;
+use crate::hub::Hub;
+use crate::relay_connection::RelayConnection;
+use volary_engine::commands;
+use volary_engine::ground::db::Db;
+use volary_engine::ground::effects::Effects;
 
 /// Messages that wait for a profile; more push back on the relay connections.
 const MAILBOX: usize = 256;
@@ -53,12 +48,10 @@ const WATCH: Duration = Duration::from_secs(30);
 pub struct Shared {
     /// The profile.
     pub id: u32,
-    /// Database, events, texts, clock.
+    /// What all actors share.
+    pub hub: Hub,
+    /// The database of the hub.
     pub db: Db,
-    /// Workers.
-    pub pool: Pool,
-    /// What all relay connections of the process share.
-    pub network: Arc<Network>,
     /// Folder of the blobs.
     pub blob_dir: PathBuf,
     /// I/O was started.
@@ -124,12 +117,8 @@ pub struct Profile {
 pub struct Parts {
     /// The profile.
     pub id: u32,
-    /// Database, events, texts, clock.
-    pub db: Db,
-    /// Workers.
-    pub pool: Pool,
-    /// What all relay connections of the process share.
-    pub network: Arc<Network>,
+    /// What all actors share.
+    pub hub: Hub,
     /// Folder of the blobs.
     pub blob_dir: PathBuf,
 }
@@ -137,12 +126,12 @@ pub struct Parts {
 impl Profile {
     /// An actor for a profile, without I/O.
     pub fn new(parts: Parts) -> Self {
-        let Parts { id, db, pool, network, blob_dir } = parts;
+        let Parts { id, hub, blob_dir } = parts;
+        let db = hub.db.clone();
         let shared = Shared {
             id,
+            hub,
             db,
-            pool,
-            network,
             blob_dir,
             io: Cell::new(false),
             connections: RefCell::default(),
@@ -172,7 +161,7 @@ impl Actor for Profile {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        ctx.add_stream(self.shared.db.wakes().register(self.shared.id));
+        ctx.add_stream(self.shared.hub.wakes.register(self.shared.id));
         ctx.run_interval(WATCH, |profile, ctx| io::revive(&profile.shared, &ctx.address()));
     }
 

@@ -7,22 +7,20 @@ pub mod housekeeping;
 pub mod registry;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Arbiter, AsyncContext as _, Context, Handler, ResponseFuture, WrapFuture as _};
 use volary_proto::v1::{Answer, Error, Request, StartIo, request};
 
-use crate::db::{Db, blob_dir};
-use crate::pool::Pool;
+use crate::hub::Hub;
 use crate::profile::{End, Parts, Profile};
-use crate::relay_connection::Network;
+use volary_engine::commands::process;
+use volary_engine::ground::db::blob_dir;
+use volary_engine::state::profiles;
 
 /// The actor. See the module documentation.
 pub struct Supervisor {
-    db: Db,
-    pool: Pool,
-    network: Arc<Network>,
+    hub: Hub,
     arbiters: Vec<Arbiter>,
     profiles: HashMap<u32, Addr<Profile>>,
     online: HashMap<u32, Revival>,
@@ -42,8 +40,8 @@ const MAX_REVIVAL_WAIT: Duration = Duration::from_secs(300);
 
 impl Supervisor {
     /// A supervisor that spreads profiles over `arbiters`.
-    pub fn new(db: Db, pool: Pool, network: Arc<Network>, arbiters: Vec<Arbiter>) -> Self {
-        Self { db, pool, network, arbiters, profiles: HashMap::new(), online: HashMap::new() }
+    pub fn new(hub: Hub, arbiters: Vec<Arbiter>) -> Self {
+        Self { hub, arbiters, profiles: HashMap::new(), online: HashMap::new() }
     }
 
     /// Remembers whether I/O of a profile is wanted, so that it comes back after a failure.
@@ -87,15 +85,9 @@ impl Supervisor {
         if let Some(addr) = self.profiles.get(&id).filter(|addr| addr.connected()) {
             return Ok(addr.clone());
         }
-        let record = self.db.look(|view| registry::load(view, id))?;
+        let record = self.hub.db.look(|view| profiles::load(view, id))?;
         let record = record.ok_or_else(|| Error::not_found(format!("account with id {id} not found")))?;
-        let parts = Parts {
-            id,
-            db: self.db.clone(),
-            pool: self.pool.clone(),
-            network: self.network.clone(),
-            blob_dir: blob_dir(self.db.dir(), &record.uuid),
-        };
+        let parts = Parts { id, hub: self.hub.clone(), blob_dir: blob_dir(self.hub.db.dir(), &record.uuid) };
         let arbiter = &self.arbiters[id as usize % self.arbiters.len()];
         let addr = Profile::start_in_arbiter(&arbiter.handle(), move |_| Profile::new(parts));
         self.profiles.insert(id, addr.clone());
@@ -108,11 +100,11 @@ impl Actor for Supervisor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(1024);
-        let queue = deadlines::run(self.db.clone(), self.network.clone());
+        let queue = deadlines::run(self.hub.clone());
         ctx.spawn(queue.into_actor(self));
-        let db = self.db.clone();
+        let db = self.hub.db.clone();
         let removals = async move {
-            if let Err(error) = registry::finish_removals(&db).await {
+            if let Err(error) = process::finish_removals(&db).await {
                 tracing::error!(%error, "what is left of removed profiles cannot be removed");
             }
         };
@@ -153,12 +145,12 @@ impl Handler<EndProfile> for Supervisor {
                 self.profiles.drain().collect()
             }
         };
-        let db = self.db.clone();
+        let wakes = self.hub.wakes.clone();
         Box::pin(async move {
             for (id, addr) in ended {
                 // An actor that is gone already needs no farewell.
                 let _ = addr.send(End).await;
-                db.wakes().unregister(id);
+                wakes.unregister(id);
             }
         })
     }
@@ -170,8 +162,8 @@ impl Handler<Request> for Supervisor {
     fn handle(&mut self, request: Request, ctx: &mut Self::Context) -> Self::Result {
         let id = request.profile_id;
         if id == 0 {
-            let (db, supervisor) = (self.db.clone(), ctx.address());
-            return Box::pin(async move { registry::request(&db, &supervisor, request).await });
+            let (hub, supervisor) = (self.hub.clone(), ctx.address());
+            return Box::pin(async move { registry::request(&hub, &supervisor, request).await });
         }
         self.note(id, request.kind.as_ref());
         match self.profile(id) {

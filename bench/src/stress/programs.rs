@@ -25,7 +25,7 @@ pub(super) fn beside(given: Option<&Path>) -> Result<PathBuf, Failure> {
     if path.is_file() {
         Ok(path)
     } else {
-        let hint = "build it with `cargo build --profile dist`, or name it with --volary";
+        let hint = "build it with `cargo build --profile dist -p volary-cli`, or name it with --volary";
         Err(Failure::Program(format!("there is no {}: {hint}", path.display())))
     }
 }

@@ -9,7 +9,6 @@
 //! | `invite` | [`Invite`]: contact, group and channel invites, both written forms |
 //! | `fingerprint` | the fingerprint of a code |
 //! | `account` | `dcaccount:` and `dclogin:` |
-//! | `proxy` | proxy addresses |
 //! | `backup` | second-device codes |
 //! | `contact` | `mailto:`, `SMTP:`, `MATMSG:` and scanned vCards |
 //! | `classify` | [`classify`] |
@@ -23,7 +22,6 @@ mod contact;
 mod error;
 pub mod fingerprint;
 mod invite;
-pub mod proxy;
 pub mod svg;
 
 #[cfg(test)]
@@ -36,4 +34,3 @@ pub use code::{Code, parse};
 pub use contact::AddressCode;
 pub use error::QrError;
 pub use invite::{Invite, Target};
-pub use proxy::ProxyCode;

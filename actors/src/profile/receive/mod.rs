@@ -1,31 +1,10 @@
-//! Receiving: from the mails of a batch to rows, events and an answer to the relay.
-//!
-//! | file | holds |
-//! |---|---|
-//! | [`heads`] | which mails are wanted |
-//! | [`open`] | decrypting, verifying and parsing, on the worker pool |
-//! | [`order`] | which of them comes first |
-//! | [`apply`] | the pipeline of one mail, in one transaction |
-//! | [`contacts`] | sender and recipients become contacts |
-//! | [`assign`] | which chat |
-//! | [`group`] | what a message changes in its chat |
-//! | [`special`] | receipts, bounces, edits, deletions, reactions |
-//! | [`store`] | rows and events of shown messages |
-//! | [`folder`] | what a relay reports about its folder |
+//! Receiving: the batches of a relay are opened on the worker pool and taken in one mail after the other.
 //!
 //! The relay is answered when everything is durable. A crash before that leads to a second fetch of the same mails;
 //! their Message-IDs are known by then, so nothing shows twice.
 
-pub mod apply;
-pub mod assign;
-pub mod contacts;
 pub mod folder;
-pub mod group;
 pub mod heads;
-pub mod open;
-pub mod order;
-pub mod special;
-pub mod store;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -33,13 +12,13 @@ use std::time::Duration;
 use futures::future::join_all;
 use volary_proto::v1::{RelayMail, RelayMailAction, RelayMailDecision, RelayMails, RelayMailsAnswer, event};
 
-use self::open::{Opened, Sources};
 use super::Shared;
-use crate::error::{Failure, Outcome};
-use crate::events::Events as _;
-use crate::pool::Lane;
-use crate::state::copies::{self, Place};
-use crate::state::{messages, transports};
+use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::ground::work::Lane;
+use volary_engine::incoming::open::{self, Opened, Sources};
+use volary_engine::incoming::{self, order};
+use volary_engine::state::copies::Place;
+use volary_engine::state::transports;
 
 /// A batch that could not be stored is answered that late, when its connection is long gone.
 const UNANSWERED: Duration = Duration::from_secs(60);
@@ -95,7 +74,7 @@ async fn open_one(shared: &Rc<Shared>, lane: Lane, mail: &RelayMail) -> Outcome<
             open::open(view, &sources, &raw, seen)
         })
     };
-    match shared.pool.run(lane, work).await {
+    match shared.hub.pool.run(lane, work).await {
         Ok(Err(error @ (Failure::Storage(_) | Failure::File { .. }))) => Err(error),
         Ok(Ok(opened)) => Ok(opened),
         Ok(Err(error)) => Ok(Opened::rejected(&mail.raw, shared.db.now(), error.to_string())),
@@ -104,74 +83,18 @@ async fn open_one(shared: &Rc<Shared>, lane: Lane, mail: &RelayMail) -> Outcome<
 }
 
 async fn apply_one(shared: &Rc<Shared>, place: Place, opened: Opened) -> Outcome<RelayMailAction> {
-    let addr = opened.mid.clone();
-    let written = shared
-        .db
-        .transact(shared.id, move |tx| {
-            let fate = apply::apply(tx, &opened)?;
-            transports::update(tx, place.transport, |record| {
-                record.received = record.received.max(opened.received)
-            })?;
-            conclude(tx, place, &opened.mid, fate)
-        })
-        .await;
+    let mid = opened.mid.clone();
+    let written = shared.db.transact(shared.id, move |tx| incoming::take_in(tx, place, &opened)).await;
     match written {
         Ok(written) => Ok(written.value),
-        // A failure of the rules is no reason to fetch the mail for ever: it is told, and the mail counts as done.
         Err(error @ (Failure::Refused(_) | Failure::OpenPgp(_))) => {
-            let text = error.to_string();
-            let written = shared
-                .db
-                .transact(shared.id, move |tx| {
-                    tell_failure(tx, &text)?;
-                    messages::entomb(tx, &addr)?;
-                    conclude(tx, place, &addr, apply::Fate::Keep)
-                })
-                .await?;
-            Ok(written.value)
+            let cause = error.to_string();
+            let given_up =
+                shared.db.transact(shared.id, move |tx| incoming::give_up(tx, place, &mid, &cause));
+            Ok(given_up.await?.value)
         }
         Err(error) => Err(error),
     }
-}
-
-/// A message that could not be taken in is no secret: the user is told, in words that clients know.
-fn tell_failure(tx: &mut crate::db::Tx<'_, '_>, cause: &str) -> Outcome<()> {
-    tx.warning(format!("Failed to receive a message: {cause}"));
-    let dot = if cause.ends_with('.') { "" } else { "." };
-    let text = format!(
-        "❌ Failed to receive a message: {cause}{dot} Core version v{VERSION}. \
-         Please report this bug to delta@merlinux.eu or https://support.delta.chat/",
-        VERSION = crate::query::config::API_VERSION,
-    );
-    let message = crate::chat::compose::NewMessage { text, ..Default::default() };
-    crate::commands::device::add(tx, None, Some(message))?;
-    Ok(())
-}
-
-/// What becomes of the copy on the relay, remembered until the relay has done it.
-fn conclude(
-    tx: &mut crate::db::Tx<'_, '_>,
-    place: Place,
-    mid: &str,
-    fate: apply::Fate,
-) -> Outcome<RelayMailAction> {
-    let single_device = heads::deletes_after_download(tx.store, tx.profile)?;
-    copies::add(tx, place, mid)?;
-    let action = match fate {
-        apply::Fate::Delete => RelayMailAction::Delete,
-        _ if single_device => RelayMailAction::Delete,
-        apply::Fate::Seen => RelayMailAction::MarkSeen,
-        apply::Fate::Keep => RelayMailAction::Keep,
-    };
-    match action {
-        // Copies on other relays are found known and deleted when they turn up.
-        RelayMailAction::Delete if fate == apply::Fate::Delete => copies::want_deleted(tx, mid)?,
-        RelayMailAction::Delete => copies::ask(tx, place, true)?,
-        RelayMailAction::MarkSeen => copies::ask(tx, place, false)?,
-        RelayMailAction::Keep => {}
-    }
-    // The answer to the relay says it already; other connections are told only about their own copies.
-    Ok(action)
 }
 
 async fn settle(shared: &Rc<Shared>, batch: &RelayMails) -> Outcome<()> {

@@ -4,12 +4,7 @@
 //! relay that last worked and removes each row when the relay has accepted it. A crash in between leads to a second
 //! submission with the same Message-ID, which receivers ignore; never to a loss.
 
-pub mod complete;
-pub mod headers;
-pub mod keyupdate;
-pub mod pace;
-pub mod receipts;
-pub mod render;
+mod pace;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,15 +17,15 @@ use volary_proto::v1::{RelaySubmit, RelaySubmitResult, RelaySubmitStatus, event}
 use volary_storage::ReadTx;
 use volary_storage::records::OutboxRecord;
 
-use self::complete::Traces;
 use self::pace::Pace;
-use self::receipts::Due;
-use self::render::{Context, Mail, Rendered};
 use super::Shared;
-use crate::error::{Failure, Outcome};
-use crate::pool::Lane;
 use crate::relay_connection::RelayConnection;
-use crate::state::{outbox, transports};
+use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::ground::work::Lane;
+use volary_engine::outgoing::complete::{self, Traces};
+use volary_engine::outgoing::receipts::{self, Due};
+use volary_engine::outgoing::render::{self, Context, Mail, Rendered};
+use volary_engine::state::{outbox, transports};
 
 /// Rows rendered and submitted in one pass.
 const BATCH: usize = 16;
@@ -241,7 +236,7 @@ async fn on_pool<T: Send + 'static>(
             render(view, &context)
         })
     };
-    let rendered = shared.pool.run(Lane::Interactive, work).await;
+    let rendered = shared.hub.pool.run(Lane::Interactive, work).await;
     rendered.map_err(|_| Failure::refused("message cannot be rendered"))?
 }
 
@@ -316,7 +311,7 @@ async fn settle(
                 .db
                 .transact(shared.id, move |tx| {
                     complete::transport_failed(tx, transport)?;
-                    refused(tx, sequence, &job, &error)
+                    complete::refused(tx, sequence, &job, &error)
                 })
                 .await?;
             Ok(true)
@@ -328,28 +323,6 @@ async fn settle(
             Ok(true)
         }
     }
-}
-
-/// The relay refused a mail for good.
-fn refused(
-    tx: &mut crate::db::Tx<'_, '_>,
-    sequence: u64,
-    job: &OutboxRecord,
-    error: &str,
-) -> Result<(), volary_storage::StoreError> {
-    use crate::state::messages;
-    complete::failed(tx, sequence, job, error)?;
-    if error.to_lowercase().contains("invalid unencrypted mail") {
-        let chat = messages::load(tx.store, tx.profile, job.message)?.map(|message| message.chat);
-        let addr = transports::self_addr(tx.store, tx.profile)?.unwrap_or_default();
-        let domain = addr.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let hint = tx.texts.fill(crate::texts::id::INVALID_UNENCRYPTED, &[domain]);
-        if let Some(chat) = chat {
-            let system = volary_storage::records::system_type::INVALID_UNENCRYPTED;
-            messages::add_notice(tx, chat, &hint, system, messages::Place::Bottom)?;
-        }
-    }
-    Ok(())
 }
 
 async fn postpone(shared: &Rc<Shared>, rows: Vec<(u64, OutboxRecord)>, counts: bool) -> Outcome<()> {
@@ -392,7 +365,7 @@ async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<
         };
         // The copy for own devices comes back to this one, too, which must not take it for news.
         let mid = mail.mid.clone();
-        shared.db.transact(shared.id, move |tx| crate::state::messages::entomb(tx, &mid)).await?;
+        shared.db.transact(shared.id, move |tx| volary_engine::state::messages::entomb(tx, &mid)).await?;
         match submit_mail(shared, 0, mail, exit).await.status() {
             RelaySubmitStatus::Sent => {
                 shared.db.transact(shared.id, move |tx| receipts::sent(tx, &due)).await?;
@@ -410,7 +383,12 @@ async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<
         .db
         .transact(shared.id, move |tx| {
             receipts::failed(tx, &due, retry_at, refused)?;
-            crate::state::deadlines::add(tx, retry_at, crate::state::deadlines::kind::RETRY_SENDING, 0)
+            volary_engine::state::deadlines::add(
+                tx,
+                retry_at,
+                volary_engine::state::deadlines::kind::RETRY_SENDING,
+                0,
+            )
         })
         .await?;
     Ok(())

@@ -19,10 +19,10 @@ use volary_proto::{
     RelayMails, RelayMailsAnswer, RelayNotice, relay_notice::Notice,
 };
 
-use super::{
-    Network, ProfileLink, RelayConnection, RelayParams,
-    login::{Candidate, CertificateChecks, ConfiguredLogin, Endpoint, Security},
-};
+use volary_link::Network;
+use volary_mail::login::{Candidate, CertificateChecks, ConfiguredLogin, Endpoint, Security};
+
+use super::{Crowds, ProfileLink, RelayConnection, RelayParams};
 
 /// Longest time that a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -218,6 +218,7 @@ impl Rig {
             rescan_below: 0,
             proxy: None,
             disable_idle: false,
+            crowds: Arc::new(Crowds::default()),
         };
         let link = ProfileLink::new(&profile.start());
         Self { connection: RelayConnection::start(params, link, network), told }
