@@ -116,7 +116,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             json => serde_json::from_str(json)
                 .map_err(|error| Failure::refused(format!("stored transport cannot be read: {error}")))?,
         };
-        let domain = record.addr.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
+        let domain = volary_mail::address::domain_of(&record.addr).to_owned();
         let params = RelayParams {
             profile_id: shared.id,
             transport_id: transport,

@@ -15,7 +15,7 @@ use volary::proto::message_load_result::Kind as Loaded;
 use volary::proto::{GetConnectivity, GetMessage, GetMessageIds, GetMessages, StartIoForAllAccounts};
 use volary::{Engine, EventStream};
 
-use super::Failure;
+use super::failure::Failure;
 use super::figures::{Latency, Sample, Talk};
 use super::idle::CONNECTED;
 use super::ledger::{Faults, Line, Page};

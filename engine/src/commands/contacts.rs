@@ -20,7 +20,6 @@ use crate::ground::events::Events as _;
 use crate::ground::ids;
 use crate::ground::work::Lane;
 use crate::query::contacts::{MAX_CARD_FILE, not_found};
-use crate::query::is_address;
 use crate::state::contacts::{self, Seen};
 use crate::state::{keys, transports};
 
@@ -29,7 +28,7 @@ const MAX_CARD_PICTURE: usize = 1 << 20;
 
 /// Makes or finds the contact of an address and unblocks it.
 pub fn create(tx: &mut Tx<'_, '_>, addr: &str, name: &str) -> Outcome<u32> {
-    if !is_address(addr) {
+    if Address::parse_exact(addr).is_err() {
         return Err(Failure::refused("provided email address is not a valid email address"));
     }
     let known = contacts::by_addr(tx.store, tx.profile, addr)?;

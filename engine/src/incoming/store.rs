@@ -233,11 +233,7 @@ fn after(
         if outgoing {
             record.blocked = block::NOT;
         }
-        let archived = record.visibility == visibility::ARCHIVED;
-        if archived && !quiet && !compose::is_muted(record.muted_until, now) {
-            record.visibility = visibility::NORMAL;
-            unarchived = true;
-        }
+        unarchived = !quiet && compose::leave_archive(record, now);
     })?;
     if unarchived {
         tx.msgs_changed_all();

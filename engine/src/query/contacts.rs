@@ -1,7 +1,7 @@
 //! Contacts: objects, lists, contact cards, fingerprints for people.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use volary_mail::address::Address;
+use volary_mail::address::{Address, normalise};
 use volary_mail::openpgp::Certificate;
 use volary_mail::vcard::{self, Card};
 use volary_proto::v1::{Contact, ContactFreshness, ContactMap, VcardContact};
@@ -181,7 +181,7 @@ pub fn blocked(look: &Look<'_>) -> Outcome<Vec<Contact>> {
 
 /// The contact of an address that is most likely meant.
 pub fn lookup(look: &Look<'_>, addr: &str) -> Outcome<Option<u32>> {
-    let addr = addr.trim().to_lowercase();
+    let addr = normalise(addr);
     if transports::is_own_addr(look.view, look.profile, &addr)? {
         return Ok(Some(ids::contact::SELF));
     }

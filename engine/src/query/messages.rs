@@ -295,7 +295,7 @@ struct Blocked {
 
 impl Blocked {
     fn shows(&mut self, view: &impl View, profile: u32, record: &MessageRecord) -> Result<bool, StoreError> {
-        if record.hidden || record.state == message_state::OUT_DRAFT {
+        if !messages::is_listed(record) {
             return Ok(false);
         }
         if let std::collections::btree_map::Entry::Vacant(entry) = self.chats.entry(record.chat) {
