@@ -6,7 +6,7 @@ use volary_mail::address::Address;
 use volary_mail::message::read::header_block::HeaderBlock;
 use volary_mail::message::read::parse_outer;
 use volary_mail::message::text::view::full_view;
-use volary_mail::message::{ParsedMessage, Payload, ReadOptions, parse_effective};
+use volary_mail::message::{Avatar, ParsedMessage, Payload, ReadOptions, parse_effective};
 use volary_mail::openpgp::{
     Certificate, DecryptError, Decrypted, Envelope, Fingerprint, SharedSecret, autocrypt,
 };
@@ -16,6 +16,7 @@ use volary_storage::records::chat_type;
 use volary_storage::{Blobs, StoreError};
 
 use super::order::Links;
+use crate::ground::db::put_picture;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::key_cache::KeyCache;
 use crate::state::keys;
@@ -209,6 +210,11 @@ fn finish(
     {
         let name = blobs.put(html.as_bytes(), "html").map_err(Failure::file("full view cannot be stored"))?;
         name.as_str().clone_into(&mut opened.html_blob);
+    }
+    for picture in [&parsed.avatar, &parsed.group.avatar] {
+        if let Some(Avatar::Image(bytes)) = picture {
+            put_picture(&blobs, bytes).map_err(Failure::file("picture cannot be stored"))?;
+        }
     }
     opened.content = Content::Parsed(Box::new(parsed));
     Ok(opened)

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use memchr::memmem;
-use volary_proto::v1::MessageSearchResult;
+use volary_proto::v1::{MessageSearchResult, MessageSearchResults};
 use volary_storage::View as _;
 use volary_storage::records::{MessageRecord, block, visibility};
 use volary_storage::tables::MESSAGES;
@@ -107,8 +107,8 @@ pub fn find(look: &Look<'_>, query: &str, chat: Option<u32>) -> Outcome<Vec<u32>
     Ok(found)
 }
 
-/// What a list of hits shows; one unknown message fails all.
-pub fn results(look: &Look<'_>, ids: &[u32]) -> Outcome<BTreeMap<u32, MessageSearchResult>> {
+/// What a list of hits shows, in the order of the ids; one unknown message fails all.
+pub fn results(look: &Look<'_>, ids: &[u32]) -> Outcome<MessageSearchResults> {
     ids.iter().map(|id| Ok((*id, result(look, *id)?))).collect()
 }
 
