@@ -11,11 +11,12 @@ use volary_storage::records::{
 use volary_storage::tables::CHAT_MESSAGES;
 
 use super::compose::{self, SystemMessage};
-use super::{groups, names};
+use super::groups;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::incoming::assign::Assigned;
 use crate::incoming::contacts::{People, named_member};

@@ -12,11 +12,12 @@ use volary_storage::View as _;
 use volary_storage::records::{CounterRecord, origin};
 use volary_storage::tables::{CHATS_OF_CONTACT, COUNTERS};
 
-use crate::chat::{names, requests};
+use crate::chat::requests;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names;
 use crate::ground::work::Lane;
 use crate::query::contacts::{MAX_CARD_FILE, not_found};
 use crate::query::is_address;
