@@ -285,7 +285,7 @@ pub fn know_inviter(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<u32> {
         origin: origin::UNHANDLED_SECUREJOIN_SCAN,
     };
     let contact = contacts::add_or_lookup(tx, seen)?;
-    let name = crate::chat::names::clean_contact_name(&invite.inviter_name);
+    let name = crate::ground::names::clean_contact_name(&invite.inviter_name);
     contacts::update(tx, contact, |record| {
         addr.clone_into(&mut record.addr);
         if !name.is_empty() {

@@ -8,11 +8,12 @@ use super::assign::Assigned;
 use super::contacts::{self as people, People};
 use super::open::Opened;
 use crate::chat::membership::{self, Received};
-use crate::chat::{info_texts, names, timer};
+use crate::chat::{info_texts, timer};
 use crate::ground::db::{Tx, picture_name};
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::state::{chats, contacts, keys, members, messages};
 
