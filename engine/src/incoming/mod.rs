@@ -282,3 +282,6 @@ fn delete_copies(tx: &mut Tx<'_, '_>, mid: &str, fate: Copies) -> Outcome<()> {
 pub fn skipped(tx: &mut Tx<'_, '_>, transport: u32, skip: &heads::Skipped) -> Outcome<()> {
     report::judged(tx, transport, skip, NotShownState::Skipped)
 }
+
+#[cfg(test)]
+mod tests;
