@@ -10,7 +10,7 @@ use super::connectivity::{self, Shown};
 use super::{Profile, Shared, receive, transports as configuring};
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
 use actix::Addr;
-use volary_engine::ground::effects::Effects;
+use volary_engine::ground::effects::{Effects, Unlocked};
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::incoming::folder;
 use volary_engine::outgoing::keyupdate;
@@ -80,6 +80,7 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
     tell_connectivity(shared);
     shared.hub.wakes.new_messages(shared.id).notify_one();
     shared.wake_sender();
+    actix::spawn(receive::retry(shared.clone(), Unlocked::ALL));
     plan(shared).await
 }
 

@@ -179,6 +179,9 @@ impl StreamHandler<Effects> for Profile {
         if effects.flags || effects.downloads {
             io::send_orders(&self.shared, effects.downloads);
         }
+        if effects.unlocked.any() {
+            ctx.spawn(receive::retry(self.shared.clone(), effects.unlocked).into_actor(self));
+        }
         if effects.transports && self.shared.io.get() {
             let shared = self.shared.clone();
             let profile = ctx.address();
