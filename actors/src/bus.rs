@@ -20,9 +20,6 @@ pub const MAX_WAITING_EVENTS: usize = 10_000;
 /// Lost events are counted by profile for that many profiles; those of further ones are counted under profile 0.
 pub const MAX_PROFILES_WITH_LOSS: usize = 1_000;
 
-/// Name of the metric that counts events which a subscriber lost because it did not read.
-pub const EVENTS_DROPPED: &str = "volary_events_dropped_total";
-
 /// Where events are emitted. Cheap to clone: all clones are the same bus.
 #[derive(Clone, Default)]
 pub struct Bus {
@@ -171,7 +168,7 @@ impl Waiting {
     fn lose(&mut self, profile: u32) {
         let known = self.lost.len() < MAX_PROFILES_WITH_LOSS || self.lost.contains_key(&profile);
         *self.lost.entry(if known { profile } else { 0 }).or_default() += 1;
-        metrics::counter!(EVENTS_DROPPED).increment(1);
+        metrics::counter!("volary_events_dropped_total").increment(1);
     }
 
     /// The next event, if there is one; what was lost comes before what is left.

@@ -15,7 +15,6 @@ use volary_storage::{OpenError, Options, Store};
 use crate::bus::EventStream;
 use crate::hub::Hub;
 use crate::pool::Pool;
-use crate::profile::io as profile_io;
 use crate::relay_connection::memory;
 use crate::supervisor::{EndProfiles, Supervisor, housekeeping};
 use volary_engine::ground::clock::{Clock, SystemClock};
@@ -121,11 +120,11 @@ impl Node {
         if id == 0 && kind.mode() == Mode::Query {
             return query::process::run(&self.inner.hub.db, kind).map(Answer::new);
         }
-        if id != 0 && kind.mode() == Mode::Query && !profile_io::is_own(kind) {
+        if id != 0 && kind.mode() == Mode::Query && !kind.concerns_io() {
             if let request::Kind::WaitNextMsgs(_) = kind {
                 return self.wait_next_msgs(id).await;
             }
-            if !volary_engine::commands::needs_key(kind) {
+            if !kind.needs_key() {
                 return query::run(&self.inner.hub.db, id, kind).map(Answer::new);
             }
         }

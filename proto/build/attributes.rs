@@ -35,7 +35,7 @@ pub(crate) fn add(config: &mut prost_build::Config, pool: &DescriptorPool) {
 fn describe(config: &mut prost_build::Config, message: &MessageDescriptor) {
     let name = local_name(message.full_name());
     let (is_parameter, is_result) = (is_parameter(message), is_result(message));
-    if shape(message) == Shape::ByHand || !(is_parameter || is_result) {
+    if matches!(shape(message), Shape::ByHand | Shape::ById) || !(is_parameter || is_result) {
         return;
     }
     let derives = match (is_result, is_parameter) {

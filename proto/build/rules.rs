@@ -31,6 +31,10 @@ pub(crate) const CAMEL_CASE_NAMES: [&str; 2] = ["Socket", "CertificateChecks"];
 /// Messages whose JSON form is written by hand in `json.rs`.
 pub(crate) const BY_HAND: [&str; 2] = ["Done", "ConfigValues"];
 
+/// Lists of entries with ids that are objects by id in JSON, written by `lists.rs`.
+pub(crate) const BY_ID: [&str; 4] =
+    ["ChatListItems", "MessageLoadResults", "MessageSearchResults", "ContactMap"];
+
 /// What the JSON form of a message is made from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -40,14 +44,18 @@ pub(crate) enum Shape {
     Choice,
     /// The value of its only field.
     Value,
-    /// Written by hand.
+    /// An object from the ids of its entries to what they hold.
+    ById,
+    /// Written by hand, or within the form of another message.
     ByHand,
 }
 
 /// The shape of a message.
 pub(crate) fn shape(message: &MessageDescriptor) -> Shape {
     let name = local_name(message.full_name());
-    if BY_HAND.contains(&name) {
+    if BY_ID.contains(&name) {
+        Shape::ById
+    } else if BY_HAND.contains(&name) || BY_ID.contains(&top_level(name)) {
         Shape::ByHand
     } else if is_choice(message) {
         Shape::Choice

@@ -29,6 +29,9 @@ fn of_message(message: &MessageDescriptor) -> Value {
         Shape::ByHand => {
             json!({"type": "object", "additionalProperties": nullable(json!({"type": "string"}))})
         }
+        Shape::ById => {
+            json!({"type": "object", "additionalProperties": value_by_id(message).unwrap_or(Value::Null)})
+        }
         Shape::Choice => of_choice(message),
         Shape::Value => message.fields().next().map_or(Value::Null, |field| {
             let value = of_field(&field);
@@ -36,6 +39,12 @@ fn of_message(message: &MessageDescriptor) -> Value {
         }),
         Shape::Object => of_object(message, None),
     }
+}
+
+/// The second field of an entry: the first is the id.
+fn value_by_id(list: &MessageDescriptor) -> Option<Value> {
+    let Kind::Message(entry) = list.fields().next()?.kind() else { return None };
+    entry.fields().nth(1).map(|field| of_value(&field))
 }
 
 fn of_object(message: &MessageDescriptor, tag: Option<String>) -> Value {

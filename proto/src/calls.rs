@@ -1,4 +1,4 @@
-//! Which answer belongs to which request.
+//! Which answer belongs to which request, and where each request goes: one line for each in the table below.
 
 use crate::{Answer, Request, answer, request, *};
 
@@ -7,8 +7,11 @@ pub trait Call: Into<request::Kind> {
     /// What the engine answers on success.
     type Answer: TryFrom<answer::Kind, Error = WrongAnswer> + Into<answer::Kind>;
 
+    /// Where it goes and what it does there.
+    const CLASS: Class;
+
     /// Whether it changes anything.
-    const MODE: Mode;
+    const MODE: Mode = Self::CLASS.mode;
 
     /// Its name in the schema.
     const NAME: &'static str;
@@ -21,6 +24,90 @@ pub enum Mode {
     Command,
     /// Reads a snapshot and wakes no actor.
     Query,
+}
+
+/// What a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The process as a whole; the profile id of the request is 0.
+    Process,
+    /// One profile, beyond a single chat: its relays, settings, keys, contacts, or all of its chats.
+    Profile,
+    /// One chat, which the request names, or to which the messages belong that it names.
+    Chat,
+    /// An app inside a message, which the request names.
+    App,
+}
+
+/// Where a request goes and what it does there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Class {
+    /// Whether it changes anything.
+    pub mode: Mode,
+    /// What it is about.
+    pub scope: Scope,
+    /// It removes more than it adds, so that it is carried out though the disk is nearly full.
+    pub frees_space: bool,
+    /// It shows the own key, which has to be made first if there is none.
+    pub needs_key: bool,
+    /// It is about the connections of a profile: the profile's actor answers it, also if it is a query.
+    pub concerns_io: bool,
+}
+
+impl Class {
+    const fn new(mode: Mode, scope: Scope) -> Self {
+        Self { mode, scope, frees_space: false, needs_key: false, concerns_io: false }
+    }
+
+    const fn frees(mut self) -> Self {
+        self.frees_space = true;
+        self
+    }
+
+    const fn key(mut self) -> Self {
+        self.needs_key = true;
+        self
+    }
+
+    const fn io(mut self) -> Self {
+        self.concerns_io = true;
+        self
+    }
+}
+
+/// A field that names a chat.
+trait NamesChat {
+    fn chat(&self) -> Option<u32>;
+}
+
+impl NamesChat for u32 {
+    fn chat(&self) -> Option<u32> {
+        Some(*self)
+    }
+}
+
+impl NamesChat for Option<u32> {
+    fn chat(&self) -> Option<u32> {
+        *self
+    }
+}
+
+/// A field that names messages.
+trait NamesMessages {
+    fn messages(&self) -> &[u32];
+}
+
+impl NamesMessages for u32 {
+    fn messages(&self) -> &[u32] {
+        std::slice::from_ref(self)
+    }
+}
+
+impl NamesMessages for Vec<u32> {
+    fn messages(&self) -> &[u32] {
+        self
+    }
 }
 
 /// An answer of another kind than the request asks for: a bug of the engine.
@@ -63,8 +150,43 @@ macro_rules! mode {
     };
 }
 
+macro_rules! scope {
+    (process) => {
+        Scope::Process
+    };
+    (profile) => {
+        Scope::Profile
+    };
+    (chat) => {
+        Scope::Chat
+    };
+    (app) => {
+        Scope::App
+    };
+}
+
+macro_rules! chat {
+    ($call:ident) => {{
+        let _ = $call;
+        None
+    }};
+    ($call:ident $field:ident) => {
+        $call.$field.chat()
+    };
+}
+
+macro_rules! messages {
+    ($call:ident) => {{
+        let _ = $call;
+        &[]
+    }};
+    ($call:ident $field:ident) => {
+        $call.$field.messages()
+    };
+}
+
 macro_rules! calls {
-    ($($mode:ident $call:ident => $answer:ident,)*) => {
+    ($($mode:ident $scope:ident $(($chat:ident))? $([$messages:ident])? $call:ident => $answer:ident $(+ $mark:ident)*,)*) => {
         $(
             impl From<$call> for request::Kind {
                 fn from(call: $call) -> Self {
@@ -74,16 +196,33 @@ macro_rules! calls {
 
             impl Call for $call {
                 type Answer = $answer;
-                const MODE: Mode = mode!($mode);
+                const CLASS: Class = Class::new(mode!($mode), scope!($scope))$(.$mark())*;
                 const NAME: &'static str = stringify!($call);
             }
         )*
 
+        /// All requests by their names in the schema, with their classes and the names of their answers.
+        pub const CALLS: &[(&str, Class, &str)] = &[$(($call::NAME, $call::CLASS, stringify!($answer)),)*];
+
         impl request::Kind {
-            /// Whether it changes anything.
-            pub fn mode(&self) -> Mode {
+            /// Where it goes and what it does there.
+            pub fn class(&self) -> Class {
                 match self {
-                    $(Self::$call(_) => $call::MODE,)*
+                    $(Self::$call(_) => $call::CLASS,)*
+                }
+            }
+
+            /// The chat that it names. A request of [`Scope::Chat`] that names none is about the chat of its messages.
+            pub fn chat_id(&self) -> Option<u32> {
+                match self {
+                    $(Self::$call(call) => chat!(call $($chat)?),)*
+                }
+            }
+
+            /// The messages that it names; with a chat besides, those that are copied there.
+            pub fn message_ids(&self) -> &[u32] {
+                match self {
+                    $(Self::$call(call) => messages!(call $($messages)?),)*
                 }
             }
 
@@ -95,6 +234,34 @@ macro_rules! calls {
             }
         }
     };
+}
+
+impl request::Kind {
+    /// Whether it changes anything.
+    pub fn mode(&self) -> Mode {
+        self.class().mode
+    }
+
+    /// What it is about.
+    pub fn scope(&self) -> Scope {
+        self.class().scope
+    }
+
+    /// Whether it removes more than it adds, so that it is carried out though the disk is nearly full.
+    pub fn frees_space(&self) -> bool {
+        self.class().frees_space
+    }
+
+    /// Whether it shows the own key, which has to be made first if there is none.
+    pub fn needs_key(&self) -> bool {
+        self.class().needs_key
+    }
+
+    /// Whether it is about the connections of a profile, so that the profile's actor answers it, also if it is a
+    /// query.
+    pub fn concerns_io(&self) -> bool {
+        self.class().concerns_io
+    }
 }
 
 macro_rules! answers {
@@ -120,180 +287,183 @@ macro_rules! answers {
     };
 }
 
+// mode scope(field that names the chat)[field that names messages] Request => Answer + marks
+//
+// Marks: `frees` space, needs the own `key`, is about the connections (`io`).
 calls! {
     // Requests to the process as a whole; `profile_id` of the request is 0.
-    query GetSystemInfo => TextMap,
-    query CheckEmailValidity => Flag,
-    query CreateQrSvg => Text,
-    query ParseVcard => VcardContacts,
-    command SetStockStrings => Done,
-    query GetAppVersion => MaybeAppSource,
-    query IsSendingFinished => Flag,
-    command AddAccount => Id,
-    command MigrateAccount => Id,
-    command RemoveAccount => Done,
-    query GetAllAccountIds => Ids,
-    command SelectAccount => Done,
-    query GetSelectedAccountId => MaybeId,
-    command SetAccountsOrder => Done,
-    query GetAllAccounts => Accounts,
-    command StartIoForAllAccounts => Done,
-    command StopIoForAllAccounts => Done,
-    command BackgroundFetch => Done,
-    command StopBackgroundFetch => Done,
-    command MaybeNetwork => Done,
-    command SetLocation => Flag,
-    command StopSendingLocations => Done,
+    query process GetSystemInfo => TextMap,
+    query process CheckEmailValidity => Flag,
+    query process CreateQrSvg => Text,
+    query process ParseVcard => VcardContacts,
+    command process SetStockStrings => Done,
+    query process GetAppVersion => MaybeAppSource,
+    query process IsSendingFinished => Flag,
+    command process AddAccount => Id,
+    command process MigrateAccount => Id,
+    command process RemoveAccount => Done,
+    query process GetAllAccountIds => Ids,
+    command process SelectAccount => Done,
+    query process GetSelectedAccountId => MaybeId,
+    command process SetAccountsOrder => Done,
+    query process GetAllAccounts => Accounts,
+    command process StartIoForAllAccounts => Done,
+    command process StopIoForAllAccounts => Done,
+    command process BackgroundFetch => Done + io,
+    command process StopBackgroundFetch => Done,
+    command process MaybeNetwork => Done + io,
+    command process SetLocation => Flag,
+    command process StopSendingLocations => Done,
     // Requests to one profile about itself: connections, settings, relays, backup and keys.
-    query GetAccountInfo => Account,
-    command StartIo => Done,
-    command StopIo => Done,
-    query IsConfigured => Flag,
-    query GetInfo => TextMap,
-    query GetAccountFileSize => Number,
-    query GetStorageUsageReport => Text,
-    query GetBlobDir => MaybeText,
-    query GetMigrationError => MaybeText,
-    command CopyToBlobDir => Text,
-    command SetConfig => Done,
-    command BatchSetConfig => Done,
-    query GetConfig => MaybeText,
-    query BatchGetConfig => ConfigValues,
-    query GetAllUiConfigKeys => Texts,
-    command SetConfigFromQr => Done,
-    command CheckQr => Qr,
-    command Configure => Done,
-    command AddPseudoTransport => Done,
-    command AddOrUpdateTransport => Done,
-    command AddTransportFromQr => Done,
-    command InitTransports => Done,
-    query ListTransports => Transports,
-    command DeleteTransport => Done,
-    command StopOngoingProcess => Done,
-    query GetConnectivity => Number,
-    query GetConnectivityHtml => Text,
-    query WaitForAllWorkDone => Done,
-    command ExportBackup => Done,
-    command ImportBackup => Done,
-    command ProvideBackup => Done,
-    query GetBackupQr => Text,
-    query GetBackupQrSvg => Text,
-    command GetBackup => Done,
-    command ExportSelfKeys => Done,
-    command ImportSelfKeys => Done,
-    query GetHttpResponse => HttpResponse,
+    query profile GetAccountInfo => Account + key,
+    command profile StartIo => Done + io,
+    command profile StopIo => Done + io,
+    query profile IsConfigured => Flag,
+    query profile GetInfo => TextMap,
+    query profile GetAccountFileSize => Number,
+    query profile GetStorageUsageReport => Text,
+    query profile GetBlobDir => MaybeText,
+    query profile GetMigrationError => MaybeText,
+    command profile CopyToBlobDir => Text,
+    command profile SetConfig => Done,
+    command profile BatchSetConfig => Done,
+    query profile GetConfig => MaybeText,
+    query profile BatchGetConfig => ConfigValues,
+    query profile GetAllUiConfigKeys => Texts,
+    command profile SetConfigFromQr => Done + io,
+    command profile CheckQr => Qr,
+    command profile Configure => Done + io,
+    command profile AddPseudoTransport => Done,
+    command profile AddOrUpdateTransport => Done + io,
+    command profile AddTransportFromQr => Done + io,
+    command profile InitTransports => Done + io,
+    query profile ListTransports => Transports,
+    command profile DeleteTransport => Done + io,
+    command profile StopOngoingProcess => Done + io,
+    query profile GetConnectivity => Number + io,
+    query profile GetConnectivityHtml => Text + io,
+    query profile WaitForAllWorkDone => Done + io,
+    command profile ExportBackup => Done,
+    command profile ImportBackup => Done,
+    command profile ProvideBackup => Done,
+    query profile GetBackupQr => Text,
+    query profile GetBackupQrSvg => Text,
+    command profile GetBackup => Done,
+    command profile ExportSelfKeys => Done,
+    command profile ImportSelfKeys => Done,
+    query profile GetHttpResponse => HttpResponse,
     // Requests about chats and their members.
-    query GetChatlistEntries => Ids,
-    query GetChatlistItems => ChatListItems,
-    query GetSimilarChatIds => Ids,
-    query GetFullChat => FullChat,
-    query GetBasicChat => BasicChat,
-    command AcceptChat => Done,
-    command BlockChat => Done,
-    command DeleteChat => Done,
-    command SetChatVisibility => Done,
-    command SetChatMuteDuration => Done,
-    query IsChatMuted => Flag,
-    command SetChatName => Done,
-    command SetChatDescription => Done,
-    query GetChatDescription => Text,
-    command SetChatProfileImage => Done,
-    command SetChatEphemeralTimer => Done,
-    query GetChatEphemeralTimer => Number,
-    query GetChatContacts => Ids,
-    query GetPastChatContacts => Ids,
-    command CreateGroup => Id,
-    command CreateBroadcast => Id,
-    command AddContactToChat => Done,
-    command RemoveContactFromChat => Done,
-    query GetChatIdByContactId => MaybeId,
-    command CreateChatByContactId => Id,
-    query CanSend => Flag,
-    query GetChatEncryptionInfo => Text,
-    command GetChatSecurejoinQrCode => Text,
-    command SecureJoin => Id,
-    command MarknoticedChat => Done,
-    command MarknoticedAllChats => Done,
-    command MarkfreshChat => Done,
-    query GetFreshMsgCnt => Number,
-    query GetFreshMsgs => Ids,
-    query GetFirstUnreadMessageOfChat => MaybeId,
-    command SetDraft => Done,
-    query GetDraft => MaybeMessage,
-    command RemoveDraft => Done,
-    command SendDraft => Id,
-    command AddDeviceMessage => MaybeId,
-    command GetChatSecurejoinQrCodeSvg => Texts,
-    command SendLocationsToChat => Done,
-    query IsSendingLocations => Flag,
-    query GetLocations => Locations,
+    query profile GetChatlistEntries => Ids,
+    query profile GetChatlistItems => ChatListItems,
+    query chat(chat_id) GetSimilarChatIds => Ids,
+    query chat(chat_id) GetFullChat => FullChat,
+    query chat(chat_id) GetBasicChat => BasicChat,
+    command chat(chat_id) AcceptChat => Done,
+    command chat(chat_id) BlockChat => Done,
+    command chat(chat_id) DeleteChat => Done + frees,
+    command chat(chat_id) SetChatVisibility => Done,
+    command chat(chat_id) SetChatMuteDuration => Done,
+    query chat(chat_id) IsChatMuted => Flag,
+    command chat(chat_id) SetChatName => Done,
+    command chat(chat_id) SetChatDescription => Done,
+    query chat(chat_id) GetChatDescription => Text,
+    command chat(chat_id) SetChatProfileImage => Done,
+    command chat(chat_id) SetChatEphemeralTimer => Done,
+    query chat(chat_id) GetChatEphemeralTimer => Number,
+    query chat(chat_id) GetChatContacts => Ids,
+    query chat(chat_id) GetPastChatContacts => Ids,
+    command profile CreateGroup => Id,
+    command profile CreateBroadcast => Id,
+    command chat(chat_id) AddContactToChat => Done,
+    command chat(chat_id) RemoveContactFromChat => Done,
+    query profile GetChatIdByContactId => MaybeId,
+    command profile CreateChatByContactId => Id,
+    query chat(chat_id) CanSend => Flag,
+    query chat(chat_id) GetChatEncryptionInfo => Text,
+    command profile(chat_id) GetChatSecurejoinQrCode => Text,
+    command profile SecureJoin => Id,
+    command chat(chat_id) MarknoticedChat => Done,
+    command profile MarknoticedAllChats => Done,
+    command chat(chat_id) MarkfreshChat => Done,
+    query chat(chat_id) GetFreshMsgCnt => Number,
+    query profile GetFreshMsgs => Ids,
+    query chat(chat_id) GetFirstUnreadMessageOfChat => MaybeId,
+    command chat(chat_id) SetDraft => Done,
+    query chat(chat_id) GetDraft => MaybeMessage,
+    command chat(chat_id) RemoveDraft => Done + frees,
+    command chat(chat_id) SendDraft => Id,
+    command profile AddDeviceMessage => MaybeId,
+    command profile(chat_id) GetChatSecurejoinQrCodeSvg => Texts,
+    command chat(chat_id) SendLocationsToChat => Done,
+    query profile(chat_id) IsSendingLocations => Flag,
+    query profile(chat_id) GetLocations => Locations,
     // Requests about messages, apps and calls.
-    command SendMessage => Id,
-    query GetMessage => Message,
-    query GetMessages => MessageLoadResults,
-    query GetMessageIds => Ids,
-    query GetMessageListItems => MessageListItems,
-    query GetExistingMsgIds => Ids,
-    query GetMessageHtml => MaybeText,
-    query GetMessageSummaryText => Text,
-    query GetMessageNotificationInfo => MessageNotificationInfo,
-    command SetPinnedMessageState => Done,
-    query GetPinnedMessages => Ids,
-    command MarkseenMsgs => Done,
-    command DeleteMessages => Done,
-    command DeleteMessagesForAll => Done,
-    command SendEditRequest => Done,
-    command ForwardMessages => Done,
-    command ForwardMessagesToAccount => Done,
-    command ResendMessages => Done,
-    command SaveMessages => Done,
-    command DownloadFullMessage => Done,
-    command SaveMessageFile => Done,
-    command SendReaction => Id,
-    query GetMessageReactions => MaybeReactions,
-    query GetMessageInfo => Text,
-    query GetMessageInfoObject => MessageInfo,
-    query GetMessageReadReceipts => MessageReadReceipts,
-    query GetMessageReadReceiptCount => Number,
-    query SearchMessages => Ids,
-    query MessageIdsToSearchResults => MessageSearchResults,
-    query GetChatMedia => Ids,
-    query GetNextMsgs => Ids,
-    query WaitNextMsgs => Ids,
-    command SendWebxdcStatusUpdate => Done,
-    query GetWebxdcStatusUpdates => Text,
-    query GetWebxdcInfo => WebxdcMessageInfo,
-    query GetWebxdcBlob => Blob,
-    query GetWebxdcHref => MaybeText,
-    command SendWebxdcRealtimeAdvertisement => Done,
-    command SendWebxdcRealtimeData => Done,
-    command LeaveWebxdcRealtime => Done,
-    command SetWebxdcIntegration => Done,
-    command InitWebxdcIntegration => MaybeId,
-    command PlaceOutgoingCall => Id,
-    command AcceptIncomingCall => Done,
-    command EndCall => Done,
-    query GetCallInfo => CallInfo,
-    query GetIceServers => Text,
-    query GetStickerFolder => Text,
-    query GetStickers => TextLists,
-    command SaveSticker => Done,
-    query EstimateAutoDeletionCount => Number,
+    command chat(chat_id) SendMessage => Id,
+    query chat[msg_id] GetMessage => Message,
+    query chat[msg_ids] GetMessages => MessageLoadResults,
+    query chat(chat_id) GetMessageIds => Ids,
+    query chat(chat_id) GetMessageListItems => MessageListItems,
+    query chat[msg_ids] GetExistingMsgIds => Ids,
+    query chat[msg_id] GetMessageHtml => MaybeText,
+    query chat[msg_id] GetMessageSummaryText => Text,
+    query chat[msg_id] GetMessageNotificationInfo => MessageNotificationInfo,
+    command chat[msg_id] SetPinnedMessageState => Done,
+    query chat(chat_id) GetPinnedMessages => Ids,
+    command chat[msg_ids] MarkseenMsgs => Done,
+    command chat[msg_ids] DeleteMessages => Done + frees,
+    command chat[msg_ids] DeleteMessagesForAll => Done,
+    command chat[msg_id] SendEditRequest => Done,
+    command chat(chat_id)[msg_ids] ForwardMessages => Done,
+    command chat[msg_ids] ForwardMessagesToAccount => Done,
+    command chat[msg_ids] ResendMessages => Done,
+    command chat[msg_ids] SaveMessages => Done,
+    command chat[msg_id] DownloadFullMessage => Done,
+    command chat[msg_id] SaveMessageFile => Done,
+    command chat[msg_id] SendReaction => Id,
+    query chat[msg_id] GetMessageReactions => MaybeReactions,
+    query chat[msg_id] GetMessageInfo => Text,
+    query chat[msg_id] GetMessageInfoObject => MessageInfo,
+    query chat[msg_id] GetMessageReadReceipts => MessageReadReceipts,
+    query chat[msg_id] GetMessageReadReceiptCount => Number,
+    query profile(chat_id) SearchMessages => Ids,
+    query chat[msg_ids] MessageIdsToSearchResults => MessageSearchResults,
+    query profile(chat_id) GetChatMedia => Ids,
+    query profile GetNextMsgs => Ids,
+    query profile WaitNextMsgs => Ids,
+    command app[msg_id] SendWebxdcStatusUpdate => Done,
+    query app[msg_id] GetWebxdcStatusUpdates => Text,
+    query app[msg_id] GetWebxdcInfo => WebxdcMessageInfo,
+    query app[msg_id] GetWebxdcBlob => Blob,
+    query app[msg_id] GetWebxdcHref => MaybeText,
+    command app[msg_id] SendWebxdcRealtimeAdvertisement => Done,
+    command app[msg_id] SendWebxdcRealtimeData => Done,
+    command app[msg_id] LeaveWebxdcRealtime => Done,
+    command profile SetWebxdcIntegration => Done,
+    command profile(chat_id) InitWebxdcIntegration => MaybeId,
+    command chat(chat_id) PlaceOutgoingCall => Id,
+    command chat[msg_id] AcceptIncomingCall => Done,
+    command chat[msg_id] EndCall => Done,
+    query chat[msg_id] GetCallInfo => CallInfo,
+    query profile GetIceServers => Text,
+    query profile GetStickerFolder => Text,
+    query profile GetStickers => TextLists,
+    command chat[msg_id] SaveSticker => Done,
+    query profile EstimateAutoDeletionCount => Number,
     // Requests about contacts.
-    command CreateContact => Id,
-    query GetContact => Contact,
-    query GetContactsByIds => ContactMap,
-    query GetContactIds => Ids,
-    query GetContacts => Contacts,
-    query LookupContactIdByAddr => MaybeId,
-    command ChangeContactName => Done,
-    command BlockContact => Done,
-    command UnblockContact => Done,
-    query GetBlockedContacts => Contacts,
-    command DeleteContact => Done,
-    query GetContactEncryptionInfo => Text,
-    query MakeVcard => Text,
-    command ImportVcard => Ids,
+    command profile CreateContact => Id,
+    query profile GetContact => Contact,
+    query profile GetContactsByIds => ContactMap,
+    query profile GetContactIds => Ids,
+    query profile GetContacts => Contacts,
+    query profile LookupContactIdByAddr => MaybeId,
+    command profile ChangeContactName => Done,
+    command profile BlockContact => Done,
+    command profile UnblockContact => Done,
+    query profile GetBlockedContacts => Contacts,
+    command profile DeleteContact => Done + frees,
+    query profile GetContactEncryptionInfo => Text,
+    query profile MakeVcard => Text + key,
+    command profile ImportVcard => Ids,
 }
 
 answers! {

@@ -152,8 +152,31 @@ fn a_message_writes_its_state_as_number_and_its_types_as_names() {
 fn a_message_that_cannot_be_loaded_says_so_in_its_place() {
     let error = message_load_result::LoadingError { error: "Message does not exist".into() };
     let result = MessageLoadResult { kind: Some(message_load_result::Kind::LoadingError(error)) };
-    let answer = Answer::new(MessageLoadResults { messages: [(12, result)].into() });
+    let answer = Answer::new(MessageLoadResults::from_iter([(12, result)]));
     assert_eq!(json_of(&answer), json!({"12": {"kind": "loadingError", "error": "Message does not exist"}}));
+}
+
+#[test]
+fn lists_by_id_keep_the_order_in_which_they_were_asked_for_and_are_objects_in_json() {
+    let contact = |id| (id, Contact { id, ..Default::default() });
+    let contacts = ContactMap::from_iter([contact(30), contact(10), contact(20), contact(10)]);
+    assert_eq!(contacts.entries.iter().map(|entry| entry.contact_id).collect::<Vec<_>>(), [30, 10, 20]);
+    assert_eq!(contacts.get(20).map(|contact| contact.id), Some(20));
+    assert_eq!(contacts.get(40), None);
+    let json = serde_json::to_string(&Answer::new(contacts.clone())).unwrap();
+    let read: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(read.as_object().unwrap().len(), 3);
+    assert_eq!(read["10"]["id"], 10);
+    assert_eq!(contacts.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), [30, 10, 20]);
+    let schemas: Value = serde_json::from_str(JSON_SCHEMAS).unwrap();
+    assert_eq!(
+        schemas["ContactMap"],
+        json!({"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Contact"}})
+    );
+    assert_eq!(
+        schemas["ChatListItems"]["additionalProperties"]["$ref"],
+        "#/components/schemas/ChatListItemFetchResult"
+    );
 }
 
 #[test]

@@ -30,29 +30,7 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(30);
 
 type Later = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Whether a request concerns the connections, so that the profile itself answers it.
-pub fn is_own(kind: &request::Kind) -> bool {
-    use request::Kind;
-    matches!(
-        kind,
-        Kind::StartIo(_)
-            | Kind::StopIo(_)
-            | Kind::GetConnectivity(_)
-            | Kind::GetConnectivityHtml(_)
-            | Kind::WaitForAllWorkDone(_)
-            | Kind::MaybeNetwork(_)
-            | Kind::BackgroundFetch(_)
-            | Kind::Configure(_)
-            | Kind::AddOrUpdateTransport(_)
-            | Kind::AddTransportFromQr(_)
-            | Kind::InitTransports(_)
-            | Kind::DeleteTransport(_)
-            | Kind::SetConfigFromQr(_)
-            | Kind::StopOngoingProcess(_)
-    )
-}
-
-/// Carries out such a request.
+/// Carries out a request that concerns the connections.
 pub async fn request(
     shared: Rc<Shared>,
     profile: Addr<Profile>,
@@ -138,7 +116,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             json => serde_json::from_str(json)
                 .map_err(|error| Failure::refused(format!("stored transport cannot be read: {error}")))?,
         };
-        let domain = record.addr.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
+        let domain = volary_mail::address::domain_of(&record.addr).to_owned();
         let params = RelayParams {
             profile_id: shared.id,
             transport_id: transport,

@@ -29,6 +29,7 @@ use actix::{
     StreamHandler, WeakAddr, WrapFuture as _,
 };
 use tokio::sync::{Mutex, Notify};
+use volary_proto::Scope;
 use volary_proto::v1::{
     Answer, Error, RelayHeads, RelayHeadsAnswer, RelayMails, RelayMailsAnswer, RelayNotice, Request,
 };
@@ -316,11 +317,11 @@ impl Handler<Request> for Profile {
         let Some(kind) = request.kind else {
             return Box::pin(std::future::ready(Err(Error::invalid("empty request"))));
         };
-        if io::is_own(&kind) {
+        if kind.concerns_io() {
             let (shared, profile) = (self.shared.clone(), ctx.address());
             return Box::pin(async move { io::request(shared, profile, kind).await.map(Answer::new) });
         }
-        if let Some(chat) = commands::chat_of(&kind) {
+        if let Some(chat) = kind.chat_id().filter(|_| kind.scope() == Scope::Chat) {
             let chat = self.chat(chat);
             let request = Request { profile_id: self.shared.id, kind: Some(kind) };
             let answer = chat.send(request);

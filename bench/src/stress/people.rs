@@ -14,7 +14,7 @@ use volary::proto::{
 };
 use volary::{Engine, EventStream};
 
-use super::Failure;
+use super::failure::Failure;
 use super::figures::{Figures, Making};
 use super::ledger::Line;
 use super::options::Options;

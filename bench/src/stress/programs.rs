@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::{Failure, PATIENCE};
+use super::failure::{Failure, PATIENCE};
 
 /// Domain of the addresses. The underscore tells clients that its certificate is not signed by anybody.
 pub(super) const DOMAIN: &str = "_stress.test";

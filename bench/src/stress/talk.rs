@@ -15,7 +15,7 @@ use volary::proto::message_load_result::Kind as Loaded;
 use volary::proto::{GetConnectivity, GetMessage, GetMessageIds, GetMessages, StartIoForAllAccounts};
 use volary::{Engine, EventStream};
 
-use super::Failure;
+use super::failure::Failure;
 use super::figures::{Latency, Sample, Talk};
 use super::idle::CONNECTED;
 use super::ledger::{Faults, Line, Page};
@@ -170,9 +170,9 @@ async fn stored_page(engine: &Engine, number: usize, seat: Seat) -> Result<Page,
     let ids = call(engine, seat.profile, list).await?.ids;
     let mut page = Page::default();
     for ids in ids.chunks(COMPARED_AT_ONCE) {
-        let mut loaded = call(engine, seat.profile, GetMessages { msg_ids: ids.to_vec() }).await?.messages;
-        for id in ids {
-            if let Some(Loaded::Message(message)) = loaded.remove(id).and_then(|result| result.kind)
+        let loaded = call(engine, seat.profile, GetMessages { msg_ids: ids.to_vec() }).await?;
+        for (_, result) in loaded {
+            if let Some(Loaded::Message(message)) = result.kind
                 && let Ok(line) = message.text.parse::<Line>()
                 && line.number > 0
             {

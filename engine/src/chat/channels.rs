@@ -1,9 +1,9 @@
 //! Channels: one owner posts, subscribers read. Posts are encrypted with the secret of the channel and signed by the
 //! owner; changes of membership go to one subscriber only, encrypted to its key.
 
+use volary_mail::ids::{ChannelSecret, GroupId};
 use volary_mail::message::ParsedMessage;
 use volary_mail::message::read::{ListFacts, SystemEvent};
-use volary_mail::securejoin::ChannelSecret;
 use volary_storage::View as _;
 use volary_storage::records::{
     ChatRecord, MemberRecord, OutboxRecord, block, chat_type, outbox as queue, system_type, view_type,
@@ -11,7 +11,7 @@ use volary_storage::records::{
 use volary_storage::tables::CHAT_MESSAGES;
 
 use super::compose::{self, SystemMessage};
-use super::{groups, names};
+use super::names;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -36,7 +36,7 @@ pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<u32> {
     let record = ChatRecord {
         chat_type: chat_type::OUT_BROADCAST,
         name: clean,
-        group_id: groups::new_group_id(),
+        group_id: GroupId::generate(&mut rand::thread_rng()).to_string(),
         name_changed: tx.now,
         muted_until: -1,
         encrypted: true,
@@ -194,8 +194,8 @@ pub fn assign(
             new: false,
         }));
     }
-    let secret = parsed.broadcast_secret.as_deref().filter(|secret| names::is_channel_secret(secret));
-    let (Some(secret), true) = (secret, names::is_group_id(&list.id) && parsed.has_padlock()) else {
+    let usable = GroupId::parse(&list.id).is_some() && parsed.has_padlock();
+    let (Some(secret), true) = (&parsed.broadcast_secret, usable) else {
         return Ok(None);
     };
     let own = who.outgoing;
@@ -206,7 +206,7 @@ pub fn assign(
         group_id: list.id.clone(),
         name: names::clean_line(&name),
         encrypted: true,
-        channel_secret: secret.to_owned(),
+        channel_secret: secret.as_str().to_owned(),
         blocked: block::NOT,
         ..Default::default()
     };
@@ -262,10 +262,8 @@ fn as_subscriber(
         return Ok(());
     }
     if parsed.system == Some(SystemEvent::MemberAdded) {
-        if let Some(secret) =
-            parsed.broadcast_secret.as_deref().filter(|secret| names::is_channel_secret(secret))
-        {
-            chats::update(tx, chat.id, |record| secret.clone_into(&mut record.channel_secret))?;
+        if let Some(secret) = &parsed.broadcast_secret {
+            chats::update(tx, chat.id, |record| secret.as_str().clone_into(&mut record.channel_secret))?;
         }
         change.system_type = system_type::MEMBER_ADDED;
         change.text = Some(tx.texts.get(text::CHANNEL_JOINED));

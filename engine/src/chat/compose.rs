@@ -1,8 +1,10 @@
 //! Outgoing messages: from what the user wrote to a row in the chat and a row in the send queue, in one commit.
 
+use volary_mail::address::domain_of;
+use volary_mail::message::MessageId;
 use volary_storage::records::{
-    HeaderRecord, MessageRecord, OutboxRecord, chat_type, message_state, outbox as queue, system_type,
-    view_type, visibility,
+    ChatRecord, HeaderRecord, MessageRecord, OutboxRecord, chat_type, message_state, outbox as queue,
+    system_type, view_type, visibility,
 };
 use volary_storage::{StoreError, View};
 
@@ -100,13 +102,7 @@ pub struct SystemMessage {
 
 /// A new Message-ID. It tells nothing about the sender.
 pub fn new_mid() -> String {
-    let random: [u8; 16] = rand::random();
-    let hex = hex::encode(random);
-    let mut id = format!("{}-{}-4{}-", &hex[..8], &hex[8..12], &hex[13..16]);
-    let variant = ["8", "9", "a", "b"][usize::from(random[8] & 3)];
-    id.push_str(variant);
-    id.push_str(&format!("{}-{}@localhost", &hex[17..20], &hex[20..32]));
-    id
+    MessageId::generate(&mut rand::thread_rng()).to_string()
 }
 
 /// Refuses if the chat cannot be written to.
@@ -258,7 +254,7 @@ pub fn quote(
 /// A message that may not go out in clear text stays in the chat as failed, with a hint; the call fails.
 fn refuse_unencrypted(tx: &mut Tx<'_, '_>, mut record: MessageRecord) -> Outcome<u32> {
     let addr = crate::state::transports::self_addr(tx.store, tx.profile)?.unwrap_or_default();
-    let domain = addr.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let domain = domain_of(&addr);
     let hint = tx.texts.fill(text::INVALID_UNENCRYPTED, &[domain]);
     record.state = message_state::OUT_FAILED;
     record.error = hint.clone();
@@ -381,15 +377,22 @@ fn store(
 fn unarchive(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
     let now = tx.now;
     let changed = chats::update(tx, chat, |record| {
-        if record.visibility == visibility::ARCHIVED && !is_muted(record.muted_until, now) {
-            record.visibility = visibility::NORMAL;
-        }
+        leave_archive(record, now);
     })?;
     if changed {
         tx.msgs_changed_all();
         tx.chatlist_changed();
     }
     Ok(())
+}
+
+/// Takes a chat out of the archive because something new shows in it; a muted one stays there. Tells whether it left.
+pub fn leave_archive(record: &mut ChatRecord, now: i64) -> bool {
+    let leaves = record.visibility == visibility::ARCHIVED && !is_muted(record.muted_until, now);
+    if leaves {
+        record.visibility = visibility::NORMAL;
+    }
+    leaves
 }
 
 /// Whether a mute is in force.
@@ -420,13 +423,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn message_ids_are_uuids_at_localhost() {
-        let id = new_mid();
-        let (uuid, host) = id.split_once('@').unwrap();
-        assert_eq!(host, "localhost");
-        let parts: Vec<usize> = uuid.split('-').map(str::len).collect();
-        assert_eq!(parts, [8, 4, 4, 4, 12]);
-        assert_eq!(&uuid[14..15], "4");
-        assert_ne!(id, new_mid());
+    fn something_new_takes_a_chat_out_of_the_archive_unless_it_is_muted() {
+        let archived =
+            |muted_until| ChatRecord { visibility: visibility::ARCHIVED, muted_until, ..Default::default() };
+        for (mut record, leaves) in [
+            (archived(0), true),
+            (archived(100), true),
+            (archived(101), false),
+            (archived(-1), false),
+            (ChatRecord { visibility: visibility::PINNED, ..Default::default() }, false),
+        ] {
+            let before = record.visibility;
+            assert_eq!(leave_archive(&mut record, 100), leaves, "{record:?}");
+            assert_eq!(record.visibility, if leaves { visibility::NORMAL } else { before });
+        }
     }
 }

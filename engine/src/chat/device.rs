@@ -1,10 +1,10 @@
 //! Messages that the engine or its client writes into the device chat. They are never sent.
 
 use volary_storage::View as _;
-use volary_storage::records::{MessageRecord, block, message_state, view_type, visibility};
+use volary_storage::records::{MessageRecord, block, message_state, view_type};
 use volary_storage::tables::DEVICE_LABELS;
 
-use crate::chat::compose::{NewMessage, is_muted};
+use crate::chat::compose::{NewMessage, leave_archive};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -64,9 +64,7 @@ pub fn add(tx: &mut Tx<'_, '_>, label: Option<&str>, new: Option<NewMessage>) ->
     let id = messages::insert(tx, &record)?;
     let now = tx.now;
     chats::update(tx, chat, |record| {
-        if record.visibility == visibility::ARCHIVED && !is_muted(record.muted_until, now) {
-            record.visibility = visibility::NORMAL;
-        }
+        leave_archive(record, now);
     })?;
     tx.msgs_changed(chat, id);
     Ok(Some(id))

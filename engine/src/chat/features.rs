@@ -1,7 +1,8 @@
 //! What can be done with a message after it was sent: reactions, edits, deletion for all, pins, resending, forwarding.
 
+use volary_mail::message::text::reaction::reaction_token;
 use volary_proto::v1::event;
-use volary_storage::records::{ReactionRecord, message_state, system_type, view_type};
+use volary_storage::records::{MessageRecord, ReactionRecord, message_state, system_type, view_type};
 use volary_storage::tables::REACTIONS;
 use volary_storage::{StoreError, View};
 
@@ -13,21 +14,14 @@ use crate::ground::ids;
 use crate::ground::texts::id as text;
 use crate::state::{messages, outbox};
 
-/// Longest reaction in bytes (exclusive).
-pub const MAX_REACTION: usize = 30;
 /// Marks the new text of an edit.
 pub const EDIT_MARK: &str = "✏️";
 /// Text of a request to delete a message.
 pub const DELETE_TEXT: &str = "🚮";
 
-fn load(tx: &Tx<'_, '_>, id: u32) -> Outcome<volary_storage::records::MessageRecord> {
+fn load(tx: &Tx<'_, '_>, id: u32) -> Outcome<MessageRecord> {
     messages::load(tx.store, tx.profile, id)?
         .ok_or_else(|| Failure::refused(format!("Message Msg#{id} does not exist")))
-}
-
-/// The reaction that a text stands for: its first token, empty (= none) if that is too long.
-pub fn reaction_token(text: &str) -> &str {
-    text.split_whitespace().next().filter(|token| token.len() < MAX_REACTION).unwrap_or_default()
 }
 
 /// Stores, replaces or (empty) removes a reaction and tells of it.
@@ -179,7 +173,7 @@ pub fn pin(tx: &mut Tx<'_, '_>, message: u32, pinned: bool) -> Outcome<()> {
 }
 
 /// Ordinary shown messages can be pinned.
-pub fn can_be_pinned(record: &volary_storage::records::MessageRecord) -> bool {
+pub fn can_be_pinned(record: &MessageRecord) -> bool {
     let unsent = matches!(record.state, message_state::OUT_DRAFT | message_state::OUT_FAILED);
     !messages::is_info(record) && !record.hidden && !unsent
 }
@@ -226,39 +220,97 @@ pub fn resend(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
 
 /// Copies messages into another chat, oldest first, without their author and date.
 pub fn forward(tx: &mut Tx<'_, '_>, ids: &[u32], chat: u32) -> Outcome<()> {
-    if ids.is_empty() {
-        return Err(Failure::refused("empty msgs_ids: nothing to forward"));
-    }
-    let mut originals = Vec::new();
-    for id in ids {
-        let record = load(tx, *id)?;
-        if record.state == message_state::OUT_DRAFT {
-            return Err(Failure::refused("cannot forward drafts"));
-        }
-        originals.push(record);
-    }
-    originals.sort_by_key(|record| record.sort);
-    for original in originals {
-        let plain = messages::is_info(&original) || original.view_type == view_type::CALL;
-        let file = (!plain && !original.blob.is_empty()).then(|| NewFile {
-            blob: original.blob.clone(),
-            name: original.file_name.clone(),
-            mime_type: original.mime_type.clone(),
-            bytes: original.file_bytes,
-            width: original.width,
-            height: original.height,
-        });
-        let new = NewMessage {
-            text: original.text.clone(),
-            html_blob: original.html_blob.clone(),
-            view_type: if plain { view_type::TEXT } else { original.view_type },
-            file,
-            quoted_text: original.has_quote.then(|| original.quote.clone()),
-            forwarded: original.view_type != view_type::STICKER,
-            duration: original.duration,
-            ..Default::default()
-        };
-        compose::send(tx, chat, new, None)?;
+    let records = ids.iter().map(|id| load(tx, *id)).collect::<Outcome<Vec<_>>>()?;
+    for original in to_forward(records)? {
+        let (blob, html_blob) = (original.blob.clone(), original.html_blob.clone());
+        compose::send(tx, chat, forwarded(original, blob, html_blob), None)?;
     }
     Ok(())
+}
+
+/// The messages in the order in which they are forwarded, if all of them may be.
+pub fn to_forward(mut records: Vec<MessageRecord>) -> Outcome<Vec<MessageRecord>> {
+    if records.is_empty() {
+        return Err(Failure::refused("empty msgs_ids: nothing to forward"));
+    }
+    if records.iter().any(|record| record.state == message_state::OUT_DRAFT) {
+        return Err(Failure::refused("cannot forward drafts"));
+    }
+    records.sort_by_key(|record| record.sort);
+    Ok(records)
+}
+
+/// What is sent in place of `original`; its blobs are in the folder of the profile that sends.
+pub fn forwarded(original: MessageRecord, blob: String, html_blob: String) -> NewMessage {
+    let plain = messages::is_info(&original) || original.view_type == view_type::CALL;
+    let file = (!plain && !blob.is_empty()).then(|| NewFile {
+        blob,
+        name: original.file_name.clone(),
+        mime_type: original.mime_type.clone(),
+        bytes: original.file_bytes,
+        width: original.width,
+        height: original.height,
+    });
+    NewMessage {
+        text: original.text,
+        html_blob,
+        view_type: if plain { view_type::TEXT } else { original.view_type },
+        file,
+        quoted_text: original.has_quote.then_some(original.quote),
+        forwarded: original.view_type != view_type::STICKER,
+        duration: original.duration,
+        ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use volary_storage::records::system_type;
+
+    fn picture() -> MessageRecord {
+        MessageRecord {
+            text: "look".to_owned(),
+            view_type: view_type::IMAGE,
+            blob: "old.png".to_owned(),
+            file_name: "sea.png".to_owned(),
+            file_bytes: 7,
+            width: 3,
+            has_quote: true,
+            quote: "where?".to_owned(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_forwarded_message_keeps_text_file_and_quote() {
+        let new = forwarded(picture(), "new.png".to_owned(), String::new());
+        assert!(new.forwarded);
+        assert_eq!((new.text.as_str(), new.view_type), ("look", view_type::IMAGE));
+        assert_eq!(new.quoted_text.as_deref(), Some("where?"));
+        let file = new.file.unwrap();
+        assert_eq!(
+            (file.blob.as_str(), file.name.as_str(), file.bytes, file.width),
+            ("new.png", "sea.png", 7, 3)
+        );
+    }
+
+    #[test]
+    fn stickers_are_not_marked_and_info_lines_become_texts() {
+        let sticker = MessageRecord { view_type: view_type::STICKER, ..picture() };
+        assert!(!forwarded(sticker, "new.png".to_owned(), String::new()).forwarded);
+        let info = MessageRecord { system_type: system_type::GROUP_NAME_CHANGED, ..picture() };
+        let new = forwarded(info, "new.png".to_owned(), String::new());
+        assert!(new.file.is_none() && new.view_type == view_type::TEXT);
+    }
+
+    #[test]
+    fn the_oldest_is_forwarded_first_and_drafts_never() {
+        let at = |sort| MessageRecord { sort, ..picture() };
+        let order = to_forward(vec![at(3), at(1), at(2)]).unwrap();
+        assert_eq!(order.iter().map(|record| record.sort).collect::<Vec<_>>(), [1, 2, 3]);
+        let draft = MessageRecord { state: message_state::OUT_DRAFT, ..picture() };
+        assert!(to_forward(vec![at(1), draft]).is_err());
+        assert!(to_forward(Vec::new()).is_err());
+    }
 }

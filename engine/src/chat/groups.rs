@@ -1,5 +1,6 @@
 //! Commands on groups: creation, members, name, description, picture.
 
+use volary_mail::ids::GroupId;
 use volary_storage::View;
 use volary_storage::records::{ChatRecord, chat_type, system_type};
 
@@ -13,13 +14,6 @@ use crate::ground::texts::id as text;
 use crate::state::{chats, config, contacts, keys, members, messages};
 use volary_proto::v1::event;
 
-/// A new group id.
-pub fn new_group_id() -> String {
-    use base64::Engine as _;
-    let random: [u8; 18] = rand::random();
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random)
-}
-
 /// Makes an encrypted group with ourselves as the only member. Others learn of it with the first message.
 pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<u32> {
     let mut clean = names::clean_line(name);
@@ -30,7 +24,7 @@ pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<u32> {
     let record = ChatRecord {
         chat_type: chat_type::GROUP,
         name: clean,
-        group_id: new_group_id(),
+        group_id: GroupId::generate(&mut rand::thread_rng()).to_string(),
         unpromoted: true,
         encrypted: true,
         ..Default::default()

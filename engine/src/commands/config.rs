@@ -1,5 +1,6 @@
 //! Changing settings: what is checked, and what follows.
 
+use volary_mail::address::normalise;
 use volary_proto::Error;
 use volary_proto::v1::{ConfigEntry, event};
 use volary_storage::View as _;
@@ -69,7 +70,7 @@ fn clean(name: &str, value: Option<String>) -> Outcome<Option<String>> {
     }
     Ok(Some(match name {
         key::DISPLAYNAME => names::clean_line(&value),
-        key::CONFIGURED_ADDR | "addr" => value.trim().to_lowercase(),
+        key::CONFIGURED_ADDR | "addr" => normalise(&value),
         _ => value,
     }))
 }

@@ -8,18 +8,18 @@ use volary_mail::openpgp::{Certificate, KeyError};
 use volary_mail::vcard::{self, Card};
 use volary_proto::Error;
 use volary_proto::v1::vcard_source::Kind as Source;
-use volary_storage::View as _;
 use volary_storage::records::{CounterRecord, origin};
 use volary_storage::tables::{CHATS_OF_CONTACT, COUNTERS};
+use volary_storage::{Blobs, View as _};
 
+use super::files;
 use crate::chat::{names, requests};
-use crate::ground::db::{Db, Tx};
+use crate::ground::db::{Db, Tx, picture_name, put_picture};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
 use crate::ground::work::Lane;
 use crate::query::contacts::{MAX_CARD_FILE, not_found};
-use crate::query::is_address;
 use crate::state::contacts::{self, Seen};
 use crate::state::{keys, transports};
 
@@ -28,7 +28,7 @@ const MAX_CARD_PICTURE: usize = 1 << 20;
 
 /// Makes or finds the contact of an address and unblocks it.
 pub fn create(tx: &mut Tx<'_, '_>, addr: &str, name: &str) -> Outcome<u32> {
-    if !is_address(addr) {
+    if Address::parse_exact(addr).is_err() {
         return Err(Failure::refused("provided email address is not a valid email address"));
     }
     let known = contacts::by_addr(tx.store, tx.profile, addr)?;
@@ -91,9 +91,10 @@ pub async fn import_vcard(db: &Db, profile: u32, source: Option<Source>) -> Resu
         Some(Source::Path(path)) => db.work(Lane::Interactive, move || read(&path)).await?,
         None => return Err(Error::invalid("no cards")),
     };
-    // Parsing and verifying keys takes time that the writer does not have.
+    // Parsing, verifying keys and storing pictures takes time that the writer does not have.
+    let (blobs, _) = files::place(db, profile)?;
     let cards = db.work(Lane::Interactive, move || {
-        Ok(vcard::parse(&text).into_iter().map(Checked::new).collect::<Vec<_>>())
+        vcard::parse(&text).into_iter().map(|card| Checked::new(card, &blobs)).collect::<Outcome<Vec<_>>>()
     });
     let cards = cards.await?;
     let written = db.transact(profile, move |tx| {
@@ -115,14 +116,16 @@ fn read(path: &str) -> Outcome<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A card with its key.
+/// A card with its key and its picture.
 struct Checked {
     card: Card,
+    /// Blob name of the picture; empty if there is none.
+    picture: String,
     key: Result<Option<Certificate>, KeyError>,
 }
 
 impl Checked {
-    fn new(card: Card) -> Self {
+    fn new(card: Card, blobs: &Blobs) -> Outcome<Self> {
         let key = match card.key.as_deref().map(Certificate::from_base64) {
             None => Ok(None),
             Some(Ok(certificate)) => Ok(Some(certificate)),
@@ -130,12 +133,20 @@ impl Checked {
             Some(Err(KeyError::InvalidBinding(reason))) => Err(KeyError::InvalidBinding(reason)),
             Some(Err(_)) => Ok(None),
         };
-        Self { card, key }
+        let encoded = card.picture.as_ref().filter(|picture| picture.len() <= MAX_CARD_PICTURE);
+        let picture = match encoded.and_then(|picture| STANDARD.decode(picture).ok()) {
+            Some(bytes) => {
+                put_picture(blobs, &bytes).map_err(Failure::file("picture of a card cannot be stored"))?;
+                picture_name(&bytes)
+            }
+            None => String::new(),
+        };
+        Ok(Self { card, picture, key })
     }
 }
 
 fn import(tx: &mut Tx<'_, '_>, checked: Checked) -> Outcome<Option<u32>> {
-    let Checked { card, key } = checked;
+    let Checked { card, picture, key } = checked;
     let (Ok(key), Ok(addr)) = (key, Address::parse(&card.address)) else {
         tx.warning("A contact card cannot be imported.");
         return Ok(None);
@@ -159,7 +170,7 @@ fn import(tx: &mut Tx<'_, '_>, checked: Checked) -> Outcome<Option<u32>> {
     let id = contacts::add_or_lookup(tx, seen)?;
     let is_new = is_newer(id, &last);
     if is_new {
-        decorate(tx, id, &card)?;
+        decorate(tx, id, &card, picture)?;
     } else if key.is_some() {
         let moved = contacts::update(tx, id, |record| addr.as_str().clone_into(&mut record.addr))?;
         if moved || learned {
@@ -174,15 +185,10 @@ fn is_newer(id: u32, before: &CounterRecord) -> bool {
 }
 
 /// Picture and status of a contact that was just made.
-fn decorate(tx: &mut Tx<'_, '_>, contact: u32, card: &Card) -> Outcome<()> {
-    let picture = card.picture.as_ref().filter(|picture| picture.len() <= MAX_CARD_PICTURE);
-    let avatar = match picture.and_then(|picture| STANDARD.decode(picture).ok()) {
-        Some(bytes) => tx.put_picture(&bytes).map_err(Failure::file("picture of a card cannot be stored"))?,
-        None => String::new(),
-    };
+fn decorate(tx: &mut Tx<'_, '_>, contact: u32, card: &Card, picture: String) -> Outcome<()> {
     let status = card.status.clone().unwrap_or_default();
     contacts::update(tx, contact, |record| {
-        record.avatar = avatar;
+        record.avatar = picture;
         record.status = status;
     })?;
     Ok(())

@@ -4,10 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use volary_mail::address::Address;
+use volary_mail::message::content::{self, dimensions};
 use volary_mail::message::filename::{blob_extension, sanitise};
 use volary_mail::message::view_type::{OCTET_STREAM, ViewType as Kind, by_file_name};
-use volary_mail::vcard;
 use volary_proto::v1::event;
 use volary_storage::Blobs;
 use volary_storage::records::view_type;
@@ -115,7 +114,7 @@ fn take_file(blobs: &Blobs, path: &Path, name: String, wanted: u32, quality: Qua
                 Err(_) => kind = view_type::FILE,
             }
         } else {
-            (width, height) = images::dimensions(content).unwrap_or((0, 0));
+            (width, height) = dimensions(content).unwrap_or((0, 0));
         }
     }
     let mut size = bytes;
@@ -180,19 +179,15 @@ fn kind_of(path: &Path, name: &str, bytes: u64, wanted: u32) -> Outcome<u32> {
 }
 
 fn is_picture(path: &Path, bytes: u64) -> Outcome<bool> {
-    Ok(images::dimensions(&read(path, bytes, MAX_PICTURE)?).is_some())
+    Ok(dimensions(&read(path, bytes, MAX_PICTURE)?).is_some())
 }
 
-/// An in-chat app is an archive with a start page at the top.
 fn is_webxdc(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
-    zip::ZipArchive::new(file).is_ok_and(|archive| archive.index_for_name("index.html").is_some())
+    File::open(path).is_ok_and(content::is_webxdc)
 }
 
 fn is_one_card(path: &Path, bytes: u64) -> Outcome<bool> {
-    let content = read(path, bytes, MAX_CARD_FILE)?;
-    let cards = vcard::parse(&String::from_utf8_lossy(&content));
-    Ok(matches!(&cards[..], [card] if Address::parse(&card.address).is_ok()))
+    Ok(content::is_one_contact(&read(path, bytes, MAX_CARD_FILE)?))
 }
 
 /// Copies a picture, scaled to the size of an avatar, and returns its blob name.

@@ -7,9 +7,9 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbaImage};
+use volary_mail::message::bounds::MAX_IMAGE_PIXELS as MAX_PIXELS;
+use volary_mail::message::content::dimensions;
 
-/// Larger pictures are not looked into, in pixels.
-const MAX_PIXELS: u64 = 50_000_000;
 /// Memory that decoding may take, in bytes.
 const MAX_DECODING: u64 = 400 << 20;
 /// Quality of JPEG files, in percent.
@@ -102,12 +102,6 @@ fn decode(bytes: &[u8]) -> Result<Decoded, PictureError> {
     let mut image = DynamicImage::from_decoder(decoder)?;
     image.apply_orientation(orientation);
     Ok(Decoded { image, has_metadata })
-}
-
-/// Pixels of a picture; `None` if it is none, or more than are looked into.
-pub fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
-    let (width, height) = reader(bytes).ok()?.into_dimensions().ok()?;
-    (u64::from(width) * u64::from(height) <= MAX_PIXELS).then_some((width, height))
 }
 
 /// Makes a picture ready for a message. One that is small enough and without metadata stays as it is.

@@ -7,7 +7,8 @@ use volary_proto::v1::{MessageData, ViewType};
 use volary_storage::records::{MessageRecord, block, message_state, view_type};
 
 use super::{chats as chat_commands, files};
-use crate::chat::compose::{self, NewFile, NewMessage};
+use crate::chat::compose::{self, NewMessage};
+use crate::chat::features::{forwarded, to_forward};
 use crate::chat::requests::special_name;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
@@ -194,17 +195,10 @@ pub async fn forward_to_account(
     target: u32,
     chat: u32,
 ) -> Result<(), Error> {
-    if wanted.is_empty() {
-        return Err(Error::failed("empty msgs_ids: nothing to forward"));
-    }
-    let (mut originals, from) = look(db, profile, |look| {
+    let (originals, from) = look(db, profile, |look| {
         let records = wanted.iter().map(|id| views::record(look, *id)).collect::<Outcome<Vec<_>>>()?;
-        Ok((records, look.blob_dir.clone()))
+        Ok((to_forward(records)?, look.blob_dir.clone()))
     })?;
-    if originals.iter().any(|record| record.state == message_state::OUT_DRAFT) {
-        return Err(Error::failed("cannot forward drafts"));
-    }
-    originals.sort_by_key(|record| record.sort);
     let (blobs, _) = files::place(db, target)?;
     let copies = db.work(Lane::Interactive, move || {
         let copy = |name: &str| -> Outcome<String> {
@@ -230,26 +224,4 @@ pub async fn forward_to_account(
     });
     forwarded.await?;
     Ok(())
-}
-
-fn forwarded(original: MessageRecord, blob: String, html_blob: String) -> NewMessage {
-    let plain = messages::is_info(&original) || original.view_type == view_type::CALL;
-    let file = (!plain && !blob.is_empty()).then(|| NewFile {
-        blob,
-        name: original.file_name.clone(),
-        mime_type: original.mime_type.clone(),
-        bytes: original.file_bytes,
-        width: original.width,
-        height: original.height,
-    });
-    NewMessage {
-        text: original.text,
-        html_blob,
-        view_type: if plain { view_type::TEXT } else { original.view_type },
-        file,
-        quoted_text: original.has_quote.then_some(original.quote),
-        forwarded: original.view_type != view_type::STICKER,
-        duration: original.duration,
-        ..Default::default()
-    }
 }

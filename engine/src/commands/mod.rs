@@ -40,55 +40,15 @@ use volary_mail::login::EnteredLogin;
 /// Carries out a command.
 pub async fn run(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {
     look(db, profile, |_| Ok(()))?;
-    if needs_key(&kind) {
+    if kind.needs_key() {
         return with_key(db, profile, kind).await;
     }
-    let frees = frees(&kind);
+    let frees = kind.frees_space();
     match simple(Box::new(kind)) {
         Ok(change) if frees => Ok(db.transact_freeing(profile, change).await?.value),
         Ok(change) => Ok(db.transact(profile, change).await?.value),
         Err(kind) => with_files(db, profile, *kind).await,
     }
-}
-
-/// Commands that make space: they are carried out though the disk is full.
-fn frees(kind: &request::Kind) -> bool {
-    use request::Kind;
-    matches!(
-        kind,
-        Kind::DeleteMessages(_) | Kind::DeleteChat(_) | Kind::DeleteContact(_) | Kind::RemoveDraft(_)
-    )
-}
-
-/// The chat that a command addresses, if it names one.
-pub fn chat_of(kind: &request::Kind) -> Option<u32> {
-    use request::Kind;
-    Some(match kind {
-        Kind::AcceptChat(call) => call.chat_id,
-        Kind::BlockChat(call) => call.chat_id,
-        Kind::DeleteChat(call) => call.chat_id,
-        Kind::SetChatVisibility(call) => call.chat_id,
-        Kind::SetChatMuteDuration(call) => call.chat_id,
-        Kind::SetChatName(call) => call.chat_id,
-        Kind::SetChatDescription(call) => call.chat_id,
-        Kind::SetChatProfileImage(call) => call.chat_id,
-        Kind::SetChatEphemeralTimer(call) => call.chat_id,
-        Kind::AddContactToChat(call) => call.chat_id,
-        Kind::RemoveContactFromChat(call) => call.chat_id,
-        Kind::MarknoticedChat(call) => call.chat_id,
-        Kind::MarkfreshChat(call) => call.chat_id,
-        Kind::SetDraft(call) => call.chat_id,
-        Kind::RemoveDraft(call) => call.chat_id,
-        Kind::SendDraft(call) => call.chat_id,
-        Kind::SendMessage(call) => call.chat_id,
-        Kind::ForwardMessages(call) => call.chat_id,
-        _ => return None,
-    })
-}
-
-/// Queries that have to make the own key first, and therefore are sent to the actor like commands.
-pub fn needs_key(kind: &request::Kind) -> bool {
-    matches!(kind, request::Kind::GetAccountInfo(_) | request::Kind::MakeVcard(_))
 }
 
 async fn with_key(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {

@@ -72,8 +72,8 @@ impl Fixture {
     }
 
     fn item(&self, chat: u32) -> chat_list_item_fetch_result::ChatListItem {
-        let mut items = self.sees(GetChatlistItems { chat_ids: vec![chat] }).items;
-        match items.remove(&chat).and_then(|item| item.kind) {
+        let items = self.sees(GetChatlistItems { chat_ids: vec![chat] });
+        match items.get(chat).cloned().and_then(|item| item.kind) {
             Some(chat_list_item_fetch_result::Kind::ChatListItem(item)) => item,
             other => panic!("no chat: {other:?}"),
         }
@@ -329,8 +329,9 @@ async fn messages_are_found_by_text_and_saved_with_links_both_ways() {
     assert_eq!(fixture.sees(search(" äight ", None)).ids, [id]);
     assert_eq!(fixture.sees(search("rehearsal", Some(group))).ids, [id]);
     assert!(fixture.sees(search("  ", None)).ids.is_empty());
-    let results = fixture.sees(MessageIdsToSearchResults { msg_ids: vec![id] }).results;
-    assert_eq!((results[&id].chat_name.as_str(), results[&id].author_name.as_str()), ("Choir", "Me"));
+    let results = fixture.sees(MessageIdsToSearchResults { msg_ids: vec![id] });
+    let hit = results.get(id).unwrap();
+    assert_eq!((hit.chat_name.as_str(), hit.author_name.as_str()), ("Choir", "Me"));
     fixture.does(SaveMessages { msg_ids: vec![id] }).await;
     let saved = fixture.sees(GetMessage { msg_id: id }).saved_message_id.unwrap();
     assert_eq!(fixture.sees(GetMessage { msg_id: saved }).original_msg_id, Some(id));

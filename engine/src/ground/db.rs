@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use volary_proto::v1::event;
-use volary_storage::tables::PROFILES;
-use volary_storage::{Blobs, ReadTx, Store, StoreError, View as _, WriteTx, Written};
+use volary_storage::{BlobName, Blobs, ReadTx, Store, StoreError, WriteTx, Written};
 
 use super::clock::Clock;
 use super::effects::Effects;
@@ -72,7 +71,6 @@ pub struct Tx<'a, 'w> {
     pub texts: &'a Texts,
     /// Parsed keys.
     pub keys: &'a KeyCache,
-    dir: &'a Path,
     events: Vec<event::Kind>,
     effects: Effects,
 }
@@ -83,19 +81,26 @@ impl Tx<'_, '_> {
         self.events.push(event);
     }
 
-    /// Stores a small picture that came in a header and returns its blob name.
-    pub fn put_picture(&self, bytes: &[u8]) -> std::io::Result<String> {
-        let extension =
-            image::guess_format(bytes).ok().and_then(|format| format.extensions_str().first().copied());
-        let uuid = self.store.get(&PROFILES, &self.profile).ok().flatten().map(|record| record.uuid);
-        let dir = blob_dir(self.dir, &uuid.unwrap_or_default());
-        Ok(Blobs::new(dir).put(bytes, extension.unwrap_or("jpg"))?.as_str().to_owned())
-    }
-
     /// Who has to be woken after the commit.
     pub fn effects(&mut self) -> &mut Effects {
         &mut self.effects
     }
+}
+
+/// Stores a small picture that came in a header. Waits for the disk, so it comes before the transaction that refers
+/// to the picture, which knows its name from [`picture_name`].
+pub fn put_picture(blobs: &Blobs, bytes: &[u8]) -> std::io::Result<()> {
+    blobs.put(bytes, picture_extension(bytes)).map(|_| ())
+}
+
+/// The blob name of a picture that [`put_picture`] has stored.
+pub fn picture_name(bytes: &[u8]) -> String {
+    BlobName::of(bytes, picture_extension(bytes)).as_str().to_owned()
+}
+
+fn picture_extension(bytes: &[u8]) -> &'static str {
+    let format = image::guess_format(bytes).ok();
+    format.and_then(|format| format.extensions_str().first().copied()).unwrap_or("jpg")
 }
 
 /// The folder of a profile's blobs.
@@ -182,7 +187,6 @@ impl Db {
             now: self.inner.around.clock.now(),
             texts: &self.inner.texts,
             keys: &self.inner.keys,
-            dir: &self.inner.dir,
             events: Vec::new(),
             effects: Effects::default(),
         };

@@ -1,5 +1,6 @@
 //! What can go wrong when a command or query is carried out.
 
+use volary_mail::openpgp::StoredKeyError;
 use volary_storage::StoreError;
 
 /// Why a command or query failed. API callers see the text.
@@ -22,6 +23,9 @@ pub enum Failure {
     /// An OpenPGP operation failed.
     #[error("OpenPGP: {0}")]
     OpenPgp(String),
+    /// A row of our own cannot be used. Never the fault of who or what made us look at it.
+    #[error(transparent)]
+    Stored(#[from] StoredKeyError),
     /// The engine is stopping.
     #[error("the engine is stopping")]
     Stopping,
@@ -47,6 +51,7 @@ impl From<Failure> for volary_proto::Error {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Storage(error) => Self::internal(error.to_string()),
+            Failure::Stored(error) => Self::internal(error.to_string()),
             Failure::Stopping => Self::new(volary_proto::ErrorCode::Cancelled, failure.to_string()),
             other => Self::failed(other.to_string()),
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
-use volary_mail::openpgp::{Certificate, KeyError, SecretKey};
+use volary_mail::openpgp::{Certificate, KeyError, SecretKey, StoredKeyError};
 use volary_storage::records::KeyRecord;
 
 use super::error::Failure;
@@ -41,12 +41,12 @@ impl From<KeyError> for Failure {
 
 impl KeyCache {
     /// The parsed own key of a profile.
-    pub(crate) fn secret(&self, profile: u32, record: &KeyRecord) -> Result<SecretKey, KeyError> {
+    pub(crate) fn secret(&self, profile: u32, record: &KeyRecord) -> Result<SecretKey, StoredKeyError> {
         let mut own = self.own.lock();
         if let Some(known) = own.get(&profile).filter(|known| known.fingerprint == record.fingerprint) {
             return Ok(known.secret.clone());
         }
-        let secret = SecretKey::from_bytes(&record.secret_key)?;
+        let secret = SecretKey::from_store(&record.secret_key)?;
         if own.len() >= MAX_OWN_KEYS {
             own.clear();
         }
@@ -61,7 +61,7 @@ impl KeyCache {
     }
 
     /// The parsed certificate of these stored octets.
-    pub(crate) fn certificate(&self, bytes: &[u8]) -> Result<Certificate, KeyError> {
+    pub(crate) fn certificate(&self, bytes: &[u8]) -> Result<Certificate, StoredKeyError> {
         let mut certificates = self.certificates.lock();
         if let Some(known) = certificates.get(bytes) {
             return Ok(known.clone());

@@ -3,7 +3,7 @@
 use volary_mail::message::ParsedMessage;
 use volary_mail::message::read::{MessageKind, SplitRole};
 use volary_mail::openpgp::{Protection, Treatment, treatment};
-use volary_storage::records::{TimeRecord, known_mail, message_state};
+use volary_storage::records::TimeRecord;
 use volary_storage::tables::GOSSIPED;
 
 use super::contacts::{self as people, People};
@@ -15,6 +15,7 @@ use crate::ground::events::Events as _;
 use crate::ground::ids;
 use crate::handshake::{self, verification};
 use crate::outgoing::complete;
+use crate::state::messages::Standing;
 use crate::state::{chats, config, contacts, keys, messages};
 
 /// The error that clients provoke with the setting `simulate_receive_imf_error`; they compare the text.
@@ -95,18 +96,12 @@ fn is_bare_handshake(parsed: &ParsedMessage) -> bool {
 }
 
 fn duplicate(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outcome<Option<Fate>> {
-    let Some(known) = messages::known(tx.store, tx.profile, &opened.mid)? else { return Ok(None) };
-    if known.kind == 0 || known.kind == known_mail::AVAILABLE {
-        return Ok(None);
-    }
-    if known.kind == known_mail::MESSAGE {
-        let record = messages::load(tx.store, tx.profile, known.message)?;
-        if parsed.split == SplitRole::Post && record.as_ref().is_some_and(|record| record.download_state != 0)
-        {
-            return Ok(None);
-        }
+    match messages::standing(tx.store, tx.profile, &opened.mid, parsed.split == SplitRole::Post)? {
+        Standing::Unknown | Standing::Available | Standing::Incomplete => Ok(None),
+        Standing::Settled => Ok(Some(Fate::Keep)),
         // The relay has our mail although its answer was lost.
-        if record.is_some_and(|record| record.state == message_state::OUT_PENDING) {
+        Standing::ProvesSent => {
+            let Some(known) = messages::known(tx.store, tx.profile, &opened.mid)? else { return Ok(None) };
             for (sequence, job) in crate::state::outbox::entries(tx.store, tx.profile, usize::MAX)? {
                 if job.message == known.message {
                     crate::state::outbox::remove(tx, sequence)?;
@@ -114,10 +109,9 @@ fn duplicate(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Ou
                 }
             }
             complete::delivered(tx, known.message)?;
-            return Ok(Some(Fate::Seen));
+            Ok(Some(Fate::Seen))
         }
     }
-    Ok(Some(Fate::Keep))
 }
 
 /// Stores the sender's key, whatever becomes of the mail: keys are found by fingerprint and claim nothing.

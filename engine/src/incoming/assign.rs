@@ -1,6 +1,6 @@
 //! Which chat a received message belongs to.
 
-use volary_mail::message::ParsedMessage;
+use volary_mail::message::{Mailbox, ParsedMessage};
 use volary_storage::records::{ChatRecord, block, chat_type, origin};
 
 use super::contacts::People;
@@ -44,8 +44,8 @@ pub fn chat(
             mailing_list(tx, parsed, who, list)
         };
     }
-    if let Some(id) = parsed.group.id.as_deref().filter(|_| parsed.has_padlock()) {
-        return group(tx, parsed, who, id);
+    if let Some(id) = parsed.group.id.as_ref().filter(|_| parsed.has_padlock()) {
+        return group(tx, parsed, who, id.as_str());
     }
     if let Some(found) = parents_chat(tx, opened, parsed, who)? {
         return Ok(Some(found));
@@ -61,16 +61,22 @@ fn recipients(tx: &Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &Pe
     if !opened.intended.is_empty() {
         return Ok(opened.intended.iter().filter(|fingerprint| Some(**fingerprint) != opened.signer).count());
     }
-    let mut count = 0;
-    let mut own_listed = false;
-    for mailbox in parsed.to.iter().chain(&parsed.cc) {
-        let own = transports::is_own_addr(tx.store, tx.profile, &mailbox.address)?;
-        own_listed |= own;
-        if !mailbox.same_address(&parsed.from.address) {
-            count += 1;
-        }
-    }
-    Ok(if !who.outgoing && !own_listed { count + 1 } else { count })
+    let own = transports::own_addrs(tx.store, tx.profile)?;
+    let listed = parsed.to.iter().chain(&parsed.cc);
+    Ok(count_recipients(listed, &parsed.from.address, &own, who.outgoing))
+}
+
+/// Counts those that can get mail: what is no address counts for nothing. Ourselves we get it, listed or not.
+fn count_recipients<'m>(
+    listed: impl Iterator<Item = &'m Mailbox>,
+    from: &str,
+    own: &[String],
+    outgoing: bool,
+) -> usize {
+    let usable: Vec<&Mailbox> = listed.filter(|mailbox| mailbox.checked().is_ok()).collect();
+    let others = usable.iter().filter(|mailbox| !mailbox.same_address(from)).count();
+    let own_listed = usable.iter().any(|mailbox| own.iter().any(|addr| mailbox.same_address(addr)));
+    others + usize::from(!outgoing && !own_listed)
 }
 
 fn is_single(tx: &Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<bool> {
@@ -274,4 +280,31 @@ fn mailing_list(
     };
     let chat = chats::create(tx, record)?;
     assigned(tx, chat, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use volary_mail::message::read::address_list::parse_addresses;
+
+    #[test]
+    fn only_usable_addresses_count_as_recipients() {
+        let own = ["anna@x.org".to_owned(), "anna@y.org".to_owned()];
+        for (to, outgoing, expected) in [
+            ("Anna <anna@x.org>, nobody at all <@>, <>", false, 1),
+            ("nobody at all <@>, <>, nobody", false, 1),
+            ("undisclosed-recipients", false, 1),
+            ("undisclosed-recipients:;", false, 1),
+            ("friends: ;, others: nobody, <@>;", false, 1),
+            ("", false, 1),
+            ("anna@Y.org, dora@x.org", false, 1),
+            ("anna@x.org, bea@x.org", false, 2),
+            ("bea@x.org", false, 2),
+            ("bea@x.org, <@>", true, 1),
+            ("", true, 0),
+        ] {
+            let listed = parse_addresses(to);
+            assert_eq!(count_recipients(listed.iter(), "dora@x.org", &own, outgoing), expected, "{to}");
+        }
+    }
 }

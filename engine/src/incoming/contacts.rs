@@ -103,12 +103,9 @@ fn key_contact(
         let own = transports::is_own_addr(tx.store, tx.profile, &mailbox.address)?;
         return Ok(own.then_some(ids::contact::SELF));
     };
-    let seen = Seen {
-        name: &mailbox.name,
-        addr: &mailbox.address,
-        fingerprint: &fingerprint,
-        origin: origin::HIDDEN,
-    };
+    // What is no address is not stored as one: the fingerprint says who it is.
+    let addr = mailbox.checked().map(|addr| addr.to_string()).unwrap_or_default();
+    let seen = Seen { name: &mailbox.name, addr: &addr, fingerprint: &fingerprint, origin: origin::HIDDEN };
     Ok(Some(contacts::add_or_lookup(tx, seen)?))
 }
 

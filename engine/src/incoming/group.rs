@@ -9,8 +9,8 @@ use super::contacts::{self as people, People};
 use super::open::Opened;
 use crate::chat::membership::{self, Received};
 use crate::chat::{info_texts, names, timer};
-use crate::ground::db::Tx;
-use crate::ground::error::{Failure, Outcome};
+use crate::ground::db::{Tx, picture_name};
+use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
 use crate::ground::texts::id as text;
@@ -337,9 +337,7 @@ fn apply_picture(
     let blob = match &parsed.group.avatar {
         None => return Ok(()),
         Some(Avatar::Removed) => String::new(),
-        Some(Avatar::Image(bytes)) => {
-            tx.put_picture(bytes).map_err(Failure::file("picture cannot be stored"))?
-        }
+        Some(Avatar::Image(bytes)) => picture_name(bytes),
         Some(_) => return Ok(()),
     };
     let removed = blob.is_empty();

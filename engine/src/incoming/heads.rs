@@ -4,10 +4,10 @@ use volary_mail::message::MessageId;
 use volary_mail::message::read::address_list::parse_addresses;
 use volary_mail::message::read::header_block::HeaderBlock;
 use volary_proto::v1::{RelayHead, RelayHeadAction};
-use volary_storage::records::known_mail;
 use volary_storage::{StoreError, View};
 
 use crate::ground::error::Outcome;
+use crate::state::messages::Standing;
 use crate::state::{config, contacts, messages, transports};
 
 /// What the headers of a mail say.
@@ -111,12 +111,11 @@ impl Judge {
     fn known(&self, view: &impl View, head: &Head) -> Outcome<Option<RelayHeadAction>> {
         let Some(mid) = &head.mid else { return Ok(None) };
         let Some(known) = messages::known(view, self.profile, mid)? else { return Ok(None) };
-        // The file of a message that is still incomplete is wanted, within the limit.
-        let incomplete = known.kind == known_mail::MESSAGE
-            && head.post_message
-            && messages::load(view, self.profile, known.message)?
-                .is_some_and(|record| record.download_state != 0);
-        if known.kind == known_mail::AVAILABLE || incomplete {
+        let standing = messages::standing(view, self.profile, mid, head.post_message)?;
+        // The file of a message that is still incomplete is wanted, within the limit. Copies of a mail that was never
+        // here can be wanted away, but that they count as seen is no reason to pass it by.
+        let unwanted = standing == Standing::Unknown && known.delete;
+        if standing.is_open() && !unwanted {
             return Ok(None);
         }
         if known.delete || self.deletes {
@@ -168,5 +167,31 @@ mod tests {
         assert_eq!(action(5_000), RelayHeadAction::Skip);
         assert_eq!(action(5_001), RelayHeadAction::Download);
         assert_eq!(action(0), RelayHeadAction::Download, "new mail, whose arrival is not asked for");
+    }
+
+    // A receipt of another own device may come before the message that it is about.
+    #[tokio::test]
+    async fn a_mail_of_which_only_copies_were_spoken_is_fetched_unless_they_are_to_be_deleted() {
+        use crate::state::{copies, transports};
+        use crate::testing::{Desk, PROFILE};
+        let desk = Desk::new().await;
+        let id = desk.db.look(|view| transports::all(view, PROFILE)).unwrap()[0].0;
+        desk.change(|tx| {
+            copies::want_seen(tx, "seen@x")?;
+            Ok(copies::want_deleted(tx, "deleted@x")?)
+        })
+        .await;
+        let action = |mid: &str| {
+            let head = Head {
+                mid: Some(mid.to_owned()),
+                from: Some("anna@x.test".to_owned()),
+                encrypted: true,
+                ..Head::default()
+            };
+            let raw = RelayHead { uid: 1, size: 100, ..RelayHead::default() };
+            desk.db.read(|view| Judge::new(view, PROFILE, id)?.action(view, &raw, &head)).unwrap()
+        };
+        assert_eq!(action("seen@x"), RelayHeadAction::Download);
+        assert_eq!(action("deleted@x"), RelayHeadAction::Delete);
     }
 }

@@ -6,17 +6,21 @@ use volary_mail::address::Address;
 use volary_mail::message::read::header_block::HeaderBlock;
 use volary_mail::message::read::parse_outer;
 use volary_mail::message::text::view::full_view;
-use volary_mail::message::{ParsedMessage, Payload, ReadOptions, parse_effective};
-use volary_mail::openpgp::{Certificate, Decrypted, Envelope, Fingerprint, SharedSecret, autocrypt};
+use volary_mail::message::{Avatar, ParsedMessage, Payload, ReadOptions, parse_effective};
+use volary_mail::openpgp::{
+    Certificate, DecryptError, Decrypted, Envelope, Fingerprint, SharedSecret, autocrypt,
+};
 use volary_mail::securejoin::PendingJoin;
 use volary_storage::View;
 use volary_storage::records::chat_type;
 use volary_storage::{Blobs, StoreError};
 
 use super::order::Links;
+use crate::ground::db::put_picture;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::key_cache::KeyCache;
 use crate::state::keys;
+use crate::state::messages::Standing;
 use crate::state::{chats, config, contacts, members, messages, tokens};
 
 /// What opening reads besides the snapshot.
@@ -207,25 +211,18 @@ fn finish(
         let name = blobs.put(html.as_bytes(), "html").map_err(Failure::file("full view cannot be stored"))?;
         name.as_str().clone_into(&mut opened.html_blob);
     }
+    for picture in [&parsed.avatar, &parsed.group.avatar] {
+        if let Some(Avatar::Image(bytes)) = picture {
+            put_picture(&blobs, bytes).map_err(Failure::file("picture cannot be stored"))?;
+        }
+    }
     opened.content = Content::Parsed(Box::new(parsed));
     Ok(opened)
 }
 
 /// Whether nothing new can come of a mail with this id.
 fn is_settled(view: &impl View, profile: u32, mid: &str, post_message: bool) -> Result<bool, StoreError> {
-    use volary_storage::records::known_mail;
-    let Some(known) = messages::known(view, profile, mid)? else { return Ok(false) };
-    if known.kind == known_mail::AVAILABLE {
-        return Ok(false);
-    }
-    let incomplete = known.kind == known_mail::MESSAGE
-        && post_message
-        && messages::load(view, profile, known.message)?.is_some_and(|record| record.download_state != 0);
-    // A copy of a message that still waits to be sent proves that the relay has it.
-    let proves = known.kind == known_mail::MESSAGE
-        && messages::load(view, profile, known.message)?
-            .is_some_and(|record| record.state == volary_storage::records::message_state::OUT_PENDING);
-    Ok(known.kind != 0 && !incomplete && !proves)
+    Ok(messages::standing(view, profile, mid, post_message)? == Standing::Settled)
 }
 
 /// A stable name for a mail without Message-ID.
@@ -238,24 +235,26 @@ fn decrypt(
     sources: &Sources<'_>,
     ciphertext: &[u8],
 ) -> Outcome<Option<(Decrypted, Option<Matched>)>> {
-    let Ok(envelope) = Envelope::parse(ciphertext) else { return Ok(None) };
-    let own = keys::own(view, sources.keys, sources.profile)?;
-    let own: Vec<_> = own.into_iter().collect();
-    if !envelope.needs_shared_secret() {
-        return Ok(envelope.decrypt(&own, []).ok().map(|decrypted| (decrypted, None)));
-    }
-    let secrets = shared_secrets(view, sources.profile)?;
+    let envelope = match Envelope::parse(ciphertext) {
+        Ok(envelope) => envelope,
+        Err(error) => return Ok(not_decrypted(sources, &error)),
+    };
+    let own: Vec<_> = keys::own(view, sources.keys, sources.profile)?.into_iter().collect();
+    let secrets =
+        if envelope.needs_shared_secret() { shared_secrets(view, sources.profile)? } else { Vec::new() };
     match envelope.decrypt(&own, secrets.iter().map(|(secret, _)| secret)) {
         Ok(decrypted) => {
             let matched =
                 decrypted.matched_secret().and_then(|at| secrets.get(at)).map(|(_, matched)| matched.clone());
             Ok(Some((decrypted, matched)))
         }
-        Err(error) => {
-            tracing::debug!(profile = sources.profile, %error, "not decrypted");
-            Ok(None)
-        }
+        Err(error) => Ok(not_decrypted(sources, &error)),
     }
+}
+
+fn not_decrypted<T>(sources: &Sources<'_>, error: &DecryptError) -> Option<T> {
+    tracing::debug!(profile = sources.profile, %error, class = ?error.class(), "not decrypted");
+    None
 }
 
 /// Secrets in the order in which they are tried: of own joins, of channels, of own invites (newest first).
@@ -320,9 +319,14 @@ fn authenticate(
     let own: Vec<Fingerprint> = own.into_iter().collect();
     match decrypted.authenticate(&own, &ring) {
         Ok(verified) => {
-            if let Some(verified) = verified {
-                opened.signer = Some(verified.signer);
-                opened.intended = verified.intended_recipients;
+            match verified {
+                Ok(verified) => {
+                    opened.signer = Some(verified.signer);
+                    opened.intended = verified.intended_recipients;
+                }
+                Err(unverified) => {
+                    tracing::debug!(profile = sources.profile, %unverified, "no valid signature")
+                }
             }
             Ok(Ok(()))
         }
@@ -341,6 +345,6 @@ fn gossip(
             || parsed.group.added.as_ref().is_some_and(|added| added.address == addr.as_str())
     };
     let known = |bytes: &[u8]| sources.keys.known(bytes);
-    let headers = parsed.gossip.iter().filter_map(|value| autocrypt::Header::parse_with(value, known).ok());
-    headers.filter(|header| named(&header.addr) && Some(&header.addr) != outer_from).collect()
+    let wanted = |addr: &Address| named(addr) && Some(addr) != outer_from;
+    autocrypt::gossip(parsed.gossip.iter().map(String::as_str), wanted, known)
 }

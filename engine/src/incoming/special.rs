@@ -2,6 +2,7 @@
 
 use volary_mail::message::ParsedMessage;
 use volary_mail::message::read::SplitRole;
+use volary_mail::message::text::reaction::reaction_token;
 use volary_proto::v1::event;
 use volary_storage::View as _;
 use volary_storage::records::{
@@ -128,7 +129,7 @@ pub fn delete(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outc
 /// A reaction; to a message that is not here yet it waits.
 pub fn reaction(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
     let text = parsed.parts.iter().find(|part| part.is_reaction).map(|part| part.text.as_str());
-    let emoji = features::reaction_token(text.unwrap_or_default()).to_owned();
+    let emoji = reaction_token(text.unwrap_or_default()).to_owned();
     let Some(target) = &parsed.in_reply_to else {
         messages::entomb(tx, &opened.mid)?;
         return Ok(Fate::Keep);

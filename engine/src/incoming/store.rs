@@ -14,8 +14,8 @@ use super::group::Change;
 use super::open::Opened;
 use super::special;
 use crate::chat::{compose, reading, sorting};
-use crate::ground::db::Tx;
-use crate::ground::error::{Failure, Outcome};
+use crate::ground::db::{Tx, picture_name};
+use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
 use crate::outgoing::headers;
@@ -233,11 +233,7 @@ fn after(
         if outgoing {
             record.blocked = block::NOT;
         }
-        let archived = record.visibility == visibility::ARCHIVED;
-        if archived && !quiet && !compose::is_muted(record.muted_until, now) {
-            record.visibility = visibility::NORMAL;
-            unarchived = true;
-        }
+        unarchived = !quiet && compose::leave_archive(record, now);
     })?;
     if unarchived {
         tx.msgs_changed_all();
@@ -342,9 +338,7 @@ pub fn sender_avatar(
     let blob = match &parsed.avatar {
         None => return Ok(false),
         Some(Avatar::Removed) => String::new(),
-        Some(Avatar::Image(bytes)) => {
-            tx.put_picture(bytes).map_err(Failure::file("picture cannot be stored"))?
-        }
+        Some(Avatar::Image(bytes)) => picture_name(bytes),
         Some(Avatar::InAttachment(name)) => {
             let named = |part: &Part| part.file.as_ref().is_some_and(|file| file.raw_name == *name);
             let at = parsed.parts.iter().position(named);

@@ -172,7 +172,7 @@ pub fn refused(
     if error.to_lowercase().contains("invalid unencrypted mail") {
         let chat = messages::load(tx.store, tx.profile, job.message)?.map(|message| message.chat);
         let addr = transports::self_addr(tx.store, tx.profile)?.unwrap_or_default();
-        let domain = addr.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let domain = volary_mail::address::domain_of(&addr);
         let hint = tx.texts.fill(crate::ground::texts::id::INVALID_UNENCRYPTED, &[domain]);
         if let Some(chat) = chat {
             let system = volary_storage::records::system_type::INVALID_UNENCRYPTED;

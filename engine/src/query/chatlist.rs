@@ -1,10 +1,9 @@
 //! The chat list: which chats in which order, and what is shown of each.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use volary_proto::v1::chat_list_item_fetch_result::{ArchiveLink, ChatListItem, Error as NotLoaded, Kind};
-use volary_proto::v1::{ChatListItemFetchResult, GetChatlistEntries};
+use volary_proto::v1::{ChatListItemFetchResult, ChatListItems, GetChatlistEntries};
 use volary_storage::View as _;
 use volary_storage::records::{ChatRecord, MessageRecord, ReactionRecord, block, chat_type, visibility};
 use volary_storage::tables::{CHAT_MESSAGES, FRESH, REACTIONS};
@@ -153,8 +152,8 @@ fn last_place(look: &Look<'_>, chat: u32, record: &ChatRecord) -> Outcome<(i64, 
     })
 }
 
-/// Entries of the list by id; one that cannot be loaded does not fail the others.
-pub fn items(look: &Look<'_>, ids: &[u32]) -> Outcome<BTreeMap<u32, ChatListItemFetchResult>> {
+/// Entries of the list in the order of the ids; one that cannot be loaded does not fail the others.
+pub fn items(look: &Look<'_>, ids: &[u32]) -> Outcome<ChatListItems> {
     let one = |id: u32| {
         let kind = if id == ids::chat::ARCHIVED_LINK {
             Kind::ArchiveLink(ArchiveLink { fresh_message_counter: chats::fresh_count(look, id)? })

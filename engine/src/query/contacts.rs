@@ -1,12 +1,10 @@
 //! Contacts: objects, lists, contact cards, fingerprints for people.
 
-use std::collections::BTreeMap;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use volary_mail::address::Address;
+use volary_mail::address::{Address, normalise};
 use volary_mail::openpgp::Certificate;
 use volary_mail::vcard::{self, Card};
-use volary_proto::v1::{Contact, ContactFreshness, VcardContact};
+use volary_proto::v1::{Contact, ContactFreshness, ContactMap, VcardContact};
 use volary_storage::View as _;
 use volary_storage::records::{ContactRecord, block, origin};
 use volary_storage::tables::CONTACTS;
@@ -123,8 +121,8 @@ fn verified(look: &Look<'_>, id: u32, record: &ContactRecord) -> Outcome<(bool, 
     })
 }
 
-/// Several contacts; one that is unknown fails all.
-pub fn map(look: &Look<'_>, ids: &[u32]) -> Outcome<BTreeMap<u32, Contact>> {
+/// Several contacts in the order of the ids; one that is unknown fails all.
+pub fn by_ids(look: &Look<'_>, ids: &[u32]) -> Outcome<ContactMap> {
     ids.iter().map(|id| Ok((*id, contact(look, *id)?))).collect()
 }
 
@@ -183,7 +181,7 @@ pub fn blocked(look: &Look<'_>) -> Outcome<Vec<Contact>> {
 
 /// The contact of an address that is most likely meant.
 pub fn lookup(look: &Look<'_>, addr: &str) -> Outcome<Option<u32>> {
-    let addr = addr.trim().to_lowercase();
+    let addr = normalise(addr);
     if transports::is_own_addr(look.view, look.profile, &addr)? {
         return Ok(Some(ids::contact::SELF));
     }

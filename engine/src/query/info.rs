@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use volary_mail::address::domain_of;
 use volary_storage::View as _;
 use volary_storage::records::block;
 use volary_storage::tables::{CHAT_MESSAGES, CONTACTS, KEYS};
@@ -103,8 +104,7 @@ fn transports_line(look: &Look<'_>) -> Outcome<String> {
         .iter()
         .map(|(id, record)| {
             let login: Option<ConfiguredLogin> = serde_json::from_str(&record.configured).ok();
-            let domain = record.addr.rsplit_once('@').map_or("", |(_, domain)| domain);
-            transport_line(*id, domain, login.as_ref())
+            transport_line(*id, domain_of(&record.addr), login.as_ref())
         })
         .collect();
     Ok(lines.join(","))

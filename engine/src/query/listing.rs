@@ -3,7 +3,7 @@
 use volary_proto::v1::message_list_item::{DayMarker, Kind, MessageRef};
 use volary_proto::v1::{MessageListItem, ViewType};
 use volary_storage::View as _;
-use volary_storage::records::{message_state, view_type};
+use volary_storage::records::view_type;
 use volary_storage::tables::{CHAT_MESSAGES, MESSAGES};
 
 use super::look::Look;
@@ -83,8 +83,7 @@ pub fn media(look: &Look<'_>, chat: Option<u32>, kinds: &[i32]) -> Outcome<Vec<u
     let by_arrival = wanted == [view_type::WEBXDC];
     let mut found = Vec::new();
     let mut look_at = |id: u32, record: volary_storage::records::MessageRecord| {
-        let shown = !record.hidden && record.state != message_state::OUT_DRAFT;
-        if shown && wanted.contains(&record.view_type) {
+        if messages::is_listed(&record) && wanted.contains(&record.view_type) {
             let place = if by_arrival { record.sort.max(record.received) } else { record.sort };
             found.push((place, id));
         }

@@ -6,8 +6,8 @@ use volary_mail::message::view_type::{OCTET_STREAM, by_file_name};
 use volary_proto::v1::message_load_result::{Kind as Loaded, LoadingError};
 use volary_proto::v1::message_quote::{JustText, Kind as QuoteKind, WithMessage};
 use volary_proto::v1::{
-    Emojis, Message, MessageLoadResult, MessageNotificationInfo, MessageQuote, Reaction, Reactions,
-    VcardContact,
+    Emojis, Message, MessageLoadResult, MessageLoadResults, MessageNotificationInfo, MessageQuote, Reaction,
+    Reactions, VcardContact,
 };
 use volary_storage::records::{MessageRecord, block, message_state, system_type, view_type};
 use volary_storage::tables::{MESSAGES, REACTIONS, RECEIPTS};
@@ -187,8 +187,8 @@ fn card(look: &Look<'_>, record: &MessageRecord) -> Option<VcardContact> {
     contacts::cards_in(&bytes).into_iter().next()
 }
 
-/// Several messages; one that cannot be loaded does not fail the others.
-pub fn map(look: &Look<'_>, wanted: &[u32]) -> Outcome<BTreeMap<u32, MessageLoadResult>> {
+/// Several messages in the order of the ids; one that cannot be loaded does not fail the others.
+pub fn list(look: &Look<'_>, wanted: &[u32]) -> Outcome<MessageLoadResults> {
     let one = |id: u32| {
         let kind = match messages::load(look.view, look.profile, id)? {
             Some(record) => Loaded::Message(view(look, id, record)?),
@@ -295,7 +295,7 @@ struct Blocked {
 
 impl Blocked {
     fn shows(&mut self, view: &impl View, profile: u32, record: &MessageRecord) -> Result<bool, StoreError> {
-        if record.hidden || record.state == message_state::OUT_DRAFT {
+        if !messages::is_listed(record) {
             return Ok(false);
         }
         if let std::collections::btree_map::Entry::Vacant(entry) = self.chats.entry(record.chat) {

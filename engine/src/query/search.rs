@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use memchr::memmem;
-use volary_proto::v1::MessageSearchResult;
+use volary_proto::v1::{MessageSearchResult, MessageSearchResults};
 use volary_storage::View as _;
-use volary_storage::records::{MessageRecord, block, message_state, visibility};
+use volary_storage::records::{MessageRecord, block, visibility};
 use volary_storage::tables::MESSAGES;
 
 use super::look::Look;
@@ -96,8 +96,7 @@ pub fn find(look: &Look<'_>, query: &str, chat: Option<u32>) -> Outcome<Vec<u32>
     let mut rows = look.view.scan_prefix(&MESSAGES, &look.profile)?;
     while let Some(row) = rows.next_back_where(|stored| needle.may_be_in(stored)) {
         let ((_, id), record) = row?;
-        let listed = !record.hidden && record.state != message_state::OUT_DRAFT;
-        if listed && !known.is_blocked(record.from)? && known.is_open(record.chat)? {
+        if stored::is_listed(&record) && !known.is_blocked(record.from)? && known.is_open(record.chat)? {
             found.push(id);
         }
         if found.len() >= MAX_FOUND {
@@ -108,8 +107,8 @@ pub fn find(look: &Look<'_>, query: &str, chat: Option<u32>) -> Outcome<Vec<u32>
     Ok(found)
 }
 
-/// What a list of hits shows; one unknown message fails all.
-pub fn results(look: &Look<'_>, ids: &[u32]) -> Outcome<BTreeMap<u32, MessageSearchResult>> {
+/// What a list of hits shows, in the order of the ids; one unknown message fails all.
+pub fn results(look: &Look<'_>, ids: &[u32]) -> Outcome<MessageSearchResults> {
     ids.iter().map(|id| Ok((*id, result(look, *id)?))).collect()
 }
 

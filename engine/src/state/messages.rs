@@ -38,6 +38,53 @@ pub fn known(view: &impl View, profile: u32, mid: &str) -> Result<Option<KnownMa
     view.get(&KNOWN_MAIL, &(profile, mid.to_owned()))
 }
 
+/// What a mail with a Message-ID could still bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing with this id came before; at most something is wanted of its copies.
+    Unknown,
+    /// The file that a pre-message announced waits on a relay.
+    Available,
+    /// The message is here without its file, and the mail carries one.
+    Incomplete,
+    /// An own message that still waits to be sent: the copy proves that a relay has it.
+    ProvesSent,
+    /// Nothing: it is here, was judged before, or must never be shown.
+    Settled,
+}
+
+impl Standing {
+    /// Whether the content of the mail has to be looked at.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Unknown | Self::Available | Self::Incomplete)
+    }
+}
+
+/// What a mail with this Message-ID could still bring; `is_post`: it is the file of a split message.
+pub fn standing(view: &impl View, profile: u32, mid: &str, is_post: bool) -> Result<Standing, StoreError> {
+    let known = known(view, profile, mid)?;
+    let message = match &known {
+        Some(known) if known.kind == known_mail::MESSAGE => load(view, profile, known.message)?,
+        _ => None,
+    };
+    Ok(standing_of(known.map_or(0, |known| known.kind), message.as_ref(), is_post))
+}
+
+/// The rule of [`standing`]: the kind of the known mail (0: none), and its message if it is one.
+fn standing_of(kind: u32, message: Option<&MessageRecord>, is_post: bool) -> Standing {
+    match (kind, message) {
+        (0, _) => Standing::Unknown,
+        (known_mail::AVAILABLE, _) => Standing::Available,
+        (known_mail::MESSAGE, Some(message)) if is_post && message.download_state != 0 => {
+            Standing::Incomplete
+        }
+        (known_mail::MESSAGE, Some(message)) if message.state == message_state::OUT_PENDING => {
+            Standing::ProvesSent
+        }
+        _ => Standing::Settled,
+    }
+}
+
 /// The message of a Message-ID (also of the one of its pre-message), tombstones excluded.
 pub fn by_mid(view: &impl View, profile: u32, mid: &str) -> Result<Option<(u32, MessageRecord)>, StoreError> {
     match known(view, profile, mid)? {
@@ -63,7 +110,8 @@ pub fn entomb(tx: &mut Tx<'_, '_>, mid: &str) -> Result<(), StoreError> {
     remember(tx, mid, known_mail::TOMBSTONE, 0)
 }
 
-fn is_listed(record: &MessageRecord) -> bool {
+/// Whether a message shows in its chat.
+pub fn is_listed(record: &MessageRecord) -> bool {
     !record.hidden && record.state != message_state::OUT_DRAFT
 }
 
@@ -118,7 +166,7 @@ pub fn insert_as(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result
             remember(tx, &record.pre_mid, known_mail::PRE_MESSAGE, id)?;
         }
     }
-    if !record.hidden && record.state != message_state::OUT_DRAFT {
+    if is_listed(record) {
         tx.effects().messages += 1;
     }
     if record.expires != 0 {
@@ -310,5 +358,50 @@ pub fn author_name(
         contacts::name_of(view, texts, profile, record.from)
     } else {
         Ok(format!("~{}", record.override_name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_mail_can_still_bring_depends_on_what_is_known_of_it() {
+        let message = |state, download_state| MessageRecord { state, download_state, ..Default::default() };
+        let whole = message(message_state::IN_FRESH, 0);
+        let fileless = message(message_state::IN_FRESH, 10);
+        let pending = message(message_state::OUT_PENDING, 0);
+        let sent = message(message_state::OUT_DELIVERED, 0);
+        for (kind, message, is_post, expected) in [
+            (0, None, false, Standing::Unknown),
+            (0, None, true, Standing::Unknown),
+            (known_mail::AVAILABLE, None, true, Standing::Available),
+            (known_mail::AVAILABLE, None, false, Standing::Available),
+            (known_mail::TOMBSTONE, None, true, Standing::Settled),
+            (known_mail::PRE_MESSAGE, Some(&fileless), false, Standing::Settled),
+            (known_mail::MESSAGE, None, true, Standing::Settled),
+            (known_mail::MESSAGE, Some(&whole), true, Standing::Settled),
+            (known_mail::MESSAGE, Some(&fileless), true, Standing::Incomplete),
+            (known_mail::MESSAGE, Some(&fileless), false, Standing::Settled),
+            (known_mail::MESSAGE, Some(&pending), false, Standing::ProvesSent),
+            (known_mail::MESSAGE, Some(&sent), false, Standing::Settled),
+        ] {
+            assert_eq!(standing_of(kind, message, is_post), expected, "{kind} {message:?} {is_post}");
+        }
+    }
+
+    #[test]
+    fn only_what_can_bring_something_is_looked_at() {
+        let open = [Standing::Unknown, Standing::Available, Standing::Incomplete];
+        assert!(open.iter().all(|standing| standing.is_open()));
+        assert!(!Standing::ProvesSent.is_open() && !Standing::Settled.is_open());
+    }
+
+    #[test]
+    fn drafts_and_hidden_messages_do_not_show() {
+        let hidden = MessageRecord { hidden: true, state: message_state::IN_SEEN, ..Default::default() };
+        let draft = MessageRecord { state: message_state::OUT_DRAFT, ..Default::default() };
+        let shown = MessageRecord { state: message_state::IN_SEEN, ..Default::default() };
+        assert_eq!([&hidden, &draft, &shown].map(is_listed), [false, false, true]);
     }
 }

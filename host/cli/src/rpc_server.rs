@@ -11,7 +11,7 @@ use volary::jsonrpc::{self, End};
 use volary::{Engine, memory};
 
 use crate::process::event_log;
-use crate::process::failure::{Failure, exit_code};
+use crate::process::failure::{Failure, OutputError, exit_code};
 use crate::process::log;
 use crate::process::signals::Signals;
 
@@ -49,7 +49,9 @@ pub fn main() -> ExitCode {
 fn run(arguments: impl Iterator<Item = String>) -> Result<(), Failure> {
     match invocation(arguments)? {
         Invocation::Version => Ok(writeln!(io::stderr(), "{}", jsonrpc::INTERFACE_VERSION)?),
-        Invocation::OpenRpc => Ok(writeln!(io::stdout(), "{:#}", jsonrpc::description())?),
+        Invocation::OpenRpc => {
+            Ok(writeln!(io::stdout(), "{:#}", jsonrpc::description()).map_err(OutputError::from)?)
+        }
         Invocation::Serve => {
             let _log = log::start(DEFAULT_LOG);
             volary::descriptors::raise_limit();

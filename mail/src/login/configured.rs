@@ -134,7 +134,7 @@ impl ConfiguredLogin {
 /// Prints without password and user.
 impl fmt::Debug for ConfiguredLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let domain = self.addr.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let domain = crate::address::domain_of(&self.addr);
         let list = |candidates: &[Candidate]| {
             candidates.iter().map(|c| c.connection.to_string()).collect::<Vec<_>>().join(", ")
         };

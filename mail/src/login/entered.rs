@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    CertificateChecks, ConfiguredLogin, DEFAULT_FOLDER, Protocol, ServerHint, candidates, split_address,
-};
+use super::servers::check_address;
+use super::{CertificateChecks, ConfiguredLogin, DEFAULT_FOLDER, Protocol, ServerHint, candidates};
+use crate::address;
 
 /// How a connection is secured, as entered by a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,8 +128,7 @@ pub enum LoginError {
 impl EnteredLogin {
     /// Trims and lower-cases the address and removes a leading `mailto:`.
     pub fn normalized(mut self) -> Self {
-        let addr = self.addr.trim().to_lowercase();
-        self.addr = addr.strip_prefix("mailto:").unwrap_or(&addr).trim().to_string();
+        self.addr = address::normalise(&self.addr);
         self
     }
 
@@ -141,7 +140,7 @@ impl EnteredLogin {
         if self.imap.password.is_empty() {
             return Err(LoginError::MissingPassword);
         }
-        split_address(&self.addr).map(|_| ())
+        check_address(&self.addr).map(|_| ())
     }
 
     /// True if anything about servers or users was entered, so that nothing shall be looked up.
@@ -207,7 +206,7 @@ impl EnteredLogin {
 /// Prints without password and user.
 impl fmt::Debug for EnteredLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let domain = self.addr.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let domain = address::domain_of(&self.addr);
         write!(
             f,
             "***@{domain} imap:{}:{}:{:?} smtp:{}:{}:{:?} {:?}",

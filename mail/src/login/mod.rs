@@ -14,10 +14,7 @@ pub use configured::{Candidate, CertificateChecks, ConfiguredLogin, Endpoint, Se
 pub use entered::{
     EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp, LoginError,
 };
-pub use servers::{Protocol, ServerHint, candidates, split_address};
+pub use servers::{Protocol, ServerHint, candidates};
 
 /// Folder that is watched when none was chosen.
 pub const DEFAULT_FOLDER: &str = "INBOX";
-
-/// Most characters accepted in an address (RFC 5321 section 4.5.3.1: 64 + 1 + 255).
-pub const MAX_ADDRESS_LEN: usize = 320;

@@ -1,6 +1,7 @@
 //! From what is known about a server to the list of servers to try.
 
-use super::{Candidate, Endpoint, EnteredSecurity, LoginError, MAX_ADDRESS_LEN, Security};
+use super::{Candidate, Endpoint, EnteredSecurity, LoginError, Security};
+use crate::address::Address;
 
 /// Protocol spoken with a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,20 +59,10 @@ pub struct ServerHint {
     pub user: String,
 }
 
-/// Splits an address at its last `@`.
-pub fn split_address(addr: &str) -> Result<(&str, &str), LoginError> {
-    let bad = || LoginError::BadAddress(addr.chars().take(MAX_ADDRESS_LEN).collect());
-    let (local, domain) = addr.rsplit_once('@').ok_or_else(bad)?;
-    let unusable = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>');
-    if local.is_empty()
-        || domain.is_empty()
-        || domain.ends_with('.')
-        || addr.len() > MAX_ADDRESS_LEN
-        || addr.contains(unusable)
-    {
-        return Err(bad());
-    }
-    Ok((local, domain))
+/// Checks that an address has a usable form.
+pub(super) fn check_address(addr: &str) -> Result<Address, LoginError> {
+    let bad = |_| LoginError::BadAddress(addr.chars().take(Address::MAX_LEN).collect());
+    Address::parse_exact(addr).map_err(bad)
 }
 
 /// Expands hints to the list of servers to try, in the order in which they are tried.
@@ -80,7 +71,8 @@ pub fn candidates(
     addr: &str,
     hints: &[ServerHint],
 ) -> Result<Vec<Candidate>, LoginError> {
-    let (_, domain) = split_address(addr)?;
+    let address = check_address(addr)?;
+    let domain = address.domain();
     let mut out = Vec::new();
     for hint in hints {
         let user = if hint.user.is_empty() { addr } else { &hint.user };

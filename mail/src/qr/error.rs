@@ -2,7 +2,7 @@
 
 use std::{num::ParseIntError, str::Utf8Error};
 
-use super::fingerprint::FingerprintError;
+use crate::openpgp::BadFingerprint;
 use crate::proxy::ProxyUrlError;
 
 /// Why a text is no usable code, or cannot be drawn as one.
@@ -18,7 +18,7 @@ pub enum QrError {
     },
     /// The fingerprint at the beginning is none.
     #[error("Failed to parse fingerprint in the QR code: {0}")]
-    Fingerprint(#[from] FingerprintError),
+    Fingerprint(#[from] BadFingerprint),
     /// A name parameter is not UTF-8.
     #[error("Invalid QR param {name}: {error}")]
     Param {

@@ -6,8 +6,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `code` | [`Code`], the order of the tests that tell the kinds apart |
-//! | `invite` | [`Invite`]: contact, group and channel invites, both written forms |
-//! | `fingerprint` | the fingerprint of a code |
+//! | `invite` | contact, group and channel invites in both written forms; [`Invite`] itself belongs to the handshake |
 //! | `account` | `dcaccount:` and `dclogin:` |
 //! | `backup` | second-device codes |
 //! | `contact` | `mailto:`, `SMTP:`, `MATMSG:` and scanned vCards |
@@ -20,7 +19,6 @@ mod classify;
 mod code;
 mod contact;
 mod error;
-pub mod fingerprint;
 mod invite;
 pub mod svg;
 
@@ -33,4 +31,5 @@ pub use classify::{LocalFacts, Scanned, classify};
 pub use code::{Code, parse};
 pub use contact::AddressCode;
 pub use error::QrError;
-pub use invite::{Invite, Target};
+
+pub use crate::securejoin::{Invite, Target};

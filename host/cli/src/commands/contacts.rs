@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use volary::Engine;
-use volary_proto::{Contact, Error, GetAllAccountIds, GetConfig, GetContact, GetContacts};
+use volary_proto::{Contact, Error, GetConfig, GetContact, GetContacts};
 
 use super::folder;
-use crate::process::failure::Failure;
+use crate::process::failure::{Failure, OutputError};
 use crate::text::{Colours, plain};
 
 /// Own contact id; as verifier it stands for direct verification.
@@ -38,34 +38,37 @@ pub(super) async fn run(args: ContactsArgs) -> Result<(), Failure> {
 }
 
 async fn show(engine: &Engine, only: Option<u32>) -> Result<(), Failure> {
-    let profiles = match only {
-        Some(profile) => vec![profile],
-        None => engine.call(0, GetAllAccountIds {}).await?.ids,
-    };
     let colours = Colours::wanted_on(&stdout());
-    for profile in profiles {
+    for profile in folder::profiles(engine, only).await? {
         let me = engine.call(profile, GetContact { contact_id: SELF }).await?;
         let own_name = engine.call(profile, GetConfig { key: "displayname".to_owned() }).await?.text;
         let mut listed = engine.call(profile, GetContacts::default()).await?.contacts;
         let without_key = GetContacts { flags: WITHOUT_KEY, query: None };
         listed.extend(engine.call(profile, without_key).await?.contacts);
         let known = with_introducers(engine, profile, &listed).await?;
-        let mut out = stdout().lock();
-        writeln!(
-            out,
-            "Profile {profile}: {} <{}>",
-            plain(own_name.as_deref().unwrap_or_default()),
-            plain(&me.address)
-        )?;
-        if listed.is_empty() {
-            writeln!(out, "  no contacts")?;
-        }
-        for contact in &listed {
-            let standing = Standing::of(contact, &known);
-            let mark = if contact.is_verified { colours.green("✓") } else { " ".into() };
-            let (name, address) = (plain(&contact.display_name), plain(&contact.address));
-            writeln!(out, "  {mark} {:>4}  {name} <{address}>  {}", contact.id, colours.dim(standing))?;
-        }
+        let own_name = plain(own_name.as_deref().unwrap_or("no name"));
+        let own_address = if me.address.is_empty() { "no relay yet".into() } else { plain(&me.address) };
+        write_profile(&format!("Profile {profile}: {own_name} <{own_address}>"), &listed, &known, colours)?;
+    }
+    Ok(())
+}
+
+fn write_profile(
+    head: &str,
+    listed: &[Contact],
+    known: &HashMap<u32, Contact>,
+    colours: Colours,
+) -> Result<(), OutputError> {
+    let mut out = stdout().lock();
+    writeln!(out, "{head}")?;
+    if listed.is_empty() {
+        writeln!(out, "  no contacts")?;
+    }
+    for contact in listed {
+        let standing = Standing::of(contact, known);
+        let mark = if contact.is_verified { colours.green("✓") } else { " ".into() };
+        let (name, address) = (plain(&contact.display_name), plain(&contact.address));
+        writeln!(out, "  {mark} {:>4}  {name} <{address}>  {}", contact.id, colours.dim(standing))?;
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! `volary relay`: the embedded relay alone.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use volary_relay::{Relay, RelayConfig};
+use volary_relay::{Relay, RelayConfig, RelayError};
 
 use crate::process::failure::Failure;
 use crate::process::signals::Signals;
@@ -53,7 +53,13 @@ impl FromStr for Ports {
 pub(super) async fn run(args: RelayArgs) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let cert_out = args.cert_out.clone();
-    let relay = Relay::start(config(args)).await?;
+    if let Some(folder) = &args.maildir
+        && folder.exists()
+        && !folder.is_dir()
+    {
+        return Err(format!("--maildir {} is not a folder", folder.display()).into());
+    }
+    let relay = Relay::start(config(args)).await.map_err(explained)?;
     if let Some(path) = cert_out
         && let Err(error) = tokio::fs::write(&path, relay.certificate_pem()).await
     {
@@ -75,6 +81,19 @@ pub(super) async fn run(args: RelayArgs) -> Result<(), Failure> {
         "stopped"
     );
     Ok(())
+}
+
+/// Says what helps where the system only refuses.
+fn explained(error: RelayError) -> Failure {
+    match &error {
+        RelayError::Bind { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            format!("{error}; ports below 1024 are for root, --ports names others").into()
+        }
+        RelayError::Bind { source, .. } if source.kind() == ErrorKind::AddrInUse => {
+            format!("{error}; --ports names others, without it free ones are used").into()
+        }
+        _ => error.into(),
+    }
 }
 
 fn config(args: RelayArgs) -> RelayConfig {

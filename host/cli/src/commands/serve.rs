@@ -44,7 +44,8 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     }
     tokio::select! {
         () = engine.stop() => tracing::info!("stopped: all connections are closed, everything is stored"),
-        () = signals.end() => {
+        again = Signals::end_again() => {
+            again?;
             tracing::warn!("asked twice: ended before all connections were closed; nothing that was stored is lost");
             return Ok(());
         }

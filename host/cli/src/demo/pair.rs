@@ -147,9 +147,9 @@ async fn send_picture(
     record: &Record,
     transcript: &Transcript,
 ) -> Result<(), Trouble> {
-    let bytes = picture::png(from.person.number)?;
     let path = stage.files.path().join(format!("fox-{}.png", from.person.number));
-    tokio::fs::write(&path, &bytes).await?;
+    let bytes = picture::png(from.person.number).map_err(Trouble::with_file(&path))?;
+    tokio::fs::write(&path, &bytes).await.map_err(Trouble::with_file(&path))?;
     let data = MessageData {
         text: Some("Look at this!".to_owned()),
         viewtype: Some(ViewType::Image.into()),
@@ -172,7 +172,7 @@ async fn send_picture(
     if message.view_type != i32::from(ViewType::Image) {
         return Err(Trouble::Differs(format!("{person} received a file instead of a picture")));
     }
-    if tokio::fs::read(path).await? != bytes {
+    if tokio::fs::read(&path).await.map_err(Trouble::with_file(path.as_ref()))? != bytes {
         return Err(Trouble::Differs(format!("{person} received another picture")));
     }
     Ok(())

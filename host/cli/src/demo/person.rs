@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,8 +54,20 @@ pub enum Trouble {
     #[error("{0}")]
     Differs(String),
     /// A file cannot be used.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Trouble {
+    /// Names the file in what the system says about it.
+    pub(super) fn with_file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::File { path: path.to_owned(), source }
+    }
 }
 
 fn because(problem: &Option<String>) -> String {
@@ -179,8 +192,8 @@ impl Seat<'_> {
     /// Addresses of all members.
     pub(super) async fn members(&self) -> Result<BTreeSet<String>, Trouble> {
         let contact_ids = self.person.call(GetChatContacts { chat_id: self.chat }).await?.ids;
-        let contacts = self.person.call(GetContactsByIds { contact_ids }).await?.contacts;
-        Ok(contacts.into_values().map(|contact| contact.address).collect())
+        let contacts = self.person.call(GetContactsByIds { contact_ids }).await?;
+        Ok(contacts.into_iter().map(|(_, contact)| contact.address).collect())
     }
 
     /// Waits for the next message that somebody else wrote. Notes about the chat are none.

@@ -1,11 +1,17 @@
 //! What a command fails with, and the exit code that follows.
 
-use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use thiserror::Error;
+
 /// What a command fails with: whatever it is, it is shown.
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Standard output cannot be written.
+#[derive(Debug, Error)]
+#[error("standard output cannot be written: {0}")]
+pub(crate) struct OutputError(#[from] io::Error);
 
 /// Ends a program: the reason of a failure, in the form of `line`, is the last line on standard error.
 ///
@@ -13,7 +19,7 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 pub(crate) fn exit_code(outcome: Result<(), Failure>, line: impl FnOnce(&Failure) -> String) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) if is_broken_pipe(&*failure) => ExitCode::SUCCESS,
+        Err(failure) if nobody_reads(&failure) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nobody is left to tell when standard error is closed.
             writeln!(io::stderr(), "{}", line(&failure)).ok();
@@ -22,8 +28,9 @@ pub(crate) fn exit_code(outcome: Result<(), Failure>, line: impl FnOnce(&Failure
     }
 }
 
-fn is_broken_pipe(failure: &(dyn Error + Send + Sync + 'static)) -> bool {
-    failure.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+fn nobody_reads(failure: &Failure) -> bool {
+    let output = failure.downcast_ref::<OutputError>();
+    output.is_some_and(|OutputError(error)| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]
@@ -32,9 +39,9 @@ mod tests {
 
     #[test]
     fn a_reader_that_has_gone_is_no_failure() {
-        let gone = io::Error::from(io::ErrorKind::BrokenPipe);
-        assert!(is_broken_pipe(&*Failure::from(gone)));
-        assert!(!is_broken_pipe(&*Failure::from(io::Error::from(io::ErrorKind::NotFound))));
-        assert!(!is_broken_pipe(&*Failure::from("Broken pipe")));
+        let output = |kind: io::ErrorKind| Failure::from(OutputError(kind.into()));
+        assert!(nobody_reads(&output(io::ErrorKind::BrokenPipe)));
+        assert!(!nobody_reads(&output(io::ErrorKind::StorageFull)));
+        assert!(!nobody_reads(&Failure::from(io::Error::from(io::ErrorKind::BrokenPipe))));
     }
 }

@@ -1,8 +1,12 @@
 //! Signals: interrupt and terminate ask the process to end, a hangup does not.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A signal is often sent twice, to a process and to its group. One that comes later is meant as a second one.
+const SAME: Duration = Duration::from_secs(1);
 
 /// The signals that a program listens to.
 pub(crate) struct Signals {
@@ -19,6 +23,13 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// Waits until the process is asked to end once more.
+    pub(crate) async fn end_again() -> io::Result<()> {
+        tokio::time::sleep(SAME).await;
+        Self::new()?.end().await;
+        Ok(())
     }
 
     /// Waits until the process is asked to end. A hangup (the terminal is closed, or somebody wants files to be read

@@ -1,4 +1,5 @@
-//! The secrets and ids of invites: random, URL-safe, compared as exact strings.
+//! Tokens of invites, ids of groups and secrets of channels: random, URL-safe, compared as exact strings.
+//! [`crate::message::MessageId`] is of another kind.
 
 use std::fmt;
 
