@@ -1,6 +1,5 @@
 //! Changing settings: what is checked, and what follows.
 
-use volary_mail::address::normalise;
 use volary_proto::Error;
 use volary_proto::v1::{ConfigEntry, event};
 use volary_storage::View as _;

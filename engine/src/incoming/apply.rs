@@ -259,7 +259,9 @@ fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
 /// The group or channel that a mail without chat names: another mail may bring it.
 fn waited_for(parsed: &ParsedMessage) -> Option<String> {
     let channel = parsed.list.as_ref().filter(|list| list.is_channel).map(|list| list.id.clone());
-    channel.or_else(|| parsed.group.id.clone()).filter(|_| parsed.has_padlock())
+    channel
+        .or_else(|| parsed.group.id.as_ref().map(|id| id.as_str().to_owned()))
+        .filter(|_| parsed.has_padlock())
 }
 
 /// Keys that somebody has just spread in a chat need not be gossiped by us.

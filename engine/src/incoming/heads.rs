@@ -221,7 +221,7 @@ mod tests {
                 ..Head::default()
             };
             let raw = RelayHead { uid: 1, size: 100, ..RelayHead::default() };
-            desk.db.read(|view| Judge::new(view, PROFILE, id)?.action(view, &raw, &head)).unwrap()
+            desk.db.read(|view| Judge::new(view, PROFILE, id)?.action(view, &raw, &head)).unwrap().0
         };
         assert_eq!(action("seen@x"), RelayHeadAction::Download);
         assert_eq!(action("deleted@x"), RelayHeadAction::Delete);

@@ -10,7 +10,8 @@ use volary_mail::message::read::parse_outer;
 use volary_mail::message::text::view::full_view;
 use volary_mail::message::{Avatar, ParsedMessage, Payload, ReadOptions, parse_effective};
 use volary_mail::openpgp::{
-    Certificate, DecryptError, Decrypted, Envelope, Fingerprint, Rejection, SecretKey, SharedSecret, autocrypt,
+    Certificate, DecryptError, Decrypted, Envelope, Fingerprint, Rejection, SecretKey, SharedSecret,
+    autocrypt,
 };
 use volary_mail::securejoin::PendingJoin;
 use volary_storage::View;
