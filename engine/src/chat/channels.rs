@@ -7,11 +7,11 @@ use volary_storage::records::{ChatRecord, OutboxRecord, chat_type, outbox as que
 use volary_storage::tables::CHAT_MESSAGES;
 
 use super::compose::{self, SystemMessage};
-use super::names;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::state::{chats, contacts, keys, members, messages, outbox};
 

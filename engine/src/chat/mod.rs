@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`aging`] | messages that become too old for this device |
 //! | [`membership`] | the member-list algorithm: timestamps, tombstones, stale lists |
-//! | [`names`] | cleaning of names that came over the wire or from the user |
 //! | [`sorting`] | where a message goes in its chat |
 //! | [`summary`] | a message in one line |
 //! | [`timer`] | texts and protection rules of disappearing messages |
@@ -19,7 +18,6 @@ pub mod features;
 pub mod groups;
 pub mod info_texts;
 pub mod membership;
-pub mod names;
 pub mod reading;
 pub mod requests;
 pub mod sending;

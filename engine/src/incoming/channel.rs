@@ -9,11 +9,11 @@ use super::assign::Assigned;
 use super::contacts::{People, named_member};
 use super::group::Change;
 use super::open::Opened;
-use crate::chat::names;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::state::{chats, contacts, members};
 
