@@ -11,6 +11,7 @@ use volary_proto::v1::event;
 use volary_storage::Store;
 
 use crate::bus::Bus;
+use crate::faults::Faults;
 use crate::pool::Pool;
 use crate::relay_connection::Crowds;
 use crate::wake::Wakes;
@@ -30,6 +31,8 @@ pub struct Hub {
     pub network: Arc<Network>,
     /// All relay connections of the process, by relay.
     pub crowds: Arc<Crowds>,
+    /// Panics that tests provoke.
+    pub(crate) faults: Faults,
 }
 
 impl Hub {
@@ -38,7 +41,15 @@ impl Hub {
         let (bus, wakes) = (Bus::default(), Wakes::default());
         let listener = Arc::new(Commits { bus: bus.clone(), wakes: wakes.clone() });
         let around = Surroundings { listener, clock, workers: Arc::new(pool.clone()) };
-        Self { db: Db::new(store, dir, around), bus, wakes, pool, network, crowds: Arc::default() }
+        Self {
+            db: Db::new(store, dir, around),
+            bus,
+            wakes,
+            pool,
+            network,
+            crowds: Arc::default(),
+            faults: Faults::default(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`relay_connection`] | one actor for each (profile, relay): IMAP and SMTP |
 //! | [`chat`] | one actor for each chat in use |
 //! | [`hub`], [`bus`], [`wake`], [`pool`] | what actors share: database, events, wake-ups, workers |
+//! | [`watch`] | how owners notice the end of what they own |
 
 pub mod bus;
 pub mod chat;
@@ -18,5 +19,10 @@ pub mod profile;
 pub mod relay_connection;
 pub mod supervisor;
 pub mod wake;
+pub mod watch;
+
+mod faults;
+#[cfg(test)]
+mod testing;
 
 pub use node::Node;

@@ -16,7 +16,7 @@ use crate::bus::EventStream;
 use crate::hub::Hub;
 use crate::pool::Pool;
 use crate::relay_connection::memory;
-use crate::supervisor::{EndProfile, Supervisor, housekeeping};
+use crate::supervisor::{EndProfiles, Supervisor, housekeeping};
 use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_engine::ground::db::Db;
 use volary_engine::query;
@@ -105,6 +105,16 @@ impl Node {
 
     /// Carries out a request and answers when its change is committed.
     pub async fn call(&self, request: Request) -> Result<Answer, Error> {
+        let (profile, name) = (request.profile_id, request.kind.as_ref().map(request::Kind::name));
+        let answer = self.answer(request).await;
+        if let Err(error) = &answer {
+            // The text may quote what the caller sent.
+            tracing::debug!(profile, request = name, class = ?error.code(), "request failed");
+        }
+        answer
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, Error> {
         let Some(kind) = &request.kind else { return Err(Error::invalid("empty request")) };
         let id = request.profile_id;
         if id == 0 && kind.mode() == Mode::Query {
@@ -168,7 +178,7 @@ impl Node {
 
     /// Stops all I/O, ends the actors and closes the database.
     pub async fn stop(&self) {
-        let _ = self.inner.supervisor.send(EndProfile(None)).await;
+        let _ = self.inner.supervisor.send(EndProfiles).await;
         if let Err(error) = housekeeping::keep_network(&self.inner.hub.db, &self.inner.hub.network).await {
             tracing::error!(%error, "what is known of relays cannot be stored");
         }

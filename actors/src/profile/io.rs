@@ -10,7 +10,7 @@ use super::connectivity::{self, Shown};
 use super::{Profile, Shared, receive, transports as configuring};
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
 use actix::Addr;
-use volary_engine::ground::effects::Effects;
+use volary_engine::ground::effects::{Effects, Unlocked};
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::incoming::folder;
 use volary_engine::outgoing::keyupdate;
@@ -80,6 +80,7 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
     tell_connectivity(shared);
     shared.hub.wakes.new_messages(shared.id).notify_one();
     shared.wake_sender();
+    actix::spawn(receive::retry(shared.clone(), Unlocked::ALL));
     plan(shared).await
 }
 
@@ -183,17 +184,32 @@ pub fn drop_connections(shared: &Shared) {
     shared.changed.notify_waiters();
 }
 
-/// Connections whose actor failed are made anew, if I/O is wanted.
+/// Whether the connection of a transport has ended though nobody has stopped it.
+pub fn has_failed(shared: &Shared, transport: u32) -> bool {
+    shared.connections.borrow().get(&transport).is_some_and(|connection| !connection.connected())
+}
+
+/// A connection that failed serves nothing any more, until it is made anew.
+pub fn show_failure(shared: &Shared, transport: u32) {
+    if let Some(shown) = shared.shown.borrow_mut().get_mut(&transport) {
+        for (state, error) in
+            [(&mut shown.imap, &mut shown.imap_error), (&mut shown.smtp, &mut shown.smtp_error)]
+        {
+            *state = RelayConnectivity::Error;
+            "the connection failed".clone_into(error);
+        }
+    }
+    shared.downloading.borrow_mut().retain(|_, by| *by != transport);
+    shared.changed.notify_waiters();
+    tell_connectivity(shared);
+}
+
+/// Connections that failed are made anew, if I/O is wanted.
 pub fn revive(shared: &Rc<Shared>, profile: &Addr<Profile>) {
     if !shared.io.get() {
         return;
     }
-    let before = shared.connections.borrow().len();
     shared.connections.borrow_mut().retain(|_, connection| connection.connected());
-    if shared.connections.borrow().len() == before {
-        return;
-    }
-    tracing::error!(profile = shared.id, "a relay connection failed and is made anew");
     if let Err(error) = connect(shared, profile) {
         tracing::error!(profile = shared.id, %error, "connections cannot be made");
     }

@@ -59,6 +59,7 @@ pub use crowd::Crowds;
 pub use profile_link::{ProfileGone, ProfileLink};
 pub use smtp::DEFAULT_MAX_RECIPIENTS;
 
+use crate::watch::Farewell;
 use profile_link::{Job, Shared};
 
 /// Mails that wait to be sent at one connection; more are refused with a temporary error.
@@ -99,13 +100,23 @@ pub struct RelayConnection {
     shared: Rc<Shared>,
     imap: Option<AbortHandle>,
     smtp: Option<AbortHandle>,
+    _farewell: Farewell<ConnectionEnded>,
+}
+
+/// A connection has ended, in order or with a panic.
+#[derive(Clone, Copy, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct ConnectionEnded {
+    /// Its transport.
+    pub transport_id: u32,
 }
 
 impl RelayConnection {
     /// Starts a connection on the current arbiter. It connects at once.
     pub fn start(params: RelayParams, link: ProfileLink, network: Arc<Network>) -> actix::Addr<Self> {
+        let farewell = link.farewell(params.transport_id);
         let shared = Rc::new(Shared::new(params, link, network));
-        Actor::start(Self { shared, imap: None, smtp: None })
+        Actor::start(Self { shared, imap: None, smtp: None, _farewell: farewell })
     }
 
     /// Runs one side as a task of its own and ends the actor when the task ends or panics.

@@ -16,7 +16,8 @@ use volary_proto::{
 
 use volary_link::Network;
 
-use super::RelayParams;
+use super::{ConnectionEnded, RelayParams};
+use crate::watch::Farewell;
 
 /// Most orders by UID that wait for the connection; what is beyond is dropped and asked for again by the profile.
 const MAX_WAITING_UIDS: usize = 100_000;
@@ -27,20 +28,34 @@ pub struct ProfileLink {
     heads: Recipient<RelayHeads>,
     mails: Recipient<RelayMails>,
     notices: Recipient<RelayNotice>,
+    ended: Recipient<ConnectionEnded>,
 }
 
 impl ProfileLink {
-    /// A link to an actor that handles all three messages.
+    /// A link to an actor that handles all four messages.
     pub fn new<A>(profile: &Addr<A>) -> Self
     where
-        A: Actor + Handler<RelayHeads> + Handler<RelayMails> + Handler<RelayNotice>,
-        A::Context: ToEnvelope<A, RelayHeads> + ToEnvelope<A, RelayMails> + ToEnvelope<A, RelayNotice>,
+        A: Actor
+            + Handler<RelayHeads>
+            + Handler<RelayMails>
+            + Handler<RelayNotice>
+            + Handler<ConnectionEnded>,
+        A::Context: ToEnvelope<A, RelayHeads>
+            + ToEnvelope<A, RelayMails>
+            + ToEnvelope<A, RelayNotice>
+            + ToEnvelope<A, ConnectionEnded>,
     {
         Self {
             heads: profile.clone().recipient(),
             mails: profile.clone().recipient(),
             notices: profile.clone().recipient(),
+            ended: profile.clone().recipient(),
         }
+    }
+
+    /// Tells the profile of the end of the connection.
+    pub(super) fn farewell(&self, transport_id: u32) -> Farewell<ConnectionEnded> {
+        Farewell::new(self.ended.clone(), ConnectionEnded { transport_id })
     }
 }
 

@@ -1,11 +1,20 @@
-//! The deadline queue: one task for all profiles that sleeps until the next row of the deadline table is due.
+//! The deadline queue: one actor for all profiles that sleeps until the next row of the deadline table is due.
+//!
+//! It knows nothing that is not in the table, so the supervisor can start it again at any time.
 
 use std::time::Duration;
 
+use actix::{
+    Actor, ActorContext as _, AsyncContext as _, Context, WrapFuture as _, fut::ActorFutureExt as _,
+};
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 
-use super::{clock_set, housekeeping};
+use super::housekeeping::Due;
+use super::{ChildEnded, clock_set};
+use crate::faults::Spot;
 use crate::hub::Hub;
+use crate::watch::Farewell;
 use volary_engine::ground::db::Db;
 use volary_engine::ground::error::Outcome;
 use volary_engine::upkeep::deadlines::{Quiet, handle_due};
@@ -13,18 +22,40 @@ use volary_engine::upkeep::deadlines::{Quiet, handle_due};
 /// Longest sleep: the clock may be set while we sleep.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 
+/// The actor. See the module documentation.
+pub struct DeadlineQueue {
+    hub: Hub,
+    cleaning: Due,
+    _farewell: Farewell<ChildEnded>,
+}
+
+impl DeadlineQueue {
+    /// A queue that passes profiles on to housekeeping.
+    pub fn new(hub: Hub, cleaning: Due, farewell: Farewell<ChildEnded>) -> Self {
+        Self { hub, cleaning, _farewell: farewell }
+    }
+}
+
+impl Actor for DeadlineQueue {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let work = run(self.hub.clone(), self.cleaning.clone()).instrument(tracing::info_span!("deadlines"));
+        ctx.spawn(work.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}
+
 /// Handles deadlines for ever.
-pub async fn run(hub: Hub) {
+async fn run(hub: Hub, cleaning: Due) {
     let db = hub.db.clone();
     let mut added = hub.wakes.register_deadlines();
-    let (cleaning, due) = mpsc::unbounded_channel();
-    actix::spawn(housekeeping::run(db.clone(), hub.network.clone(), due));
     let mut queue = Queue { started: db.now(), set: None, db: db.clone(), cleaning };
     let mut clock = clock_set::Watch::new(db.now());
     // It may have been set back while this process did not run.
     queue.mend().await;
     let mut was_set = false;
     loop {
+        hub.faults.pass(Spot::Deadlines);
         was_set |= clock.was_set(db.now());
         if std::mem::take(&mut was_set) {
             queue.clock_was_set().await;
@@ -83,7 +114,7 @@ struct Queue {
     started: i64,
     /// When the clock was last found to be set, by its new time.
     set: Option<i64>,
-    cleaning: mpsc::UnboundedSender<u32>,
+    cleaning: Due,
 }
 
 impl Queue {
@@ -109,8 +140,7 @@ impl Queue {
         let quiet = Quiet { housekeeping: self.started, aging: self.set };
         let handled = handle_due(&self.db, quiet).await?;
         for profile in handled.cleaning {
-            // The receiver lives as long as the actor system does.
-            let _ = self.cleaning.send(profile);
+            self.cleaning.add(profile);
         }
         Ok(handled.next)
     }

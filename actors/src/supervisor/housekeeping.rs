@@ -1,24 +1,79 @@
-//! Housekeeping: cleans up one profile after the other as they become due.
+//! Housekeeping: an actor that cleans up one profile after the other as they become due.
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use actix::{
+    Actor, ActorContext as _, AsyncContext as _, Context, WrapFuture as _, fut::ActorFutureExt as _,
+};
+use tokio::sync::{Mutex, mpsc};
+use tracing::Instrument as _;
 use volary_storage::StoreError;
 
+use super::ChildEnded;
+use crate::faults::Spot;
+use crate::hub::Hub;
 use crate::relay_connection::memory;
+use crate::watch::Farewell;
 use volary_engine::ground::db::Db;
 use volary_engine::upkeep::housekeeping::clean;
 use volary_link::Network;
 
+/// Profiles that are due. It outlives the actor, so that a panic costs one profile its turn and no other.
+#[derive(Clone)]
+pub struct Due {
+    sender: mpsc::UnboundedSender<u32>,
+    receiver: Arc<Mutex<mpsc::UnboundedReceiver<u32>>>,
+}
+
+impl Default for Due {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Self { sender, receiver: Arc::new(Mutex::new(receiver)) }
+    }
+}
+
+impl Due {
+    /// Adds a profile.
+    pub fn add(&self, profile: u32) {
+        // The receiver is right here.
+        let _ = self.sender.send(profile);
+    }
+}
+
+/// The actor. See the module documentation.
+pub struct Housekeeping {
+    hub: Hub,
+    due: Due,
+    _farewell: Farewell<ChildEnded>,
+}
+
+impl Housekeeping {
+    /// An actor that takes profiles from there.
+    pub fn new(hub: Hub, due: Due, farewell: Farewell<ChildEnded>) -> Self {
+        Self { hub, due, _farewell: farewell }
+    }
+}
+
+impl Actor for Housekeeping {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let work = run(self.hub.clone(), self.due.clone()).instrument(tracing::info_span!("housekeeping"));
+        ctx.spawn(work.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}
+
 /// Cleans up one profile after the other as their ids come, for ever.
-pub async fn run(db: Db, network: Arc<Network>, mut due: mpsc::UnboundedReceiver<u32>) {
+async fn run(hub: Hub, due: Due) {
+    let mut due = due.receiver.lock().await;
     while let Some(profile) = due.recv().await {
-        match clean(&db, profile).await {
+        hub.faults.pass(Spot::Housekeeping);
+        match clean(&hub.db, profile).await {
             Ok((tombstones, files)) => tracing::info!(profile, tombstones, files, "housekeeping done"),
             Err(error) => tracing::error!(profile, %error, "housekeeping failed"),
         }
         if due.is_empty()
-            && let Err(error) = keep_network(&db, &network).await
+            && let Err(error) = keep_network(&hub.db, &hub.network).await
         {
             tracing::error!(%error, "what is known of relays cannot be stored");
         }

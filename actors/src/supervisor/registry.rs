@@ -6,7 +6,7 @@ use actix::Addr;
 use futures::future::join_all;
 use volary_proto::v1::{Answer, Done, Error, Id, Request, StartIo, StopIo, answer, event, request};
 
-use super::{EndProfile, GetRunning, Supervisor};
+use super::{GetRunning, Supervisor};
 use crate::hub::Hub;
 use volary_engine::commands::process;
 use volary_engine::ground::error::Failure;
@@ -21,10 +21,6 @@ pub async fn request(hub: &Hub, supervisor: &Addr<Supervisor>, request: Request)
     let done = answer::Kind::Done(Done {});
     let answer = match kind {
         Kind::AddAccount(_) => answer::Kind::Id(Id { id: process::add(db).await? }),
-        Kind::RemoveAccount(call) => {
-            remove(hub, supervisor, call.account_id).await?;
-            done
-        }
         Kind::SelectAccount(call) => {
             process::select(db, call.account_id).await?;
             done
@@ -70,14 +66,9 @@ pub async fn request(hub: &Hub, supervisor: &Addr<Supervisor>, request: Request)
     Ok(Answer::new(answer))
 }
 
-async fn remove(hub: &Hub, supervisor: &Addr<Supervisor>, id: u32) -> Result<(), Error> {
+/// Removes a profile whose actor has ended.
+pub async fn remove(hub: &Hub, id: u32) -> Result<(), Error> {
     let db = &hub.db;
-    let known = db.look(|view| profiles::load(view, id))?.is_some();
-    if !known {
-        return Err(Error::not_found(format!("no account with id {id}")));
-    }
-    let _ = supervisor.send(EndProfile(Some(id))).await;
-    hub.wakes.unregister(id);
     let leaving = db.transact_freeing(0, move |tx| {
         profiles::leave(tx, id)?;
         tx.emit(event::Kind::AccountsChanged(event::AccountsChanged {}));

@@ -85,6 +85,9 @@ pub fn update(
     if new == old {
         return Ok(false);
     }
+    if new.channel_secret != old.channel_secret {
+        tx.effects().unlocked.secrets |= !new.channel_secret.is_empty();
+    }
     save(tx, chat, &new)?;
     Ok(true)
 }
@@ -96,6 +99,8 @@ pub fn create(tx: &mut Tx<'_, '_>, mut record: ChatRecord) -> Result<u32, StoreE
     let chat = counters.chat;
     tx.store.put(&COUNTERS, &tx.profile, &counters)?;
     record.created = tx.now;
+    tx.effects().unlocked.groups |= !record.group_id.is_empty();
+    tx.effects().unlocked.secrets |= !record.channel_secret.is_empty();
     save(tx, chat, &record)?;
     tx.chatlist_changed();
     tx.chatlist_item_changed(Some(chat));

@@ -19,7 +19,10 @@ use volary_storage::records::OutboxRecord;
 
 use self::pace::Pace;
 use super::Shared;
+use crate::faults::Spot;
 use crate::relay_connection::RelayConnection;
+use crate::supervisor::reconnect::revival::Revival;
+use crate::watch::cause;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::work::Lane;
 use volary_engine::outgoing::complete::{self, Traces};
@@ -54,8 +57,34 @@ struct Exit {
     connection: Addr<RelayConnection>,
 }
 
+/// Runs the send loop until there is nothing to send. The loop is a task of its own: when it panics, it is started again
+/// after a pause, for what is queued has to go out.
+pub async fn keep_running(shared: Rc<Shared>) {
+    let mut revival = Revival::new(std::time::Instant::now());
+    loop {
+        shared.send_again.set(false);
+        match actix::spawn(run(shared.clone())).await {
+            Ok(()) if shared.send_again.get() => {}
+            Ok(()) => break,
+            Err(error) => {
+                let pause = revival.failed(std::time::Instant::now());
+                let cause = cause(error);
+                tracing::error!(
+                    profile = shared.id,
+                    cause,
+                    ?pause,
+                    "the send loop failed and is started again"
+                );
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+    shared.sending.set(false);
+    shared.changed.notify_waiters();
+}
+
 /// Sends until nothing is left that can be sent now.
-pub async fn run(shared: Rc<Shared>) {
+async fn run(shared: Rc<Shared>) {
     let mut pace = Pace::default();
     loop {
         let passed = pass(&shared, &mut pace).await;
@@ -86,6 +115,7 @@ fn tell_trouble(shared: &Rc<Shared>, error: &Failure) {
 }
 
 async fn pass(shared: &Rc<Shared>, pace: &mut Pace) -> Outcome<Pass> {
+    shared.hub.faults.pass(Spot::Sending);
     let now = shared.db.now();
     let (rows, order) = shared.db.read(|view| {
         let rows = outbox::due(view, shared.id, now, BATCH)?;

@@ -22,7 +22,7 @@ use volary_proto::{
 use volary_link::Network;
 use volary_mail::login::{Candidate, CertificateChecks, ConfiguredLogin, Endpoint, Security};
 
-use super::{Crowds, ProfileLink, RelayConnection, RelayParams};
+use super::{ConnectionEnded, Crowds, ProfileLink, RelayConnection, RelayParams};
 
 /// Longest time that a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -158,6 +158,11 @@ impl Handler<RelayNotice> for TestProfile {
             let _ = self.told.send(Told::Notice(notice));
         }
     }
+}
+
+impl Handler<ConnectionEnded> for TestProfile {
+    type Result = ();
+    fn handle(&mut self, _: ConnectionEnded, _: &mut Self::Context) {}
 }
 
 /// A running connection with its profile.
