@@ -1,4 +1,4 @@
-//! The running engine: supervisor, profiles, relay connections and chats as actors.
+//! Who runs profiles: supervisor, profiles, relay connections and chats as actors.
 //!
 //! | module | holds |
 //! |---|---|
@@ -6,28 +6,22 @@
 //! | [`supervisor`] | registry of profiles, arbiters, deadline queue |
 //! | [`profile`] | one actor for each profile: its relays, receiving, sending |
 //! | [`relay_connection`] | one actor for each (profile, relay): IMAP and SMTP |
-//! | [`chat`] | the rules of chats, and the actor of a chat in use |
-//! | [`commands`], [`query`] | what requests do: commands change state in a transaction, queries read a snapshot |
-//! | [`state`] | loading and saving of what the tables hold |
-//! | [`db`], [`bus`], [`wake`], [`pool`], [`clock`], [`texts`] | transactions, events, wake-ups, workers, time, texts |
+//! | [`chat`] | one actor for each chat in use |
+//! | [`hub`], [`bus`], [`wake`], [`pool`] | what actors share: database, events, wake-ups, workers |
+//! | [`watch`] | how owners notice the end of what they own |
 
 pub mod bus;
 pub mod chat;
-pub mod clock;
-pub mod commands;
-pub mod db;
-pub mod error;
-pub mod events;
+pub mod hub;
 pub mod node;
 pub mod pool;
 pub mod profile;
-pub mod query;
 pub mod relay_connection;
-pub mod state;
 pub mod supervisor;
-pub mod texts;
 pub mod wake;
+pub mod watch;
 
+mod faults;
 #[cfg(test)]
 mod testing;
 

@@ -12,15 +12,16 @@ use volary_proto::Mode;
 use volary_proto::v1::{Answer, Error, Ids, Request, answer, request};
 use volary_storage::{OpenError, Options, Store};
 
-use crate::bus::{Bus, EventStream};
-use crate::clock::{Clock, SystemClock};
-use crate::db::Db;
+use crate::bus::EventStream;
+use crate::hub::Hub;
 use crate::pool::Pool;
-use crate::query;
-use crate::relay_connection::{Network, memory};
-use crate::supervisor::{EndProfile, Supervisor, housekeeping, registry};
-use crate::texts::Texts;
-use crate::wake::Wakes;
+use crate::relay_connection::memory;
+use crate::supervisor::{EndProfiles, Supervisor, housekeeping};
+use volary_engine::ground::clock::{Clock, SystemClock};
+use volary_engine::ground::db::Db;
+use volary_engine::query;
+use volary_engine::state::profiles;
+use volary_link::Network;
 
 /// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +67,7 @@ pub struct Node {
 }
 
 struct Inner {
-    db: Db,
-    network: Arc<Network>,
+    hub: Hub,
     supervisor: Addr<Supervisor>,
     system: System,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -77,21 +77,21 @@ impl Node {
     /// Opens the folder and starts the actors. No I/O is started.
     pub fn start(options: NodeOptions) -> Result<Self, StartError> {
         let store = Store::open(&options.dir, options.storage)?;
-        let db =
-            Db::new(store, options.dir, Bus::default(), options.clock, Texts::default(), Wakes::default());
         let network = Network::with_defaults().map_err(|error| StartError::Tls(error.to_string()))?;
-        if let Err(error) = db.read(|view| memory::load(view, &network, db.now())) {
+        let pool = Pool::new(options.threads)?;
+        let hub = Hub::new(store, options.dir, options.clock, pool, network);
+        let db = &hub.db;
+        if let Err(error) = db.read(|view| memory::load(view, &hub.network, db.now())) {
             // It is learned anew.
             tracing::error!(%error, "what is known of relays cannot be read");
         }
-        let pool = Pool::new(options.threads)?;
         let (ready, started) = std::sync::mpsc::channel();
-        let (actors_db, actors_network, threads) = (db.clone(), network.clone(), options.threads.max(1));
+        let (actors_hub, threads) = (hub.clone(), options.threads.max(1));
         let thread = thread::Builder::new().name("volary-supervisor".to_owned()).spawn(move || {
             let runner = System::new();
             runner.block_on(async move {
                 let arbiters = (0..threads).map(|_| Arbiter::new()).collect();
-                let supervisor = Supervisor::new(actors_db, pool, actors_network, arbiters).start();
+                let supervisor = Supervisor::new(actors_hub, arbiters).start();
                 // The receiver waits for exactly this.
                 let _ = ready.send((supervisor, System::current()));
             });
@@ -100,24 +100,32 @@ impl Node {
             }
         })?;
         let (supervisor, system) = started.recv().map_err(|_| StartError::System)?;
-        Ok(Self {
-            inner: Arc::new(Inner { db, network, supervisor, system, thread: Mutex::new(Some(thread)) }),
-        })
+        Ok(Self { inner: Arc::new(Inner { hub, supervisor, system, thread: Mutex::new(Some(thread)) }) })
     }
 
     /// Carries out a request and answers when its change is committed.
     pub async fn call(&self, request: Request) -> Result<Answer, Error> {
+        let (profile, name) = (request.profile_id, request.kind.as_ref().map(request::Kind::name));
+        let answer = self.answer(request).await;
+        if let Err(error) = &answer {
+            // The text may quote what the caller sent.
+            tracing::debug!(profile, request = name, class = ?error.code(), "request failed");
+        }
+        answer
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, Error> {
         let Some(kind) = &request.kind else { return Err(Error::invalid("empty request")) };
         let id = request.profile_id;
         if id == 0 && kind.mode() == Mode::Query {
-            return registry::answer_query(&self.inner.db, kind).map(Answer::new);
+            return query::process::run(&self.inner.hub.db, kind).map(Answer::new);
         }
         if id != 0 && kind.mode() == Mode::Query && !kind.concerns_io() {
             if let request::Kind::WaitNextMsgs(_) = kind {
                 return self.wait_next_msgs(id).await;
             }
             if !kind.needs_key() {
-                return query::run(&self.inner.db, id, kind).map(Answer::new);
+                return query::run(&self.inner.hub.db, id, kind).map(Answer::new);
             }
         }
         let supervisor = &self.inner.supervisor;
@@ -126,20 +134,25 @@ impl Node {
 
     /// All events of all profiles from now on.
     pub fn subscribe(&self) -> EventStream {
-        self.inner.db.bus().subscribe()
+        self.inner.hub.bus.subscribe()
+    }
+
+    /// The events of one profile from now on.
+    pub fn subscribe_to(&self, profile: u32) -> EventStream {
+        self.inner.hub.bus.subscribe_to(profile)
     }
 
     /// The folder.
     pub fn dir(&self) -> &Path {
-        self.inner.db.dir()
+        self.inner.hub.db.dir()
     }
 
     /// Display order and selection of the profiles with the names of their folders, for files that other programs read.
     pub fn profiles(&self) -> Result<Vec<(u32, String)>, Error> {
-        let listed = self.inner.db.read(|view| {
+        let listed = self.inner.hub.db.read(|view| {
             let mut listed = Vec::new();
-            for id in registry::ids(view)? {
-                if let Some(record) = registry::load(view, id)? {
+            for id in profiles::ids(view)? {
+                if let Some(record) = profiles::load(view, id)? {
                     listed.push((id, record.uuid));
                 }
             }
@@ -149,11 +162,11 @@ impl Node {
     }
 
     async fn wait_next_msgs(&self, profile: u32) -> Result<Answer, Error> {
-        let db = &self.inner.db;
-        let exists = |db: &Db| db.read(|view| registry::load(view, profile));
+        let db = &self.inner.hub.db;
+        let exists = |db: &Db| db.read(|view| profiles::load(view, profile));
         let missing = || Error::not_found(format!("account with id {profile} not found"));
         exists(db).map_err(|error| Error::internal(error.to_string()))?.ok_or_else(missing)?;
-        db.wakes().new_messages(profile).notified().await;
+        self.inner.hub.wakes.new_messages(profile).notified().await;
         exists(db).map_err(|error| Error::internal(error.to_string()))?.ok_or_else(missing)?;
         let ids = db.read(|view| query::messages::next_msgs(view, profile));
         let ids = ids.map_err(|error| Error::internal(error.to_string()))?;
@@ -162,13 +175,13 @@ impl Node {
 
     /// Stops all I/O, ends the actors and closes the database.
     pub async fn stop(&self) {
-        let _ = self.inner.supervisor.send(EndProfile(None)).await;
-        if let Err(error) = housekeeping::keep_network(&self.inner.db, &self.inner.network).await {
+        let _ = self.inner.supervisor.send(EndProfiles).await;
+        if let Err(error) = housekeeping::keep_network(&self.inner.hub.db, &self.inner.hub.network).await {
             tracing::error!(%error, "what is known of relays cannot be stored");
         }
         self.inner.system.stop();
         let thread = self.inner.thread.lock().take();
-        let store = self.inner.db.store().clone();
+        let store = self.inner.hub.db.store().clone();
         let ended = tokio::task::spawn_blocking(move || {
             let joined = thread.is_none_or(|thread| thread.join().is_ok());
             (joined, store.close())
@@ -178,6 +191,6 @@ impl Node {
             Ok((_, Err(error))) => tracing::error!(%error, "last changes are not durable"),
             Ok((false, _)) | Err(_) => tracing::error!("the actor system ended with a panic"),
         }
-        self.inner.db.bus().close();
+        self.inner.hub.bus.close();
     }
 }

@@ -1,33 +1,19 @@
 //! The worker pool: CPU-heavy work (OpenPGP, MIME, images) off the arbiters, in two lanes.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
+use volary_engine::ground::work::{self, Job, Lane, Unfinished, Workers};
 
 /// At most that many jobs of a lane wait; more callers wait for a place.
 const MAX_WAITING: usize = 1_024;
 /// Stack of a worker in bytes: deep MIME trees are walked without recursion, images need little.
 const STACK: usize = 2 << 20;
-
-/// Which work goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// Somebody is waiting for it: sending, single mails.
-    Interactive,
-    /// Catching up, images, archives.
-    Bulk,
-}
-
-/// The job did not finish: it panicked, or the pool is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the work was not finished")]
-pub struct Unfinished;
-
-type Job = Box<dyn FnOnce() + Send>;
 
 /// A fixed number of threads. Cheap to clone; the threads end with the last clone.
 #[derive(Clone)]
@@ -37,7 +23,7 @@ pub struct Pool {
 
 struct Handle {
     shared: Arc<Shared>,
-    places: [Semaphore; 2],
+    places: [Arc<Semaphore>; 2],
 }
 
 struct Shared {
@@ -63,7 +49,7 @@ impl Pool {
                 .stack_size(STACK)
                 .spawn(move || work(&shared))?;
         }
-        let places = [Semaphore::new(MAX_WAITING), Semaphore::new(MAX_WAITING)];
+        let places = [0, 1].map(|_| Arc::new(Semaphore::new(MAX_WAITING)));
         Ok(Self { handle: Arc::new(Handle { shared, places }) })
     }
 
@@ -73,23 +59,31 @@ impl Pool {
         lane: Lane,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unfinished> {
-        let _place = self.handle.places[lane as usize].acquire().await.map_err(|_| Unfinished)?;
-        let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move || {
-            // A panic ends the job, not the worker; the caller sees a dropped sender.
-            if let Ok(value) = catch_unwind(AssertUnwindSafe(job)) {
-                let _ = sender.send(value);
+        work::run(self, lane, job).await
+    }
+}
+
+impl Workers for Pool {
+    fn start(&self, lane: Lane, job: Job) -> BoxFuture<'_, Result<(), Unfinished>> {
+        async move {
+            // The place is taken until the job has run, whether or not its caller still waits.
+            let places = self.handle.places[lane as usize].clone();
+            let place = places.acquire_owned().await.map_err(|_| Unfinished)?;
+            let job: Job = Box::new(move || {
+                job();
+                drop(place);
+            });
+            {
+                let mut lanes = self.handle.shared.lanes.lock();
+                match lane {
+                    Lane::Interactive => lanes.interactive.push_back(job),
+                    Lane::Bulk => lanes.bulk.push_back(job),
+                }
             }
-        });
-        {
-            let mut lanes = self.handle.shared.lanes.lock();
-            match lane {
-                Lane::Interactive => lanes.interactive.push_back(job),
-                Lane::Bulk => lanes.bulk.push_back(job),
-            }
+            self.handle.shared.ready.notify_one();
+            Ok(())
         }
-        self.handle.shared.ready.notify_one();
-        receiver.await.map_err(|_| Unfinished)
+        .boxed()
     }
 }
 

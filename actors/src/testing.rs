@@ -1,163 +1,92 @@
-//! A profile in a fresh database whose clock goes as the test says.
+//! What tests of actors stand on: a hub over a fresh database, and profiles in it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
-use volary_mail::address::Address;
-use volary_mail::openpgp::SecretKey;
-use volary_proto::v1::event;
-use volary_storage::records::{
-    CounterRecord, MessageRecord, ProfileRecord, TransportRecord, block, message_state, origin, view_type,
-};
-use volary_storage::tables::{COUNTERS, PROFILES};
+use actix::{Actor as _, Addr, Arbiter};
+use tempfile::TempDir;
+use volary_proto::v1::{AddPseudoTransport, Answer, Error, Request, request};
 use volary_storage::{Options, Store};
 
-use crate::bus::{Bus, EventStream};
-use crate::chat::compose::new_mid;
-use crate::clock::Clock;
-use crate::db::{Db, Tx};
-use crate::error::Outcome;
-use crate::state::{chats, contacts, ids, keys, messages, transports};
-use crate::texts::Texts;
-use crate::wake::Wakes;
+use crate::hub::Hub;
+use crate::pool::Pool;
+use crate::profile::Profile;
+use crate::supervisor::{GetRunning, Supervisor};
+use volary_engine::commands::process;
+use volary_engine::ground::clock::SystemClock;
+use volary_engine::state::transports;
+use volary_link::Network;
+use volary_mail::login::{CertificateChecks, ConfiguredLogin};
 
-/// The profile.
-pub const PROFILE: u32 = 1;
-/// When tests begin.
-pub const START: i64 = 1_750_000_000;
+/// Longest time that a test waits for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A clock that only the test moves.
-struct TestClock(AtomicI64);
-
-impl Clock for TestClock {
-    fn now(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
+/// A running supervisor.
+pub struct House {
+    pub hub: Hub,
+    pub supervisor: Addr<Supervisor>,
+    _dir: TempDir,
 }
 
-/// One profile at `me@one.test`.
-pub struct Desk {
-    /// Its database.
-    pub db: Db,
-    clock: Arc<TestClock>,
-    events: EventStream,
-    /// The folder of the engine.
-    pub dir: tempfile::TempDir,
-}
-
-impl Desk {
-    /// A profile with one address, without servers.
-    pub async fn new() -> Self {
+impl House {
+    /// Without profiles.
+    pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Options::default()).unwrap();
-        let clock = Arc::new(TestClock(AtomicI64::new(START)));
-        let (texts, wakes) = (Texts::default(), Wakes::default());
-        let db = Db::new(store, dir.path().to_owned(), Bus::default(), clock.clone(), texts, wakes);
-        let events = db.bus().subscribe();
-        let desk = Self { db, clock, events, dir };
-        desk.change(|tx| {
-            let record = ProfileRecord { uuid: "profile".to_owned(), created: tx.now };
-            tx.store.put(&PROFILES, &PROFILE, &record)?;
-            Ok(tx.store.put(&COUNTERS, &PROFILE, &CounterRecord::default())?)
-        })
-        .await;
-        desk.gets_address("me@one.test").await;
-        desk.change(|tx| keys::ensure_own(tx).map(|_| ())).await;
-        desk
+        let pool = Pool::new(1).unwrap();
+        let network = Network::with_defaults().unwrap();
+        let hub = Hub::new(store, dir.path().to_owned(), Arc::new(SystemClock), pool, network);
+        let supervisor = Supervisor::new(hub.clone(), vec![Arbiter::new()]).start();
+        Self { hub, supervisor, _dir: dir }
     }
 
-    /// The time by the clock of the profile.
-    pub fn now(&self) -> i64 {
-        self.db.now()
+    /// A new profile with a transport whose connection has nobody to talk to.
+    pub async fn profile(&self, addr: &str) -> u32 {
+        let id = process::add(&self.hub.db).await.unwrap();
+        self.gets_transport(id, addr).await;
+        id
     }
 
-    /// Time goes on.
-    pub fn waits(&self, seconds: i64) {
-        self.clock.0.fetch_add(seconds, Ordering::Relaxed);
+    /// One more transport, like the first.
+    pub async fn gets_transport(&self, profile: u32, addr: &str) {
+        self.asks(profile, AddPseudoTransport { addr: addr.to_owned() }).await.unwrap();
+        let login = ConfiguredLogin {
+            addr: addr.to_owned(),
+            imap: Vec::new(),
+            imap_folder: None,
+            imap_user: String::new(),
+            imap_password: String::new(),
+            smtp: Vec::new(),
+            smtp_user: String::new(),
+            smtp_password: String::new(),
+            certificate_checks: CertificateChecks::Automatic,
+            oauth2: false,
+        };
+        let configured = serde_json::to_string(&login).unwrap();
+        let stored = self.hub.db.transact(profile, move |tx| {
+            let newest = transports::all(tx.store, tx.profile)?.last().map_or(0, |(id, _)| *id);
+            transports::update(tx, newest, |record| record.configured = configured)
+        });
+        stored.await.unwrap();
     }
 
-    /// Runs a transaction on the profile.
-    pub async fn change<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<T> + Send + 'static,
-    ) -> T {
-        self.db.transact(PROFILE, job).await.unwrap().value
+    /// Sends a request.
+    pub async fn asks(&self, profile: u32, kind: impl Into<request::Kind>) -> Result<Answer, Error> {
+        self.supervisor.send(Request::new(profile, kind)).await.unwrap()
     }
 
-    /// Adds an address.
-    pub async fn gets_address(&self, addr: &str) {
-        let record = TransportRecord { addr: addr.to_owned(), ..Default::default() };
-        self.change(move |tx| {
-            transports::add(tx, &TransportRecord { added: tx.now, ..record })?;
-            Ok(keys::relays_changed(tx)?)
-        })
-        .await;
+    /// The actors of profiles that run.
+    pub async fn running(&self) -> Vec<Addr<Profile>> {
+        self.supervisor.send(GetRunning).await.unwrap()
     }
+}
 
-    /// Adds a key-contact with these relays; the key is returned with its id.
-    pub async fn knows(&self, relays: &[&str]) -> (u32, SecretKey) {
-        let mut rng = StdRng::from_seed(*blake3::hash(relays.join(",").as_bytes()).as_bytes());
-        let addrs: Vec<Address> = relays.iter().map(|addr| Address::parse(addr).unwrap()).collect();
-        let secret = SecretKey::generate(&addrs[0], START, &mut rng).unwrap();
-        let certificate = secret.certificate(&addrs[0], &addrs, START, &mut rng).unwrap();
-        let (fingerprint, addr) = (secret.fingerprint().to_string(), relays[0].to_owned());
-        let id = self
-            .change(move |tx| {
-                keys::import(tx, &certificate)?;
-                let seen = contacts::Seen {
-                    addr: &addr,
-                    fingerprint: &fingerprint,
-                    origin: origin::CREATE_CHAT,
-                    ..Default::default()
-                };
-                Ok(contacts::add_or_lookup(tx, seen)?)
-            })
-            .await;
-        (id, secret)
-    }
-
-    /// The accepted single chat with a contact.
-    pub async fn chat_with(&self, contact: u32) -> u32 {
-        self.change(move |tx| Ok(chats::ensure_single(tx, contact, block::NOT)?)).await
-    }
-
-    /// A message of ourselves appears in a chat, as sent.
-    pub async fn says(&self, chat: u32, text: &str) -> u32 {
-        self.puts(MessageRecord {
-            chat,
-            from: ids::contact::SELF,
-            state: message_state::OUT_DELIVERED,
-            text: text.to_owned(),
-            sort: self.now(),
-            ..Default::default()
-        })
-        .await
-    }
-
-    /// A message is stored.
-    pub async fn puts(&self, record: MessageRecord) -> u32 {
-        let record = MessageRecord { mid: new_mid(), view_type: view_type::TEXT, encrypted: true, ..record };
-        self.change(move |tx| Ok(messages::insert(tx, &record)?)).await
-    }
-
-    /// Whether a message is there.
-    pub fn has(&self, message: u32) -> bool {
-        self.db.look(|view| messages::load(view, PROFILE, message)).unwrap().is_some()
-    }
-
-    /// The events since the last call.
-    pub async fn events(&self) -> Vec<event::Kind> {
-        let end = event::Kind::Info(event::Info { msg: "end of the events".to_owned() });
-        self.db.emit(PROFILE, end.clone());
-        let mut events = Vec::new();
-        while let Some(event) = self.events.next().await {
-            match event.kind {
-                Some(kind) if kind == end => break,
-                kind => events.extend(kind),
-            }
+/// Waits until something is the case.
+pub async fn until(mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        events
-    }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("waited in vain");
 }

@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
-use volary_actors::chat::membership::{Received, Rows, apply};
+use volary_engine::chat::membership::{Received, Rows, apply};
 use volary_storage::records::MemberRecord;
 use volary_storage::{Options, Raw, Store, StoreError, Table};
 

@@ -1,11 +1,12 @@
 //! The two things a frontend can do with the engine: send it requests, and listen to its events.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use volary_actors::{Node, bus::EventStream};
 use volary_proto::{Answer, Error, Event, Request};
 
-/// The engine as frontends see it. Doors are written against this, so that their tests need no engine.
+/// The engine as interfaces for other programs see it. They are written against this, so that their tests need no engine.
 pub trait Bus: Clone + Send + Sync + 'static {
     /// What [`subscribe`](Self::subscribe) gives.
     type Events: EventSource;
@@ -20,12 +21,13 @@ pub trait Bus: Clone + Send + Sync + 'static {
     fn stop(&self) -> impl Future<Output = ()> + Send + 'static;
 }
 
-/// A stream of events with a bound of its own: who does not fetch loses the oldest and is told how many.
+/// A stream of events with a bound of its own: a subscriber that does not fetch loses the oldest, and gets an overflow
+/// event with their number.
 pub trait EventSource: Send + 'static {
     /// Waits for the next event; `None` after the engine has stopped.
     ///
     /// Dropping the future before it is ready loses nothing.
-    fn next(&mut self) -> impl Future<Output = Option<Event>> + Send;
+    fn next(&mut self) -> impl Future<Output = Option<Arc<Event>>> + Send;
 }
 
 impl Bus for Node {
@@ -47,7 +49,7 @@ impl Bus for Node {
 }
 
 impl EventSource for EventStream {
-    async fn next(&mut self) -> Option<Event> {
+    async fn next(&mut self) -> Option<Arc<Event>> {
         EventStream::next(self).await
     }
 }

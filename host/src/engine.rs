@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use volary_actors::bus::EventStream;
-use volary_actors::clock::{Clock, SystemClock};
 use volary_actors::node::{self, Node, NodeOptions};
+use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_proto::{Answer, Call, Error, Request};
 
 use crate::bus::Bus;
-use crate::jsonrpc::{AccountsDirectory, DirectoryError};
+use crate::directory::{AccountsDirectory, DirectoryError};
 
 /// Why an engine does not start.
 #[derive(Debug, Error)]
@@ -89,9 +89,14 @@ impl Engine {
         self.node.call(request).await
     }
 
-    /// All events of all profiles from now on, in the order of commits.
+    /// All events of all profiles, and of the process as a whole (profile 0), from now on, in the order of commits.
     pub fn events(&self) -> EventStream {
         self.node.subscribe()
+    }
+
+    /// The events of one profile from now on. What happens to other profiles costs this stream nothing.
+    pub fn events_of(&self, profile: u32) -> EventStream {
+        self.node.subscribe_to(profile)
     }
 
     /// The folder.

@@ -1,8 +1,8 @@
 //! Volary hosts any number of Delta Chat / chatmail profiles in one process.
 //!
-//! An [`Engine`] is opened on a folder, gets commands and queries of the schema ([`volary_proto`], re-exported as
-//! [`proto`]), tells what happens as a stream of events, and is stopped. Here two profiles on an embedded relay meet
-//! through an invite:
+//! An [`Engine`] is opened on a folder, takes commands and queries of the schema ([`volary_proto`], re-exported as
+//! [`proto`]), emits what happens as a stream of events, and is stopped. Here two profiles on an embedded relay meet
+//! through an invite (`examples/two_profiles.rs` goes on from here: it sends a message and listens to one profile):
 //!
 //! ```
 //! use volary::Engine;
@@ -41,7 +41,7 @@
 //! let invite = engine.call(alice, GetChatSecurejoinQrCode { chat_id: None }).await?.text;
 //! engine.call(bob, SecureJoin { qr: invite, ..Default::default() }).await?;
 //! while let Some(event) = events.next().await {
-//!     match event.kind {
+//!     match &event.kind {
 //!         Some(Kind::SecurejoinJoinerProgress(joined)) if joined.progress == 1000 => break,
 //!         _ => {}
 //!     }
@@ -56,22 +56,80 @@
 //! # runtime.block_on(async { tokio::time::timeout(patience, example()).await }).unwrap().unwrap();
 //! ```
 //!
+//! # Ids, times, failures
+//!
+//! The schema says it in full: [`proto`]. In short:
+//!
+//! - Profile ids grow from 1 and are never used again. Profile 0 stands for the process as a whole: it makes and removes
+//!   profiles, and events of profile 0 are about their list.
+//! - Ids of chats, messages and contacts belong to one profile; another profile has other ids for the same chat. Those
+//!   from 1 to 9 are reserved, and have names, like [`proto::SELF_CONTACT`] and [`proto::DAY_MARKER`]; real ones start
+//!   at 10.
+//! - Times are Unix seconds, in UTC. A program can bring a [`clock`] of its own ([`EngineOptions::clock`]).
+//! - A call fails with a [`proto::Error`]: a text for people, and a [`proto::ErrorCode`] for programs. Every call can
+//!   fail with `NotFound` (there is no such profile), `Cancelled` (the engine is stopping) and `Internal` (a fault of the
+//!   engine or its database; the log says more). What happens after the answer, like a message that no relay takes, is
+//!   no failure of a call: it comes as an event.
+//!
+//! # Events
+//!
+//! [`Engine::events`] has the events of all profiles, [`Engine::events_of`] those of one. They come after the commit
+//! that they are about, in the order of commits: what an event names can be queried at once. A stream begins when it is
+//! made, holds [`MAX_WAITING_EVENTS`] and then loses the oldest; [`EventStream`] says how that shows.
+//!
+//! # What is durable when
+//!
+//! - A **query** sees everything that was answered before it.
+//! - A **command** is answered after its commit, when all queries see it. Profiles, keys and logins are on disk by then;
+//!   everything else is at most 50 ms later, and in any case before anything of it leaves the process.
+//! - A **received** mail is on disk before the relay may forget it.
+//! - After a crash or a kill the folder is as it was at a commit. Messages that waited to be sent are sent then; whether
+//!   one was sent already is known from the relay's answer, so that it may arrive twice at most if that answer was lost
+//!   (receivers show it once).
+//!
+//! # Threads, and the end
+//!
+//! [`Engine::start`] and [`Engine::stop`] need a Tokio runtime; calls and event streams run on any executor. The engine
+//! has threads of its own for actors, for CPU-heavy work and for the writer of the database
+//! ([`EngineOptions::threads`]). A query reads on the thread that polls it, most take microseconds. All handles can be
+//! cloned, sent and shared between threads.
+//!
+//! [`Engine::stop`] closes all connections, writes what is not on disk yet and ends the threads; event streams end after
+//! the events that they still hold, calls fail. Dropping an engine does not stop it. The folder is free for another
+//! engine when the engine was stopped and its last clone is dropped; until then it is refused with
+//! [`DirectoryError::Locked`], which names the process.
+//!
+//! # Log and metrics
+//!
+//! The log goes through `tracing`, with the fields `profile`, `relay` and `chat`; the program decides where it appears.
+//! Metrics go through the facade `metrics` and cost next to nothing unless the program installs a recorder.
+//!
+//! # Modules
+//!
 //! | module | holds |
 //! |---|---|
 //! | `engine` | [`Engine`], what a Rust program uses |
-//! | [`bus`] | the same as a trait, what doors for other programs are written against |
-//! | [`jsonrpc`] | the door for existing clients: JSON-RPC over standard input and output |
-//! | [`cli`] | the `volary` command line: `demo`, `serve`, `relay`, `contacts` |
-//! | [`descriptors`], [`memory`] | what processes of this workspace ask of the system: open files, the allocator |
+//! | [`bus`] | the same as a trait, which interfaces for other programs are written against |
+//! | `directory` | the folder: whose it is, and who holds it |
+#![cfg_attr(
+    feature = "jsonrpc",
+    doc = "| [`jsonrpc`] | JSON-RPC over standard input and output, for existing clients (feature `jsonrpc`) |"
+)]
+//! | [`descriptors`], [`memory`] | what the programs of Volary ask of the system: open files, the allocator |
+//!
+//! The command line and the demo are in a package of their own, `volary-cli`: a program that embeds this library
+//! compiles neither them nor the embedded relay.
 
 pub mod bus;
-pub mod cli;
 pub mod descriptors;
+mod directory;
 mod engine;
+#[cfg(feature = "jsonrpc")]
 pub mod jsonrpc;
 pub mod memory;
 
+pub use directory::{DirectoryError, Holder};
 pub use engine::{Engine, EngineOptions, StartError};
-pub use volary_actors::bus::EventStream;
-pub use volary_actors::clock;
+pub use volary_actors::bus::{EventStream, MAX_WAITING_EVENTS};
+pub use volary_engine::ground::clock;
 pub use volary_proto as proto;

@@ -18,11 +18,7 @@ impl Address {
     /// Normalises and checks `text`: local part and domain present, no blanks or angle brackets, no trailing dot.
     pub fn parse(text: &str) -> Result<Self, BadAddress> {
         let bad = || BadAddress(text.chars().take(100).collect());
-        let trimmed = text.trim();
-        let bare = match trimmed.get(..7) {
-            Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => &trimmed[7..],
-            _ => trimmed,
-        };
+        let bare = bare(text);
         if bare.len() > Self::MAX_LEN || bare.ends_with('.') {
             return Err(bad());
         }
@@ -35,6 +31,12 @@ impl Address {
         }
     }
 
+    /// As [`Address::parse`] of a text that is the address and nothing else: no blanks around it, no `mailto:`.
+    pub fn parse_exact(text: &str) -> Result<Self, BadAddress> {
+        let address = Self::parse(text)?;
+        if bare(text).len() == text.len() { Ok(address) } else { Err(BadAddress(text.to_owned())) }
+    }
+
     /// The whole address.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -42,8 +44,32 @@ impl Address {
 
     /// The part after the last `@`.
     pub fn domain(&self) -> &str {
-        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+        domain_of(&self.0)
     }
+}
+
+fn bare(text: &str) -> &str {
+    let trimmed = text.trim();
+    match trimmed.split_at_checked(7) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("mailto:") => rest.trim_start(),
+        _ => trimmed,
+    }
+}
+
+/// Trims, lower-cases and removes `mailto:`, as addresses are stored and compared. Whether the text is an address is
+/// not looked at: use [`Address`] where it has to be one.
+pub fn normalise(text: &str) -> String {
+    bare(text).to_lowercase()
+}
+
+/// Whether two texts are the same address, letter case aside.
+pub fn same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
+}
+
+/// What follows the last `@` of a text that should be an address; empty if there is none.
+pub fn domain_of(text: &str) -> &str {
+    text.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
 
 impl fmt::Display for Address {
@@ -66,6 +92,23 @@ mod tests {
     fn normalises_case_blanks_and_scheme() {
         assert_eq!(Address::parse(" MailTo:Alice@Example.ORG ").unwrap().as_str(), "alice@example.org");
         assert_eq!(Address::parse("a@b@c.d").unwrap().domain(), "c.d");
+    }
+
+    #[test]
+    fn an_exact_address_has_nothing_around_it() {
+        for good in ["a@b", "A@b@c.d", "a@[127.0.0.1]", "ü@ö.org"] {
+            assert!(Address::parse_exact(good).is_ok(), "{good}");
+        }
+        for bad in [" a@b.c ", "mailto:a@b.c", "<a@b.c>", "Name <a@b.c>", "a@b.", "a@", "@b.c", ""] {
+            assert!(Address::parse_exact(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn texts_that_are_no_addresses_can_be_compared_all_the_same() {
+        assert_eq!(normalise(" mailto:Nobody "), "nobody");
+        assert!(same("ÄNNE@x.org", "änne@X.org") && !same("a@x.org", "b@x.org"));
+        assert_eq!([domain_of("a@b@c.d"), domain_of("nobody")], ["c.d", ""]);
     }
 
     #[test]

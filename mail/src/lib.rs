@@ -6,15 +6,21 @@
 //! | module | holds |
 //! |---|---|
 //! | [`address`] | e-mail addresses and their comparison |
+//! | [`ids`] | tokens, ids of groups, secrets of channels |
 //! | [`openpgp`] | keys, certificates with relay lists, Autocrypt, encryption, decryption with signer attribution |
 //! | [`message`] | building and parsing Internet messages (RFC 5322, MIME, header protection, `Chat-*` headers) |
 //! | [`securejoin`] | both sides of the contact and group handshake as state machines |
+//! | [`login`] | login parameters of a transport and their JSON forms |
+//! | [`proxy`] | addresses of proxies |
 //! | [`qr`] | every scannable code and invite link, and QR images |
 //! | [`vcard`] | contacts as vCards |
 
 pub mod address;
+pub mod ids;
+pub mod login;
 pub mod message;
 pub mod openpgp;
+pub mod proxy;
 pub mod qr;
 pub mod securejoin;
 pub mod vcard;

@@ -1,6 +1,6 @@
 //! Measures the store: round trips, throughput, barriers, reads, disk and memory of many profiles.
 //!
-//! `cargo run --release -p volary-storage --example figures`
+//! `cargo run --profile dist -p volary-storage --example figures`
 
 use std::error::Error;
 use std::future::Future;

@@ -1,7 +1,7 @@
 //! Compares how rows could be laid out in redb: a tree for each table, or one tree for all with the table or the
 //! profile leading the key. Prints the figures behind the choice in `docs/storage.md`.
 //!
-//! `cargo run --release -p volary-storage --example layouts`
+//! `cargo run --profile dist -p volary-storage --example layouts`
 
 use std::error::Error;
 use std::time::{Duration, Instant};

@@ -178,9 +178,10 @@ impl Store {
         let snapshot = {
             let database = self.handle.shared.database.read();
             let database = database.as_ref().ok_or(StoreError::Closed)?;
-            shielded(|| database.begin_read())?
+            shielded(|| database.begin_read())
         };
-        ReadTx::new(snapshot)
+        let snapshot = snapshot.and_then(ReadTx::new);
+        snapshot.map_err(|error| error.of_file(&self.handle.shared.path))
     }
 
     /// Waits until everything that was written so far is durable.

@@ -1,4 +1,4 @@
-"""Fixtures: `volary`, `peer` and `old_peer` are servers, `lab` the relays; `one` and `other` swap the sides."""
+"""Fixtures: `volary`, `peer` (chatmail core), `old_peer` are servers, `lab` the relays; `one`, `other` swap the sides."""
 
 from __future__ import annotations
 

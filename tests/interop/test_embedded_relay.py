@@ -1,4 +1,4 @@
-"""The embedded relay, used by clients that were not written for it: the peer, and Python's IMAP and SMTP modules."""
+"""The embedded relay, used by clients that were not written for it: chatmail core, and Python's IMAP and SMTP modules."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def relay():
 
 
 def on(relay: Relay, server, name: str) -> Profile:
-    """A profile of the peer on the relay, online."""
+    """A profile of chatmail core on the relay, online."""
     profile = Profile(server, name)
     user = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(9))
     profile.call("add_or_update_transport", {

@@ -7,7 +7,7 @@ from story import eventually
 
 FIRST, SECOND = "_lab2.test", "_lab3.test"
 UNTIL_FAIL_OVER = 100
-"""Seconds until a message has found its way around a relay that does not answer; the peer takes up to 45."""
+"""Seconds until a message has found its way around a relay that does not answer; chatmail core takes up to 45."""
 
 # These switch relays that they share: the group makes them run one after the other.
 pytestmark = pytest.mark.xdist_group("relay-switch")

@@ -1,4 +1,4 @@
-"""What the peer's own test suite expects beside it: files to send, a plain IMAP view, other releases.
+"""What chatmail core's own test suite expects beside it: files to send, a plain IMAP view, other releases.
 
 Copied into the suite's `tests` folder by `tests/peer-suite`. Beyond the fixtures it writes the outcome of every
 test as JSON and makes sure that a server which does not end cannot hold up the run.
@@ -95,7 +95,7 @@ def rpcdata() -> Files:
     return Files()
 
 
-# Other releases of the peer, kept between runs
+# Other releases of chatmail core, kept between runs
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Makes the files that the peer's suite sends around: pictures of certain sizes and a small app.
+"""Makes the files that chatmail core's suite sends around: pictures of certain sizes and a small app.
 
 usage: make_test_data.py FOLDER
 """

@@ -72,8 +72,8 @@ impl Logs {
         let logs = self.clone();
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                if let Some(kind) = event.kind {
-                    logs.of(event.profile_id).put(kind);
+                if let Some(kind) = &event.kind {
+                    logs.of(event.profile_id).put(kind.clone());
                 }
             }
         });

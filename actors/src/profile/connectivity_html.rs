@@ -5,9 +5,10 @@ use volary_proto::v1::{RelayConnectivity, RelayQuotaRoot};
 
 use super::Shared;
 use super::connectivity::Shown;
-use crate::error::Outcome;
-use crate::state::config;
-use crate::texts::{Texts, id as text};
+use volary_engine::ground::error::Outcome;
+use volary_engine::ground::sizes::size;
+use volary_engine::ground::texts::{Texts, id as text};
+use volary_engine::state::config;
 
 const HEAD: &str = "<!DOCTYPE html>\n<html>\n<head>\n<meta charset=\"UTF-8\" />\n\
 <meta name=\"viewport\" content=\"initial-scale=1.0; user-scalable=no\" />\n<style>\n\
@@ -105,32 +106,9 @@ fn outgoing<'a>(texts: &Texts, connections: impl Iterator<Item = &'a Shown>) -> 
     format!("<li><span class=\"{} dot\"></span> {}</li>\n", dot(state), escape(&words))
 }
 
-/// A size in binary units with two decimals.
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 || value.fract() == 0.0 {
-        format!("{value:.0} {}", UNITS[unit])
-    } else {
-        format!("{value:.2} {}", UNITS[unit])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_binary_units() {
-        assert_eq!(size(3), "3 B");
-        assert_eq!(size(5_001_707), "4.77 MiB");
-        assert_eq!(size(500 * 1024 * 1024), "500 MiB");
-    }
 
     #[test]
     fn texts_cannot_break_out_of_the_page() {

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use super::connectivity::{self, Shown};
 use super::{Profile, Shared, receive, transports as configuring};
-use crate::error::{Failure, Outcome};
-use crate::profile::send::keyupdate;
-use crate::relay_connection::login::ConfiguredLogin;
-use crate::relay_connection::proxy::ProxyUrl;
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
-use crate::state::deadlines::{self, kind};
-use crate::state::{config, copies, outbox, transports};
-use crate::supervisor::housekeeping;
-use crate::wake::Effects;
 use actix::Addr;
+use volary_engine::ground::effects::{Effects, Unlocked};
+use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::incoming::folder;
+use volary_engine::outgoing::keyupdate;
+use volary_engine::state::deadlines::{self, kind};
+use volary_engine::state::{config, copies, outbox, transports};
+use volary_engine::upkeep::housekeeping;
+use volary_mail::login::ConfiguredLogin;
+use volary_mail::proxy::ProxyUrl;
 use volary_proto::v1::{
     Done, Error, Number, RelayCommand, RelayConnectivity, RelayEventKind, RelayFetchNow, RelayNetworkChanged,
     RelayNotice, RelaySide, RelayStop, RelayUids, answer, event, relay_command, relay_notice::Notice,
@@ -77,8 +78,9 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
     let msg = "scheduler is running".to_owned();
     shared.db.emit(shared.id, event::Kind::Info(event::Info { msg }));
     tell_connectivity(shared);
-    shared.db.wakes().new_messages(shared.id).notify_one();
+    shared.hub.wakes.new_messages(shared.id).notify_one();
     shared.wake_sender();
+    actix::spawn(receive::retry(shared.clone(), Unlocked::ALL));
     plan(shared).await
 }
 
@@ -115,7 +117,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             json => serde_json::from_str(json)
                 .map_err(|error| Failure::refused(format!("stored transport cannot be read: {error}")))?,
         };
-        let domain = record.addr.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
+        let domain = volary_mail::address::domain_of(&record.addr).to_owned();
         let params = RelayParams {
             profile_id: shared.id,
             transport_id: transport,
@@ -125,9 +127,10 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             rescan_below: record.rescan_below,
             proxy: proxy.clone(),
             disable_idle,
+            crowds: shared.hub.crowds.clone(),
         };
         let link = ProfileLink::new(profile);
-        let addr = RelayConnection::start(params, link, shared.network.clone());
+        let addr = RelayConnection::start(params, link, shared.hub.network.clone());
         shared.shown.borrow_mut().insert(transport, Box::new(Shown { domain, ..Shown::default() }));
         shared.connections.borrow_mut().insert(transport, addr);
     }
@@ -156,7 +159,7 @@ pub async fn stop(shared: &Rc<Shared>) {
             tracing::error!(profile = shared.id, %error, "announcement of relays cannot be put off");
         }
         tell_connectivity(shared);
-        shared.db.wakes().new_messages(shared.id).notify_one();
+        shared.hub.wakes.new_messages(shared.id).notify_one();
     }
 }
 
@@ -181,17 +184,32 @@ pub fn drop_connections(shared: &Shared) {
     shared.changed.notify_waiters();
 }
 
-/// Connections whose actor failed are made anew, if I/O is wanted.
+/// Whether the connection of a transport has ended though nobody has stopped it.
+pub fn has_failed(shared: &Shared, transport: u32) -> bool {
+    shared.connections.borrow().get(&transport).is_some_and(|connection| !connection.connected())
+}
+
+/// A connection that failed serves nothing any more, until it is made anew.
+pub fn show_failure(shared: &Shared, transport: u32) {
+    if let Some(shown) = shared.shown.borrow_mut().get_mut(&transport) {
+        for (state, error) in
+            [(&mut shown.imap, &mut shown.imap_error), (&mut shown.smtp, &mut shown.smtp_error)]
+        {
+            *state = RelayConnectivity::Error;
+            "the connection failed".clone_into(error);
+        }
+    }
+    shared.downloading.borrow_mut().retain(|_, by| *by != transport);
+    shared.changed.notify_waiters();
+    tell_connectivity(shared);
+}
+
+/// Connections that failed are made anew, if I/O is wanted.
 pub fn revive(shared: &Rc<Shared>, profile: &Addr<Profile>) {
     if !shared.io.get() {
         return;
     }
-    let before = shared.connections.borrow().len();
     shared.connections.borrow_mut().retain(|_, connection| connection.connected());
-    if shared.connections.borrow().len() == before {
-        return;
-    }
-    tracing::error!(profile = shared.id, "a relay connection failed and is made anew");
     if let Err(error) = connect(shared, profile) {
         tracing::error!(profile = shared.id, %error, "connections cannot be made");
     }
@@ -202,7 +220,7 @@ pub fn reconnect_later(shared: &Rc<Shared>) {
     let shared = shared.clone();
     actix::spawn(async move {
         tokio::time::sleep(RECONNECT_AFTER).await;
-        shared.db.wakes().send(shared.id, Effects { transports: true, ..Effects::default() });
+        shared.hub.wakes.send(shared.id, Effects { transports: true, ..Effects::default() });
     });
 }
 
@@ -270,11 +288,8 @@ fn send_orders_to(shared: &Rc<Shared>, transport: u32, downloads: bool) -> Outco
     let Some(connection) = shared.connection(transport) else { return Ok(()) };
     let (pending, wanted) = shared.db.read(|view| {
         let pending = copies::pending(view, shared.id, transport)?;
-        let wanted = if downloads {
-            receive::folder::wanted_downloads(view, shared.id, transport)?
-        } else {
-            Vec::new()
-        };
+        let wanted =
+            if downloads { folder::wanted_downloads(view, shared.id, transport)? } else { Vec::new() };
         Ok::<_, Failure>((pending, wanted))
     })?;
     let mut orders: BTreeMap<(u32, u8), Vec<u32>> = BTreeMap::new();

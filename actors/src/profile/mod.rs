@@ -6,29 +6,27 @@
 //! | [`io`] | starting and stopping relay connections, work that is still to be done |
 //! | [`receive`] | incoming mail: which is wanted, decrypting, assigning, applying |
 //! | [`send`] | outgoing mail: the queue, rendering, what follows an answer |
-//! | [`securejoin`] | carrying out what the handshake rules ask for |
 //! | [`connectivity`] | the state that is shown |
-//! | [`verification`] | who is verified by whom |
 
 pub mod connectivity;
 pub mod connectivity_html;
 pub mod io;
 pub mod receive;
-pub mod securejoin;
 pub mod send;
 pub mod transports;
-pub mod verification;
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use actix::{
-    Actor, ActorContext as _, Addr, AsyncContext as _, Context, Handler, ResponseFuture, StreamHandler,
-    WrapFuture as _,
+    Actor, ActorContext as _, Addr, AsyncContext as _, Context, Handler, Message, ResponseFuture,
+    StreamHandler, WeakAddr, WrapFuture as _,
 };
 use tokio::sync::{Mutex, Notify};
 use volary_proto::Scope;
@@ -37,29 +35,26 @@ use volary_proto::v1::{
 };
 
 use self::connectivity::Connections;
-use crate::chat::actor::Chat;
-use crate::commands;
-use crate::db::Db;
-use crate::pool::Pool;
-use crate::relay_connection::{Network, RelayConnection};
-use crate::wake::Effects;
+use crate::chat::Chat;
+use crate::hub::Hub;
+use crate::relay_connection::{ConnectionEnded, RelayConnection};
+use crate::supervisor::reconnect::revival::Revival;
+use crate::watch::Farewell;
+use volary_engine::commands;
+use volary_engine::ground::db::Db;
+use volary_engine::ground::effects::Effects;
 
 /// Messages that wait for a profile; more push back on the relay connections.
 const MAILBOX: usize = 256;
-
-/// Connections that failed are made anew that often.
-const WATCH: Duration = Duration::from_secs(30);
 
 /// What the actor, its tasks and its handlers share, all on one thread.
 pub struct Shared {
     /// The profile.
     pub id: u32,
-    /// Database, events, texts, clock.
+    /// What all actors share.
+    pub hub: Hub,
+    /// The database of the hub.
     pub db: Db,
-    /// Workers.
-    pub pool: Pool,
-    /// What all relay connections of the process share.
-    pub network: Arc<Network>,
     /// Folder of the blobs.
     pub blob_dir: PathBuf,
     /// I/O was started.
@@ -86,6 +81,20 @@ pub struct Shared {
     pub changed: Notify,
     /// Cancels the running configuration or transfer.
     pub ongoing: RefCell<Option<Rc<Notify>>>,
+    /// Connections that failed lately, by transport.
+    pub revivals: RefCell<BTreeMap<u32, Revival>>,
+    /// The actor itself.
+    pub actor: OnceCell<WeakAddr<Profile>>,
+}
+
+/// A batch is being processed for as long as this lives.
+pub struct Processing(Rc<Shared>);
+
+impl Drop for Processing {
+    fn drop(&mut self) {
+        self.0.processing.set(self.0.processing.get() - 1);
+        self.0.changed.notify_waiters();
+    }
 }
 
 impl Shared {
@@ -95,23 +104,21 @@ impl Shared {
     }
 
     /// Starts the send loop, or makes the running one look again.
-    pub fn wake_sender(self: &Rc<Self>) {
+    pub fn wake_sender(&self) {
         if self.sending.replace(true) {
             self.send_again.set(true);
             return;
         }
-        let shared = self.clone();
-        actix::spawn(async move {
-            loop {
-                shared.send_again.set(false);
-                send::run(shared.clone()).await;
-                if !shared.send_again.get() {
-                    break;
-                }
-            }
-            shared.sending.set(false);
-            shared.changed.notify_waiters();
-        });
+        match self.actor.get().and_then(WeakAddr::upgrade) {
+            Some(profile) => profile.do_send(StartSending),
+            None => self.sending.set(false),
+        }
+    }
+
+    /// A batch is processed from now on.
+    pub fn process(self: &Rc<Self>) -> Processing {
+        self.processing.set(self.processing.get() + 1);
+        Processing(self.clone())
     }
 }
 
@@ -119,31 +126,40 @@ impl Shared {
 pub struct Profile {
     shared: Rc<Shared>,
     chats: HashMap<u32, Addr<Chat>>,
+    _farewell: Farewell<ProfileEnded>,
+}
+
+/// The actor of a profile has ended, in order or with a panic.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ProfileEnded {
+    /// The profile.
+    pub id: u32,
+    /// Which of its actors.
+    pub life: u64,
 }
 
 /// What a profile actor is made of.
 pub struct Parts {
     /// The profile.
     pub id: u32,
-    /// Database, events, texts, clock.
-    pub db: Db,
-    /// Workers.
-    pub pool: Pool,
-    /// What all relay connections of the process share.
-    pub network: Arc<Network>,
+    /// What all actors share.
+    pub hub: Hub,
     /// Folder of the blobs.
     pub blob_dir: PathBuf,
+    /// Tells the supervisor of the end of the actor.
+    pub farewell: Farewell<ProfileEnded>,
 }
 
 impl Profile {
     /// An actor for a profile, without I/O.
     pub fn new(parts: Parts) -> Self {
-        let Parts { id, db, pool, network, blob_dir } = parts;
+        let Parts { id, hub, blob_dir, farewell } = parts;
+        let db = hub.db.clone();
         let shared = Shared {
             id,
+            hub,
             db,
-            pool,
-            network,
             blob_dir,
             io: Cell::new(false),
             connections: RefCell::default(),
@@ -157,8 +173,10 @@ impl Profile {
             generation: Cell::new(0),
             changed: Notify::new(),
             ongoing: RefCell::default(),
+            revivals: RefCell::default(),
+            actor: OnceCell::new(),
         };
-        Self { shared: Rc::new(shared), chats: HashMap::new() }
+        Self { shared: Rc::new(shared), chats: HashMap::new(), _farewell: farewell }
     }
 
     fn chat(&mut self, chat: u32) -> Addr<Chat> {
@@ -173,8 +191,9 @@ impl Actor for Profile {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        ctx.add_stream(self.shared.db.wakes().register(self.shared.id));
-        ctx.run_interval(WATCH, |profile, ctx| io::revive(&profile.shared, &ctx.address()));
+        ctx.add_stream(self.shared.hub.wakes.register(self.shared.id));
+        // It is started once.
+        let _ = self.shared.actor.set(ctx.address().downgrade());
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -190,6 +209,9 @@ impl StreamHandler<Effects> for Profile {
         if effects.flags || effects.downloads {
             io::send_orders(&self.shared, effects.downloads);
         }
+        if effects.unlocked.any() {
+            ctx.spawn(receive::retry(self.shared.clone(), effects.unlocked).into_actor(self));
+        }
         if effects.transports && self.shared.io.get() {
             let shared = self.shared.clone();
             let profile = ctx.address();
@@ -200,8 +222,49 @@ impl StreamHandler<Effects> for Profile {
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 
+/// There is something to send, and no send loop runs.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct StartSending;
+
+impl Handler<StartSending> for Profile {
+    type Result = ();
+
+    fn handle(&mut self, _: StartSending, ctx: &mut Self::Context) {
+        ctx.spawn(send::keep_running(self.shared.clone()).into_actor(self));
+    }
+}
+
+impl Handler<ConnectionEnded> for Profile {
+    type Result = ();
+
+    fn handle(&mut self, ended: ConnectionEnded, ctx: &mut Self::Context) {
+        let transport = ended.transport_id;
+        if !io::has_failed(&self.shared, transport) {
+            tracing::debug!(profile = self.shared.id, transport, "relay connection ended");
+            return;
+        }
+        let now = Instant::now();
+        let pause = self
+            .shared
+            .revivals
+            .borrow_mut()
+            .entry(transport)
+            .or_insert_with(|| Revival::new(now))
+            .failed(now);
+        tracing::error!(
+            profile = self.shared.id,
+            transport,
+            ?pause,
+            "a relay connection failed and is made anew"
+        );
+        io::show_failure(&self.shared, transport);
+        ctx.run_later(pause, |profile, ctx| io::revive(&profile.shared, &ctx.address()));
+    }
+}
+
 /// Ends the actor: the profile is removed, or the engine stops.
-#[derive(actix::Message)]
+#[derive(Message)]
 #[rtype(result = "()")]
 pub struct End;
 
@@ -229,11 +292,10 @@ impl Handler<RelayMails> for Profile {
 
     fn handle(&mut self, mails: RelayMails, _: &mut Self::Context) -> Self::Result {
         let shared = self.shared.clone();
-        shared.processing.set(shared.processing.get() + 1);
+        let processing = shared.process();
         Box::pin(async move {
             let answer = receive::mails(&shared, mails).await;
-            shared.processing.set(shared.processing.get() - 1);
-            shared.changed.notify_waiters();
+            drop(processing);
             answer
         })
     }

@@ -17,7 +17,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::login::Endpoint;
+use volary_mail::login::Endpoint;
 
 /// Connections a second that a relay gets from those that lost it together.
 pub const RATE: u32 = 100;
@@ -28,7 +28,7 @@ pub const MAX_SPREAD: Duration = Duration::from_secs(30);
 
 /// All crowds of a process, by host and port.
 #[derive(Debug, Default)]
-pub(super) struct Crowds(Mutex<HashMap<(String, u16), Weak<Crowd>>>);
+pub struct Crowds(Mutex<HashMap<(String, u16), Weak<Crowd>>>);
 
 /// The connections to one relay. A member is whoever holds a receiver.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
-    use crate::relay_connection::login::Security;
+    use volary_mail::login::Security;
 
     fn relay(port: u16) -> Endpoint {
         Endpoint { host: "relay.test".into(), port, security: Security::Tls }

@@ -6,10 +6,10 @@ use volary_storage::records::{HostKeyRecord, RouteRecord};
 use volary_storage::tables::{HOST_KEYS, ROUTES};
 use volary_storage::{StoreError, View, WriteTx};
 
-use super::login::Protocol;
-use super::resolve::HISTORY_LIFE;
-use super::tls::KeyHash;
-use super::{Network, Route, Success};
+use volary_link::resolve::HISTORY_LIFE;
+use volary_link::tls::KeyHash;
+use volary_link::{Network, Route, Success};
+use volary_mail::login::Protocol;
 
 fn number(protocol: Protocol) -> u32 {
     match protocol {

@@ -10,12 +10,11 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `login`, `backoff`, `imap/parse`, `imap/progress`, `imap/uid_set`, `imap/server_info`, `smtp/reply` | rules, no I/O |
-//! | `pacer`, `crowd`, `resolve`, `tls`, `proxy`, `connect` | [`Network`]: what all connections of a process share |
+//! | `backoff`, `imap/progress` | rules, no I/O |
+//! | `crowd` | the connections of a process to the same relay, and how they share it |
+//! | `imap`, `smtp` | the two loops that drive the sessions of [`volary_link`] |
+//! | `profile_link` | what the two loops share, and their way to the profile |
 //! | `memory` | what the network learned, kept over restarts |
-//! | [`wire`], [`imap`], [`smtp`] | one session over any stream, every byte bounded |
-//! | `imap/run`, `smtp/run`, `link` | the two loops of a connection and their way to the profile |
-//! | `configure` | trying out a transport |
 //!
 //! How a mail comes in: the server reports something new, the connection fetches header fields of a window of UIDs and
 //! asks the profile ([`RelayHeads`](volary_proto::RelayHeads)); wanted mails are fetched in bounded batches and handed
@@ -31,21 +30,13 @@
 //!
 //! Nothing in here blocks, and every wait can be dropped: stopping the actor drops both loops wherever they are.
 
-pub mod configure;
-pub mod imap;
-pub mod login;
 pub mod memory;
-pub mod proxy;
-pub mod smtp;
-pub mod tls;
-pub mod wire;
 
 mod backoff;
-mod connect;
 mod crowd;
-mod link;
-mod pacer;
-mod resolve;
+mod imap;
+mod profile_link;
+mod smtp;
 
 use std::{rc::Rc, sync::Arc};
 
@@ -61,15 +52,15 @@ use volary_proto::{
     relay_command,
 };
 
-pub use connect::{ConnectError, Manner, Network};
-pub use imap::{ServerInfo, turn_expiry};
-pub use link::{ProfileGone, ProfileLink};
-pub use pacer::{DEFAULT_HANDSHAKES, Pacer};
-pub use resolve::{Resolver, Route, Success};
+use volary_link::{Manner, Network};
+use volary_mail::{login::ConfiguredLogin, proxy::ProxyUrl};
+
+pub use crowd::Crowds;
+pub use profile_link::{ProfileGone, ProfileLink};
 pub use smtp::DEFAULT_MAX_RECIPIENTS;
 
-use link::{Job, Shared};
-use proxy::ProxyUrl;
+use crate::watch::Farewell;
+use profile_link::{Job, Shared};
 
 /// Mails that wait to be sent at one connection; more are refused with a temporary error.
 const MAX_JOBS: usize = 1000;
@@ -82,7 +73,7 @@ pub struct RelayParams {
     /// Transport, echoed in every message.
     pub transport_id: u32,
     /// How to log in.
-    pub login: Arc<login::ConfiguredLogin>,
+    pub login: Arc<ConfiguredLogin>,
     /// UIDVALIDITY of the watched folder as stored, 0 at first.
     pub uidvalidity: u32,
     /// First unsettled UID as stored, 0 at first.
@@ -93,6 +84,8 @@ pub struct RelayParams {
     pub proxy: Option<Arc<ProxyUrl>>,
     /// Poll instead of IDLE.
     pub disable_idle: bool,
+    /// All connections of the process, by relay.
+    pub crowds: Arc<Crowds>,
 }
 
 impl RelayParams {
@@ -107,13 +100,23 @@ pub struct RelayConnection {
     shared: Rc<Shared>,
     imap: Option<AbortHandle>,
     smtp: Option<AbortHandle>,
+    _farewell: Farewell<ConnectionEnded>,
+}
+
+/// A connection has ended, in order or with a panic.
+#[derive(Clone, Copy, Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct ConnectionEnded {
+    /// Its transport.
+    pub transport_id: u32,
 }
 
 impl RelayConnection {
     /// Starts a connection on the current arbiter. It connects at once.
     pub fn start(params: RelayParams, link: ProfileLink, network: Arc<Network>) -> actix::Addr<Self> {
+        let farewell = link.farewell(params.transport_id);
         let shared = Rc::new(Shared::new(params, link, network));
-        Actor::start(Self { shared, imap: None, smtp: None })
+        Actor::start(Self { shared, imap: None, smtp: None, _farewell: farewell })
     }
 
     /// Runs one side as a task of its own and ends the actor when the task ends or panics.

@@ -1,19 +1,8 @@
-//! What is done when somebody sets the clock of the machine.
-//!
-//! Deadlines are times of that clock. One that was noted while it went ahead would be waited for until the clock gets
-//! there once more, which may take years; none may be further away than it was when it was noted.
+//! Notices that the clock was set.
 
 use tokio::time::Instant;
-use volary_storage::{StoreError, View};
 
-use super::housekeeping;
-use crate::db::{Db, Tx};
-use crate::error::Outcome;
-use crate::profile::send::keyupdate;
-use crate::state::deadlines::{self, Deadline, kind};
-use crate::state::{config, contacts, messages, outbox};
-
-/// The clock counts as set when it differs that much from the time that went by, in seconds.
+/// The clock may differ from the time that went by, in seconds.
 const TOLERANCE: i64 = 60;
 
 /// Compares the clock with the time that goes by.
@@ -37,74 +26,23 @@ impl Watch {
     }
 }
 
-/// Brings deadlines that are too far away back to where they belong; how many there were.
-pub async fn mend(db: &Db) -> Outcome<usize> {
-    let now = db.now();
-    let wrong = db.look(|view| {
-        let mut wrong = Vec::new();
-        for row in deadlines::all(view)? {
-            let row = row?;
-            if is_too_far(view, row, now)? {
-                wrong.push(row);
-            }
-        }
-        Ok(wrong)
-    })?;
-    for row in &wrong {
-        let row = *row;
-        db.transact(row.profile, move |tx| mend_one(tx, row)).await?;
-    }
-    Ok(wrong.len())
-}
-
-/// Whether nobody would have noted this deadline now.
-fn is_too_far(view: &impl View, row: Deadline, now: i64) -> Result<bool, StoreError> {
-    let ahead = row.time.saturating_sub(now);
-    Ok(match row.kind {
-        _ if ahead <= 0 => false,
-        kind::MESSAGE_EXPIRES => {
-            let record = messages::load(view, row.profile, message(row))?;
-            record.is_some_and(|record| {
-                record.expires == row.time
-                    && record.ephemeral_timer != 0
-                    && ahead > i64::from(record.ephemeral_timer)
-            })
-        }
-        kind::RETRY_SENDING => ahead > outbox::LONGEST_WAIT,
-        kind::KEY_UPDATE => ahead > config::keyupdate_debounce(view, row.profile)?.max(0),
-        kind::RECENTLY_SEEN_ENDS => ahead > contacts::RECENTLY_SEEN + 1,
-        kind::HOUSEKEEPING => ahead > housekeeping::LONGEST_PAUSE,
-        kind::DELETE_OLD => {
-            ahead > config::number(view, row.profile, config::key::DELETE_DEVICE_AFTER)? + housekeeping::QUIET
-        }
-        // The end of a mute is a time that a user chose.
-        _ => false,
-    })
-}
-
-fn message(row: Deadline) -> u32 {
-    u32::try_from(row.id).unwrap_or(0)
-}
-
-fn mend_one(tx: &mut Tx<'_, '_>, row: Deadline) -> Outcome<()> {
-    let now = tx.now;
-    match row.kind {
-        kind::MESSAGE_EXPIRES => {
-            deadlines::remove(tx, row)?;
-            messages::update(tx, message(row), |record| {
-                record.expires = now.saturating_add(i64::from(record.ephemeral_timer));
-            })?;
-        }
-        kind::RETRY_SENDING => {
-            deadlines::remove(tx, row)?;
-            deadlines::add(tx, now, row.kind, row.id)?;
-        }
-        kind::KEY_UPDATE => keyupdate::schedule(tx)?,
-        kind::HOUSEKEEPING => housekeeping::again(tx)?,
-        _ => deadlines::set_single(tx, now, row.kind, row.id)?,
-    }
-    Ok(())
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_goes_with_the_time_was_not_set() {
+        let mut watch = Watch::new(1_000);
+        tokio::time::advance(Duration::from_secs(500)).await;
+        assert!(!watch.was_set(1_500));
+        tokio::time::advance(Duration::from_secs(30)).await;
+        assert!(!watch.was_set(1_560), "a little fast");
+        assert!(watch.was_set(1_560 + DAY));
+        assert!(!watch.was_set(1_560 + DAY));
+        assert!(watch.was_set(1_560));
+    }
+}

@@ -1,69 +1,79 @@
-//! Housekeeping: once a day for each profile, what nobody refers to any more goes. One profile after the other.
-//!
-//! - Tombstones of mails of which no relay has a copy.
-//! - Files among the attachments that no row names.
+//! Housekeeping: an actor that cleans up one profile after the other as they become due.
 
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::mpsc;
-use volary_storage::records::known_mail;
-use volary_storage::tables::{CHATS, CONTACTS, COPIES_BY_MID, KNOWN_MAIL, MESSAGES};
-use volary_storage::{Blobs, StoreError, View};
+use actix::{
+    Actor, ActorContext as _, AsyncContext as _, Context, WrapFuture as _, fut::ActorFutureExt as _,
+};
+use tokio::sync::{Mutex, mpsc};
+use tracing::Instrument as _;
+use volary_storage::StoreError;
 
-use super::registry;
-use crate::commands::files::blocking;
-use crate::db::{Db, Tx, blob_dir};
-use crate::error::{Failure, Outcome};
-use crate::relay_connection::{Network, memory};
-use crate::state::deadlines::{self, kind};
-use crate::state::{config, copies, messages, transports};
+use super::ChildEnded;
+use crate::faults::Spot;
+use crate::hub::Hub;
+use crate::relay_connection::memory;
+use crate::watch::Farewell;
+use volary_engine::ground::db::Db;
+use volary_engine::upkeep::housekeeping::clean;
+use volary_link::Network;
 
-/// Time between two times for one profile, in seconds.
-const PERIOD: i64 = 24 * 3600;
-/// Nothing is done in the first minutes after the start, when everything else is, in seconds.
-pub const QUIET: i64 = 600;
-/// No time is further away than that, in seconds.
-pub const LONGEST_PAUSE: i64 = PERIOD + QUIET + SPREAD;
-/// Profiles that are due at the same time are spread over that many seconds.
-const SPREAD: i64 = 3600;
-/// A tombstone is kept that long, in seconds: a copy of its mail may be on its way.
-const TOMBSTONE_AGE: i64 = 2 * 24 * 3600;
-/// Tombstones removed in one time.
-const MAX_TOMBSTONES: usize = 100_000;
-/// Tombstones removed in one transaction.
-const BATCH: usize = 500;
-/// A file is kept that long: the row that names it may not be stored yet.
-const FILE_AGE: Duration = Duration::from_secs(24 * 3600);
-
-/// When a profile is due that was not yet: after the quiet time that begins at `start`.
-pub fn first_time(profile: u32, start: i64) -> i64 {
-    start + QUIET + i64::from(profile) % SPREAD
+/// Profiles that are due. It outlives the actor, so that a panic costs one profile its turn and no other.
+#[derive(Clone)]
+pub struct Due {
+    sender: mpsc::UnboundedSender<u32>,
+    receiver: Arc<Mutex<mpsc::UnboundedReceiver<u32>>>,
 }
 
-/// Makes housekeeping due, unless it is already.
-pub fn schedule(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
-    if deadlines::single(tx.store, tx.profile, kind::HOUSEKEEPING, 0)?.is_some() {
-        return Ok(());
+impl Default for Due {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Self { sender, receiver: Arc::new(Mutex::new(receiver)) }
     }
-    deadlines::set_single(tx, first_time(tx.profile, tx.now), kind::HOUSEKEEPING, 0)
 }
 
-/// Makes it due again tomorrow.
-pub fn again(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
-    deadlines::set_single(tx, tx.now + PERIOD, kind::HOUSEKEEPING, 0)
+impl Due {
+    /// Adds a profile.
+    pub fn add(&self, profile: u32) {
+        // The receiver is right here.
+        let _ = self.sender.send(profile);
+    }
+}
+
+/// The actor. See the module documentation.
+pub struct Housekeeping {
+    hub: Hub,
+    due: Due,
+    _farewell: Farewell<ChildEnded>,
+}
+
+impl Housekeeping {
+    /// An actor that takes profiles from there.
+    pub fn new(hub: Hub, due: Due, farewell: Farewell<ChildEnded>) -> Self {
+        Self { hub, due, _farewell: farewell }
+    }
+}
+
+impl Actor for Housekeeping {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let work = run(self.hub.clone(), self.due.clone()).instrument(tracing::info_span!("housekeeping"));
+        ctx.spawn(work.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
 }
 
 /// Cleans up one profile after the other as their ids come, for ever.
-pub async fn run(db: Db, network: Arc<Network>, mut due: mpsc::UnboundedReceiver<u32>) {
+async fn run(hub: Hub, due: Due) {
+    let mut due = due.receiver.lock().await;
     while let Some(profile) = due.recv().await {
-        match clean(&db, profile).await {
+        hub.faults.pass(Spot::Housekeeping);
+        match clean(&hub.db, profile).await {
             Ok((tombstones, files)) => tracing::info!(profile, tombstones, files, "housekeeping done"),
             Err(error) => tracing::error!(profile, %error, "housekeeping failed"),
         }
         if due.is_empty()
-            && let Err(error) = keep_network(&db, &network).await
+            && let Err(error) = keep_network(&hub.db, &hub.network).await
         {
             tracing::error!(%error, "what is known of relays cannot be stored");
         }
@@ -75,79 +85,3 @@ pub async fn keep_network(db: &Db, network: &Arc<Network>) -> Result<(), StoreEr
     let network = network.clone();
     db.transact(0, move |tx| memory::save(tx.store, &network, tx.now)).await.map(|_| ())
 }
-
-/// Cleans up a profile; how many tombstones and files went.
-pub async fn clean(db: &Db, profile: u32) -> Outcome<(usize, u64)> {
-    let Some(record) = db.look(|view| registry::load(view, profile))? else { return Ok((0, 0)) };
-    let latest = db.now() - TOMBSTONE_AGE;
-    let reader = db.clone();
-    let old = blocking(move || reader.look(|view| tombstones(view, profile, latest))).await?;
-    let mut removed = 0;
-    for mids in old.chunks(BATCH) {
-        let mids = mids.to_vec();
-        removed += db.transact_freeing(profile, move |tx| remove_tombstones(tx, &mids, latest)).await?.value;
-    }
-    let (reader, blobs) = (db.clone(), Blobs::new(blob_dir(db.dir(), &record.uuid)));
-    let swept = blocking(move || {
-        let used = reader.look(|view| used_files(view, profile))?;
-        blobs
-            .sweep(FILE_AGE, |name| used.contains(name.as_str()))
-            .map_err(Failure::file("attachments cannot be swept"))
-    });
-    Ok((removed, swept.await?))
-}
-
-/// Message-IDs of tombstones that are not needed any more. While a renumbered folder is looked through anew all are:
-/// which copies it has will be known afterwards.
-fn tombstones(view: &impl View, profile: u32, latest: i64) -> Result<Vec<String>, StoreError> {
-    let mut found = Vec::new();
-    if transports::all(view, profile)?.iter().any(|(_, record)| record.uid_next < record.rescan_below) {
-        return Ok(found);
-    }
-    for row in view.scan_prefix(&KNOWN_MAIL, &profile)? {
-        let ((_, mid), record) = row?;
-        // Kind 0: only what is wanted of the copies was remembered.
-        let grave = matches!(record.kind, known_mail::TOMBSTONE | 0);
-        if grave && record.time < latest && view.first(&COPIES_BY_MID, &(profile, mid.clone()))?.is_none() {
-            found.push(mid);
-            if found.len() == MAX_TOMBSTONES {
-                break;
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Removes them, as far as nothing came in between.
-fn remove_tombstones(tx: &mut Tx<'_, '_>, mids: &[String], latest: i64) -> Result<usize, StoreError> {
-    let profile = tx.profile;
-    let mut removed = 0;
-    for mid in mids {
-        let Some(record) = messages::known(tx.store, profile, mid)? else { continue };
-        let grave = matches!(record.kind, known_mail::TOMBSTONE | 0) && record.time < latest;
-        if grave && copies::of_mail(tx.store, profile, mid)?.is_empty() {
-            removed += usize::from(tx.store.remove(&KNOWN_MAIL, &(profile, mid.as_str()))?);
-        }
-    }
-    Ok(removed)
-}
-
-/// The names of all files that rows of a profile refer to.
-fn used_files(view: &impl View, profile: u32) -> Result<HashSet<String>, StoreError> {
-    let mut used = HashSet::new();
-    for row in view.scan_prefix(&MESSAGES, &profile)? {
-        let (_, record) = row?;
-        used.extend([record.blob, record.html_blob]);
-    }
-    for row in view.scan_prefix(&CONTACTS, &profile)? {
-        used.insert(row?.1.avatar);
-    }
-    for row in view.scan_prefix(&CHATS, &profile)? {
-        used.insert(row?.1.avatar);
-    }
-    used.extend(config::stored(view, profile, config::key::SELFAVATAR)?);
-    Ok(used)
-}
-
-#[cfg(test)]
-mod tests;

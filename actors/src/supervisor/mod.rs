@@ -1,56 +1,113 @@
-//! Supervisor: one actor for the process. It keeps the registry of profiles, starts their actors on the arbiters,
-//! starts them again when they fail, and runs the deadline queue.
+//! Supervisor: one actor for the process. It keeps the registry of profiles, starts their actors on the arbiters, and
+//! starts again what failed: profiles, the deadline queue, housekeeping.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`registry`] | requests to the process as a whole |
+//! | [`reconnect`] | when something that failed or was lost is tried again |
+//! | [`deadlines`] | the deadline queue, a child actor |
+//! | [`housekeeping`] | cleaning up, a child actor |
+//! | `clock_set` | notices that the clock was set |
 
 mod clock_set;
 pub mod deadlines;
 pub mod housekeeping;
+pub mod reconnect;
 pub mod registry;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+#[cfg(test)]
+mod tests;
 
-use actix::{Actor, Addr, Arbiter, AsyncContext as _, Context, Handler, ResponseFuture, WrapFuture as _};
-use volary_proto::v1::{Answer, Error, Request, StartIo, request};
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
-use crate::db::{Db, blob_dir};
-use crate::pool::Pool;
-use crate::profile::{End, Parts, Profile};
-use crate::relay_connection::Network;
+use actix::{Actor, Addr, Arbiter, AsyncContext as _, Context, Handler, Message, ResponseFuture};
+use volary_proto::v1::{Answer, Done, Error, Request, StartIo, request};
+
+use self::deadlines::DeadlineQueue;
+use self::housekeeping::{Due, Housekeeping};
+use self::reconnect::revival::Revival;
+use crate::hub::Hub;
+use crate::profile::{End, Parts, Profile, ProfileEnded};
+use crate::watch::{Farewell, run_once};
+use volary_engine::commands::process;
+use volary_engine::ground::db::blob_dir;
+use volary_engine::state::profiles;
+
+/// Messages that wait for the supervisor; more push back on those who ask.
+const MAILBOX: usize = 1024;
 
 /// The actor. See the module documentation.
 pub struct Supervisor {
-    db: Db,
-    pool: Pool,
-    network: Arc<Network>,
+    hub: Hub,
     arbiters: Vec<Arbiter>,
-    profiles: HashMap<u32, Addr<Profile>>,
+    profiles: HashMap<u32, Running>,
+    /// Profiles whose I/O is wanted, and how often their actors failed lately.
     online: HashMap<u32, Revival>,
+    /// Profiles that are being removed: nothing starts their actors any more.
+    leaving: HashSet<u32>,
+    children: HashMap<Child, Revival>,
+    cleaning: Due,
+    /// Number of the last actor of a profile.
+    lives: u64,
+    /// The engine ends: no actor is started any more.
+    stopping: bool,
 }
 
-/// A profile whose I/O is wanted, and how often its actor failed lately.
-#[derive(Clone, Copy)]
-struct Revival {
-    failures: u32,
-    not_before: Instant,
+/// A running actor of a profile.
+struct Running {
+    addr: Addr<Profile>,
+    life: u64,
 }
 
-/// Actors of profiles are looked after that often.
-const WATCH: Duration = Duration::from_secs(2);
-/// Longest wait before an actor that fails again and again is started once more.
-const MAX_REVIVAL_WAIT: Duration = Duration::from_secs(300);
+/// Actors of the process that always run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Child {
+    /// The deadline queue.
+    Deadlines,
+    /// Housekeeping.
+    Housekeeping,
+}
+
+/// A child has ended, which it never does in order.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ChildEnded(pub Child);
 
 impl Supervisor {
     /// A supervisor that spreads profiles over `arbiters`.
-    pub fn new(db: Db, pool: Pool, network: Arc<Network>, arbiters: Vec<Arbiter>) -> Self {
-        Self { db, pool, network, arbiters, profiles: HashMap::new(), online: HashMap::new() }
+    pub fn new(hub: Hub, arbiters: Vec<Arbiter>) -> Self {
+        Self {
+            hub,
+            arbiters,
+            profiles: HashMap::new(),
+            online: HashMap::new(),
+            leaving: HashSet::new(),
+            children: HashMap::new(),
+            cleaning: Due::default(),
+            lives: 0,
+            stopping: false,
+        }
+    }
+
+    fn start_child(&mut self, child: Child, ctx: &Context<Self>) {
+        let farewell = Farewell::new(ctx.address().recipient(), ChildEnded(child));
+        let (hub, cleaning) = (self.hub.clone(), self.cleaning.clone());
+        match child {
+            Child::Deadlines => {
+                DeadlineQueue::new(hub, cleaning, farewell).start();
+            }
+            Child::Housekeeping => {
+                Housekeeping::new(hub, cleaning, farewell).start();
+            }
+        }
     }
 
     /// Remembers whether I/O of a profile is wanted, so that it comes back after a failure.
     fn note(&mut self, id: u32, kind: Option<&request::Kind>) {
         match kind {
             Some(request::Kind::StartIo(_)) => {
-                self.online.entry(id).or_insert(Revival { failures: 0, not_before: Instant::now() });
+                self.online.entry(id).or_insert_with(|| Revival::new(Instant::now()));
             }
             Some(request::Kind::StopIo(_)) => {
                 self.online.remove(&id);
@@ -59,47 +116,95 @@ impl Supervisor {
         }
     }
 
-    /// Starts the actors again that failed while their I/O was wanted; each failure doubles the wait.
-    fn revive(&mut self) {
-        let now = Instant::now();
-        let failed: Vec<u32> = self
-            .online
-            .iter()
-            .filter(|(id, revival)| {
-                self.profiles.get(id).is_some_and(|addr| !addr.connected()) && revival.not_before <= now
-            })
-            .map(|(id, _)| *id)
-            .collect();
-        for id in failed {
-            if let Some(revival) = self.online.get_mut(&id) {
-                revival.failures += 1;
-                revival.not_before = now + MAX_REVIVAL_WAIT.min(WATCH * (1 << revival.failures.min(8)));
-            }
-            tracing::error!(profile = id, "the profile failed and is started again");
-            if let Ok(profile) = self.profile(id) {
+    /// Starts I/O again after a failure, if it is still wanted.
+    fn revive(&mut self, id: u32, ctx: &Context<Self>) {
+        if !self.online.contains_key(&id) {
+            return;
+        }
+        match self.profile(id, ctx) {
+            Ok(profile) => {
                 profile.do_send(Request { profile_id: id, kind: Some(request::Kind::StartIo(StartIo {})) });
             }
+            Err(error) => tracing::error!(profile = id, %error, "the profile cannot be started again"),
         }
     }
 
     /// The actor of a profile; started if it does not run (any more). All actors of a profile share one arbiter.
-    fn profile(&mut self, id: u32) -> Result<Addr<Profile>, Error> {
-        if let Some(addr) = self.profiles.get(&id).filter(|addr| addr.connected()) {
-            return Ok(addr.clone());
+    fn profile(&mut self, id: u32, ctx: &Context<Self>) -> Result<Addr<Profile>, Error> {
+        if self.stopping {
+            return Err(Error::internal("the engine is stopping"));
         }
-        let record = self.db.look(|view| registry::load(view, id))?;
-        let record = record.ok_or_else(|| Error::not_found(format!("account with id {id} not found")))?;
+        let missing = || Error::not_found(format!("account with id {id} not found"));
+        if self.leaving.contains(&id) {
+            return Err(missing());
+        }
+        if let Some(running) = self.profiles.get(&id).filter(|running| running.addr.connected()) {
+            return Ok(running.addr.clone());
+        }
+        let record = self.hub.db.look(|view| profiles::load(view, id))?.ok_or_else(missing)?;
+        self.lives += 1;
+        let life = self.lives;
         let parts = Parts {
             id,
-            db: self.db.clone(),
-            pool: self.pool.clone(),
-            network: self.network.clone(),
-            blob_dir: blob_dir(self.db.dir(), &record.uuid),
+            hub: self.hub.clone(),
+            blob_dir: blob_dir(self.hub.db.dir(), &record.uuid),
+            farewell: Farewell::new(ctx.address().recipient(), ProfileEnded { id, life }),
         };
         let arbiter = &self.arbiters[id as usize % self.arbiters.len()];
         let addr = Profile::start_in_arbiter(&arbiter.handle(), move |_| Profile::new(parts));
-        self.profiles.insert(id, addr.clone());
+        self.profiles.insert(id, Running { addr: addr.clone(), life });
+        self.count();
+        tracing::debug!(profile = id, "profile started");
         Ok(addr)
+    }
+
+    fn count(&self) {
+        metrics::gauge!("volary_profiles_running").set(self.profiles.len() as f64);
+    }
+
+    /// Removes a profile. From here on it is not found, though its rows are still there.
+    fn remove(&mut self, id: u32, ctx: &Context<Self>) -> ResponseFuture<Result<Answer, Error>> {
+        let known = self.hub.db.look(|view| profiles::load(view, id));
+        let refused = match known {
+            Ok(Some(_)) if self.leaving.insert(id) => None,
+            Ok(_) => Some(Error::not_found(format!("no account with id {id}"))),
+            Err(error) => Some(error.into()),
+        };
+        if let Some(error) = refused {
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        tracing::info!(profile = id, "profile is removed");
+        let ended = self.end(Some(id));
+        let (hub, supervisor) = (self.hub.clone(), ctx.address());
+        Box::pin(async move {
+            ended.await;
+            let removed = registry::remove(&hub, id).await;
+            hub.wakes.unregister(id);
+            // If it failed, the profile is still there; else its row is gone.
+            supervisor.do_send(Left(id));
+            removed.map(|()| Answer::new(Done {}))
+        })
+    }
+
+    /// Ends the actor of a profile, or all of them.
+    fn end(&mut self, id: Option<u32>) -> ResponseFuture<()> {
+        let ended: Vec<Addr<Profile>> = match id {
+            Some(id) => {
+                self.online.remove(&id);
+                self.profiles.remove(&id).map(|running| running.addr).into_iter().collect()
+            }
+            None => {
+                self.online.clear();
+                self.profiles.drain().map(|(_, running)| running.addr).collect()
+            }
+        };
+        self.count();
+        Box::pin(async move {
+            for addr in ended {
+                // An actor that is gone already has nothing to finish.
+                let _ = addr.send(End).await;
+            }
+        })
     }
 }
 
@@ -107,22 +212,72 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(1024);
-        let queue = deadlines::run(self.db.clone(), self.network.clone());
-        ctx.spawn(queue.into_actor(self));
-        let db = self.db.clone();
-        let removals = async move {
-            if let Err(error) = registry::finish_removals(&db).await {
+        ctx.set_mailbox_capacity(MAILBOX);
+        for child in [Child::Deadlines, Child::Housekeeping] {
+            self.children.insert(child, Revival::new(Instant::now()));
+            self.start_child(child, ctx);
+        }
+        let db = self.hub.db.clone();
+        run_once("removals", async move {
+            if let Err(error) = process::finish_removals(&db).await {
                 tracing::error!(%error, "what is left of removed profiles cannot be removed");
             }
+        });
+    }
+}
+
+impl Handler<ChildEnded> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, ended: ChildEnded, ctx: &mut Self::Context) {
+        let ChildEnded(child) = ended;
+        let now = Instant::now();
+        let pause = self.children.entry(child).or_insert_with(|| Revival::new(now)).failed(now);
+        tracing::error!(?child, ?pause, "a child actor failed and is started again");
+        ctx.run_later(pause, move |supervisor, ctx| supervisor.start_child(child, ctx));
+    }
+}
+
+impl Handler<ProfileEnded> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, ended: ProfileEnded, ctx: &mut Self::Context) {
+        let ProfileEnded { id, life } = ended;
+        // One that ended in order is not there any more; a command may have started another one in its place.
+        let failed = self.profiles.get(&id).is_some_and(|running| running.life == life);
+        if failed {
+            self.profiles.remove(&id);
+            self.count();
+        }
+        let Some(online) = self.online.get_mut(&id) else {
+            if failed {
+                tracing::error!(profile = id, "the profile failed");
+            } else {
+                tracing::debug!(profile = id, "profile ended");
+            }
+            return;
         };
-        ctx.spawn(removals.into_actor(self));
-        ctx.run_interval(WATCH, |supervisor, _| supervisor.revive());
+        let pause = online.failed(Instant::now());
+        tracing::error!(profile = id, ?pause, "the profile failed and is started again");
+        ctx.run_later(pause, move |supervisor, ctx| supervisor.revive(id, ctx));
+    }
+}
+
+/// The removal of a profile is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Left(u32);
+
+impl Handler<Left> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, left: Left, _: &mut Self::Context) {
+        self.leaving.remove(&left.0);
     }
 }
 
 /// Asks for the actors of profiles that run now.
-#[derive(actix::Message)]
+#[derive(Message)]
 #[rtype(result = "Vec<Addr<Profile>>")]
 pub struct GetRunning;
 
@@ -130,35 +285,27 @@ impl Handler<GetRunning> for Supervisor {
     type Result = actix::MessageResult<GetRunning>;
 
     fn handle(&mut self, _: GetRunning, _: &mut Self::Context) -> Self::Result {
-        actix::MessageResult(self.profiles.values().filter(|addr| addr.connected()).cloned().collect())
+        let running = self.profiles.values().map(|running| &running.addr);
+        actix::MessageResult(running.filter(|addr| addr.connected()).cloned().collect())
     }
 }
 
-/// Ends the actor of a profile, or of all profiles.
-#[derive(actix::Message)]
+/// Ends the actors of all profiles for good: the engine stops.
+#[derive(Message)]
 #[rtype(result = "()")]
-pub struct EndProfile(pub Option<u32>);
+pub struct EndProfiles;
 
-impl Handler<EndProfile> for Supervisor {
+impl Handler<EndProfiles> for Supervisor {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, end: EndProfile, _: &mut Self::Context) -> Self::Result {
-        let ended: Vec<(u32, Addr<Profile>)> = match end.0 {
-            Some(id) => {
-                self.online.remove(&id);
-                self.profiles.remove(&id).map(|addr| (id, addr)).into_iter().collect()
-            }
-            None => {
-                self.online.clear();
-                self.profiles.drain().collect()
-            }
-        };
-        let db = self.db.clone();
+    fn handle(&mut self, _: EndProfiles, _: &mut Self::Context) -> Self::Result {
+        self.stopping = true;
+        let profiles: Vec<u32> = self.profiles.keys().copied().collect();
+        let (ended, wakes) = (self.end(None), self.hub.wakes.clone());
         Box::pin(async move {
-            for (id, addr) in ended {
-                // An actor that is gone already needs no farewell.
-                let _ = addr.send(End).await;
-                db.wakes().unregister(id);
+            ended.await;
+            for id in profiles {
+                wakes.unregister(id);
             }
         })
     }
@@ -170,12 +317,15 @@ impl Handler<Request> for Supervisor {
     fn handle(&mut self, request: Request, ctx: &mut Self::Context) -> Self::Result {
         let id = request.profile_id;
         if id == 0 {
-            let (db, supervisor) = (self.db.clone(), ctx.address());
-            return Box::pin(async move { registry::request(&db, &supervisor, request).await });
+            if let Some(request::Kind::RemoveAccount(call)) = &request.kind {
+                return self.remove(call.account_id, ctx);
+            }
+            let (hub, supervisor) = (self.hub.clone(), ctx.address());
+            return Box::pin(async move { registry::request(&hub, &supervisor, request).await });
         }
-        self.note(id, request.kind.as_ref());
-        match self.profile(id) {
+        match self.profile(id, ctx) {
             Ok(profile) => {
+                self.note(id, request.kind.as_ref());
                 let answer = profile.send(request);
                 Box::pin(async move {
                     answer

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::Failure;
+use super::failure::Failure;
 use super::figures::Idle;
 use super::options::Options;
 use super::people::People;

@@ -19,6 +19,7 @@
 //! folder is served by `volary serve` in a fresh process, which is measured while all profiles are connected and
 //! idle. Then the engine in this process goes on, and everybody talks.
 
+mod failure;
 mod figures;
 mod html;
 mod idle;
@@ -33,37 +34,16 @@ mod table;
 mod talk;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser as _;
-use thiserror::Error;
 use volary::Engine;
 
+use self::failure::Failure;
 use self::figures::Figures;
 use self::options::{Cli, Command, Options};
 use self::people::People;
 use self::programs::{RelayProcess, beside};
 use self::table::Display;
-
-/// How long anything may take that is waited for, unless the options say otherwise.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Why a run does not come to its end.
-#[derive(Debug, Error)]
-enum Failure {
-    #[error("{0}")]
-    Program(String),
-    #[error("files: {0}")]
-    Io(#[from] std::io::Error),
-    #[error("engine: {0}")]
-    Engine(#[from] volary::StartError),
-    #[error("profile {profile}: {call}: {error}")]
-    Call { profile: u32, call: &'static str, error: volary::proto::Error },
-    #[error("{what} did not happen within {} s", .within.as_secs())]
-    Late { what: String, within: Duration },
-    #[error("the report cannot be written: {0}")]
-    Report(#[from] serde_json::Error),
-}
 
 /// Runs the program. 0 = everything was as it should be, 1 = not, or the run failed.
 pub fn main() -> ExitCode {

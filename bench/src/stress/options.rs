@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::outage::OutageOptions;
+use super::failure::PATIENCE;
 
 /// Many profiles on the embedded relay: made, measured while idle, and checked while they talk.
 #[derive(Debug, Parser)]
@@ -43,7 +43,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
     /// Patience in seconds with the slowest message
-    #[arg(long, value_name = "S", default_value_t = super::PATIENCE.as_secs())]
+    #[arg(long, value_name = "S", default_value_t = PATIENCE.as_secs())]
     pub(super) patience: u64,
     /// Folder for the profiles, new; without it a temporary one is used and removed
     #[arg(long, value_name = "DIR")]
@@ -53,6 +53,26 @@ pub(super) struct Options {
     pub(super) volary: Option<PathBuf>,
     /// Where the report goes, as .json and .html
     #[arg(long, value_name = "FILE", default_value = "volary-stress")]
+    pub(super) report: PathBuf,
+}
+
+/// Many profiles lose their relay at once: what the outage costs, and how they come back
+#[derive(Debug, Args)]
+pub(super) struct OutageOptions {
+    /// How many profiles
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub(super) profiles: u32,
+    /// How long the relay is away, in seconds
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(super) down: u32,
+    /// Patience in seconds with the last profile to come back
+    #[arg(long, value_name = "S", default_value_t = PATIENCE.as_secs())]
+    pub(super) patience: u64,
+    /// The `volary` program that is relay and server; without it the one beside this program
+    #[arg(long, value_name = "FILE")]
+    pub(super) volary: Option<PathBuf>,
+    /// Where the report goes, as .json and .html
+    #[arg(long, value_name = "FILE", default_value = "volary-outage")]
     pub(super) report: PathBuf,
 }
 

@@ -14,7 +14,7 @@ use volary::proto::{
 };
 use volary::{Engine, EventStream};
 
-use super::Failure;
+use super::failure::Failure;
 use super::figures::{Figures, Making};
 use super::ledger::Line;
 use super::options::Options;
@@ -227,7 +227,7 @@ async fn found(
 /// Accepts every group that invites.
 async fn let_in(engine: Engine, events: EventStream, entered: Entered) {
     while let Some(event) = events.next().await {
-        let Some(Kind::IncomingMsg(new)) = event.kind else { continue };
+        let Some(Kind::IncomingMsg(new)) = &event.kind else { continue };
         let profile = event.profile_id;
         let Ok(message) = call(&engine, profile, GetMessage { msg_id: new.msg_id }).await else { continue };
         if let Ok(Line { chat, number: 0, .. }) = message.text.parse()

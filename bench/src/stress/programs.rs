@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::{Failure, PATIENCE};
+use super::failure::{Failure, PATIENCE};
 
 /// Domain of the addresses. The underscore tells clients that its certificate is not signed by anybody.
 pub(super) const DOMAIN: &str = "_stress.test";
@@ -25,7 +25,7 @@ pub(super) fn beside(given: Option<&Path>) -> Result<PathBuf, Failure> {
     if path.is_file() {
         Ok(path)
     } else {
-        let hint = "build it with `cargo build --release -p volary`, or name it with --volary";
+        let hint = "build it with `cargo build --profile dist -p volary-cli`, or name it with --volary";
         Err(Failure::Program(format!("there is no {}: {hint}", path.display())))
     }
 }

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use volary::cli::text::Colours;
+use volary_cli::text::Colours;
 
 use super::figures::{Figures, Sample};
 use super::ledger::Faults;

@@ -15,7 +15,7 @@ use volary::proto::message_load_result::Kind as Loaded;
 use volary::proto::{GetConnectivity, GetMessage, GetMessageIds, GetMessages, StartIoForAllAccounts};
 use volary::{Engine, EventStream};
 
-use super::Failure;
+use super::failure::Failure;
 use super::figures::{Latency, Sample, Talk};
 use super::idle::CONNECTED;
 use super::ledger::{Faults, Line, Page};
@@ -268,7 +268,7 @@ async fn speak(engine: Engine, conversation: Arc<Conversation>, pace: Pace) {
 async fn listen(engine: Engine, events: EventStream, conversation: Arc<Conversation>) {
     while let Some(event) = events.next().await {
         let (profile, at) = (event.profile_id, Instant::now());
-        match event.kind {
+        match &event.kind {
             Some(Kind::IncomingMsg(new)) => {
                 if let Ok(message) = call(&engine, profile, GetMessage { msg_id: new.msg_id }).await {
                     conversation.hears(Seat { profile, chat: new.chat_id }, &message.text, at);

@@ -1,4 +1,4 @@
-//! The JSON-RPC server that existing clients start and talk to over standard input and output.
+//! JSON-RPC, as existing clients speak it over standard input and output.
 //!
 //! A line comes in, an answer goes out:
 //!
@@ -7,24 +7,22 @@
 //! 3. `session` hands the request to the engine, each in a task of its own.
 //! 4. The answer is written as it is: views of the schema *are* the JSON results (`volary_proto`).
 //!
-//! Events wait in the engine's stream until a client asks for them (`events`). `server` is the process around all
-//! this: command line, accounts directory, signals, log. Nothing here has behaviour of its own.
+//! Events wait in the engine's stream until a client asks for them (`events`). Nothing here has behaviour of its own.
+//! The process around it, with command line, signals and log, is `volary-rpc-server` in the package `volary-cli`.
+//!
+//! Compiled with the feature `jsonrpc` only.
 
-mod directory;
 mod events;
 mod frame;
-mod logging;
 mod method;
 mod methods;
 mod openrpc;
 mod output;
-mod server;
 mod session;
 mod stdio;
 #[cfg(test)]
 mod tests;
 
-pub use directory::{AccountsDirectory, DirectoryError};
-pub use server::{StartError, main};
+pub use openrpc::{INTERFACE_VERSION, description};
 pub use session::{End, serve};
 pub use stdio::serve_stdio;

@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 
 use super::{method::Method, methods};
 
-/// The whole description.
-pub(super) fn document() -> Value {
+/// The version that clients of the interface ask for: the interface is that of this release of chatmail core.
+pub const INTERFACE_VERSION: &str = "2.65.0";
+
+/// The OpenRPC document: all methods with their parameters and results.
+pub fn description() -> Value {
     let schemas: Value = serde_json::from_str(volary_proto::JSON_SCHEMAS).unwrap_or_default();
     json!({
         "openrpc": "1.0.0",

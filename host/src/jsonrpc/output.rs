@@ -1,6 +1,6 @@
-//! Answers on their way out. Who does not read his answers gets no further requests read.
+//! Answers on their way out. A client that does not read its answers gets no further requests read.
 //!
-//! Whoever has an answer writes it himself, as far as the client takes it at once. Only what is left over waits for
+//! The task that has an answer writes it itself, as far as the client takes it at once. Only what is left over waits for
 //! [`Output::write_rest`], and then everything else waits behind it.
 
 use std::{

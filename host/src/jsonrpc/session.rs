@@ -7,10 +7,12 @@ use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite},
     sync::Semaphore,
 };
-use volary_proto::{Answer, Error, GetMessage, Id as AnswerId, Message, Mode, Request, SendMessage, request};
+use volary_proto::{
+    Answer, Error, Event, GetMessage, Id as AnswerId, Message, Mode, Request, SendMessage, request,
+};
 
 use super::{
-    events::EventDoor,
+    events::EventQueue,
     frame::{self, FAILED, Failure, Id, PARSE_ERROR},
     method::Action,
     methods,
@@ -50,14 +52,14 @@ where
 /// What requests of one client share.
 pub(super) struct Session<B: Bus> {
     bus: B,
-    events: Arc<EventDoor<B::Events>>,
+    events: Arc<EventQueue<B::Events>>,
     output: Output,
     under_way: Arc<Semaphore>,
 }
 
 impl<B: Bus> Session<B> {
     pub(super) fn new(bus: B, writer: impl AsyncWrite + Send + 'static) -> Self {
-        let events = Arc::new(EventDoor::new(bus.subscribe()));
+        let events = Arc::new(EventQueue::new(bus.subscribe()));
         let under_way = Arc::new(Semaphore::new(MAX_REQUESTS));
         Self { bus, events, output: Output::new(writer), under_way }
     }
@@ -170,7 +172,7 @@ fn is_brief(action: &Action) -> bool {
 }
 
 /// Does what a call asks for and writes the line that answers it.
-async fn carry_out<B: Bus>(bus: B, events: Arc<EventDoor<B::Events>>, id: &Id, action: Action) -> Vec<u8> {
+async fn carry_out<B: Bus>(bus: B, events: Arc<EventQueue<B::Events>>, id: &Id, action: Action) -> Vec<u8> {
     match action {
         Action::Call(request) => answer(id, bus.call(request).await),
         Action::CallAndShow(request) => answer(id, call_and_show(&bus, request).await),
@@ -182,10 +184,13 @@ async fn carry_out<B: Bus>(bus: B, events: Arc<EventDoor<B::Events>>, id: &Id, a
             None => frame::refusal(id, &Failure::new(FAILED, format!("cannot sleep {seconds} seconds"))),
         },
         Action::NextEvent => match events.next().await {
-            Some(event) => frame::answer(id, &event),
+            Some(event) => frame::answer(id, &*event),
             None => frame::refusal(id, &Failure::new(FAILED, "event channel is closed")),
         },
-        Action::NextEvents => frame::answer(id, &events.next_batch().await),
+        Action::NextEvents => {
+            let batch = events.next_batch().await;
+            frame::answer(id, &batch.iter().map(|event| &**event).collect::<Vec<&Event>>())
+        }
     }
 }
 

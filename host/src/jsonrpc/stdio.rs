@@ -1,5 +1,5 @@
 //! A session over standard input and output, with as few threads between a request and its answer as possible: the
-//! thread that reads a line also answers it, if that is quickly done, and who has an answer writes it himself.
+//! thread that reads a line also answers it, if that is quickly done, and the task that has an answer writes it itself.
 
 use std::{
     io::{self, IoSlice},

@@ -13,18 +13,8 @@ pub struct MessageId(String);
 impl MessageId {
     /// A fresh `<UUIDv4>@localhost`. The domain is not the sender's, so that an id tells nothing about its relay.
     pub fn generate(rng: &mut impl Rng) -> Self {
-        let mut bytes: [u8; 16] = rng.r#gen();
-        bytes[6] = (bytes[6] & 0x0f) | 0x40;
-        bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        let hex = hex::encode(bytes);
-        Self(format!(
-            "{}-{}-{}-{}-{}@localhost",
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..]
-        ))
+        let uuid = uuid::Builder::from_random_bytes(rng.r#gen()).into_uuid();
+        Self(format!("{uuid}@localhost"))
     }
 
     /// The first id in `text`, with or without angle brackets.

@@ -1,6 +1,6 @@
 //! A name with an address, as it stands in `From` and `To`.
 
-use crate::address::{Address, BadAddress};
+use crate::address::{self, Address, BadAddress};
 
 /// A display name (may be empty) and an e-mail address.
 ///
@@ -32,15 +32,6 @@ impl Mailbox {
 
     /// Whether both name the same address, letter case aside.
     pub fn same_address(&self, other: &str) -> bool {
-        self.address.eq_ignore_ascii_case(other) || self.address.to_lowercase() == other.to_lowercase()
-    }
-}
-
-/// Trims, lower-cases and removes `mailto:`.
-pub(crate) fn normalise_address(text: &str) -> String {
-    let trimmed = text.trim();
-    match trimmed.get(..7) {
-        Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => trimmed[7..].to_lowercase(),
-        _ => trimmed.to_lowercase(),
+        address::same(&self.address, other)
     }
 }

@@ -12,7 +12,7 @@
 //! | [`bounds`] | every limit that keeps hostile input cheap |
 //! | [`headers`] | the catalogue of header names and of `Chat-Content` values |
 //! | [`ids`], [`mailbox`], [`avatar`] | values that both directions share |
-//! | [`view_type`], [`filename`] | what a file is, how its name is made harmless |
+//! | [`view_type`], [`content`], [`filename`] | what a file is by type and by content, how its name is made harmless |
 //! | [`build`] | from an [`Outgoing`] to bytes |
 //! | [`read`] | from bytes to a [`ParsedMessage`] |
 //! | [`text`] | quotes, footers, `format=flowed`, HTML, truncation: rules over plain strings |
@@ -20,6 +20,7 @@
 pub mod avatar;
 pub mod bounds;
 pub mod build;
+pub mod content;
 pub mod filename;
 pub mod headers;
 pub mod ids;

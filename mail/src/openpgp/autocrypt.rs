@@ -3,13 +3,14 @@
 use super::certificate::decode_base64;
 use super::{Certificate, KeyError};
 use crate::address::Address;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// Base64 digits on the first line of `keydata` (with `keydata=` before it, 78 characters).
 const FIRST_CHUNK: usize = 70;
 /// Base64 digits on the following lines.
 const CHUNK: usize = 78;
-/// Most header fields of one mail that are tried: each may cost signature checks.
+/// Most header fields of one mail that are tried for an address: each may cost signature checks.
 const MAX_CANDIDATES: usize = 8;
 
 /// What a sender says about its wish for encryption. Parsed for completeness; nothing depends on it.
@@ -158,4 +159,28 @@ pub fn select<'a>(
         .filter_map(|value| Attributes::parse(value).ok())
         .filter(|attributes| attributes.addr == *outer_from)
         .find_map(|attributes| attributes.into_header(&mut known).ok())
+}
+
+/// The keys that `Autocrypt-Gossip` fields spread, in the order of their appearance. Only those of addresses that are
+/// `wanted` are looked at, and of each address only the last ones, because each may cost signature checks.
+pub fn gossip<'a>(
+    values: impl DoubleEndedIterator<Item = &'a str>,
+    wanted: impl Fn(&Address) -> bool,
+    mut known: impl FnMut(&[u8]) -> Option<Certificate>,
+) -> Vec<Header> {
+    let mut tried: HashMap<Address, usize> = HashMap::new();
+    let mut found = Vec::new();
+    for attributes in values.rev().filter_map(|value| Attributes::parse(value).ok()) {
+        if !wanted(&attributes.addr) {
+            continue;
+        }
+        let tries = tried.entry(attributes.addr.clone()).or_default();
+        if *tries >= MAX_CANDIDATES {
+            continue;
+        }
+        *tries += 1;
+        found.extend(attributes.into_header(&mut known).ok());
+    }
+    found.reverse();
+    found
 }

@@ -134,7 +134,8 @@ impl Envelope {
         matches!(&self.message, Message::Encrypted { esk, .. } if matches!(esk.as_slice(), [Esk::SymKeyEncryptedSessionKey(_)]))
     }
 
-    /// Opens it with the first own key that fits, or the first of `secrets` if only a secret can.
+    /// Opens it with the first own key that fits, or the first of `secrets` if only a secret can. The error tells what
+    /// the failure means for the mail: [`DecryptError::class`].
     pub fn decrypt<'a>(
         self,
         own: &[SecretKey],
@@ -219,39 +220,67 @@ fn find_by_secret<'a>(
     if !cheap {
         return Err(DecryptError::UnsupportedStringToKey);
     }
-    secrets
-        .into_iter()
-        .enumerate()
-        .find_map(|(index, secret)| {
-            let key = decrypt_session_key_with_password(packet, &secret.password()).ok()?;
-            Some((key, MatchedSecret { index, expected_signer: secret.expected_signer }))
-        })
-        .ok_or(DecryptError::MissingSecret)
+    let mut tried = 0;
+    for (index, secret) in secrets.into_iter().enumerate() {
+        tried += 1;
+        if let Ok(key) = decrypt_session_key_with_password(packet, &secret.password()) {
+            return Ok((key, MatchedSecret { index, expected_signer: secret.expected_signer }));
+        }
+    }
+    Err(DecryptError::NoSecret { tried })
 }
 
 fn find_by_key(packets: &[Esk], own: &[SecretKey]) -> Result<PlainSessionKey, DecryptError> {
-    packets
-        .iter()
-        .filter_map(|packet| match packet {
-            Esk::PublicKeyEncryptedSessionKey(packet) => Some(packet),
-            Esk::SymKeyEncryptedSessionKey(_) => None,
-        })
-        .find_map(|packet| own.iter().find_map(|key| try_key(packet, key.as_pgp())))
-        .ok_or(DecryptError::MissingKey)
+    let mut failure = DecryptError::NoKey { tried: own.len() };
+    for packet in packets {
+        let Esk::PublicKeyEncryptedSessionKey(packet) = packet else { continue };
+        for key in own {
+            match try_key(packet, key.as_pgp()) {
+                Attempt::Opened(session_key) => return Ok(session_key),
+                Attempt::Failed { named: true } => failure = DecryptError::BadSessionKey(key.fingerprint()),
+                Attempt::Failed { named: false } => {}
+            }
+        }
+    }
+    Err(failure)
+}
+
+/// What came of trying one key on one session key.
+enum Attempt {
+    Opened(PlainSessionKey),
+    Failed {
+        /// The session key says that it is for this very key.
+        named: bool,
+    },
 }
 
 /// Tries the primary key and all subkeys that the packet may be for.
-fn try_key(packet: &PublicKeyEncryptedSessionKey, key: &SignedSecretKey) -> Option<PlainSessionKey> {
+fn try_key(packet: &PublicKeyEncryptedSessionKey, key: &SignedSecretKey) -> Attempt {
     let kind = match packet.version() {
         PkeskVersion::V3 => EskType::V3_4,
         PkeskVersion::V6 => EskType::V6,
-        PkeskVersion::Other(_) => return None,
+        PkeskVersion::Other(_) => return Attempt::Failed { named: false },
     };
-    let values = packet.values().ok()?;
-    let attempt = |key: &dyn DecryptionKey| key.decrypt(&Password::empty(), values, kind).ok()?.ok();
-    let subkeys = key.secret_subkeys.iter().filter(|subkey| packet.match_identity(subkey.key.public_key()));
-    subkeys.into_iter().find_map(|subkey| attempt(&subkey.key)).or_else(|| {
-        let fits = packet.match_identity(key.primary_key.public_key());
-        fits.then(|| attempt(&key.primary_key)).flatten()
-    })
+    let attempt =
+        |key: &dyn DecryptionKey| key.decrypt(&Password::empty(), packet.values().ok()?, kind).ok()?.ok();
+    let mut fits = false;
+    for subkey in key.secret_subkeys.iter().filter(|subkey| packet.match_identity(subkey.key.public_key())) {
+        fits = true;
+        if let Some(session_key) = attempt(&subkey.key) {
+            return Attempt::Opened(session_key);
+        }
+    }
+    if packet.match_identity(key.primary_key.public_key()) {
+        fits = true;
+        if let Some(session_key) = attempt(&key.primary_key) {
+            return Attempt::Opened(session_key);
+        }
+    }
+    Attempt::Failed { named: fits && !is_anonymous(packet) }
+}
+
+/// Whether a session key keeps its recipient to itself (RFC 9580 §5.1.8), as chatmail programs do.
+fn is_anonymous(packet: &PublicKeyEncryptedSessionKey) -> bool {
+    let id = packet.id().is_ok_and(|id| id.is_wildcard());
+    id || packet.fingerprint().is_ok_and(|fingerprint| fingerprint.is_none())
 }

@@ -14,10 +14,19 @@ pub enum Fingerprint {
     V6([u8; 32]),
 }
 
-/// A text or octet string that is no fingerprint.
+/// Why a text or octet string is no fingerprint. Clients show these texts with the codes that people scan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a fingerprint has 20 or 32 octets, not {0}")]
-pub struct BadFingerprint(pub usize);
+pub enum BadFingerprint {
+    /// The digits do not make whole octets.
+    #[error("Odd number of digits")]
+    OddDigits,
+    /// Neither 20 nor 32 octets; what there is, cut.
+    #[error("wrong fingerprint length: {0}")]
+    Length(String),
+}
+
+/// How many digits of a wrong fingerprint an error repeats.
+const SHOWN_DIGITS: usize = 100;
 
 impl Fingerprint {
     /// The raw octets.
@@ -30,12 +39,13 @@ impl Fingerprint {
 
     /// Takes 20 (version 4) or 32 (version 6) octets.
     pub fn from_bytes(octets: &[u8]) -> Result<Self, BadFingerprint> {
-        match octets.len() {
-            20 => octets.try_into().map(Self::V4),
-            32 => octets.try_into().map(Self::V6),
-            _ => return Err(BadFingerprint(octets.len())),
+        if let Ok(octets) = octets.try_into() {
+            return Ok(Self::V4(octets));
         }
-        .map_err(|_| BadFingerprint(octets.len()))
+        octets.try_into().map(Self::V6).map_err(|_| {
+            let shown = octets.get(..SHOWN_DIGITS / 2).unwrap_or(octets);
+            BadFingerprint::Length(hex::encode_upper(shown))
+        })
     }
 
     /// The form for people: groups of four digits, five groups a line, lines separated by LF.
@@ -84,12 +94,16 @@ impl FromStr for Fingerprint {
             }
             digits += 1;
         }
-        let len = digits.div_ceil(2);
         if digits % 2 == 1 {
-            return Err(BadFingerprint(len));
+            return Err(BadFingerprint::OddDigits);
         }
-        Self::from_bytes(octets.get(..len).ok_or(BadFingerprint(len))?)
+        octets.get(..digits / 2).ok_or_else(|| too_long(text)).and_then(Self::from_bytes)
     }
+}
+
+fn too_long(text: &str) -> BadFingerprint {
+    let digits = text.chars().filter(char::is_ascii_hexdigit).take(SHOWN_DIGITS);
+    BadFingerprint::Length(digits.map(|digit| digit.to_ascii_uppercase()).collect())
 }
 
 impl fmt::Display for Fingerprint {
@@ -121,11 +135,18 @@ mod tests {
     }
 
     #[test]
-    fn refuses_other_lengths() {
-        for octets in [0, 1, 19, 21, 31, 33, 40] {
-            assert_eq!("ab".repeat(octets).parse::<Fingerprint>(), Err(BadFingerprint(octets)));
+    fn refuses_other_lengths_and_says_what_it_saw() {
+        for octets in [0, 1, 19, 21, 31, 33, 40, 90] {
+            let seen = "AB".repeat(octets.min(50));
+            assert_eq!(
+                "ab ".repeat(octets).parse::<Fingerprint>(),
+                Err(BadFingerprint::Length(seen.clone()))
+            );
+            assert_eq!(Fingerprint::from_bytes(&vec![0xAB; octets]), Err(BadFingerprint::Length(seen)));
         }
-        assert!("a".repeat(39).parse::<Fingerprint>().is_err());
+        assert_eq!("a".repeat(39).parse::<Fingerprint>(), Err(BadFingerprint::OddDigits));
+        let error = "xyab".parse::<Fingerprint>().unwrap_err();
+        assert_eq!(error.to_string(), "wrong fingerprint length: AB");
     }
 
     #[test]

@@ -17,6 +17,14 @@
 //! An incoming mail is handled in two steps, because the key that validates it may be inside: [`decrypt`] it, read the
 //! header fields of [`Decrypted::payload`], collect candidate certificates (the accepted `Autocrypt` key, the own key,
 //! the stored keys named by [`Decrypted::issuers`]), then call [`Decrypted::authenticate`].
+//!
+//! What fails on the way is of one of three classes ([`FailureClass`]), and no class may be taken for another:
+//!
+//! | class | examples | the mail |
+//! |---|---|---|
+//! | not yet | [`DecryptError::NoKey`], [`DecryptError::NoSecret`], [`Unverified::UnknownSigner`] | is kept and tried again |
+//! | refused | [`DecryptError::Malformed`], [`Unverified::BadSignature`], [`Rejection::NotIntended`] | leaves |
+//! | own | [`StoredKeyError`] | is kept, and the user is told |
 
 mod acceptance;
 mod armor;
@@ -35,7 +43,7 @@ pub use acceptance::{Protection, Treatment, treatment};
 pub use certificate::{Certificate, MAX_CERTIFICATE_LEN, MAX_RELAYS, Merged, RELAYS_NOTATION};
 pub use decrypt::{Decrypted, Envelope, MAX_MESSAGE_LEN, SharedSecret, decrypt};
 pub use encrypt::{Layers, encrypt, encrypt_with_secret};
-pub use error::{DecryptError, EncryptError, KeyError, Rejection};
+pub use error::{DecryptError, EncryptError, FailureClass, KeyError, Rejection, StoredKeyError, Unverified};
 pub use fingerprint::{BadFingerprint, Fingerprint};
 pub use secret_key::SecretKey;
 pub use verify::{Verified, verify_detached};

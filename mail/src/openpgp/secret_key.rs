@@ -5,7 +5,7 @@ use super::certificate::{RELAYS_NOTATION, is_encryption_binding};
 use super::self_signature::{
     AeadPreference, certify_user_id, configure, description, issuer_key_id, signing_error, timestamp,
 };
-use super::{Certificate, Fingerprint, KeyError, MAX_CERTIFICATE_LEN};
+use super::{Certificate, Fingerprint, KeyError, MAX_CERTIFICATE_LEN, StoredKeyError};
 use crate::address::Address;
 use pgp::composed::{
     Deserializable as _, KeyType, SignedKeyDetails, SignedPublicKey, SignedSecretKey, SignedSecretSubKey,
@@ -66,6 +66,11 @@ impl SecretKey {
             .filter(|cut| !cut.is_empty())
             .find_map(|cut| parse(cut).ok())
             .map_or(Err(first), Self::new)
+    }
+
+    /// Reads what [`SecretKey::to_bytes`] once gave, from the own store.
+    pub fn from_store(bytes: &[u8]) -> Result<Self, StoredKeyError> {
+        Ok(Self::from_bytes(bytes)?)
     }
 
     /// Reads an armored private key, as `import_self_keys` gets it.

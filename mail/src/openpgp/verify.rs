@@ -1,7 +1,8 @@
 //! Who signed a message.
 
 use super::armor::{self, Block};
-use super::{Certificate, Decrypted, Fingerprint, Rejection};
+use super::certificate::names;
+use super::{Certificate, Decrypted, Fingerprint, Rejection, Unverified};
 use pgp::composed::{Deserializable as _, DetachedSignature};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Signature, SignatureType, SubpacketData};
@@ -30,43 +31,41 @@ impl Decrypted {
 
     /// The keys that the first signature names as its makers: whose certificates are worth a look into the store.
     pub fn issuers(&self) -> Vec<Fingerprint> {
-        let mut issuers = Vec::new();
-        for fingerprint in self.signatures.iter().take(1).flat_map(Signature::issuer_fingerprint) {
-            match Fingerprint::of(fingerprint) {
-                Some(issuer) if !issuers.contains(&issuer) && issuers.len() < MAX_ISSUERS => {
-                    issuers.push(issuer)
-                }
-                _ => {}
-            }
-        }
-        issuers
+        self.signatures.first().map(issuers_of).unwrap_or_default()
     }
 
     /// Checks the first signature against the primary keys of `candidates`. Signatures of subkeys and further
     /// signatures do not count. The time of the signature and expiry of keys are not looked at.
-    pub fn verify<'a>(&self, candidates: impl IntoIterator<Item = &'a Certificate>) -> Option<Verified> {
-        verify_signature(self.signatures.first()?, &self.payload, candidates)
+    pub fn verify<'a>(
+        &self,
+        candidates: impl IntoIterator<Item = &'a Certificate>,
+    ) -> Result<Verified, Unverified> {
+        let first = self.signatures.first().ok_or(Unverified::NotSigned)?;
+        verify_signature(first, &self.payload, candidates)
     }
 
     /// [`Decrypted::verify`] plus the rules about who may have sent this: the message must be meant for one of the
     /// `own` keys if its signature lists recipients, and a shared secret is only good in the hands of its owner.
     ///
-    /// `Ok(None)` is an acceptable message without valid signature.
+    /// The inner error is that of an acceptable message without valid signature; it tells why there is none.
     pub fn authenticate<'a>(
         &self,
         own: &[Fingerprint],
         candidates: impl IntoIterator<Item = &'a Certificate>,
-    ) -> Result<Option<Verified>, Rejection> {
+    ) -> Result<Result<Verified, Unverified>, Rejection> {
         let verified = self.verify(candidates);
         if let Some(expected) = self.secret.and_then(|secret| secret.expected_signer) {
             match &verified {
                 _ if self.signatures.len() > 1 => return Err(Rejection::SecretManySignatures),
-                None => return Err(Rejection::SecretUnsigned),
-                Some(verified) if verified.signer != expected => return Err(Rejection::SecretWrongSigner),
-                Some(_) => {}
+                Err(Unverified::UnknownSigner(named)) if named.contains(&expected) => {
+                    return Err(Rejection::SecretUnknownSigner);
+                }
+                Err(_) => return Err(Rejection::SecretUnsigned),
+                Ok(verified) if verified.signer != expected => return Err(Rejection::SecretWrongSigner),
+                Ok(_) => {}
             }
         }
-        if let Some(Verified { intended_recipients, .. }) = &verified
+        if let Ok(Verified { intended_recipients, .. }) = &verified
             && !intended_recipients.is_empty()
             && !intended_recipients.iter().any(|recipient| own.contains(recipient))
         {
@@ -82,29 +81,40 @@ pub fn verify_detached<'a>(
     signed: &[u8],
     signature: &[u8],
     candidates: impl IntoIterator<Item = &'a Certificate>,
-) -> Option<Verified> {
+) -> Result<Verified, Unverified> {
     if signature.len() > MAX_SIGNATURE_LEN {
-        return None;
+        return Err(Unverified::Unacceptable);
     }
-    let binary = armor::decode(signature, Block::Signature).ok()?;
-    let detached = DetachedSignature::from_bytes(binary.as_slice()).ok()?;
+    let binary = armor::decode(signature, Block::Signature).map_err(|_| Unverified::Unacceptable)?;
+    let detached = DetachedSignature::from_bytes(binary.as_slice()).map_err(|_| Unverified::Unacceptable)?;
     let verified = verify_signature(&detached.signature, signed, candidates)?;
-    Some(Verified { intended_recipients: Vec::new(), ..verified })
+    Ok(Verified { intended_recipients: Vec::new(), ..verified })
 }
 
 fn verify_signature<'a>(
     signature: &Signature,
     data: &[u8],
     candidates: impl IntoIterator<Item = &'a Certificate>,
-) -> Option<Verified> {
+) -> Result<Verified, Unverified> {
     if !is_acceptable(signature) {
-        return None;
+        return Err(Unverified::Unacceptable);
     }
-    // Candidates that the signature does not name are refused before anything is hashed.
-    let signer = candidates
-        .into_iter()
-        .find(|certificate| signature.verify(certificate.primary_key(), data).is_ok())?
-        .fingerprint();
+    let mut failure = None;
+    for certificate in candidates {
+        // Candidates that the signature does not name are refused before anything is hashed.
+        if signature.verify(certificate.primary_key(), data).is_ok() {
+            return Ok(verified(signature, certificate.fingerprint()));
+        }
+        if names(signature, certificate.primary_key()) {
+            failure = Some(Unverified::BadSignature(certificate.fingerprint()));
+        } else if certificate.has_subkey_that(|subkey| names(signature, subkey)) {
+            failure = failure.or(Some(Unverified::BySubkey(certificate.fingerprint())));
+        }
+    }
+    Err(failure.unwrap_or_else(|| Unverified::UnknownSigner(issuers_of(signature))))
+}
+
+fn verified(signature: &Signature, signer: Fingerprint) -> Verified {
     let hashed = signature.config().into_iter().flat_map(|config| config.hashed_subpackets());
     let intended_recipients = hashed
         .filter_map(|subpacket| match &subpacket.data {
@@ -113,7 +123,18 @@ fn verify_signature<'a>(
         })
         .collect();
     let signed_at = signature.created().map(|time| i64::from(time.as_secs()));
-    Some(Verified { signer, intended_recipients, signed_at })
+    Verified { signer, intended_recipients, signed_at }
+}
+
+/// The fingerprints that a signature names as its makers.
+fn issuers_of(signature: &Signature) -> Vec<Fingerprint> {
+    let mut issuers = Vec::new();
+    for issuer in signature.issuer_fingerprint().into_iter().filter_map(Fingerprint::of) {
+        if !issuers.contains(&issuer) && issuers.len() < MAX_ISSUERS {
+            issuers.push(issuer);
+        }
+    }
+    issuers
 }
 
 /// Only signatures of documents count, and none with a digest for which collisions can be made.

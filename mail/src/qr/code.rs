@@ -3,10 +3,12 @@
 use url::Url;
 
 use super::{
-    AccountCode, AddressCode, BackupCode, Invite, LoginCode, ProxyCode, QrError, account, backup, contact,
-    invite, proxy,
+    AccountCode, AddressCode, BackupCode, Invite, LoginCode, QrError, account, backup, contact, invite,
 };
-use crate::openpgp::Fingerprint;
+use crate::{
+    openpgp::Fingerprint,
+    proxy::{self, ProxyUrl},
+};
 
 /// What a scanned, pasted or clicked text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum Code {
     /// The login of an existing account.
     Login(LoginCode),
     /// A proxy to go through.
-    Proxy(ProxyCode),
+    Proxy(ProxyUrl),
     /// Another device that offers to transfer a profile.
     Backup(BackupCode),
     /// The same, from a version that this engine does not understand.
@@ -51,10 +53,10 @@ pub fn parse(text: &str) -> Result<Code, QrError> {
         return account::parse_login(payload).map(Code::Login);
     }
     if strip_scheme(text, "https://t.me/socks").is_some() {
-        return proxy::parse_telegram(text).map(Code::Proxy);
+        return Ok(Code::Proxy(proxy::parse_telegram(text)?));
     }
     if text.starts_with("ss://") {
-        return ProxyCode::parse(text).map(Code::Proxy);
+        return Ok(Code::Proxy(ProxyUrl::parse(text)?));
     }
     if strip_scheme(text, "DCBACKUP").is_some() {
         return backup::parse(text);
@@ -64,7 +66,7 @@ pub fn parse(text: &str) -> Result<Code, QrError> {
     }
     match Url::parse(text) {
         Ok(url) if url.scheme() == "socks5" || proxy::looks_like_http_proxy(text) => {
-            ProxyCode::parse(text).map(Code::Proxy)
+            Ok(Code::Proxy(ProxyUrl::parse(text)?))
         }
         Ok(_) => Ok(Code::Url(text.to_owned())),
         Err(_) => Ok(Code::Text(text.to_owned())),

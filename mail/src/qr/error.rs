@@ -2,7 +2,8 @@
 
 use std::{num::ParseIntError, str::Utf8Error};
 
-use super::fingerprint::FingerprintError;
+use crate::openpgp::BadFingerprint;
+use crate::proxy::ProxyUrlError;
 
 /// Why a text is no usable code, or cannot be drawn as one.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +18,7 @@ pub enum QrError {
     },
     /// The fingerprint at the beginning is none.
     #[error("Failed to parse fingerprint in the QR code: {0}")]
-    Fingerprint(#[from] FingerprintError),
+    Fingerprint(#[from] BadFingerprint),
     /// A name parameter is not UTF-8.
     #[error("Invalid QR param {name}: {error}")]
     Param {
@@ -53,18 +54,9 @@ pub enum QrError {
     /// A login code of a version this engine does not know.
     #[error("DeltaChat does not understand this QR Code yet, please update the app and try again.")]
     LoginVersion,
-    /// A proxy URL without a host.
-    #[error("URL has no host")]
-    ProxyHost,
-    /// A scheme that is no proxy protocol.
-    #[error("Unknown URL scheme {0:?}")]
-    ProxyScheme(String),
-    /// A proxy URL that is malformed.
+    /// The address of a proxy is malformed.
     #[error("{0}")]
-    Proxy(&'static str),
-    /// A `t.me/socks` link without server, or with one that is no server name.
-    #[error("Bad t.me/socks url: {0}")]
-    TelegramSocks(String),
+    Proxy(#[from] ProxyUrlError),
     /// A backup code that is malformed.
     #[error("{0}")]
     Backup(&'static str),

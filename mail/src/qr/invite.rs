@@ -1,13 +1,11 @@
-//! Invites: codes that carry the inviter's key fingerprint, addresses and a secret.
+//! Invites as they are written and read: codes with the inviter's key fingerprint, addresses and a secret.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Code, QrError, fingerprint};
-use crate::{
-    address::Address,
-    openpgp::Fingerprint,
-    securejoin::{GroupId, Scope, Token},
-};
+use super::{Code, QrError};
+use crate::address::Address;
+use crate::openpgp::Fingerprint;
+use crate::securejoin::{GroupId, Invite, Target, Token};
 
 /// Prefix of the link form that is generated.
 const LINK_PREFIX: &str = "https://i.delta.chat/#";
@@ -28,55 +26,7 @@ const SHORT_NAME_LIMIT: usize = 16;
 /// Everything but letters, digits, `.` and `_` is encoded, so that messengers never cut a link.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_');
 
-/// What an invite leads into.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// A chat with the inviter.
-    Contact,
-    /// A group of the inviter.
-    Group {
-        /// Its id.
-        id: GroupId,
-        /// Its name.
-        name: String,
-    },
-    /// A channel of the inviter.
-    Channel {
-        /// Its id.
-        id: GroupId,
-        /// Its name.
-        name: String,
-    },
-}
-
-/// An invite to a chat, a group or a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invite {
-    /// Fingerprint of the inviter's key.
-    pub fingerprint: Fingerprint,
-    /// Addresses of the inviter, never empty; the first one stands for the contact.
-    pub addresses: Vec<Address>,
-    /// Name of the inviter, may be empty.
-    pub inviter_name: String,
-    /// Where it leads.
-    pub target: Target,
-    /// What the older handshake proves first; missing in some codes.
-    pub invite_number: Option<Token>,
-    /// The secret of this code.
-    pub auth: Token,
-    /// Whether the inviter understands the handshake whose first mails are encrypted, too.
-    pub v3: bool,
-}
-
 impl Invite {
-    /// Which tokens belong to this invite.
-    pub fn scope(&self) -> Scope {
-        match &self.target {
-            Target::Contact => Scope::Contact,
-            Target::Group { id, .. } | Target::Channel { id, .. } => Scope::Chat(id.clone()),
-        }
-    }
-
     /// The form that is shown and shared: `https://i.delta.chat/#…`, long names cut.
     pub fn link(&self) -> String {
         format!("{LINK_PREFIX}{}&{}", self.fingerprint, self.params())
@@ -232,7 +182,7 @@ pub(super) fn parse_link(prefix: &'static str, payload: &str) -> Result<Code, Qr
 }
 
 fn parse_parts(fpr: &str, fragment: &str) -> Result<Code, QrError> {
-    let fingerprint = fingerprint::parse(fpr)?;
+    let fingerprint: Fingerprint = fpr.parse()?;
     let params = Params::read(fragment);
     let addresses = params.addresses()?;
     let inviter_name = params.name.map(|n| decode_name("n", n)).transpose()?;

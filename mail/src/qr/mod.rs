@@ -6,14 +6,12 @@
 //! | file | holds |
 //! |---|---|
 //! | `code` | [`Code`], the order of the tests that tell the kinds apart |
-//! | `invite` | [`Invite`]: contact, group and channel invites, both written forms |
-//! | `fingerprint` | the fingerprint of a code |
+//! | `invite` | contact, group and channel invites in both written forms; [`Invite`] itself belongs to the handshake |
 //! | `account` | `dcaccount:` and `dclogin:` |
-//! | `proxy` | proxy addresses |
 //! | `backup` | second-device codes |
 //! | `contact` | `mailto:`, `SMTP:`, `MATMSG:` and scanned vCards |
 //! | `classify` | [`classify`] |
-//! | [`svg`], [`terminal`] | codes as pictures and as text |
+//! | [`svg`] | codes as pictures |
 
 mod account;
 mod backup;
@@ -21,11 +19,8 @@ mod classify;
 mod code;
 mod contact;
 mod error;
-pub mod fingerprint;
 mod invite;
-pub mod proxy;
 pub mod svg;
-pub mod terminal;
 
 #[cfg(test)]
 mod tests;
@@ -36,5 +31,5 @@ pub use classify::{LocalFacts, Scanned, classify};
 pub use code::{Code, parse};
 pub use contact::AddressCode;
 pub use error::QrError;
-pub use invite::{Invite, Target};
-pub use proxy::ProxyCode;
+
+pub use crate::securejoin::{Invite, Target};

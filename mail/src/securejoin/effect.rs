@@ -1,7 +1,7 @@
 //! What the rules of the handshake ask for.
 
-use super::{GroupId, PendingJoin, StepMail};
-use crate::{openpgp::Fingerprint, qr::Target};
+use super::{GroupId, PendingJoin, StepMail, Target};
+use crate::openpgp::Fingerprint;
 
 /// The answer of a rule to a received mail.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::{
     Effect, Fate, GroupId, HandshakeMessage, InviterChat, Origin, Prefix, Reaction, Reason, Scope, Step,
     StepMail, Token, message::Reading,
 };
-use crate::{openpgp::Fingerprint, qr::fingerprint};
+use crate::openpgp::{BadFingerprint, Fingerprint};
 
 /// Seconds for which a token proves more than that the code was seen: that people met. Older ones still let join, but
 /// do not verify, because codes wander.
@@ -137,8 +137,8 @@ fn check_proof<'a>(
         return Err(Reason::NoOwnGossip("RequestWithAuth"));
     }
     let written = message.fingerprint.as_deref().ok_or(Reason::NoFingerprint)?;
-    let joiner =
-        fingerprint::parse(written).map_err(|error| Reason::MalformedFingerprint(error.to_string()))?;
+    let joiner: Fingerprint =
+        written.parse().map_err(|error: BadFingerprint| Reason::MalformedFingerprint(error.to_string()))?;
     if message.signer != Some(joiner) {
         return Err(Reason::NotSignedByFingerprint);
     }

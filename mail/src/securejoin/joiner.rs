@@ -1,14 +1,10 @@
 //! The rules of whoever scans the code.
 
 use super::{
-    Effect, Fate, HandshakeMessage, InfoLine, JoinTarget, Origin, PendingJoin, Reaction, Reason, Step,
-    StepMail, message::Reading,
+    Effect, Fate, HandshakeMessage, InfoLine, Invite, JoinTarget, Origin, PendingJoin, Reaction, Reason,
+    Step, StepMail, Target, message::Reading,
 };
-use crate::{
-    address::Address,
-    openpgp::Fingerprint,
-    qr::{Invite, Target},
-};
+use crate::{address::Address, openpgp::Fingerprint};
 
 /// Why a join cannot be started.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

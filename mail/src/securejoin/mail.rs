@@ -1,10 +1,9 @@
 //! The mails of the handshake, described for whoever builds and encrypts them.
 
-use super::{GroupId, PendingJoin, Prefix, Step, Token};
+use super::{GroupId, PendingJoin, Prefix, Step, Target, Token};
 use crate::{
     address::Address,
     openpgp::{Fingerprint, SharedSecret},
-    qr::Target,
 };
 
 /// Where a handshake mail goes.

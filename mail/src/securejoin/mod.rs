@@ -14,21 +14,23 @@
 //! | `step` | the steps and their names on the wire |
 //! | `message` | what the rules must know of a received mail, and what it may claim |
 //! | `mail` | the mails that are sent |
+//! | `invite`, `scope` | what an invite says, what its tokens let into |
 //! | `effect` | what the rules ask for |
 //! | [`inviter`], [`joiner`], [`observer`] | the rules of the three roles |
 //! | `pending` | a join that waits for an answer |
-//! | `token`, `tokens` | tokens, ids and secrets; which tokens a profile has given out |
+//! | `tokens` | which tokens a profile has given out |
 //! | `verification` | whom one has verified, and who was introduced by whom |
 
 mod effect;
+mod invite;
 pub mod inviter;
 pub mod joiner;
 mod mail;
 mod message;
 pub mod observer;
 mod pending;
+mod scope;
 mod step;
-mod token;
 mod tokens;
 mod verification;
 
@@ -36,10 +38,13 @@ mod verification;
 mod tests;
 
 pub use effect::{Effect, Fate, InfoLine, InviterChat, JoinTarget, Origin, Reaction, Reason};
+pub use invite::{Invite, Target};
 pub use mail::{Encryption, Recipients, StepMail};
 pub use message::{HandshakeMessage, MatchedSecret};
 pub use pending::{BadPendingJoin, PendingJoin};
+pub use scope::Scope;
 pub use step::{Prefix, Step};
-pub use token::{ChannelSecret, GroupId, Token};
-pub use tokens::{Namespace, Scope, StoredToken, SyncedTokens, TokenBook};
+pub use tokens::{Namespace, StoredToken, SyncedTokens, TokenBook};
 pub use verification::{Introducer, MAX_INTRODUCTION_CHAIN, Verification};
+
+pub use crate::ids::{ChannelSecret, GroupId, Token};

@@ -2,12 +2,8 @@
 
 use prost::Message;
 
-use super::{GroupId, Prefix, Token};
-use crate::{
-    address::Address,
-    openpgp::SharedSecret,
-    qr::{Invite, Target},
-};
+use super::{GroupId, Invite, Prefix, Target, Token};
+use crate::{address::Address, openpgp::SharedSecret};
 
 /// A join that was started and not yet answered. It never expires.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,17 +2,8 @@
 
 use rand::{CryptoRng, Rng};
 
-use super::{GroupId, Token, inviter::AuthFacts};
+use super::{Scope, Token, inviter::AuthFacts};
 use crate::openpgp::{Fingerprint, SharedSecret};
-
-/// What a token lets into.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// A chat with the inviter.
-    Contact,
-    /// A group or channel.
-    Chat(GroupId),
-}
 
 /// What a token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -172,6 +163,7 @@ mod tests {
     use rand_chacha::ChaCha20Rng;
 
     use super::*;
+    use crate::ids::GroupId;
 
     fn group() -> Scope {
         Scope::Chat(GroupId::parse("groupgroupgroupgroupgrou").unwrap())

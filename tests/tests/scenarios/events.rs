@@ -1,5 +1,6 @@
 //! Which events come, and in which order.
 
+use futures::StreamExt as _;
 use volary_proto::event::Kind;
 use volary_proto::{GetMessage, MessageState};
 use volary_tests::{Person, World};
@@ -84,7 +85,7 @@ async fn what_an_event_tells_can_be_queried_at_once() {
     let everything = async {
         while incoming.len() < texts.len() || delivered < texts.len() {
             let event = events.next().await.expect("the engine runs");
-            match event.kind {
+            match &event.kind {
                 Some(Kind::IncomingMsg(new)) if event.profile_id == bob.profile => {
                     incoming.push(bob.call(GetMessage { msg_id: new.msg_id }).await.text);
                 }
@@ -119,4 +120,20 @@ async fn two_listeners_hear_the_same_in_the_same_order() {
     }
     assert!(first.len() > 10);
     assert_eq!(first, second);
+}
+
+#[tokio::test]
+async fn a_stream_of_one_profile_has_its_events_in_order_and_no_others() {
+    let world = World::new().await;
+    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
+    let (all, narrowed) = (world.engine.events(), world.engine.events_of(alice.profile));
+    alice.invites(&bob).await;
+    alice.says(&bob, "hi").await;
+    bob.sees("hi").await;
+    world.ends().await;
+    let all: Vec<_> = all.collect().await;
+    let narrowed: Vec<_> = narrowed.collect().await;
+    let expected: Vec<_> = all.iter().filter(|event| event.profile_id == alice.profile).cloned().collect();
+    assert!(narrowed.len() > 10 && narrowed.len() < all.len());
+    assert_eq!(narrowed, expected);
 }

@@ -1,61 +1,18 @@
-//! Which mails are wanted, judged by their headers alone.
+//! Answers which mails of a window are wanted; mails that another relay is downloading are waited for.
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use volary_mail::message::MessageId;
-use volary_mail::message::read::address_list::parse_addresses;
-use volary_mail::message::read::header_block::HeaderBlock;
-use volary_proto::v1::{RelayHead, RelayHeadAction, RelayHeadDecision, RelayHeads, RelayHeadsAnswer};
-use volary_storage::records::known_mail;
-use volary_storage::{StoreError, View};
+use volary_proto::v1::{RelayHeadAction, RelayHeadDecision, RelayHeads, RelayHeadsAnswer};
 
 use super::super::Shared;
-use crate::error::{Failure, Outcome};
-use crate::state::copies::{self, Place};
-use crate::state::{config, contacts, messages, transports};
+use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::incoming;
+use volary_engine::incoming::heads::{Head, Judge, Skipped, read};
+use volary_engine::state::copies::{self, Place};
 
 /// A copy that another relay is downloading is waited for that long.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-
-/// What the headers of a mail say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Head {
-    /// Message-ID, if there is one.
-    pub mid: Option<String>,
-    /// Address of the only sender.
-    pub from: Option<String>,
-    /// It is PGP/MIME encrypted.
-    pub encrypted: bool,
-    /// It has a `Secure-Join` header.
-    pub handshake: bool,
-    /// It is the file of a split message.
-    pub post_message: bool,
-}
-
-/// Reads the header fields that were fetched.
-pub fn read(header: &[u8]) -> Head {
-    let (block, _) = HeaderBlock::parse(header);
-    let id = block.last("X-Microsoft-Original-Message-ID").or_else(|| block.last("Message-ID"));
-    let from = block.last("From").map(|value| parse_addresses(&value)).unwrap_or_default();
-    let content_type = block.last("Content-Type").unwrap_or_default().trim_start().to_ascii_lowercase();
-    Head {
-        mid: id.and_then(|value| MessageId::parse(&value)).map(|id| id.as_str().to_owned()),
-        from: match from.as_slice() {
-            [one] if !one.address.is_empty() => Some(one.address.clone()),
-            _ => None,
-        },
-        encrypted: content_type.starts_with("multipart/encrypted"),
-        handshake: block.has("Secure-Join"),
-        post_message: block.has("Chat-Is-Post-Message"),
-    }
-}
-
-/// A single-device profile under forced encryption deletes what it has downloaded.
-pub fn deletes_after_download(view: &impl View, profile: u32) -> Result<bool, StoreError> {
-    Ok(!config::flag(view, profile, config::key::BCC_SELF)?
-        && config::flag(view, profile, config::key::FORCE_ENCRYPTION)?)
-}
 
 /// Answers which mails are wanted. Mails that another relay is downloading are waited for.
 pub async fn decide(shared: &Rc<Shared>, heads: RelayHeads) -> RelayHeadsAnswer {
@@ -97,6 +54,7 @@ async fn try_decide(
     let profile = shared.id;
     let mut decisions = Vec::with_capacity(read.len());
     let mut known_copies: Vec<(Place, String)> = Vec::new();
+    let mut skipped: Vec<Skipped> = Vec::new();
     let actions = shared.db.read(|view| {
         let judge = Judge::new(view, profile, heads.transport_id)?;
         heads
@@ -106,8 +64,9 @@ async fn try_decide(
             .map(|(raw, head)| judge.action(view, raw, head))
             .collect::<Result<Vec<_>, Failure>>()
     })?;
-    for ((raw, head), action) in heads.heads.iter().zip(read).zip(actions) {
+    for ((raw, head), (action, reason)) in heads.heads.iter().zip(read).zip(actions) {
         let place = Place { transport: heads.transport_id, uid_validity: heads.uidvalidity, uid: raw.uid };
+        skipped.extend(reason.map(|reason| Skipped::new(head, place, reason)));
         if let Some(mid) = &head.mid {
             let downloads = matches!(action, RelayHeadAction::Download | RelayHeadAction::DownloadLater);
             if downloads {
@@ -118,136 +77,14 @@ async fn try_decide(
         }
         decisions.push(RelayHeadDecision { uid: raw.uid, action: action.into() });
     }
-    if !known_copies.is_empty() {
-        shared
-            .db
-            .transact(profile, move |tx| {
-                known_copies.iter().try_for_each(|(place, mid)| copies::add(tx, *place, mid))
-            })
-            .await?
-            .barrier
-            .durable()
-            .await?;
+    if known_copies.is_empty() && skipped.is_empty() {
+        return Ok(decisions);
     }
+    let transport = heads.transport_id;
+    let noted = shared.db.transact(profile, move |tx| {
+        known_copies.iter().try_for_each(|(place, mid)| copies::add(tx, *place, mid))?;
+        skipped.iter().try_for_each(|skip| incoming::skipped(tx, transport, skip))
+    });
+    noted.await?.barrier.durable().await?;
     Ok(decisions)
-}
-
-/// The settings that decide, read once for a window of headers.
-struct Judge {
-    profile: u32,
-    forced: bool,
-    deletes: bool,
-    limit: u64,
-    bot: bool,
-    /// Mail that came to the relay no later than this is from before the profile used the folder.
-    ignored_until: i64,
-}
-
-impl Judge {
-    fn new(view: &impl View, profile: u32, transport: u32) -> Result<Self, StoreError> {
-        let ignored_until =
-            transports::load(view, profile, transport)?.map_or(0, |record| record.ignored_until);
-        let limit = config::number(view, profile, config::key::DOWNLOAD_LIMIT)?;
-        Ok(Self {
-            profile,
-            forced: config::flag(view, profile, config::key::FORCE_ENCRYPTION)?,
-            deletes: deletes_after_download(view, profile)?,
-            limit: u64::try_from(limit).unwrap_or(0),
-            bot: config::flag(view, profile, config::key::BOT)?,
-            ignored_until,
-        })
-    }
-
-    fn action(&self, view: &impl View, raw: &RelayHead, head: &Head) -> Outcome<RelayHeadAction> {
-        if raw.unwanted_flag {
-            return Ok(RelayHeadAction::Skip);
-        }
-        if let Some(action) = self.known(view, head)? {
-            return Ok(action);
-        }
-        // Told only of mail in a renumbered folder, which is looked through from its beginning.
-        if raw.arrived != 0 && raw.arrived <= self.ignored_until {
-            return Ok(RelayHeadAction::Skip);
-        }
-        let Some(from) = &head.from else { return Ok(RelayHeadAction::Skip) };
-        let daemon = from.contains("mailer-daemon") || from.contains("mail-daemon");
-        let senders = contacts::all_by_addr(view, self.profile, from)?;
-        let blocked = !senders.is_empty() && senders.iter().all(|(_, contact)| contact.blocked);
-        if blocked && !daemon {
-            return Ok(RelayHeadAction::Skip);
-        }
-        if self.forced && !head.encrypted && !head.handshake && !daemon {
-            return Ok(RelayHeadAction::Skip);
-        }
-        let over_limit = self.limit != 0 && u64::from(raw.size) > self.limit;
-        Ok(match (head.post_message, over_limit) {
-            (true, true) => RelayHeadAction::Skip,
-            (true, false) if self.bot => RelayHeadAction::Download,
-            (true, false) | (false, true) => RelayHeadAction::DownloadLater,
-            (false, false) => RelayHeadAction::Download,
-        })
-    }
-
-    /// What to do with a mail whose Message-ID is known; `None` if it has to be looked at.
-    fn known(&self, view: &impl View, head: &Head) -> Outcome<Option<RelayHeadAction>> {
-        let Some(mid) = &head.mid else { return Ok(None) };
-        let Some(known) = messages::known(view, self.profile, mid)? else { return Ok(None) };
-        // The file of a message that is still incomplete is wanted, within the limit.
-        let incomplete = known.kind == known_mail::MESSAGE
-            && head.post_message
-            && messages::load(view, self.profile, known.message)?
-                .is_some_and(|record| record.download_state != 0);
-        if known.kind == known_mail::AVAILABLE || incomplete {
-            return Ok(None);
-        }
-        if known.delete || self.deletes {
-            return Ok(Some(RelayHeadAction::Delete));
-        }
-        let own = match &head.from {
-            Some(from) => transports::is_own_addr(view, self.profile, from)?,
-            None => false,
-        };
-        Ok(Some(if own || known.seen { RelayHeadAction::SkipAndMarkSeen } else { RelayHeadAction::Skip }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn headers_tell_what_a_mail_is() {
-        let head = read(
-            b"From: Alice <Alice@Example.org>\r\nMessage-ID: <one@localhost>\r\n\
-              Content-Type: Multipart/Encrypted; protocol=\"application/pgp-encrypted\"\r\n\
-              Chat-Is-Post-Message: 1\r\n\r\n",
-        );
-        assert_eq!(head.mid.as_deref(), Some("one@localhost"));
-        assert_eq!(head.from.as_deref(), Some("alice@example.org"));
-        assert!(head.encrypted && head.post_message && !head.handshake);
-    }
-
-    #[test]
-    fn several_senders_are_no_sender() {
-        assert_eq!(read(b"From: a@b.c, d@e.f\r\n\r\n").from, None);
-        assert_eq!(read(b"\xff\xfe").mid, None);
-    }
-
-    // A mail from before the first visit is told from one that was missed by the clock of the relay.
-    #[tokio::test]
-    async fn of_a_renumbered_folder_only_mail_from_before_the_first_visit_is_left_alone() {
-        use crate::state::transports;
-        use crate::testing::{Desk, PROFILE};
-        let desk = Desk::new().await;
-        let id = desk.db.look(|view| transports::all(view, PROFILE)).unwrap()[0].0;
-        desk.change(move |tx| Ok(transports::update(tx, id, |record| record.ignored_until = 5_000)?)).await;
-        let head = Head { from: Some("anna@x.test".to_owned()), encrypted: true, ..Head::default() };
-        let action = |arrived| {
-            let raw = RelayHead { uid: 1, size: 100, arrived, ..RelayHead::default() };
-            desk.db.read(|view| Judge::new(view, PROFILE, id)?.action(view, &raw, &head)).unwrap()
-        };
-        assert_eq!(action(5_000), RelayHeadAction::Skip);
-        assert_eq!(action(5_001), RelayHeadAction::Download);
-        assert_eq!(action(0), RelayHeadAction::Download, "new mail, whose arrival is not asked for");
-    }
 }

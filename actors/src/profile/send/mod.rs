@@ -4,12 +4,7 @@
 //! relay that last worked and removes each row when the relay has accepted it. A crash in between leads to a second
 //! submission with the same Message-ID, which receivers ignore; never to a loss.
 
-pub mod complete;
-pub mod headers;
-pub mod keyupdate;
-pub mod pace;
-pub mod receipts;
-pub mod render;
+mod pace;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -22,15 +17,18 @@ use volary_proto::v1::{RelaySubmit, RelaySubmitResult, RelaySubmitStatus, event}
 use volary_storage::ReadTx;
 use volary_storage::records::OutboxRecord;
 
-use self::complete::Traces;
 use self::pace::Pace;
-use self::receipts::Due;
-use self::render::{Context, Mail, Rendered};
 use super::Shared;
-use crate::error::{Failure, Outcome};
-use crate::pool::Lane;
+use crate::faults::Spot;
 use crate::relay_connection::RelayConnection;
-use crate::state::{outbox, transports};
+use crate::supervisor::reconnect::revival::Revival;
+use crate::watch::cause;
+use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::ground::work::Lane;
+use volary_engine::outgoing::complete::{self, Traces};
+use volary_engine::outgoing::receipts::{self, Due};
+use volary_engine::outgoing::render::{self, Context, Mail, Rendered};
+use volary_engine::state::{outbox, transports};
 
 /// Rows rendered and submitted in one pass.
 const BATCH: usize = 16;
@@ -59,8 +57,34 @@ struct Exit {
     connection: Addr<RelayConnection>,
 }
 
+/// Runs the send loop until there is nothing to send. The loop is a task of its own: when it panics, it is started again
+/// after a pause, for what is queued has to go out.
+pub async fn keep_running(shared: Rc<Shared>) {
+    let mut revival = Revival::new(std::time::Instant::now());
+    loop {
+        shared.send_again.set(false);
+        match actix::spawn(run(shared.clone())).await {
+            Ok(()) if shared.send_again.get() => {}
+            Ok(()) => break,
+            Err(error) => {
+                let pause = revival.failed(std::time::Instant::now());
+                let cause = cause(error);
+                tracing::error!(
+                    profile = shared.id,
+                    cause,
+                    ?pause,
+                    "the send loop failed and is started again"
+                );
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+    shared.sending.set(false);
+    shared.changed.notify_waiters();
+}
+
 /// Sends until nothing is left that can be sent now.
-pub async fn run(shared: Rc<Shared>) {
+async fn run(shared: Rc<Shared>) {
     let mut pace = Pace::default();
     loop {
         let passed = pass(&shared, &mut pace).await;
@@ -91,6 +115,7 @@ fn tell_trouble(shared: &Rc<Shared>, error: &Failure) {
 }
 
 async fn pass(shared: &Rc<Shared>, pace: &mut Pace) -> Outcome<Pass> {
+    shared.hub.faults.pass(Spot::Sending);
     let now = shared.db.now();
     let (rows, order) = shared.db.read(|view| {
         let rows = outbox::due(view, shared.id, now, BATCH)?;
@@ -241,7 +266,7 @@ async fn on_pool<T: Send + 'static>(
             render(view, &context)
         })
     };
-    let rendered = shared.pool.run(Lane::Interactive, work).await;
+    let rendered = shared.hub.pool.run(Lane::Interactive, work).await;
     rendered.map_err(|_| Failure::refused("message cannot be rendered"))?
 }
 
@@ -316,7 +341,7 @@ async fn settle(
                 .db
                 .transact(shared.id, move |tx| {
                     complete::transport_failed(tx, transport)?;
-                    refused(tx, sequence, &job, &error)
+                    complete::refused(tx, sequence, &job, &error)
                 })
                 .await?;
             Ok(true)
@@ -328,28 +353,6 @@ async fn settle(
             Ok(true)
         }
     }
-}
-
-/// The relay refused a mail for good.
-fn refused(
-    tx: &mut crate::db::Tx<'_, '_>,
-    sequence: u64,
-    job: &OutboxRecord,
-    error: &str,
-) -> Result<(), volary_storage::StoreError> {
-    use crate::state::messages;
-    complete::failed(tx, sequence, job, error)?;
-    if error.to_lowercase().contains("invalid unencrypted mail") {
-        let chat = messages::load(tx.store, tx.profile, job.message)?.map(|message| message.chat);
-        let addr = transports::self_addr(tx.store, tx.profile)?.unwrap_or_default();
-        let domain = addr.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let hint = tx.texts.fill(crate::texts::id::INVALID_UNENCRYPTED, &[domain]);
-        if let Some(chat) = chat {
-            let system = volary_storage::records::system_type::INVALID_UNENCRYPTED;
-            messages::add_notice(tx, chat, &hint, system, messages::Place::Bottom)?;
-        }
-    }
-    Ok(())
 }
 
 async fn postpone(shared: &Rc<Shared>, rows: Vec<(u64, OutboxRecord)>, counts: bool) -> Outcome<()> {
@@ -392,7 +395,7 @@ async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<
         };
         // The copy for own devices comes back to this one, too, which must not take it for news.
         let mid = mail.mid.clone();
-        shared.db.transact(shared.id, move |tx| crate::state::messages::entomb(tx, &mid)).await?;
+        shared.db.transact(shared.id, move |tx| volary_engine::state::messages::entomb(tx, &mid)).await?;
         match submit_mail(shared, 0, mail, exit).await.status() {
             RelaySubmitStatus::Sent => {
                 shared.db.transact(shared.id, move |tx| receipts::sent(tx, &due)).await?;
@@ -410,7 +413,12 @@ async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<
         .db
         .transact(shared.id, move |tx| {
             receipts::failed(tx, &due, retry_at, refused)?;
-            crate::state::deadlines::add(tx, retry_at, crate::state::deadlines::kind::RETRY_SENDING, 0)
+            volary_engine::state::deadlines::add(
+                tx,
+                retry_at,
+                volary_engine::state::deadlines::kind::RETRY_SENDING,
+                0,
+            )
         })
         .await?;
     Ok(())

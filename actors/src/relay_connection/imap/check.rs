@@ -7,12 +7,12 @@ use std::{
 
 use volary_proto::{RelayQuota, RelayQuotaResource, RelayQuotaRoot, RelayServer, relay_notice::Notice};
 
-use super::{
-    run::{End, Serving},
-    server_info::{ALL_ENTRIES, REFRESHED_ENTRIES, ServerInfo},
-    session::ImapError,
+use volary_link::{
+    imap::{ALL_ENTRIES, ImapError, REFRESHED_ENTRIES, ServerInfo},
+    unix_now,
 };
-use crate::relay_connection::connect::unix_now;
+
+use super::run::{End, Serving};
 
 /// Quota is checked at most this often.
 const QUOTA_INTERVAL: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::session::Selected;
+use volary_link::imap::Selected;
 
 /// UIDs looked at in one prefetch.
 pub const WINDOW: u32 = 500;

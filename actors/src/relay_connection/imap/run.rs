@@ -13,17 +13,17 @@ use volary_proto::{
     RelaySide, RelayUidState, relay_notice::Notice,
 };
 
-use super::{
-    progress::{Change, Progress, batches},
-    session::{Fetched, IdleEnd, ImapError, ImapSession, MAX_MAIL, Selected},
-    uid_set::uid_sets,
+use volary_link::{
+    LogInError,
+    imap::{Fetched, IdleEnd, ImapError, ImapSession, MAX_MAIL, Selected, uid_sets},
+    log_in_imap,
 };
+
+use super::progress::{Change, Progress, batches};
 use crate::relay_connection::{
     backoff::Backoff,
-    connect::{ConnectError, Manner, Network},
     crowd::Member,
-    link::{Orders, ProfileGone, Shared},
-    login::{ConfiguredLogin, Protocol},
+    profile_link::{Orders, ProfileGone, Shared},
 };
 
 /// Name that is told to servers.
@@ -44,53 +44,13 @@ pub(super) enum End {
     Profile(#[from] ProfileGone),
 }
 
-/// Why a login failed. The text names the protocol, as users see it.
-#[derive(Debug, thiserror::Error)]
-pub enum LogInError {
-    /// No connection.
-    #[error("IMAP failed to connect to {0}: {1}")]
-    Connect(String, ConnectError),
-    /// The server refused, or the connection broke.
-    #[error("IMAP failed to login as {0}: {1}")]
-    LogIn(String, ImapError),
-}
-
-/// Tries the servers of a transport in turn. Returns the session, the host and the login name. When all fail the error
-/// is that of the first.
-pub async fn log_in_imap(
-    network: &Network,
-    login: &ConfiguredLogin,
-    how: &Manner,
-) -> Result<(ImapSession, String, String), LogInError> {
-    let mut first_error = None;
-    for candidate in network.order(Protocol::Imap, &login.imap) {
-        let endpoint = &candidate.connection;
-        let attempt = async {
-            let mut session = network
-                .connect_imap(endpoint, how)
-                .await
-                .map_err(|error| LogInError::Connect(endpoint.to_string(), error))?;
-            let logged_in = session.login(&candidate.user, &login.imap_password).await;
-            logged_in.map_err(|error| LogInError::LogIn(candidate.user.clone(), error))?;
-            Ok(session)
-        };
-        match network.pacer().run(attempt).await {
-            Ok(session) => return Ok((session, candidate.connection.host, candidate.user)),
-            Err(error) => {
-                first_error.get_or_insert(error);
-            }
-        }
-    }
-    Err(first_error.unwrap_or_else(|| LogInError::Connect(login.addr.clone(), ConnectError::NoCandidate)))
-}
-
 /// Runs until the profile ends. The task may be dropped at any moment.
 pub async fn run(shared: Rc<Shared>) {
     // An actor without servers does not run.
     let Some(relay) = shared.params.login.imap.first() else { return };
     let mut turns = Turns {
         backoff: Backoff::new(),
-        member: shared.network.join(&relay.connection),
+        member: shared.params.crowds.join(&relay.connection),
         start: Instant::now(),
     };
     let params = &shared.params;
@@ -150,12 +110,11 @@ impl Turns {
     }
 
     fn failed(&mut self, error: &LogInError) {
-        match error {
-            LogInError::Connect(..) => {
-                self.backoff.failed(&mut rand::thread_rng());
-                self.member.missed();
-            }
-            LogInError::LogIn(..) => self.backoff.connected(self.start.elapsed()),
+        if error.is_unreachable() {
+            self.backoff.failed(&mut rand::thread_rng());
+            self.member.missed();
+        } else {
+            self.backoff.connected(self.start.elapsed());
         }
     }
 

@@ -9,54 +9,18 @@ use volary_proto::{
     RelayConnectivity, RelayEventKind, RelaySide, RelaySubmit, RelaySubmitResult, RelaySubmitStatus,
 };
 
-use super::session::{SmtpError, SmtpSession};
-use crate::relay_connection::{
-    connect::{ConnectError, Manner, Network},
-    link::{Job, ProfileGone, Shared},
-    login::{ConfiguredLogin, Protocol},
+use volary_link::{
+    log_in_smtp,
+    smtp::{SmtpError, SmtpSession},
     wire::WireError,
 };
+
+use crate::relay_connection::profile_link::{Job, ProfileGone, Shared};
 
 /// A session without success for this long is not used again.
 const MAX_AGE: Duration = Duration::from_secs(60);
 /// Recipients of one transaction unless the server names a limit.
 pub const DEFAULT_MAX_RECIPIENTS: usize = 50;
-
-/// Why a login failed. The text names the protocol, as users see it.
-#[derive(Debug, thiserror::Error)]
-pub enum LogInError {
-    /// No connection.
-    #[error("SMTP failed to connect: {0}")]
-    Connect(ConnectError),
-    /// The server refused, or the connection broke.
-    #[error("SMTP failed to login: {0}")]
-    LogIn(SmtpError),
-}
-
-/// Tries the servers of a transport in turn. Returns the session and the login name. When all fail the error is that
-/// of the first.
-pub async fn log_in_smtp(
-    network: &Network,
-    login: &ConfiguredLogin,
-    how: &Manner,
-) -> Result<(SmtpSession, String), LogInError> {
-    let mut first_error = None;
-    for candidate in network.order(Protocol::Smtp, &login.smtp) {
-        let attempt = async {
-            let connected = network.connect_smtp(&candidate.connection, how).await;
-            let mut session = connected.map_err(LogInError::Connect)?;
-            session.login(&candidate.user, &login.smtp_password).await.map_err(LogInError::LogIn)?;
-            Ok(session)
-        };
-        match network.pacer().run(attempt).await {
-            Ok(session) => return Ok((session, candidate.user)),
-            Err(error) => {
-                first_error.get_or_insert(error);
-            }
-        }
-    }
-    Err(first_error.unwrap_or(LogInError::Connect(ConnectError::NoCandidate)))
-}
 
 /// A logged-in session and when it last did something.
 struct Connected {

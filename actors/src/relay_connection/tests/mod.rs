@@ -19,10 +19,10 @@ use volary_proto::{
     RelayMails, RelayMailsAnswer, RelayNotice, relay_notice::Notice,
 };
 
-use super::{
-    Network, ProfileLink, RelayConnection, RelayParams,
-    login::{Candidate, CertificateChecks, ConfiguredLogin, Endpoint, Security},
-};
+use volary_link::Network;
+use volary_mail::login::{Candidate, CertificateChecks, ConfiguredLogin, Endpoint, Security};
+
+use super::{ConnectionEnded, Crowds, ProfileLink, RelayConnection, RelayParams};
 
 /// Longest time that a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -160,6 +160,11 @@ impl Handler<RelayNotice> for TestProfile {
     }
 }
 
+impl Handler<ConnectionEnded> for TestProfile {
+    type Result = ();
+    fn handle(&mut self, _: ConnectionEnded, _: &mut Self::Context) {}
+}
+
 /// A running connection with its profile.
 struct Rig {
     connection: Addr<RelayConnection>,
@@ -218,6 +223,7 @@ impl Rig {
             rescan_below: 0,
             proxy: None,
             disable_idle: false,
+            crowds: Arc::new(Crowds::default()),
         };
         let link = ProfileLink::new(&profile.start());
         Self { connection: RelayConnection::start(params, link, network), told }

@@ -8,12 +8,14 @@ use volary_proto::{
 use volary_relay::{AccountRules, Relay, RelayConfig};
 
 use super::*;
-use crate::relay_connection::{
+use volary_link::{
     Route, Success,
     configure::{FoundServers, try_transport},
-    connect::unix_now,
-    login::{EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp, Protocol},
     tls::key_hash,
+    unix_now,
+};
+use volary_mail::login::{
+    EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp, Protocol,
 };
 
 const DOMAIN: &str = "_mail.invalid";

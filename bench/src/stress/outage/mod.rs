@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `mod.rs` | options; the run |
+//! | `mod.rs` | the run |
 //! | `gate` | the way to the relay, which counts and can be closed |
 //! | `figures` | what was measured, as JSON |
 //! | `show` | the same as a table and as a page |
@@ -18,16 +18,16 @@ mod show;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clap::Args;
 use serde_json::json;
 use tokio::time::sleep;
 use volary::Engine;
 
 use self::figures::{Down, Outage, Return};
 use self::gate::Gate;
-use super::Failure;
+use super::failure::Failure;
 use super::figures::Making;
 use super::idle::{CONNECTED, until_idle};
+use super::options::OutageOptions;
 use super::people::log_in;
 use super::process::Reading;
 use super::programs::{Ports, RelayProcess, Server, beside};
@@ -37,26 +37,6 @@ use super::table::Display;
 const SETTLE: Duration = Duration::from_secs(2);
 /// A profile that shows this or more has a session.
 const WORKING: u64 = 3000;
-
-/// Many profiles lose their relay at once: what the outage costs, and how they come back
-#[derive(Debug, Args)]
-pub(super) struct OutageOptions {
-    /// How many profiles
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(2..=10_000))]
-    profiles: u32,
-    /// How long the relay is away, in seconds
-    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    down: u32,
-    /// Patience in seconds with the last profile to come back
-    #[arg(long, value_name = "S", default_value_t = super::PATIENCE.as_secs())]
-    patience: u64,
-    /// The `volary` program that is relay and server; without it the one beside this program
-    #[arg(long, value_name = "FILE")]
-    volary: Option<PathBuf>,
-    /// Where the report goes, as .json and .html
-    #[arg(long, value_name = "FILE", default_value = "volary-outage")]
-    report: PathBuf,
-}
 
 /// Everything that an act needs.
 struct Scene<'a> {

@@ -37,7 +37,7 @@ methods! {
         to(account_id, GetChatSecurejoinQrCodeSvg { chat_id });
     /// Follows an invite.
     secure_join(account_id: u32, qr: String) -> Id = to(account_id, SecureJoin { qr, source: None, ui_path: None });
-    /// Follows an invite and tells how the user got it.
+    /// Follows an invite, with where the user got it from.
     secure_join_with_ux_info(
         account_id: u32, qr: String, source: Option<SecurejoinSource>, uipath: Option<SecurejoinUiPath>
     ) -> Id = to(account_id, SecureJoin { qr, source: source.map(Into::into), ui_path: uipath.map(Into::into) });

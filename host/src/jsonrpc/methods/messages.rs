@@ -135,7 +135,7 @@ methods! {
     /// Updates of an app.
     get_webxdc_status_updates(account_id: u32, instance_msg_id: u32, last_known_serial: u32) -> Text =
         to(account_id, GetWebxdcStatusUpdates { msg_id: instance_msg_id, last_known_serial });
-    /// What an app tells about itself.
+    /// Name, icon and other facts of an app.
     get_webxdc_info(account_id: u32, instance_msg_id: u32) -> WebxdcMessageInfo =
         to(account_id, GetWebxdcInfo { msg_id: instance_msg_id });
     /// Place inside the app that an info message leads to.

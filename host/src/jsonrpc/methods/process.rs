@@ -56,7 +56,7 @@ methods! {
     parse_vcard(path: String) -> VcardContacts = process(ParseVcard { path });
     /// Draws a code.
     create_qr_svg(text: String) -> Text = process(CreateQrSvg { text });
-    /// Tells where the device is.
+    /// Sets the position of the device.
     set_location(latitude: f64, longitude: f64, accuracy: f64) -> Flag =
         process(SetLocation { latitude, longitude, accuracy });
     /// Ends all location streaming.

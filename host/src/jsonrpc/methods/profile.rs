@@ -35,7 +35,7 @@ methods! {
         to(account_id, BatchSetConfig { entries: entries(config) });
     /// Applies a code that changes a setting.
     set_config_from_qr(account_id: u32, qr_content: String) -> Done = to(account_id, SetConfigFromQr { qr: qr_content });
-    /// Tells what a code means.
+    /// Parses a code and says what it is for.
     check_qr(account_id: u32, qr_content: String) -> Qr = to(account_id, CheckQr { qr: qr_content });
     /// A setting.
     get_config(account_id: u32, key: String) -> MaybeText = to(account_id, GetConfig { key });

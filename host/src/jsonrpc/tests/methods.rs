@@ -97,7 +97,7 @@ fn a_missing_member_of_an_object_is_named() {
 
 #[test]
 fn the_description_covers_the_table() {
-    let document = openrpc::document();
+    let document = openrpc::description();
     let methods = document["methods"].as_array().unwrap();
     assert_eq!(methods.len(), INTERFACE.len());
     assert!(methods.iter().all(|method| method["paramStructure"] == "by-position"));
@@ -118,7 +118,7 @@ fn every_reference_of_the_description_leads_somewhere() {
             _ => {}
         }
     }
-    let document = openrpc::document();
+    let document = openrpc::description();
     let mut found = Vec::new();
     references(&document, &mut found);
     assert!(found.len() > 100);

@@ -1,8 +1,7 @@
-//! The door with a scripted engine behind it.
+//! The interface with a scripted engine behind it.
 
 mod frames;
 mod methods;
-mod processes;
 mod sessions;
 
 use std::{
@@ -83,9 +82,9 @@ pub(super) struct ScriptEvents {
 }
 
 impl EventSource for ScriptEvents {
-    async fn next(&mut self) -> Option<Event> {
+    async fn next(&mut self) -> Option<Arc<Event>> {
         match &mut self.receiver {
-            Some(receiver) => receiver.recv().await,
+            Some(receiver) => receiver.recv().await.map(Arc::new),
             None => std::future::pending().await,
         }
     }
@@ -94,4 +93,10 @@ impl EventSource for ScriptEvents {
 /// A numbered event.
 pub(super) fn info(n: usize) -> Event {
     Event { profile_id: 0, kind: Some(event::Kind::Info(event::Info { msg: n.to_string() })) }
+}
+
+/// Events of a profile were lost.
+pub(super) fn overflow(profile_id: u32, n: u64) -> Event {
+    let kind = event::Kind::EventChannelOverflow(event::EventChannelOverflow { n });
+    Event { profile_id, kind: Some(kind) }
 }

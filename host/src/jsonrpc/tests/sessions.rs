@@ -1,4 +1,4 @@
-//! Whole conversations of a client with the door.
+//! Whole sessions of a client.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio::{
 };
 use volary_proto::request;
 
-use super::{Script, info};
+use super::{Script, info, overflow};
 use crate::jsonrpc::{
     output::MAX_WAITING_BYTES,
     session::{End, serve},
@@ -281,4 +281,19 @@ async fn when_nobody_reads_answers_any_more_the_session_ends() {
     drop(from);
     to.write_all(b"{\"id\":1,\"method\":\"get_config\",\"params\":[1,\"bot\"]}\n").await.unwrap();
     assert_eq!(timeout(SOON, session).await.unwrap().unwrap(), End::OutputClosed);
+}
+
+#[tokio::test]
+async fn losses_of_several_profiles_are_one_overflow_of_profile_0() {
+    let (script, events) = Script::with_events();
+    let mut client = Client::connect(&script);
+    events.send(overflow(2, 3)).unwrap();
+    events.send(overflow(7, 5)).unwrap();
+    events.send(info(1)).unwrap();
+    client.calls(1, "get_next_event", json!([])).await;
+    let lost = json!({"contextId": 0, "event": {"kind": "EventChannelOverflow", "n": 8}});
+    assert_eq!(client.reads().await["result"], lost);
+    client.calls(2, "get_next_event_batch", json!([])).await;
+    let rest = json!([{"contextId": 0, "event": {"kind": "Info", "msg": "1"}}]);
+    assert_eq!(client.reads().await["result"], rest);
 }

@@ -8,8 +8,9 @@ use mail_builder::mime::{BodyPart, MimePart};
 use rand::Rng;
 
 use super::{Attachment, Body, ChatBody, Stage};
-use crate::message::filename::strip_bidi;
 use crate::message::ids::MessageId;
+use crate::message::text::bidi::strip_bidi;
+use crate::message::text::footer;
 use crate::message::text::wire;
 
 /// Name of the attachment that holds sync items.
@@ -93,7 +94,7 @@ pub(super) fn root(body: &Body, stage: &Stage, clear: bool, rng: &mut impl Rng) 
         Body::BroadcastStates(_) => Root { is_reaction: true, ..Root::text(String::new()) },
         Body::Edit { old_text, new_text, .. } => {
             // The mark stands in front, so nothing in the new text can look like a quote or footer at its start.
-            let text = escape_footer_marks(&format!("{}{new_text}", wire::EDIT_PREFIX));
+            let text = footer::escape(&format!("{}{new_text}", wire::EDIT_PREFIX));
             Root::text(crlf(&format!("{}{text}", quote_block(old_text))))
         }
         Body::Delete { .. } => Root::text(wire::DELETED.to_owned()),
@@ -170,7 +171,7 @@ pub fn text_body(chat: &ChatBody, clear: bool) -> String {
         None if text.starts_with('>') => out.push('\n'),
         None => {}
     }
-    out.push_str(&escape_footer_marks(&text));
+    out.push_str(&footer::escape(&text));
     let status = lf(&chat.status);
     if !text.is_empty() && !status.is_empty() {
         out.push_str("\n\n");
@@ -195,15 +196,6 @@ fn quote_block(text: &str) -> String {
     }
     out.push('\n');
     out
-}
-
-/// Puts a zero-width space into each line that starts like a footer mark, so that no reader takes it for one.
-fn escape_footer_marks(text: &str) -> String {
-    let lines = text.split('\n').map(|line| match line.strip_prefix("--") {
-        Some(rest) if rest.is_empty() || rest.starts_with(' ') => format!("-\u{200B}-{rest}"),
-        _ => line.to_owned(),
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn receipt_fields(ids: &[MessageId]) -> String {

@@ -1,8 +1,9 @@
 //! Address headers (RFC 5322 §3.4), read leniently: groups are flattened, encoded words count inside quotes too.
 
 use super::value::decode_words;
+use crate::address::normalise;
 use crate::message::bounds::MAX_ADDRESSES;
-use crate::message::mailbox::{Mailbox, normalise_address};
+use crate::message::mailbox::Mailbox;
 
 /// The mailboxes of an address header, in order. What has no address is left out.
 pub fn parse_addresses(value: &str) -> Vec<Mailbox> {
@@ -15,9 +16,9 @@ pub fn parse_addresses(value: &str) -> Vec<Mailbox> {
             '<' => reader.angle(&mut chars),
             ',' | ';' => reader.end(),
             // A group name ends here; its members follow. Inside an address (IPv6 literal) a colon is kept.
-            ':' if !reader.text.contains(['@', '[']) => reader.clear(),
-            '\\' => reader.text.extend(chars.next()),
-            c => reader.text.push(c),
+            ':' if !reader.in_address => reader.clear(),
+            '\\' => chars.next().into_iter().for_each(|c| reader.push(c)),
+            c => reader.push(c),
         }
         if reader.found.len() >= MAX_ADDRESSES {
             break;
@@ -32,16 +33,23 @@ struct Reader {
     text: String,
     comment: String,
     address: Option<String>,
+    /// The text holds what only addresses do.
+    in_address: bool,
     found: Vec<Mailbox>,
 }
 
 impl Reader {
+    fn push(&mut self, c: char) {
+        self.in_address |= matches!(c, '@' | '[');
+        self.text.push(c);
+    }
+
     fn quoted(&mut self, chars: &mut std::str::Chars<'_>) {
         while let Some(c) = chars.next() {
             match c {
                 '"' => return,
-                '\\' => self.text.extend(chars.next()),
-                c => self.text.push(c),
+                '\\' => chars.next().into_iter().for_each(|c| self.push(c)),
+                c => self.push(c),
             }
         }
     }
@@ -76,12 +84,13 @@ impl Reader {
         self.text.clear();
         self.comment.clear();
         self.address = None;
+        self.in_address = false;
     }
 
     fn end(&mut self) {
         let mailbox = match self.address.take() {
-            Some(address) => Mailbox { name: display_name(&self.text), address: normalise_address(&address) },
-            None => Mailbox { name: display_name(&self.comment), address: normalise_address(&self.text) },
+            Some(address) => Mailbox { name: display_name(&self.text), address: normalise(&address) },
+            None => Mailbox { name: display_name(&self.comment), address: normalise(&self.text) },
         };
         let has_text = !mailbox.address.is_empty();
         self.clear();
@@ -130,6 +139,17 @@ mod tests {
         assert_eq!(parsed("\"hidden-recipients\": ;"), []);
         assert_eq!(parsed("friends: a@x.org, B <b@x.org>;, c@x.org").len(), 3);
         assert_eq!(parsed("a@x.org, b@x.org").len(), 2);
+    }
+
+    #[test]
+    fn address_bombs_are_read_in_linear_time() {
+        let start = std::time::Instant::now();
+        let long = "a".repeat(1_000_000);
+        for bomb in [":", "a:", "(", "()", "<", "<>", ",", "\"", "\\", "<@:>"] {
+            parse_addresses(&format!("{long}@{}", bomb.repeat(1_000_000)));
+            parse_addresses(&bomb.repeat(1_000_000));
+        }
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     }
 
     proptest! {

@@ -4,6 +4,8 @@ use super::effective::Effective;
 use super::outer::Outer;
 use super::value::{parse_date, parse_number};
 use super::{ParseError, value::decode_words};
+use crate::address;
+use crate::ids::{ChannelSecret, GroupId};
 use crate::message::avatar::Avatar;
 use crate::message::bounds::{MAX_ADDRESSES, MAX_DURATION_MS};
 use crate::message::headers::{self, ChatContent};
@@ -59,7 +61,7 @@ pub struct ParsedMessage {
     /// Address for posting to the list.
     pub list_post: Option<String>,
     /// Secret of a channel.
-    pub broadcast_secret: Option<String>,
+    pub broadcast_secret: Option<ChannelSecret>,
     /// Reaction counts and pins of a channel, as JSON.
     pub broadcast_states: Option<String>,
     /// Handshake headers.
@@ -152,7 +154,7 @@ pub struct FileContent {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GroupFacts {
     /// Group id, only if well-formed.
-    pub id: Option<String>,
+    pub id: Option<GroupId>,
     /// Current name.
     pub name: Option<String>,
     /// When it was changed.
@@ -415,10 +417,7 @@ pub(super) fn from_headers(
         group,
         list: list_facts(headers),
         list_post: headers.list_post.clone(),
-        broadcast_secret: headers
-            .raw(headers::CHAT_BROADCAST_SECRET)
-            .filter(|s| is_channel_secret(s))
-            .map(str::to_owned),
+        broadcast_secret: headers.raw(headers::CHAT_BROADCAST_SECRET).and_then(ChannelSecret::parse),
         broadcast_states: headers.text(headers::CHAT_BROADCAST_STATES),
         handshake: handshake_facts(headers),
         ephemeral_timer: headers
@@ -463,7 +462,7 @@ fn split_role(headers: &Effective, outer: &Outer<'_>, decrypted: bool) -> Result
 fn group_facts(headers: &Effective) -> GroupFacts {
     let seconds = |name| headers.raw(name).and_then(parse_number);
     GroupFacts {
-        id: headers.raw(headers::CHAT_GROUP_ID).filter(|id| is_group_id(id)).map(str::to_owned),
+        id: headers.raw(headers::CHAT_GROUP_ID).and_then(GroupId::parse),
         name: headers.text(headers::CHAT_GROUP_NAME),
         name_timestamp: seconds(headers::CHAT_GROUP_NAME_TIMESTAMP),
         name_changed: headers.text(headers::CHAT_GROUP_NAME_CHANGED),
@@ -491,22 +490,8 @@ fn group_facts(headers: &Effective) -> GroupFacts {
 fn member_change(headers: &Effective, address: &str, fingerprint: &str) -> Option<MemberChange> {
     let fingerprint = headers.raw(fingerprint).map(|value| value.trim().to_ascii_uppercase());
     let address = headers.raw(address)?;
-    let address = crate::message::mailbox::normalise_address(address);
+    let address = address::normalise(address);
     (!address.is_empty() || fingerprint.is_some()).then_some(MemberChange { address, fingerprint })
-}
-
-/// Characters of group ids and channel secrets.
-fn is_id_text(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
-    lengths.contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-}
-
-fn is_group_id(text: &str) -> bool {
-    is_id_text(text, 11..=32)
-}
-
-fn is_channel_secret(text: &str) -> bool {
-    is_id_text(text, 43..=100)
 }
 
 fn list_facts(headers: &Effective) -> Option<ListFacts> {

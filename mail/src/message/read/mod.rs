@@ -5,6 +5,7 @@
 //! | [`header_block`] | the fields of one header block |
 //! | [`value`], [`address_list`], [`parameters`] | values: encoded words, dates, mailboxes, MIME parameters |
 //! | [`mime`] | the tree of MIME entities, content decoding |
+//! | `options`, `error` | what the caller says before, and why a mail is refused |
 //! | [`outer`] | [`parse_outer`]: what a mail shows before decryption, and where its ciphertext is |
 //! | [`effective`] | which headers count after decryption |
 //! | [`walk`], [`part`] | from the tree to parts with view types |
@@ -15,11 +16,13 @@
 
 pub mod address_list;
 pub mod effective;
+mod error;
 pub mod facts;
 pub mod finish;
 pub mod header_block;
 pub mod list;
 pub mod mime;
+mod options;
 pub mod outer;
 pub mod parameters;
 pub mod part;
@@ -30,49 +33,13 @@ pub mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use error::ParseError;
 pub use facts::{
     BounceReport, Call, FileContent, GroupFacts, HandshakeFacts, ListFacts, MemberChange, MessageKind,
     ParsedMessage, Part, Receipt, SplitRole, SystemEvent,
 };
+pub use options::{Payload, ReadOptions};
 pub use outer::{DetachedSignature, Outer, detached_signature, parse_outer};
-
-use super::ids::MessageId;
-
-/// What the caller knows before parsing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ReadOptions {
-    /// The profile is a bot: texts are neither cut nor prefixed with subjects.
-    pub for_bot: bool,
-}
-
-/// A decrypted payload.
-#[derive(Debug, Clone, Copy)]
-pub struct Payload<'a> {
-    /// The plaintext: a MIME entity.
-    pub bytes: &'a [u8],
-    /// Whether a valid signature covers it.
-    pub signed: bool,
-}
-
-/// Why a mail cannot be shown. It should be remembered by its id, so that it is not looked at again.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum ParseError {
-    /// Larger than [`super::bounds::MAX_MAIL_BYTES`].
-    #[error("The mail is too large: {0} bytes")]
-    TooLarge(usize),
-    /// `From` must hold exactly one address.
-    #[error("The From header does not name exactly one sender")]
-    NotOneSender,
-    /// An unsigned payload names another sender than the outer header.
-    #[error("From header is forged")]
-    ForgedSender,
-    /// A `Content-Type` is not of the form type/subtype.
-    #[error("Bad content type: {0:?}")]
-    BadContentType(String),
-    /// A pre-message must name its post-message.
-    #[error("The pre-message names no post-message")]
-    PreMessageWithoutTarget,
-}
 
 /// Reads a whole mail: `payload` is the decrypted content if `outer` has a ciphertext that could be decrypted.
 ///
@@ -96,9 +63,4 @@ pub fn parse_effective(
     let root = payload_root.as_ref().unwrap_or(outer.root());
     let walked = walk::walk(root, &message, options)?;
     finish::finish(message, walked, &headers, options)
-}
-
-/// The id of a mail that failed to parse, to remember it by.
-pub fn id_of_failed(outer: &Outer<'_>) -> Option<MessageId> {
-    outer.message_id.clone()
 }

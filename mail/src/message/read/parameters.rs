@@ -1,8 +1,8 @@
 //! Structured MIME headers: `Content-Type` and `Content-Disposition` (RFC 2045 §5.1, RFC 2183, RFC 2231).
 
-use super::value::{WordRule, decode_charset, decode_words_by};
+use super::value::{WordRule, decode_charset, decode_raw, decode_words_by};
 use crate::message::bounds::MAX_PARAMETERS;
-use crate::message::filename::strip_bidi;
+use crate::message::text::bidi::strip_bidi;
 
 /// A value with parameters, such as `text/plain; charset=utf-8`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,8 +42,10 @@ impl Parameterised {
                     Some(index) => (index, true),
                     None => (suffix, suffix.is_empty()),
                 };
-                let index = if index.is_empty() { 0 } else { index.parse().ok()? };
-                sections.push((index, extended, value));
+                // What has no number is some other parameter.
+                if let Ok(index) = if index.is_empty() { Ok(0) } else { index.parse() } {
+                    sections.push((index, extended, value));
+                }
             }
         }
         if sections.is_empty() {
@@ -54,32 +56,40 @@ impl Parameterised {
     }
 }
 
-/// Joins the sections of RFC 2231 §3 and decodes their octets (§4).
+/// Joins the sections of RFC 2231 §3 and decodes their octets (§4). Without a charset in front they are no such value:
+/// older chat programs put encoded words there.
 fn join_sections(sections: &[(u32, bool, &str)]) -> String {
     let mut charset = None;
     let mut bytes = Vec::new();
     for (position, (_, extended, value)) in sections.iter().enumerate() {
-        let mut value = *value;
         if position == 0 && *extended {
-            match value.splitn(3, '\'').collect::<Vec<_>>().as_slice() {
-                [name, _, text] => {
-                    charset = Some(*name);
-                    value = text;
+            match charset_and_text(value) {
+                Some((name, text)) => {
+                    charset = Some(name);
+                    bytes.extend(percent_encoding::percent_decode_str(text));
                 }
-                // No charset and language: the value is taken as it stands.
-                _ => {
-                    bytes.extend_from_slice(value.as_bytes());
-                    continue;
-                }
+                // The value is taken as it stands.
+                None => bytes.extend_from_slice(value.as_bytes()),
             }
-        }
-        if *extended {
+        } else if *extended {
             bytes.extend(percent_encoding::percent_decode_str(value));
         } else {
             bytes.extend_from_slice(value.as_bytes());
         }
     }
-    decode_charset(charset.filter(|name| !name.is_empty()).or(Some("utf-8")), &bytes)
+    match charset {
+        Some(name) if !name.is_empty() => decode_charset(Some(name), &bytes),
+        Some(_) => decode_raw(&bytes),
+        None => decode_words_by(&decode_raw(&bytes), WordRule::Delimited),
+    }
+}
+
+/// Takes `charset'language'` off. `None` if the value does not begin so: names hold apostrophes, too.
+fn charset_and_text(value: &str) -> Option<(&str, &str)> {
+    let (charset, rest) = value.split_once('\'')?;
+    let (language, text) = rest.split_once('\'')?;
+    let consists = |name: &str, of: &[u8]| name.bytes().all(|b| b.is_ascii_alphanumeric() || of.contains(&b));
+    (consists(charset, b"-_.:+") && consists(language, b"-")).then_some((charset, text))
 }
 
 /// Splits at semicolons outside of quotes; quotes, escapes and comments are resolved, blanks around values dropped.
@@ -89,8 +99,11 @@ fn split_parameters(header: &str) -> Vec<String> {
     // Blanks before this offset were quoted and belong to the value.
     let mut kept = 0;
     let mut quoted = false;
+    // Only in front of a value there are comments.
+    let mut in_value = false;
     let mut chars = header.chars();
     while let Some(c) = chars.next() {
+        in_value |= c == '=';
         match c {
             '"' => {
                 quoted = !quoted;
@@ -100,11 +113,12 @@ fn split_parameters(header: &str) -> Vec<String> {
             ';' if !quoted => {
                 pieces.push(trimmed(std::mem::take(&mut piece), kept));
                 kept = 0;
+                in_value = false;
                 if pieces.len() > MAX_PARAMETERS {
                     return pieces;
                 }
             }
-            '(' if !quoted && !piece.contains('=') => {
+            '(' if !quoted && !in_value => {
                 let _ = chars.by_ref().find(|c| *c == ')');
             }
             c if c.is_whitespace() && !quoted && (piece.is_empty() || piece.ends_with('=')) => {}
@@ -158,6 +172,9 @@ mod tests {
             ("attachment; filename=\"=?utf-8?B?w6Q=?=\"", "ä"),
             ("attachment; filename=\"=?utf-8?q?foo?=.bar\"", "=?utf-8?q?foo?=.bar"),
             ("attachment; filename=a.txt; filename*0*=UTF-8''b.txt", "a.txt"),
+            ("attachment; filename*=it's_Bob's.txt", "it's_Bob's.txt"),
+            ("attachment; filename*=''na%C3%AFve.txt", "naïve.txt"),
+            ("attachment; filename*x=y; filename*=utf-8''a.txt", "a.txt"),
             ("attachment; name=n.txt", "n.txt"),
             ("attachment", "file.zip"),
             ("inline; filename=\"q\\\"q\"", "q\"q"),
@@ -165,6 +182,37 @@ mod tests {
             assert_eq!(named(disposition).as_deref(), Some(name), "{disposition}");
         }
         assert_eq!(named("inline"), None);
+    }
+
+    // What older chat programs write.
+    #[test]
+    fn encoded_words_are_read_where_rfc_2231_is_announced() {
+        for (disposition, name) in [
+            ("attachment; filename*=\"=?utf-8?q?Annas_Bericht=2Epdf?=\"", "Annas Bericht.pdf"),
+            ("attachment; filename*==?utf-8?b?w4RiYy5wZGY=?=", "Äbc.pdf"),
+            ("attachment; filename*=\"=?utf-8?q?Anna's_'Bericht'=2Epdf?=\"", "Anna's 'Bericht'.pdf"),
+            ("attachment; filename*=\"=?utf-8?q?Annas_?= =?utf-8?q?Bericht.pdf?=\"", "Annas Bericht.pdf"),
+            (
+                "attachment; filename*0*=\"=?utf-8?q?Annas\"; filename*1*=\"_Bericht=2Epdf?=\"",
+                "Annas Bericht.pdf",
+            ),
+            ("attachment; filename*0=\"=?windows-1251?q?=EF\"; filename*1=\".pdf?=\"", "п.pdf"),
+        ] {
+            assert_eq!(named(disposition).as_deref(), Some(name), "{disposition}");
+        }
+        let content_type = Parameterised::parse("application/pdf; name*=\"=?utf-8?q?a=2Epdf?=\"");
+        assert_eq!(part_name(&content_type, None).as_deref(), Some("a.pdf"));
+    }
+
+    #[test]
+    fn parameter_bombs_are_read_in_linear_time() {
+        let start = std::time::Instant::now();
+        let name = "a".repeat(1_000_000);
+        for bomb in ["()", "(", "=(", "\"(\"", ";=", "\\"] {
+            Parameterised::parse(&format!("{name}{}", bomb.repeat(1_000_000)));
+            Parameterised::parse(&format!("{name}={}", bomb.repeat(1_000_000)));
+        }
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     }
 
     #[test]

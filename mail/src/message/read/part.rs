@@ -2,14 +2,12 @@
 
 use std::io::Cursor;
 
-use image::ImageReader;
-
 use super::facts::FileContent;
 use super::mime::Entity;
 use super::value::decode_charset;
-use crate::address::Address;
-use crate::message::bounds::{MAX_IMAGE_PIXELS, MAX_KML_BYTES, MAX_TEXT_BYTES};
+use crate::message::bounds::{MAX_KML_BYTES, MAX_TEXT_BYTES};
 use crate::message::build::body::{STATUS_UPDATE_FILE, SYNC_FILE};
+use crate::message::content::{dimensions, is_one_contact, is_webxdc};
 use crate::message::filename::sanitise;
 use crate::message::view_type::{OCTET_STREAM, ViewType, by_file_name};
 
@@ -41,7 +39,7 @@ pub(super) fn named_part(entity: &Entity<'_>, raw_name: String, is_chat: bool) -
     if entity.mime() == "application/pgp-keys" && is_one_public_key(&bytes) {
         return Some(NamedPart::Key(bytes));
     }
-    let is_app = raw_name.ends_with("xdc") && is_webxdc(&bytes);
+    let is_app = raw_name.ends_with("xdc") && is_webxdc(Cursor::new(&bytes));
     if !is_app {
         if raw_name.ends_with(".kml") && (raw_name.starts_with("location") || raw_name.starts_with("message"))
         {
@@ -91,32 +89,12 @@ fn check_content(view_type: ViewType, file: &mut FileContent) -> ViewType {
             if file.dimensions.is_some() { view_type } else { ViewType::File }
         }
         ViewType::Vcard if !is_one_contact(&file.bytes) => ViewType::File,
-        ViewType::Webxdc if !is_webxdc(&file.bytes) => ViewType::File,
+        ViewType::Webxdc if !is_webxdc(Cursor::new(&file.bytes)) => ViewType::File,
         other => other,
     }
-}
-
-/// Width and height of a picture that is not too large to be shown. Reads only its header.
-pub fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
-    let (width, height) = reader.into_dimensions().ok()?;
-    (u64::from(width) * u64::from(height) <= MAX_IMAGE_PIXELS).then_some((width, height))
-}
-
-/// Whether the bytes are a zip archive with `index.html` in its root.
-pub fn is_webxdc(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK")
-        && zip::ZipArchive::new(Cursor::new(bytes))
-            .is_ok_and(|archive| archive.index_for_name("index.html").is_some())
 }
 
 fn is_one_public_key(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     text.matches("-----BEGIN PGP ").count() == 1 && text.contains("-----BEGIN PGP PUBLIC KEY BLOCK-----")
-}
-
-/// Whether a vCard holds exactly one contact with a plausible address.
-fn is_one_contact(bytes: &[u8]) -> bool {
-    let cards = crate::vcard::parse(&String::from_utf8_lossy(bytes));
-    matches!(cards.as_slice(), [card] if Address::parse(&card.address).is_ok())
 }

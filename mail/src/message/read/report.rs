@@ -4,7 +4,6 @@ use super::facts::{BounceReport, Receipt};
 use super::header_block::HeaderBlock;
 use super::mime::Entity;
 use crate::message::ids::MessageId;
-use crate::message::text::wire;
 
 /// Error text of a bounce that says nothing itself.
 pub const DEFAULT_BOUNCE_TEXT: &str = "Delivery to at least one recipient failed.";
@@ -59,10 +58,4 @@ const MAX_IDS_IN_TEXT: usize = 100;
 /// Whether a sender is a mail server that reports a failure.
 pub(super) fn is_mailer_daemon(address: &str) -> bool {
     address.contains("mailer-daemon") || address.contains("mail-daemon")
-}
-
-/// The first word of a reaction, empty if it is too long to be one emoji.
-pub(super) fn reaction_token(text: &str, max_bytes: usize) -> String {
-    let token = text.split_whitespace().next().unwrap_or("");
-    if token.len() < max_bytes && token != wire::ELLIPSIS { token.to_owned() } else { String::new() }
 }

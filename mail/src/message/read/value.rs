@@ -4,13 +4,25 @@ use mail_parser::DateTime;
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 
-/// Removes line ends; the blanks after them stay. Bytes that are no UTF-8 become U+FFFD.
+/// Removes line ends; the blanks after them stay. The bytes are read as [`decode_raw`] does.
 pub fn unfold(raw: &[u8]) -> String {
     let kept: Vec<u8> = raw.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n' | 0)).collect();
-    String::from_utf8(kept)
-        .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
-        .trim()
-        .to_owned()
+    let text = String::from_utf8(kept).unwrap_or_else(|error| decode_raw(error.as_bytes()));
+    text.trim().to_owned()
+}
+
+/// Decodes bytes whose charset nobody declared: UTF-8, and windows-1252 (which holds Latin-1) where they are none. Many
+/// programs put such bytes into headers. Those that windows-1252 leaves open become U+FFFD.
+pub fn decode_raw(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            let text = decode_charset(None, chunk.invalid());
+            out.extend(text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }));
+        }
+    }
+    out
 }
 
 /// Decodes text of a declared charset. No charset means US-ASCII, which is read as windows-1252; of an unknown one
@@ -193,6 +205,22 @@ mod tests {
     }
 
     #[test]
+    fn undeclared_bytes_are_utf8_or_windows_1252() {
+        for (raw, text) in [
+            (b" M\xFCsli f\xFCr\r\n alle".as_slice(), "Müsli für alle"),
+            (b"K\xFCn\xF4 <kuno@example.org>", "Künô <kuno@example.org>"),
+            ("Müsli".as_bytes(), "Müsli"),
+            (b"M\xC3\xBCsli f\xFCr 5 \x80", "Müsli für 5 €"),
+            (b"\x93quoted\x94 \x81", "\u{201C}quoted\u{201D} \u{FFFD}"),
+            (b"\xE4\xF6\xFC\xDF", "äöüß"),
+            (b"cut \xE2\x82", "cut â‚"),
+            (b"=?utf-8?q?x?= \xFC", "=?utf-8?q?x?= ü"),
+        ] {
+            assert_eq!(unfold(raw), text);
+        }
+    }
+
+    #[test]
     fn dates_with_zones() {
         assert_eq!(parse_date("Mon, 23 Nov 2026 21:23:54 +0000"), Some(1_795_469_034));
         assert_eq!(parse_date("23 Nov 2026 23:23:54 +0200 (CET)"), Some(1_795_469_034));
@@ -213,6 +241,16 @@ mod tests {
         #[test]
         fn decoding_never_panics(text in "(=\\?|\\?=|utf-8|\\?B\\?|\\?q\\?|=|é| |a){0,40}") {
             decode_words(&text);
+        }
+
+        #[test]
+        fn every_byte_string_is_some_text(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let text = decode_raw(&bytes);
+            if let Ok(valid) = std::str::from_utf8(&bytes) {
+                prop_assert_eq!(text, valid);
+            } else {
+                prop_assert!(!text.is_empty());
+            }
         }
 
         #[test]

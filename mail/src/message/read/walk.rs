@@ -6,10 +6,11 @@ use super::facts::{BounceReport, FileContent, ParsedMessage, Part, Receipt};
 use super::mime::Entity;
 use super::part::{NamedPart, decoded_text, named_part};
 use super::report;
-use crate::message::bounds::{MAX_PARTS, MAX_REACTION_BYTES};
+use crate::message::bounds::MAX_PARTS;
 use crate::message::ids::MessageId;
 use crate::message::text::flowed::unflow;
 use crate::message::text::html::html_to_text;
+use crate::message::text::reaction::reaction_token;
 use crate::message::text::simplify::simplify;
 use crate::message::text::truncate::truncate;
 use crate::message::view_type::ViewType;
@@ -224,7 +225,7 @@ impl Walker<'_> {
     fn reaction(&mut self, entity: &Entity<'_>) {
         let text = decoded_text(entity).unwrap_or_default();
         let simplified = simplify(&text, false);
-        let text = report::reaction_token(&simplified.text, MAX_REACTION_BYTES);
+        let text = reaction_token(&simplified.text).to_owned();
         let part = Part { view_type: ViewType::Text, text, is_reaction: true, ..Part::default() };
         self.add(WalkedPart { part, ..WalkedPart::default() });
     }

@@ -1,5 +1,6 @@
 //! From the text of a mail to the text of a message: forward mark, quotes and footers are taken out.
 
+use super::footer;
 use super::wire::{ELLIPSIS, FORWARD_MARK};
 
 /// Longest line in bytes that counts as the headline of a quote ("On Monday Alice wrote:").
@@ -33,7 +34,7 @@ pub fn simplify(input: &str, is_chat: bool) -> Simplified {
     } else {
         simplify_foreign(lines, body, &mut result);
     }
-    result.text = unescape(&result.text);
+    result.text = footer::unescape(&result.text);
     result
 }
 
@@ -87,7 +88,7 @@ fn without_top_quote<'a, 'b>(lines: &'b [&'a str], is_chat: bool) -> (Option<Str
 
 /// Splits at the standard footer mark, or at a bare `--` that stands like one.
 fn without_footer<'a, 'b>(lines: &'b [&'a str]) -> (&'b [&'a str], Option<String>) {
-    let standard = lines.iter().position(|line| *line == "-- " || *line == "--  ");
+    let standard = lines.iter().position(|line| footer::is_mark(line));
     let bare = || {
         (0..lines.len()).rev().find(|at| {
             lines[*at] == "--"
@@ -158,19 +159,6 @@ fn render(lines: &[&str]) -> String {
         out.push_str(line);
     }
     out
-}
-
-/// Undoes the sender's protection of lines that look like a footer mark.
-fn unescape(text: &str) -> String {
-    const ESCAPED: &str = "-\u{200B}-";
-    if !text.contains(ESCAPED) {
-        return text.to_owned();
-    }
-    let lines = text.split('\n').map(|line| match line.strip_prefix(ESCAPED) {
-        Some(rest) => format!("--{rest}"),
-        None => line.to_owned(),
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

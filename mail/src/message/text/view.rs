@@ -1,9 +1,12 @@
 //! The full view of a message as HTML, made on request from its decrypted MIME source. Nothing is sanitised: clients
 //! show it without scripts and load remote content only on demand.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::footer;
 use super::html::decode_entities;
 use crate::message::headers;
 use crate::message::read::mime::Entity;
@@ -82,7 +85,7 @@ fn append_embedded(entity: &Entity<'_>, view: &mut String, depth: usize) {
 pub fn plain_view(text: &str, is_flowed: bool, delsp: bool) -> String {
     let mut out = HEAD.to_owned();
     let mut joining = false;
-    for line in text.trim_end_matches('\n').split('\n').take_while(|line| *line != "-- " && *line != "--  ") {
+    for line in shown_lines(text).trim_end_matches('\n').split('\n') {
         let is_quote = line.starts_with('>');
         let line = if is_flowed { line.strip_prefix(' ').unwrap_or(line) } else { line };
         if is_quote {
@@ -101,6 +104,14 @@ pub fn plain_view(text: &str, is_flowed: bool, delsp: bool) -> String {
     }
     out.push_str(TAIL);
     out
+}
+
+/// The text without its footer; lines that only look like a footer mark read as they were written.
+fn shown_lines(text: &str) -> String {
+    let mut lines = text.split_inclusive('\n');
+    let shown =
+        lines.by_ref().take_while(|line| !footer::is_mark(line.trim_end_matches('\n'))).map(str::len).sum();
+    footer::unescape(&text[..shown])
 }
 
 fn line_view(line: &str) -> String {
@@ -160,28 +171,52 @@ pub fn escape(text: &str) -> String {
 /// Most bytes that embedded images may add to a view.
 const MAX_INLINED: usize = 64 * 1024 * 1024;
 
+/// Longest `cid:` reference that is looked up, in bytes; most have 30 to 80.
+const MAX_REFERENCE: usize = 255;
+
+/// An embedded image, decoded when it is first shown.
+enum Image<'e, 'a> {
+    Encoded(&'e Entity<'a>),
+    Shown(String),
+}
+
+impl Image<'_, '_> {
+    /// The image as `data:` URI.
+    fn uri(&mut self) -> &str {
+        if let Self::Encoded(entity) = self {
+            let bytes = entity.decoded().unwrap_or_default();
+            *self = Self::Shown(format!("data:{};base64,{}", entity.mime(), STANDARD.encode(&bytes)));
+        }
+        match self {
+            Self::Shown(uri) => uri,
+            Self::Encoded(_) => "",
+        }
+    }
+}
+
 /// Replaces `cid:` references by the images themselves.
 fn inline_images(root: &Entity<'_>, view: &str) -> Option<String> {
-    let mut images = std::collections::HashMap::new();
+    let mut images = HashMap::new();
     collect_images(root, &mut images);
     let mut out = String::with_capacity(view.len());
     let mut rest = view;
+    let mut added = 0;
     while let Some(at) = rest.find("cid:") {
         let (before, reference) = rest.split_at(at);
         out.push_str(before);
-        let end = reference.find(['"', '\'', '>', ' ', '\n']).unwrap_or(reference.len());
-        let id = decode_entities(&reference["cid:".len()..end]);
+        let reference = &reference["cid:".len()..];
         let in_source = before.trim_end_matches(['"', '\'']).trim_end().ends_with('=');
-        match images.get(id.as_str()).filter(|_| in_source && out.len() < MAX_INLINED) {
-            Some(image) => {
-                let bytes = image.decoded().unwrap_or_default();
-                out.push_str(&format!("data:{};base64,", image.mime()));
-                STANDARD.encode_string(&bytes, &mut out);
+        let id = if in_source && added < MAX_INLINED { content_id(reference) } else { None };
+        match id.and_then(|id| Some((id.len(), images.get_mut(decode_entities(id).as_str())?))) {
+            Some((end, image)) => {
+                let uri = image.uri();
+                added += uri.len();
+                out.push_str(uri);
                 rest = &reference[end..];
             }
             None => {
                 out.push_str("cid:");
-                rest = &reference["cid:".len()..];
+                rest = reference;
             }
         }
     }
@@ -189,15 +224,21 @@ fn inline_images(root: &Entity<'_>, view: &str) -> Option<String> {
     Some(out)
 }
 
-fn collect_images<'e, 'a>(
-    entity: &'e Entity<'a>,
-    images: &mut std::collections::HashMap<String, &'e Entity<'a>>,
-) {
+/// The id at the start of what follows `cid:`.
+fn content_id(reference: &str) -> Option<&str> {
+    let is_end = |byte: u8| matches!(byte, b'"' | b'\'' | b'>' | b' ' | b'\n');
+    match reference.bytes().take(MAX_REFERENCE).position(is_end) {
+        Some(end) => reference.get(..end),
+        None => (reference.len() <= MAX_REFERENCE).then_some(reference),
+    }
+}
+
+fn collect_images<'e, 'a>(entity: &'e Entity<'a>, images: &mut HashMap<String, Image<'e, 'a>>) {
     if entity.mime().starts_with("image/")
         && let Some(id) = entity.headers.last(headers::CONTENT_ID)
     {
         let id = id.trim_start_matches('<').trim_end_matches('>').to_owned();
-        images.entry(id).or_insert(entity);
+        images.entry(id).or_insert(Image::Encoded(entity));
     }
     for child in &entity.children {
         collect_images(child, images);
@@ -230,6 +271,39 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_look_like_a_footer_are_text() {
+        let source = "Content-Type: text/plain; charset=utf-8\n\nstart\n-\u{200B}- \nno.footer\n-\u{200B}-\nmore\n-\u{200B}- x\nend\n-- \nstatus";
+        let view = full_view(source.as_bytes()).unwrap();
+        assert!(
+            view.contains("start<br/>\n-- <br/>\nno.footer<br/>\n--<br/>\nmore<br/>\n-- x<br/>\nend<br/>\n"),
+            "{view}"
+        );
+        assert!(!view.contains('\u{200B}') && !view.contains("status"));
+    }
+
+    #[test]
+    fn a_flowed_text_gets_its_marks_back_too() {
+        let view = plain_view("-\u{200B}- \nlong \nline\n-- \nme", true, false);
+        assert!(view.contains("-- long line<br/>") && !view.contains("me<"), "{view}");
+    }
+
+    #[test]
+    fn view_bombs_are_read_in_linear_time() {
+        let start = std::time::Instant::now();
+        let frame = |html: &str| {
+            format!(
+                "Content-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n\n{html}\n--b\n\
+                 Content-Type: image/png\nContent-ID: <x>\nContent-Transfer-Encoding: base64\n\n{}*\n--b--\n",
+                "AAAA".repeat(500_000)
+            )
+        };
+        for bomb in ["cid:", "=cid:", "=cid:x ", "=\"cid:&", "é=cid:é"] {
+            assert!(full_view(frame(&bomb.repeat(100_000)).as_bytes()).is_some());
+        }
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    }
+
+    #[test]
     fn embedded_mails_follow() {
         let source = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b\n\
             Content-Type: message/rfc822\n\nSubject: <inner>\nX: y\n\nworld\n--b--\n";
@@ -240,6 +314,20 @@ mod tests {
                 && view.contains("world")
         );
         assert!(!view.contains("X: y"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(html in "(=|cid:|x|y|\"|'|>| |\n|&|é|<img src=){0,60}", text in "(-- |-\u{200B}-|\n|>| |é|:|//|http|@|\\.){0,60}") {
+            let source = format!(
+                "Content-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html; charset=utf-8\n\n{html}\n--b\n\
+                 Content-Type: image/png\nContent-ID: <x>\n\nAAAA\n--b--\n"
+            );
+            full_view(source.as_bytes());
+            for (flowed, delsp) in [(false, false), (true, false), (true, true)] {
+                plain_view(&text, flowed, delsp);
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod merge;
 pub use merge::Merged;
 
 use super::armor::{self, Block};
-use super::{Fingerprint, KeyError};
+use super::{Fingerprint, KeyError, StoredKeyError};
 use crate::address::Address;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -54,8 +54,8 @@ impl Certificate {
     }
 
     /// Reads what [`Certificate::as_bytes`] once gave: from the own store, where only verified certificates are.
-    pub fn from_store(bytes: &[u8]) -> Result<Self, KeyError> {
-        Self::index(read(bytes)?)
+    pub fn from_store(bytes: &[u8]) -> Result<Self, StoredKeyError> {
+        Ok(Self::index(read(bytes)?)?)
     }
 
     /// Reads the standard Base64 of header fields and vCards; white space is skipped.
@@ -171,6 +171,11 @@ impl Certificate {
             .map(|subkey| &subkey.key)
     }
 
+    /// Whether some subkey, of whatever purpose, passes a test.
+    pub(super) fn has_subkey_that(&self, test: impl Fn(&PublicSubkey) -> bool) -> bool {
+        self.0.key.public_subkeys.iter().any(|subkey| test(&subkey.key))
+    }
+
     /// The key that signs for the owner. Subkeys never do.
     pub(super) fn primary_key(&self) -> &PublicKey {
         &self.0.key.primary_key
@@ -210,14 +215,16 @@ fn read(bytes: &[u8]) -> Result<SignedPublicKey, KeyError> {
     })
 }
 
+/// Whether `signature` names `key` as its maker.
+pub(super) fn names(signature: &Signature, key: &impl KeyDetails) -> bool {
+    signature.issuer_key_id().iter().any(|&id| *id == key.legacy_key_id())
+        || signature.issuer_fingerprint().iter().any(|&fingerprint| *fingerprint == key.fingerprint())
+}
+
 /// Whether `signature` names somebody else than `key` as its maker.
 fn is_third_party(signature: &Signature, key: &PublicKey) -> bool {
-    let key_ids = signature.issuer_key_id();
-    let fingerprints = signature.issuer_fingerprint();
-    let names_someone = !key_ids.is_empty() || !fingerprints.is_empty();
-    let names_key = key_ids.iter().any(|&id| *id == key.legacy_key_id())
-        || fingerprints.iter().any(|&fingerprint| *fingerprint == key.fingerprint());
-    names_someone && !names_key
+    let names_someone = !signature.issuer_key_id().is_empty() || !signature.issuer_fingerprint().is_empty();
+    names_someone && !names(signature, key)
 }
 
 /// Certifications by others say nothing to us, cannot be verified here and would make a certificate grow without end.

@@ -1,7 +1,7 @@
 //! Header fields with keys.
 
 use super::*;
-use crate::openpgp::autocrypt::{BadHeader, Header, PreferEncrypt, select};
+use crate::openpgp::autocrypt::{BadHeader, Header, PreferEncrypt, gossip, select};
 
 fn value(prefix: &str) -> String {
     format!("{prefix}keydata={}", alice().certificate.to_base64())
@@ -74,4 +74,27 @@ fn a_known_certificate_is_not_parsed_again() {
     .unwrap();
     assert_eq!(asked, alice.certificate.as_bytes());
     assert_eq!(header.certificate, bob().certificate);
+}
+
+#[test]
+fn gossip_costs_signature_checks_for_wanted_addresses_only() {
+    let value = |person: &Person, address: &str| {
+        Header::gossip(addr(address), person.certificate.clone()).to_unfolded()
+    };
+    let mut values = vec![value(&alice(), "alice@example.org"), value(&carol(), "stranger@x.org")];
+    // Two people may share an address.
+    values.push(value(&bob(), "alice@example.org"));
+    values.push("addr=bob@example.net; keydata=AAAA".to_owned());
+    let wanted = |address: &Address| address.domain() != "x.org";
+    let found = gossip(values.iter().map(String::as_str), wanted, |_| None);
+    let keys: Vec<_> = found.iter().map(|header| header.certificate.fingerprint()).collect();
+    assert_eq!(keys, [alice().fingerprint(), bob().fingerprint()]);
+
+    let flood = vec![value(&alice(), "alice@example.org"); 500];
+    let mut checked = 0;
+    let found = gossip(flood.iter().map(String::as_str), wanted, |_| {
+        checked += 1;
+        None
+    });
+    assert!(checked <= 8 && found.len() == checked, "{checked}");
 }

@@ -121,7 +121,7 @@ proptest! {
         }
         if let Ok(content) = packets::read_content(&content, 10_000) {
             let opened = Decrypted { payload: content.payload, signatures: content.signatures, secret: None };
-            if opened.verify([&alice.certificate]).is_some() {
+            if opened.verify([&alice.certificate]).is_ok() {
                 prop_assert_eq!(opened.payload, b"Hi");
             }
         }

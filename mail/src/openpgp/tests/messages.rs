@@ -21,8 +21,9 @@ fn bob_reads_alice_and_knows_it_is_her() {
     assert_eq!(verified.signer, alice.fingerprint());
     assert_eq!(verified.intended_recipients, [alice.fingerprint(), bob.fingerprint()]);
     assert_eq!(verified.signed_at, Some(NOW));
-    assert_eq!(opened.verify([&carol.certificate]), None, "an unknown signer");
-    assert_eq!(carol.opens(&message).unwrap_err(), DecryptError::MissingKey);
+    let unknown = Unverified::UnknownSigner(vec![alice.fingerprint()]);
+    assert_eq!(opened.verify([&carol.certificate]), Err(unknown));
+    assert_eq!(carol.opens(&message).unwrap_err(), DecryptError::NoKey { tried: 1 });
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn one_old_recipient_brings_the_old_container_for_all() {
     assert_eq!((packets[3].0, packets[3].1[0]), (18, 1));
     let opened = bob.opens(&message).unwrap();
     assert_eq!(opened.payload, b"Hi");
-    assert!(opened.verify([&alice.certificate]).is_some());
+    assert!(opened.verify([&alice.certificate]).is_ok());
 }
 
 #[test]
@@ -97,10 +98,13 @@ fn announcements_are_unsigned_and_handshakes_uncompressed() {
     let send = |layers| encrypt(vec![b'a'; 5000], &alice.key, &recipients, layers, NOW, &mut rng(1)).unwrap();
     let announcement = bob.opens(&send(Layers::UNSIGNED)).unwrap();
     assert!(!announcement.is_signed());
-    assert_eq!(announcement.authenticate(&[bob.fingerprint()], [&alice.certificate]), Ok(None));
+    assert_eq!(
+        announcement.authenticate(&[bob.fingerprint()], [&alice.certificate]),
+        Ok(Err(Unverified::NotSigned))
+    );
     assert!(send(Layers::HANDSHAKE).len() > 5000);
     assert!(send(Layers::MESSAGE).len() < 1500);
-    assert!(bob.opens(&send(Layers::HANDSHAKE)).unwrap().verify([&alice.certificate]).is_some());
+    assert!(bob.opens(&send(Layers::HANDSHAKE)).unwrap().verify([&alice.certificate]).is_ok());
 }
 
 /// Bob cannot pass a message of Alice on as if she had written to Carol.
@@ -118,7 +122,7 @@ fn a_forwarded_signature_is_not_intended_for_carol() {
     // Clients that do not list recipients are believed.
     let opened =
         decrypt(&wrap(&signed_packets(&alice, &[]), &carol), std::slice::from_ref(&carol.key), []).unwrap();
-    assert!(opened.authenticate(&[carol.fingerprint()], [&alice.certificate]).unwrap().is_some());
+    assert!(opened.authenticate(&[carol.fingerprint()], [&alice.certificate]).unwrap().is_ok());
 }
 
 /// The packets inside a message, as yet without container.
@@ -180,13 +184,13 @@ fn signatures_of_subkeys_and_weak_digests_do_not_count() {
     let by_subkey = builder.to_vec(rng(1)).unwrap();
     let opened = decrypt(&wrap(&by_subkey, &bob), std::slice::from_ref(&bob.key), []).unwrap();
     assert!(opened.is_signed());
-    assert_eq!(opened.verify([&certificate]), None);
+    assert_eq!(opened.verify([&certificate]), Err(Unverified::BySubkey(certificate.fingerprint())));
 
     let mut builder = MessageBuilder::from_bytes("", b"Hi".to_vec());
     builder.sign(&foreign.primary_key, Password::empty(), HashAlgorithm::Sha256);
     let by_primary = builder.to_vec(rng(1)).unwrap();
     let opened = decrypt(&wrap(&by_primary, &bob), std::slice::from_ref(&bob.key), []).unwrap();
-    assert!(opened.verify([&certificate]).is_some());
+    assert!(opened.verify([&certificate]).is_ok());
 }
 
 #[test]
@@ -215,7 +219,7 @@ fn only_one_compression_layer_is_opened() {
     };
     let signed = signed_packets(&alice, &[]);
     let once = decrypt(&wrap(&compress(&signed), &bob), std::slice::from_ref(&bob.key), []).unwrap();
-    assert!(once.verify([&alice.certificate]).is_some());
+    assert!(once.verify([&alice.certificate]).is_ok());
     let twice = decrypt(&wrap(&compress(&compress(&signed)), &bob), std::slice::from_ref(&bob.key), []);
     assert!(matches!(twice, Err(DecryptError::UnexpectedContent(_))));
     // Neither is encryption inside encryption.
@@ -241,8 +245,9 @@ fn detached_signatures_are_attributed_too() {
     let check =
         |text: &[u8], person: &Person| verify_detached(text, armored.as_bytes(), [&person.certificate]);
     assert_eq!(check(b"text", &alice).unwrap().signer, alice.fingerprint());
-    assert_eq!(check(b"texT", &alice), None);
-    assert_eq!(check(b"text", &bob), None);
+    assert_eq!(check(b"texT", &alice), Err(Unverified::BadSignature(alice.fingerprint())));
+    assert_eq!(check(b"text", &bob), Err(Unverified::UnknownSigner(vec![alice.fingerprint()])));
+    assert_eq!(verify_detached(b"text", b"no armor", [&alice.certificate]), Err(Unverified::Unacceptable));
 }
 
 #[test]
@@ -262,7 +267,7 @@ fn version_6_and_post_quantum_contacts_are_reached_both_ways() {
             &mut rng(1),
         );
         let opened = decrypt(there.unwrap().as_bytes(), std::slice::from_ref(&key), []).unwrap();
-        assert!(opened.authenticate(&[key.fingerprint()], [&bob.certificate]).unwrap().is_some());
+        assert!(opened.authenticate(&[key.fingerprint()], [&bob.certificate]).unwrap().is_ok());
 
         let back = encrypt(
             b"back".to_vec(),
@@ -293,7 +298,7 @@ proptest! {
         let message =
             encrypt(payload.clone(), &alice.key, std::slice::from_ref(&bob.certificate), layers, NOW, &mut rng(1)).unwrap();
         let opened = bob.opens(&message).unwrap();
-        prop_assert_eq!(opened.verify([&alice.certificate]).is_some(), signed);
+        prop_assert_eq!(opened.verify([&alice.certificate]).is_ok(), signed);
         prop_assert!(opened.payload == payload);
     }
 }

@@ -2,6 +2,7 @@
 
 mod autocrypt;
 mod certificates;
+mod failures;
 mod foreign;
 mod hostile;
 mod keys;

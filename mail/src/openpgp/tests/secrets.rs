@@ -34,6 +34,16 @@ fn subscribers_believe_the_owner_only() {
     assert_eq!((verified.signer, verified.intended_recipients), (owner.fingerprint(), vec![]));
     assert_eq!(verdict(post(Some(&eve), &secret)), Err(Rejection::SecretWrongSigner));
     assert_eq!(verdict(post(None, &secret)), Err(Rejection::SecretUnsigned));
+    // Without the certificates at hand, the owner may have been it, and Eve cannot.
+    let blind = |signer: &Person| {
+        let opened = decrypt(&post(Some(signer), &secret), &[], [&secret]).unwrap();
+        opened.authenticate(&[carol().fingerprint()], []).unwrap_err()
+    };
+    assert_eq!(
+        (blind(&owner), blind(&owner).class()),
+        (Rejection::SecretUnknownSigner, FailureClass::NotYet)
+    );
+    assert_eq!((blind(&eve), blind(&eve).class()), (Rejection::SecretUnsigned, FailureClass::Refused));
 }
 
 #[test]
@@ -42,7 +52,7 @@ fn the_fitting_secret_is_found_among_many() {
     let message = post(None, &others[33]);
     let opened = decrypt(&message, &[], &others).unwrap();
     assert_eq!(opened.matched_secret(), Some(33));
-    assert_eq!(decrypt(&message, &[], &others[..33]).unwrap_err(), DecryptError::MissingSecret);
+    assert_eq!(decrypt(&message, &[], &others[..33]).unwrap_err(), DecryptError::NoSecret { tried: 33 });
 }
 
 #[test]
@@ -52,7 +62,7 @@ fn inviter_and_joiner_derive_the_same_secret() {
     let given = SharedSecret::own_invite(inviter.fingerprint(), token);
     let scanned = SharedSecret::scanned_invite(inviter.fingerprint(), token);
     let request = decrypt(&post(None, &scanned), &[], [&given]).unwrap();
-    assert_eq!(request.authenticate(&[inviter.fingerprint()], []), Ok(None));
+    assert_eq!(request.authenticate(&[inviter.fingerprint()], []), Ok(Err(Unverified::NotSigned)));
     let answer = decrypt(&post(Some(&inviter), &given), &[], [&scanned]).unwrap();
     let verified = answer.authenticate(&[joiner.fingerprint()], [&inviter.certificate]).unwrap();
     assert_eq!(verified.unwrap().signer, inviter.fingerprint());
@@ -83,5 +93,5 @@ fn expensive_derivations_and_several_secrets_are_never_tried() {
     assert_eq!(decrypt(&iterated, &[], [&secret]).unwrap_err(), DecryptError::UnsupportedStringToKey);
     let twice = build(vec![salted(), salted()]);
     assert!(!decrypt::Envelope::parse(&twice).unwrap().needs_shared_secret());
-    assert_eq!(decrypt(&twice, &[], [&secret]).unwrap_err(), DecryptError::MissingKey);
+    assert_eq!(decrypt(&twice, &[], [&secret]).unwrap_err(), DecryptError::NoKey { tried: 0 });
 }

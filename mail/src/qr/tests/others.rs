@@ -5,6 +5,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use super::*;
+use crate::proxy::ProxyUrl;
 
 #[test]
 fn accounts() {
@@ -82,7 +83,7 @@ fn defects_of_logins() {
     }
 }
 
-fn proxy(text: &str) -> ProxyCode {
+fn proxy(text: &str) -> ProxyUrl {
     match parse(text).expect(text) {
         Code::Proxy(proxy) => proxy,
         other => panic!("{text}: {other:?}"),
@@ -111,7 +112,7 @@ fn proxies_and_their_normal_form() {
         let proxy = proxy(text);
         assert_eq!((proxy.host.as_str(), proxy.port, proxy.url.as_str()), (host, port, text));
         assert_eq!(proxy.normalised(), normal);
-        assert_eq!(ProxyCode::parse(normal).unwrap().normalised(), normal);
+        assert_eq!(ProxyUrl::parse(normal).unwrap().normalised(), normal);
     }
 }
 
@@ -168,7 +169,7 @@ fn one_code_brings_one_proxy() {
         "http://a:80\r\nhttp://b:80",
     ] {
         assert!(
-            !matches!(parse(several), Ok(Code::Proxy(_))) && ProxyCode::parse(several).is_err(),
+            !matches!(parse(several), Ok(Code::Proxy(_))) && ProxyUrl::parse(several).is_err(),
             "{several:?}"
         );
     }
@@ -307,7 +308,7 @@ proptest! {
     ) {
         let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
         let text = format!("{scheme}://{}:{}@{host}:{port}", encode(&user), encode(&pass));
-        let read = ProxyCode::parse(&text).unwrap();
+        let read = ProxyUrl::parse(&text).unwrap();
         prop_assert_eq!(read.normalised(), text);
         prop_assert_eq!(read.credentials, Some((user, pass)));
     }

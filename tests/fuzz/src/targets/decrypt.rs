@@ -64,7 +64,7 @@ pub fn run(data: &[u8]) {
         }
         Kind::Detached => {
             let Some(found) = detached_signature(rest) else { return };
-            if verify_detached(found.signed, &found.signature, [&ALICE.certificate]).is_some() {
+            if verify_detached(found.signed, &found.signature, [&ALICE.certificate]).is_ok() {
                 assert_eq!(found.signed, SIGNED);
             }
         }
@@ -76,17 +76,17 @@ fn open(message: &[u8], signed: &[u8]) {
     let Ok(opened) = decrypt(message, std::slice::from_ref(&BOB.key), SECRETS.iter()) else { return };
     assert!(opened.payload.len() <= MAX_PAYLOAD, "{} octets became {}", message.len(), opened.payload.len());
     assert!(opened.issuers().len() <= 4 && (opened.is_signed() || opened.issuers().is_empty()));
-    if let Some(verified) = opened.verify([&BOB.certificate, &ALICE.certificate]) {
+    if let Ok(verified) = opened.verify([&BOB.certificate, &ALICE.certificate]) {
         assert_eq!(verified.signer, ALICE.key.fingerprint(), "Bob never signs");
         assert_eq!(opened.payload, signed, "Alice never signed this");
     }
     let Ok(verified) = opened.authenticate(&[BOB.key.fingerprint()], [&ALICE.certificate]) else { return };
     // The first secret is good in Alice's hands only.
-    assert!(opened.matched_secret() != Some(0) || verified.is_some());
+    assert!(opened.matched_secret() != Some(0) || verified.is_ok());
     let outer = parse_outer(&FRAME).expect("the builder's own frame");
-    let payload = Payload { bytes: &opened.payload, signed: verified.is_some() };
+    let payload = Payload { bytes: &opened.payload, signed: verified.is_ok() };
     if let Ok(message) = parse_effective(&outer, Some(&payload), ReadOptions::default()) {
-        assert_eq!((message.decrypted, message.signed), (true, verified.is_some()));
+        assert_eq!((message.decrypted, message.signed), (true, verified.is_ok()));
     }
 }
 

@@ -7,7 +7,7 @@ use volary_mail::message::bounds::{
     MAX_MESSAGE_IDS,
 };
 use volary_mail::message::build::thread::{first_subject, reply_subject, without_prefix};
-use volary_mail::message::filename::{blob_extension, name_for_sending, sanitise, strip_bidi};
+use volary_mail::message::filename::{blob_extension, name_for_sending, sanitise};
 use volary_mail::message::headers::ChatContent;
 use volary_mail::message::read::address_list::parse_addresses;
 use volary_mail::message::read::header_block::HeaderBlock;
@@ -15,12 +15,13 @@ use volary_mail::message::read::parameters::{Parameterised, part_name};
 use volary_mail::message::read::value::{
     WordRule, decode_charset, decode_words, decode_words_by, parse_date, parse_number, unfold,
 };
+use volary_mail::message::text::bidi::strip_bidi;
 use volary_mail::message::text::flowed::unflow;
 use volary_mail::message::text::html::html_to_text;
 use volary_mail::message::text::simplify::simplify;
 use volary_mail::message::{ChatHeader, MessageId, PostMetadata, ViewType, render_unencrypted};
+use volary_mail::openpgp::Fingerprint;
 use volary_mail::openpgp::autocrypt::Header;
-use volary_mail::qr::fingerprint;
 use volary_mail::securejoin::{ChannelSecret, GroupId, Step, Token};
 
 use crate::mails;
@@ -171,8 +172,8 @@ fn tokens(value: &str) {
     if let Some(secret) = ChannelSecret::parse(value) {
         assert_eq!(ChannelSecret::parse(secret.as_str()), Some(secret));
     }
-    if let Ok(read) = fingerprint::parse(value) {
-        assert_eq!(fingerprint::parse(&read.to_string()), Ok(read));
+    if let Ok(read) = value.parse::<Fingerprint>() {
+        assert_eq!(read.to_string().parse(), Ok(read));
     }
     if let Some(step) = Step::parse(value).filter(|step| !step.header().is_empty()) {
         assert_eq!(Step::parse(step.header()), Some(step));

@@ -3,10 +3,8 @@
 //! The first octet says how the session begins; the others are what the server says ([`Script::server`]).
 
 use bytes::Bytes;
-use volary_actors::relay_connection::imap::{
-    ALL_ENTRIES, Fetched, Frame, ImapError, ImapSession, Response, Scan, ServerInfo,
-};
-use volary_actors::relay_connection::wire::BoxedStream;
+use volary_link::imap::{ALL_ENTRIES, Fetched, Frame, ImapError, ImapSession, Response, Scan, ServerInfo};
+use volary_link::wire::BoxedStream;
 
 use crate::people::NOW;
 use crate::script::{self, Script};

@@ -1,6 +1,7 @@
-//! Lines of JSON-RPC, with an engine behind the door that refuses everything.
+//! Lines of JSON-RPC, with an engine behind it that refuses everything.
 
 use std::future::{Future, ready};
+use std::sync::Arc;
 
 use tokio::io::BufReader;
 use volary::bus::{Bus, EventSource};
@@ -32,7 +33,7 @@ impl Bus for Refusing {
 }
 
 impl EventSource for NoEvents {
-    async fn next(&mut self) -> Option<Event> {
+    async fn next(&mut self) -> Option<Arc<Event>> {
         None
     }
 }

@@ -9,8 +9,9 @@ use volary_mail::message::bounds::{
     MAX_ADDRESSES, MAX_DURATION_MS, MAX_FILE_NAME, MAX_IMAGE_PIXELS, MAX_KEY_HEADERS, MAX_MESSAGE_IDS,
     MAX_PARTS,
 };
-use volary_mail::message::filename::{sanitise, strip_bidi};
+use volary_mail::message::filename::sanitise;
 use volary_mail::message::read::list::list_chat_name;
+use volary_mail::message::text::bidi::strip_bidi;
 use volary_mail::message::text::truncate::truncate;
 use volary_mail::message::text::view::full_view;
 use volary_mail::message::{

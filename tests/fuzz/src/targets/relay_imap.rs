@@ -3,7 +3,7 @@
 //! The first octet says whether the client is logged in and has a folder open; the others are what it sends.
 
 use bytes::Bytes;
-use volary_actors::relay_connection::imap::{Frame, Response, Scan};
+use volary_link::imap::{Frame, Response, Scan};
 use volary_mail::message::render_unencrypted;
 use volary_relay::{AccountRules, Relay, RelayConfig};
 

@@ -3,8 +3,8 @@
 //! The first octet says how the session begins; the others are what the server says ([`Script::server`]).
 
 use bytes::Bytes;
-use volary_actors::relay_connection::smtp::{SmtpError, SmtpSession};
-use volary_actors::relay_connection::wire::BoxedStream;
+use volary_link::smtp::{SmtpError, SmtpSession};
+use volary_link::wire::BoxedStream;
 
 use crate::script::{self, Script};
 

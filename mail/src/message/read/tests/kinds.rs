@@ -1,6 +1,7 @@
 //! Special messages.
 
 use super::*;
+use crate::ids::GroupId;
 use crate::message::headers::ChatContent;
 
 #[test]
@@ -185,7 +186,7 @@ fn group_headers_are_typed() {
         "x",
     )
     .group;
-    assert_eq!(group.id.as_deref(), Some("8mWFNc8SqO0ACwDHvH9EOgG4"));
+    assert_eq!(group.id, GroupId::parse("8mWFNc8SqO0ACwDHvH9EOgG4"));
     assert_eq!((group.name.as_deref(), group.name_timestamp), (Some("G\u{e4}"), Some(1_795_469_361)));
     assert_eq!(group.member_timestamps, Some(vec![3, 2, 1]));
     assert_eq!(group.member_fingerprints.unwrap(), ["AA", "BB", "CC"]);

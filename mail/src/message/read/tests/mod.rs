@@ -1,5 +1,6 @@
 //! Received mail, by topic.
 
+mod foreign;
 mod hostile;
 mod kinds;
 mod protection;

@@ -5,6 +5,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use super::*;
+use crate::ids::ChannelSecret;
 use crate::message::{
     Attachment, Avatar, Body, ChatHeader, Mailbox, MessageId, OuterHeaders, Outgoing, Quoted, Recipients,
     Stage, render_encrypted, render_payload, render_unencrypted, split_large,
@@ -91,7 +92,7 @@ fn optional_headers_come_back() {
         (Some(3_600), true, true)
     );
     assert_eq!(message.iroh_node_addr.as_deref(), Some("{\"node_id\":\"e9\",\"relay_url\":\"https://r/\"}"));
-    assert_eq!(message.broadcast_secret, Some("s".repeat(43)));
+    assert_eq!(message.broadcast_secret, ChannelSecret::parse(&"s".repeat(43)));
     assert!(message.has_padlock() && message.date == Some(NOW));
 }
 

@@ -1,0 +1,70 @@
+//! What all actors of the process share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use volary_engine::ground::clock::Clock;
+use volary_engine::ground::db::{Db, Listener, Surroundings};
+use volary_engine::ground::effects::Effects;
+use volary_link::Network;
+use volary_proto::v1::event;
+use volary_storage::Store;
+
+use crate::bus::Bus;
+use crate::faults::Faults;
+use crate::pool::Pool;
+use crate::relay_connection::Crowds;
+use crate::wake::Wakes;
+
+/// Database, events, wake-ups, workers and network. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    /// The database; its commits reach the bus and the wake-ups.
+    pub db: Db,
+    /// Events for subscribers.
+    pub bus: Bus,
+    /// Effects for actors.
+    pub wakes: Wakes,
+    /// Threads for heavy work.
+    pub pool: Pool,
+    /// What all relay connections share.
+    pub network: Arc<Network>,
+    /// All relay connections of the process, by relay.
+    pub crowds: Arc<Crowds>,
+    /// Panics that tests provoke.
+    pub(crate) faults: Faults,
+}
+
+impl Hub {
+    /// Puts the parts together.
+    pub fn new(store: Store, dir: PathBuf, clock: Arc<dyn Clock>, pool: Pool, network: Arc<Network>) -> Self {
+        let (bus, wakes) = (Bus::default(), Wakes::default());
+        let listener = Arc::new(Commits { bus: bus.clone(), wakes: wakes.clone() });
+        let around = Surroundings { listener, clock, workers: Arc::new(pool.clone()) };
+        Self {
+            db: Db::new(store, dir, around),
+            bus,
+            wakes,
+            pool,
+            network,
+            crowds: Arc::default(),
+            faults: Faults::default(),
+        }
+    }
+}
+
+/// Passes on what commits report.
+struct Commits {
+    bus: Bus,
+    wakes: Wakes,
+}
+
+impl Listener for Commits {
+    fn event(&self, profile: u32, event: event::Kind) {
+        self.bus.emit(profile, event);
+    }
+
+    fn effects(&self, profile: u32, effects: Effects) {
+        self.wakes.send(profile, effects);
+    }
+}

@@ -1,0 +1,142 @@
+//! Messages that become too old for this device: `delete_device_after`.
+
+use std::collections::HashSet;
+
+use volary_storage::records::MessageRecord;
+use volary_storage::tables::{CHAT_MESSAGES, HIDDEN_MESSAGES};
+use volary_storage::{StoreError, View};
+
+use crate::ground::db::Tx;
+use crate::ground::error::Outcome;
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::state::deadlines::{self, kind};
+use crate::state::{chats, config, messages, outbox};
+
+/// Messages removed in one transaction.
+const BATCH: usize = 200;
+/// Messages that become too old within that part of their time go together …
+const GRAIN: i64 = 50;
+/// … but not later than that, in seconds.
+const MAX_GRAIN: i64 = 600;
+
+/// The setting was made or changed: messages that are too old go now.
+pub fn setting_changed(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
+    if time_to_live(tx.store, tx.profile)?.is_none() {
+        return deadlines::cancel_single(tx, kind::DELETE_OLD, 0);
+    }
+    deadlines::set_single(tx, tx.now, kind::DELETE_OLD, 0)
+}
+
+fn time_to_live(view: &impl View, profile: u32) -> Result<Option<i64>, StoreError> {
+    let seconds = config::number(view, profile, config::key::DELETE_DEVICE_AFTER)?;
+    Ok((seconds > 0).then_some(seconds))
+}
+
+/// Removes messages that are too old, and comes back when more will be. Their copies on relays stay.
+pub fn delete_old(tx: &mut Tx<'_, '_>) -> Outcome<()> {
+    let Some(seconds) = time_to_live(tx.store, tx.profile)? else { return Ok(()) };
+    let aged = aged(tx.store, tx.profile, tx.now.saturating_sub(seconds))?;
+    let mut touched: Vec<u32> = Vec::new();
+    for (id, chat, hidden) in &aged.found {
+        chats::update(tx, *chat, |record| {
+            if record.draft == *id {
+                record.draft = 0;
+            }
+        })?;
+        messages::bury(tx, *id, false)?;
+        if !hidden {
+            tx.msg_deleted(*chat, *id);
+            if !touched.contains(chat) {
+                touched.push(*chat);
+            }
+        }
+    }
+    for chat in &touched {
+        tx.msgs_changed(*chat, 0);
+    }
+    let grain = (seconds / GRAIN).clamp(1, MAX_GRAIN);
+    let next = if aged.more {
+        tx.now
+    } else {
+        // What comes from now on is too old after the whole time at the earliest.
+        let oldest = aged.oldest_left.unwrap_or(tx.now).min(tx.now);
+        oldest.saturating_add(seconds).max(tx.now.saturating_add(grain))
+    };
+    Ok(deadlines::set_single(tx, next, kind::DELETE_OLD, 0)?)
+}
+
+/// What a look at the chats found.
+#[derive(Default)]
+struct Aged {
+    /// Messages that are too old: id, chat, whether nobody sees it.
+    found: Vec<(u32, u32, bool)>,
+    /// There are more of them.
+    more: bool,
+    /// Age of the oldest of the others.
+    oldest_left: Option<i64>,
+}
+
+impl Aged {
+    /// Takes note of a message; false if there is no room for more.
+    fn see(&mut self, id: u32, record: &MessageRecord, limit: i64) -> bool {
+        let time = record.sort.max(record.received);
+        if time >= limit {
+            self.oldest_left = Some(self.oldest_left.map_or(time, |oldest| oldest.min(time)));
+        } else if self.found.len() < BATCH {
+            self.found.push((id, record.chat, record.hidden));
+        } else {
+            self.more = true;
+        }
+        !self.more
+    }
+}
+
+/// Messages older than `limit`, drafts and hidden ones included, of all chats but the own one and the device chat.
+/// Mail that waits to be sent stays until it is.
+fn aged(view: &impl View, profile: u32, limit: i64) -> Result<Aged, StoreError> {
+    let waiting: HashSet<u32> =
+        outbox::entries(view, profile, usize::MAX)?.into_iter().map(|(_, job)| job.message).collect();
+    let kept = [
+        chats::single_of(view, profile, ids::contact::SELF)?,
+        chats::single_of(view, profile, ids::contact::DEVICE)?,
+    ];
+    let mut aged = Aged::default();
+    let look =
+        |id: u32| Ok::<_, StoreError>(messages::load(view, profile, id)?.filter(|_| !waiting.contains(&id)));
+    for (chat, chat_record) in chats::all(view, profile)? {
+        if kept.contains(&Some(chat)) {
+            continue;
+        }
+        for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))? {
+            let ((_, _, sort, id), _) = row?;
+            let Some(record) = look(id)? else { continue };
+            if !aged.see(id, &record, limit) {
+                return Ok(aged);
+            }
+            if sort >= limit {
+                break;
+            }
+        }
+        if chat_record.draft != 0
+            && let Some(record) = look(chat_record.draft)?
+            && !aged.see(chat_record.draft, &record, limit)
+        {
+            return Ok(aged);
+        }
+    }
+    for row in view.scan_prefix(&HIDDEN_MESSAGES, &profile)? {
+        let ((_, chat, id), _) = row?;
+        if kept.contains(&Some(chat)) {
+            continue;
+        }
+        let Some(record) = look(id)? else { continue };
+        if !aged.see(id, &record, limit) {
+            return Ok(aged);
+        }
+    }
+    Ok(aged)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! Channels: one owner posts, subscribers read. Posts are encrypted with the secret of the channel and signed by the
+//! owner; changes of membership go to one subscriber only, encrypted to its key.
+
+use volary_mail::ids::{ChannelSecret, GroupId};
+use volary_storage::View as _;
+use volary_storage::records::{ChatRecord, OutboxRecord, chat_type, outbox as queue, system_type, view_type};
+use volary_storage::tables::CHAT_MESSAGES;
+
+use super::compose::{self, SystemMessage};
+use crate::ground::db::Tx;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::ground::names;
+use crate::ground::texts::id as text;
+use crate::state::{chats, contacts, keys, members, messages, outbox};
+
+/// A new subscriber gets that many of the newest messages, and as many of the pinned ones.
+const RESENT: usize = 10;
+
+/// Makes a channel.
+pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<u32> {
+    let clean = names::clean_line(name);
+    if clean.is_empty() {
+        return Err(Failure::refused(format!("Invalid broadcast channel name: {name}.")));
+    }
+    let secret = ChannelSecret::generate(&mut rand::thread_rng());
+    let record = ChatRecord {
+        chat_type: chat_type::OUT_BROADCAST,
+        name: clean,
+        group_id: GroupId::generate(&mut rand::thread_rng()).to_string(),
+        name_changed: tx.now,
+        muted_until: -1,
+        encrypted: true,
+        channel_secret: secret.as_str().to_owned(),
+        ..Default::default()
+    };
+    tx.msgs_changed_all();
+    Ok(chats::create(tx, record)?)
+}
+
+/// Removes a subscriber (as owner), or ourselves (as subscriber).
+pub fn remove_member(tx: &mut Tx<'_, '_>, chat: u32, group: &ChatRecord, contact: u32) -> Outcome<()> {
+    match group.chat_type {
+        chat_type::OUT_BROADCAST => remove_subscriber(tx, chat, contact),
+        _ if contact == ids::contact::SELF => leave(tx, chat),
+        _ => Err(Failure::refused("Only the owner can remove subscribers")),
+    }
+}
+
+fn remove_subscriber(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()> {
+    if !members::is_member(tx.store, tx.profile, chat, contact)? {
+        return Ok(());
+    }
+    let record = contacts::load(tx.store, tx.profile, contact)?.unwrap_or_default();
+    let system = SystemMessage {
+        system_type: system_type::MEMBER_REMOVED,
+        text: super::info_texts::member_removed(
+            tx.store,
+            tx.texts,
+            tx.profile,
+            contact,
+            Some(ids::contact::SELF),
+        )?,
+        wire_text: format!("Member {} was removed.", record.addr),
+        headers: vec![
+            ("Chat-Group-Member-Removed", record.addr),
+            ("Chat-Group-Member-Removed-Fpr", record.fingerprint),
+        ],
+        about: contact,
+        only_to: Some(contact),
+        ..Default::default()
+    };
+    compose::send_system(tx, chat, system)?;
+    // Who was subscribed is nobody's business afterwards.
+    members::forget(tx, chat, contact)?;
+    tx.chat_modified(chat);
+    Ok(())
+}
+
+fn leave(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    let (profile, now) = (tx.profile, tx.now);
+    if !members::is_member(tx.store, profile, chat, ids::contact::SELF)? {
+        return Ok(());
+    }
+    let addr = crate::state::transports::self_addr(tx.store, profile)?.unwrap_or_default();
+    let fingerprint = keys::own_fingerprint(tx.store, profile)?.unwrap_or_default();
+    let system = SystemMessage {
+        system_type: system_type::MEMBER_REMOVED,
+        text: tx.texts.get(text::CHANNEL_LEFT),
+        wire_text: format!("Member {addr} was removed."),
+        headers: vec![("Chat-Group-Member-Removed", addr), ("Chat-Group-Member-Removed-Fpr", fingerprint)],
+        about: ids::contact::SELF,
+        ..Default::default()
+    };
+    compose::send_system(tx, chat, system)?;
+    members::mark_removed(tx, chat, ids::contact::SELF, now)?;
+    chats::update(tx, chat, |record| record.channel_secret.clear())?;
+    tx.chat_modified(chat);
+    Ok(())
+}
+
+/// Tells a new subscriber that it joined, with the secret of the channel. The owner sees nothing of it.
+pub fn announce_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()> {
+    let group = compose::load_chat(tx.store, tx.profile, chat)?;
+    let record = contacts::load(tx.store, tx.profile, contact)?.unwrap_or_default();
+    let system = SystemMessage {
+        system_type: system_type::MEMBER_ADDED,
+        wire_text: format!("Member {} was added.", record.addr),
+        headers: vec![
+            ("Chat-Group-Member-Added", record.addr),
+            ("Chat-Group-Member-Added-Fpr", record.fingerprint),
+            ("Secure-Join", "vg-member-added".to_owned()),
+            ("Chat-Broadcast-Secret", group.channel_secret),
+        ],
+        about: contact,
+        with_group_data: true,
+        only_to: Some(contact),
+        gossip: true,
+        hidden: true,
+        ..Default::default()
+    };
+    compose::send_system(tx, chat, system)?;
+    tx.chat_modified(chat);
+    Ok(())
+}
+
+/// Sends the newest and the pinned messages to a new subscriber, oldest first.
+pub fn resend_history(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()> {
+    let mut chosen: Vec<u32> = Vec::new();
+    let (mut newest, mut pinned) = (0, 0);
+    for row in tx.store.scan_prefix(&CHAT_MESSAGES, &(tx.profile, chat))?.rev() {
+        let ((_, _, _, id), _) = row?;
+        let Some(record) = messages::load(tx.store, tx.profile, id)? else { continue };
+        if record.mid.is_empty() || messages::is_info(&record) || record.view_type == view_type::WEBXDC {
+            continue;
+        }
+        if newest < RESENT || (record.pinned && pinned < RESENT) {
+            chosen.push(id);
+        }
+        newest += 1;
+        pinned += usize::from(record.pinned);
+    }
+    for message in chosen.into_iter().rev() {
+        let job = OutboxRecord {
+            kind: queue::DIRECTED,
+            message,
+            contacts: vec![contact],
+            no_self_copy: true,
+            ..Default::default()
+        };
+        outbox::push(tx, &job)?;
+    }
+    Ok(())
+}

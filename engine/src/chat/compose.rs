@@ -1,0 +1,438 @@
+//! Outgoing messages: from what the user wrote to a row in the chat and a row in the send queue, in one commit.
+
+use volary_mail::address::domain_of;
+use volary_mail::message::MessageId;
+use volary_storage::records::{
+    ChatRecord, HeaderRecord, MessageRecord, OutboxRecord, chat_type, message_state, outbox as queue,
+    system_type, view_type, visibility,
+};
+use volary_storage::{StoreError, View};
+
+use super::sending::{self, CannotSend};
+use crate::ground::db::Tx;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::ground::texts::id as text;
+use crate::state::{chats, config, contacts, keys, members, messages, outbox};
+
+/// Longest quote in characters.
+pub const MAX_QUOTE: usize = 500;
+
+/// A message as a client hands it over; files are in the blob folder already.
+#[derive(Clone, Debug, Default)]
+pub struct NewMessage {
+    /// Text or caption.
+    pub text: String,
+    /// Blob name of an HTML form.
+    pub html_blob: String,
+    /// One of [`view_type`]; 0 = text.
+    pub view_type: u32,
+    /// Attachment.
+    pub file: Option<NewFile>,
+    /// Quoted message of the same profile.
+    pub quoted_message: Option<u32>,
+    /// Quoted text without a message.
+    pub quoted_text: Option<String>,
+    /// Name to show in place of the own one.
+    pub override_name: String,
+    /// Show as forwarded.
+    pub forwarded: bool,
+    /// Duration in milliseconds.
+    pub duration: u32,
+}
+
+/// An attachment in the blob folder.
+#[derive(Clone, Debug, Default)]
+pub struct NewFile {
+    /// Blob name.
+    pub blob: String,
+    /// Name as shown.
+    pub name: String,
+    /// Media type.
+    pub mime_type: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+}
+
+impl NewFile {
+    /// Makes it the attachment of a message.
+    pub fn attach_to(self, record: &mut MessageRecord) {
+        record.blob = self.blob;
+        record.file_name = self.name;
+        record.mime_type = self.mime_type;
+        record.file_bytes = self.bytes;
+        record.width = self.width;
+        record.height = self.height;
+    }
+}
+
+/// A change of a chat that is told to its members.
+#[derive(Clone, Debug, Default)]
+pub struct SystemMessage {
+    /// One of [`system_type`].
+    pub system_type: u32,
+    /// Text shown here.
+    pub text: String,
+    /// Text for other mail programs; empty: the same.
+    pub wire_text: String,
+    /// Headers that make the change.
+    pub headers: Vec<(&'static str, String)>,
+    /// The contact concerned.
+    pub about: u32,
+    /// Description and picture go along.
+    pub with_group_data: bool,
+    /// Contacts that get it though they are no members (any more).
+    pub also_to: Option<u32>,
+    /// Only for this contact.
+    pub only_to: Option<u32>,
+    /// Gossip all keys.
+    pub gossip: bool,
+    /// Not shown, here or anywhere.
+    pub hidden: bool,
+    /// The message that this one is about.
+    pub in_reply_to: String,
+    /// The message does not carry the timer of the chat (it is the change of the timer).
+    pub without_timer: bool,
+}
+
+/// A new Message-ID. It tells nothing about the sender.
+pub fn new_mid() -> String {
+    MessageId::generate(&mut rand::thread_rng()).to_string()
+}
+
+/// Refuses if the chat cannot be written to.
+pub fn check_can_send(view: &impl View, profile: u32, chat: u32) -> Outcome<()> {
+    let record = load_chat(view, profile, chat)?;
+    match sending::obstacle(view, profile, chat, &record)? {
+        Some(obstacle) => Err(cannot_send(chat, obstacle)),
+        None => Ok(()),
+    }
+}
+
+fn cannot_send(chat: u32, obstacle: CannotSend) -> Failure {
+    Failure::refused(format!("Cannot send to Chat#{chat}: {obstacle}"))
+}
+
+/// Loads a chat or says that there is none.
+pub fn load_chat(view: &impl View, profile: u32, chat: u32) -> Outcome<volary_storage::records::ChatRecord> {
+    chats::load(view, profile, chat)?.ok_or_else(|| no_such_chat(chat))
+}
+
+/// The refusal for an unknown chat.
+pub fn no_such_chat(chat: u32) -> Failure {
+    Failure::refused(format!("Failed loading chat Chat#{chat} from database: Query returned no rows"))
+}
+
+/// The message that a new one in the chat follows: the newest shown one that is mail.
+fn parent(view: &impl View, profile: u32, chat: u32) -> Result<Option<MessageRecord>, StoreError> {
+    use volary_storage::tables::CHAT_MESSAGES;
+    for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev() {
+        let ((_, _, _, id), _) = row?;
+        let Some(record) = messages::load(view, profile, id)? else { continue };
+        if !record.mid.is_empty() && record.from != ids::contact::INFO && record.download_state == 0 {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
+}
+
+/// Sets `In-Reply-To` and `References` of a message about to be sent.
+pub fn thread(view: &impl View, profile: u32, record: &mut MessageRecord) -> Result<(), StoreError> {
+    match parent(view, profile, record.chat)? {
+        Some(parent) => {
+            let mut references = parent.references.clone();
+            if references.is_empty() && !parent.in_reply_to.is_empty() {
+                references.push(parent.in_reply_to.clone());
+            }
+            let skip = references.len().saturating_sub(2);
+            references.drain(..skip);
+            if !references.contains(&parent.mid) {
+                references.push(parent.mid.clone());
+            }
+            if record.in_reply_to.is_empty() {
+                record.in_reply_to = parent.mid;
+            }
+            record.references = references;
+        }
+        None => record.references = vec![record.mid.clone()],
+    }
+    Ok(())
+}
+
+/// Whether anybody would get a message of this chat.
+fn has_recipients(view: &impl View, profile: u32, chat: u32) -> Result<bool, StoreError> {
+    Ok(members::current(view, profile, chat)?.iter().any(|id| *id != ids::contact::SELF))
+}
+
+/// Sends what the user wrote; `draft` is the id to keep if the draft of the chat is sent.
+pub fn send(tx: &mut Tx<'_, '_>, chat: u32, new: NewMessage, draft: Option<u32>) -> Outcome<u32> {
+    check_can_send(tx.store, tx.profile, chat)?;
+    let record = user_message(tx, chat, new)?;
+    if !record.encrypted && config::flag(tx.store, tx.profile, config::key::FORCE_ENCRYPTION)? {
+        return refuse_unencrypted(tx, record);
+    }
+    promote(tx, chat)?;
+    let with_group_data = chats::load(tx.store, tx.profile, chat)?
+        .is_some_and(|group| group.chat_type == chat_type::GROUP && group.name_changed == tx.now);
+    let record = MessageRecord { with_group_data, ..record };
+    let id = store(tx, record, draft, OutboxRecord { kind: queue::MESSAGE, ..Default::default() })?;
+    Ok(id)
+}
+
+fn user_message(tx: &Tx<'_, '_>, chat: u32, new: NewMessage) -> Outcome<MessageRecord> {
+    let profile = tx.profile;
+    let group = load_chat(tx.store, profile, chat)?;
+    let self_chat = group.contact == ids::contact::SELF;
+    let mut record = MessageRecord {
+        chat,
+        from: ids::contact::SELF,
+        mid: new_mid(),
+        state: message_state::OUT_PENDING,
+        view_type: if new.view_type == 0 { view_type::TEXT } else { new.view_type },
+        text: new.text,
+        html_blob: new.html_blob,
+        encrypted: group.encrypted,
+        override_name: new.override_name,
+        forwarded: new.forwarded,
+        duration: new.duration,
+        ephemeral_timer: group.ephemeral_timer,
+        wants_receipt: !self_chat && config::requests_receipts(tx.store, profile)?,
+        bot: config::flag(tx.store, profile, config::key::BOT)?,
+        ..Default::default()
+    };
+    if let Some(file) = new.file {
+        file.attach_to(&mut record);
+    }
+    quote(tx, &group, &mut record, new.quoted_message, new.quoted_text)?;
+    if !self_chat {
+        thread(tx.store, profile, &mut record)?;
+    }
+    Ok(record)
+}
+
+/// Fills the quote of a message or draft.
+pub fn quote(
+    tx: &Tx<'_, '_>,
+    group: &volary_storage::records::ChatRecord,
+    record: &mut MessageRecord,
+    message: Option<u32>,
+    text: Option<String>,
+) -> Outcome<()> {
+    let profile = tx.profile;
+    if let Some(id) = message {
+        let quoted = messages::load(tx.store, profile, id)?.ok_or_else(|| {
+            Failure::refused(format!("Failed to load quoted message: Message Msg#{id} does not exist"))
+        })?;
+        let same_chat = quoted.chat == record.chat || group.chat_type == chat_type::SINGLE;
+        if !same_chat && !config::flag(tx.store, profile, config::key::BOT)? {
+            return Err(Failure::refused("Quote of message from another chat"));
+        }
+        record.has_quote = true;
+        record.in_reply_to = quoted.mid.clone();
+        record.quote = if quoted.encrypted && !record.encrypted {
+            "...".to_owned()
+        } else if quoted.text.is_empty() {
+            super::summary::line(tx.texts, &quoted).chars().take(MAX_QUOTE).collect()
+        } else {
+            quoted.text.clone()
+        };
+    } else if let Some(text) = text.filter(|text| !text.is_empty()) {
+        record.has_quote = true;
+        record.quote = text;
+    }
+    Ok(())
+}
+
+/// A message that may not go out in clear text stays in the chat as failed, with a hint; the call fails.
+fn refuse_unencrypted(tx: &mut Tx<'_, '_>, mut record: MessageRecord) -> Outcome<u32> {
+    let addr = crate::state::transports::self_addr(tx.store, tx.profile)?.unwrap_or_default();
+    let domain = domain_of(&addr);
+    let hint = tx.texts.fill(text::INVALID_UNENCRYPTED, &[domain]);
+    record.state = message_state::OUT_FAILED;
+    record.error = hint.clone();
+    record.sent = tx.now;
+    record.sort = bottom(tx, record.chat)?;
+    let chat = record.chat;
+    let id = messages::insert(tx, &record)?;
+    tx.msgs_changed(chat, id);
+    messages::add_notice(tx, chat, &hint, system_type::INVALID_UNENCRYPTED, messages::Place::Bottom)?;
+    tx.msg_failed(chat, id);
+    Ok(id)
+}
+
+/// The sort time of a message that goes to the bottom of a chat now.
+pub fn bottom(tx: &Tx<'_, '_>, chat: u32) -> Result<i64, StoreError> {
+    Ok(messages::newest_id(tx.store, tx.profile, chat)?.map_or(tx.now, |(sort, _)| sort.max(tx.now)))
+}
+
+/// A group is announced by its first message.
+pub fn promote(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+    let now = tx.now;
+    chats::update(tx, chat, |record| {
+        if record.unpromoted {
+            record.unpromoted = false;
+            record.name_changed = now;
+            record.description_changed = now;
+        }
+    })?;
+    Ok(())
+}
+
+/// Tells the members of a chat about a change. Returns the id of the message.
+pub fn send_system(tx: &mut Tx<'_, '_>, chat: u32, system: SystemMessage) -> Outcome<u32> {
+    let group = load_chat(tx.store, tx.profile, chat)?;
+    let headers = system.headers.into_iter();
+    let mut record = MessageRecord {
+        chat,
+        from: ids::contact::SELF,
+        mid: new_mid(),
+        state: message_state::OUT_PENDING,
+        view_type: view_type::TEXT,
+        system_type: system.system_type,
+        text: system.text,
+        wire_text: system.wire_text,
+        encrypted: group.encrypted,
+        ephemeral_timer: if system.without_timer { 0 } else { group.ephemeral_timer },
+        hidden: system.hidden,
+        in_reply_to: system.in_reply_to,
+        info_contact: system.about,
+        with_group_data: system.with_group_data,
+        headers: headers.map(|(name, value)| HeaderRecord { name: name.to_owned(), value }).collect(),
+        bot: config::flag(tx.store, tx.profile, config::key::BOT)?,
+        ..Default::default()
+    };
+    thread(tx.store, tx.profile, &mut record)?;
+    let mut job = OutboxRecord { kind: queue::MESSAGE, gossip: system.gossip, ..Default::default() };
+    if let Some(contact) = system.only_to {
+        job.kind = queue::DIRECTED;
+        job.contacts = vec![contact];
+    } else if let Some(contact) = system.also_to {
+        job.contacts = vec![contact];
+    }
+    store(tx, record, None, job)
+}
+
+/// A hidden message that does something to another one: an edit, a deletion, a reaction.
+pub fn send_hidden(
+    tx: &mut Tx<'_, '_>,
+    chat: u32,
+    text: String,
+    in_reply_to: String,
+    headers: Vec<(&'static str, String)>,
+) -> Outcome<u32> {
+    send_system(tx, chat, SystemMessage { text, in_reply_to, headers, hidden: true, ..Default::default() })
+}
+
+/// Stores an outgoing message and queues it; nothing is queued if nobody would get it.
+fn store(
+    tx: &mut Tx<'_, '_>,
+    mut record: MessageRecord,
+    draft: Option<u32>,
+    mut job: OutboxRecord,
+) -> Outcome<u32> {
+    let (profile, chat) = (tx.profile, record.chat);
+    if record.encrypted && !crate::state::transports::own_addrs(tx.store, profile)?.is_empty() {
+        // Every encrypted mail is signed and readable by own devices.
+        keys::ensure_own(tx)?;
+    }
+    record.sent = tx.now;
+    record.sort = bottom(tx, chat)?;
+    if record.ephemeral_timer != 0 {
+        record.expires = tx.now.saturating_add(i64::from(record.ephemeral_timer));
+    }
+    let anybody = !job.contacts.is_empty()
+        || has_recipients(tx.store, profile, chat)?
+        || config::flag(tx.store, profile, config::key::BCC_SELF)?;
+    if !anybody {
+        record.state = message_state::OUT_DELIVERED;
+    }
+    let id = match draft {
+        Some(id) => {
+            messages::erase(tx, id)?;
+            messages::insert_as(tx, id, &record)?;
+            id
+        }
+        None => messages::insert(tx, &record)?,
+    };
+    if anybody {
+        job.message = id;
+        outbox::push(tx, &job)?;
+    }
+    if !record.hidden {
+        unarchive(tx, chat)?;
+        tx.msgs_changed(chat, id);
+    }
+    raise_recipients(tx, chat, record.system_type)?;
+    Ok(id)
+}
+
+fn unarchive(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+    let now = tx.now;
+    let changed = chats::update(tx, chat, |record| {
+        leave_archive(record, now);
+    })?;
+    if changed {
+        tx.msgs_changed_all();
+        tx.chatlist_changed();
+    }
+    Ok(())
+}
+
+/// Takes a chat out of the archive because something new shows in it; a muted one stays there. Tells whether it left.
+pub fn leave_archive(record: &mut ChatRecord, now: i64) -> bool {
+    let leaves = record.visibility == visibility::ARCHIVED && !is_muted(record.muted_until, now);
+    if leaves {
+        record.visibility = visibility::NORMAL;
+    }
+    leaves
+}
+
+/// Whether a mute is in force.
+pub fn is_muted(muted_until: i64, now: i64) -> bool {
+    muted_until == -1 || muted_until > now
+}
+
+fn raise_recipients(tx: &mut Tx<'_, '_>, chat: u32, system: u32) -> Result<(), StoreError> {
+    use volary_storage::records::origin;
+    let Some(record) = chats::load(tx.store, tx.profile, chat)? else { return Ok(()) };
+    let quiet = matches!(system, system_type::MEMBER_REMOVED | system_type::SECUREJOIN);
+    if quiet || matches!(record.chat_type, chat_type::OUT_BROADCAST | chat_type::IN_BROADCAST) {
+        return Ok(());
+    }
+    let recipients: Vec<u32> = members::current(tx.store, tx.profile, chat)?
+        .into_iter()
+        .filter(|id| *id > ids::LAST_SPECIAL)
+        .collect();
+    let to = if recipients.len() == 1 { origin::OUTGOING_TO } else { origin::INCOMING_TO };
+    for contact in recipients {
+        contacts::raise_origin(tx, contact, to)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn something_new_takes_a_chat_out_of_the_archive_unless_it_is_muted() {
+        let archived =
+            |muted_until| ChatRecord { visibility: visibility::ARCHIVED, muted_until, ..Default::default() };
+        for (mut record, leaves) in [
+            (archived(0), true),
+            (archived(100), true),
+            (archived(101), false),
+            (archived(-1), false),
+            (ChatRecord { visibility: visibility::PINNED, ..Default::default() }, false),
+        ] {
+            let before = record.visibility;
+            assert_eq!(leave_archive(&mut record, 100), leaves, "{record:?}");
+            assert_eq!(record.visibility, if leaves { visibility::NORMAL } else { before });
+        }
+    }
+}

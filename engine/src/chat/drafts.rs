@@ -1,0 +1,85 @@
+//! Drafts: one for each chat, on this device only.
+
+use volary_storage::records::{MessageRecord, message_state, view_type};
+
+use super::compose::{self, NewMessage, load_chat};
+use crate::ground::db::Tx;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::state::{chats, messages};
+
+/// Replaces the draft of a chat. Reserved chats have none.
+pub fn set(tx: &mut Tx<'_, '_>, chat: u32, new: NewMessage) -> Outcome<()> {
+    if chat <= ids::LAST_SPECIAL {
+        return Ok(());
+    }
+    let group = load_chat(tx.store, tx.profile, chat)?;
+    let mut record = MessageRecord {
+        chat,
+        from: ids::contact::SELF,
+        state: message_state::OUT_DRAFT,
+        view_type: if new.view_type == 0 { view_type::TEXT } else { new.view_type },
+        text: new.text,
+        encrypted: group.encrypted,
+        sent: tx.now,
+        sort: tx.now,
+        ..Default::default()
+    };
+    if let Some(file) = new.file {
+        file.attach_to(&mut record);
+    }
+    compose::quote(tx, &group, &mut record, new.quoted_message, new.quoted_text)?;
+    if record.view_type == view_type::TEXT && record.text.is_empty() && !record.has_quote {
+        return Err(Failure::refused("No text and no quote in draft"));
+    }
+    if group.draft != 0 {
+        messages::erase(tx, group.draft)?;
+    }
+    let id = messages::insert(tx, &record)?;
+    chats::update(tx, chat, |chat| chat.draft = id)?;
+    tx.msgs_changed(chat, id);
+    Ok(())
+}
+
+/// Removes the draft; nothing happens if there is none.
+pub fn remove(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    let Some(group) = chats::load(tx.store, tx.profile, chat)? else { return Ok(()) };
+    if group.draft != 0 {
+        messages::erase(tx, group.draft)?;
+        chats::update(tx, chat, |chat| chat.draft = 0)?;
+        tx.msgs_changed(chat, 0);
+    }
+    Ok(())
+}
+
+/// Sends the draft; the message keeps its id.
+pub fn send(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<u32> {
+    let group = load_chat(tx.store, tx.profile, chat)?;
+    let draft = match group.draft {
+        0 => None,
+        id => messages::load(tx.store, tx.profile, id)?,
+    };
+    let draft =
+        draft.ok_or_else(|| Failure::refused(format!("chat with id {chat} doesn't have draft message")))?;
+    let quoted = messages::by_mid(tx.store, tx.profile, &draft.in_reply_to)?.map(|(id, _)| id);
+    let file = (!draft.blob.is_empty()).then(|| compose::NewFile {
+        blob: draft.blob.clone(),
+        name: draft.file_name.clone(),
+        mime_type: draft.mime_type.clone(),
+        bytes: draft.file_bytes,
+        width: draft.width,
+        height: draft.height,
+    });
+    let new = NewMessage {
+        text: draft.text.clone(),
+        view_type: draft.view_type,
+        file,
+        quoted_message: quoted.filter(|_| draft.has_quote),
+        quoted_text: (draft.has_quote && quoted.is_none()).then(|| draft.quote.clone()),
+        duration: draft.duration,
+        ..Default::default()
+    };
+    chats::update(tx, chat, |chat| chat.draft = 0)?;
+    compose::send(tx, chat, new, Some(group.draft))
+}

@@ -1,0 +1,316 @@
+//! What can be done with a message after it was sent: reactions, edits, deletion for all, pins, resending, forwarding.
+
+use volary_mail::message::text::reaction::reaction_token;
+use volary_proto::v1::event;
+use volary_storage::records::{MessageRecord, ReactionRecord, message_state, system_type, view_type};
+use volary_storage::tables::REACTIONS;
+use volary_storage::{StoreError, View};
+
+use super::compose::{self, NewFile, NewMessage, SystemMessage};
+use crate::ground::db::Tx;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::ground::texts::id as text;
+use crate::state::{messages, outbox};
+
+/// Marks the new text of an edit.
+pub const EDIT_MARK: &str = "✏️";
+/// Text of a request to delete a message.
+pub const DELETE_TEXT: &str = "🚮";
+
+fn load(tx: &Tx<'_, '_>, id: u32) -> Outcome<MessageRecord> {
+    messages::load(tx.store, tx.profile, id)?
+        .ok_or_else(|| Failure::refused(format!("Message Msg#{id} does not exist")))
+}
+
+/// Stores, replaces or (empty) removes a reaction and tells of it.
+pub fn set_reaction(
+    tx: &mut Tx<'_, '_>,
+    message: u32,
+    contact: u32,
+    emoji: &str,
+) -> Result<bool, StoreError> {
+    let key = (tx.profile, message, contact);
+    let old = tx.store.get(&REACTIONS, &key)?.map(|record| record.emoji).unwrap_or_default();
+    if old == emoji {
+        return Ok(false);
+    }
+    if emoji.is_empty() {
+        tx.store.remove(&REACTIONS, &key)?;
+    } else {
+        tx.store.put(&REACTIONS, &key, &ReactionRecord { emoji: emoji.to_owned(), time: tx.now })?;
+    }
+    let chat_id = messages::load(tx.store, tx.profile, message)?.map_or(0, |record| record.chat);
+    let event = event::ReactionsChanged { chat_id, msg_id: message, contact_id: contact };
+    tx.tell(event::Kind::ReactionsChanged(event));
+    tx.chatlist_item_changed(Some(chat_id));
+    Ok(true)
+}
+
+/// Reacts to a message. Returns the id of the hidden message that tells of it.
+pub fn react(tx: &mut Tx<'_, '_>, message: u32, reaction: &str) -> Outcome<u32> {
+    let target = load(tx, message)?;
+    let emoji = reaction_token(reaction).to_owned();
+    let headers = vec![(compose_header::REACTION, "1".to_owned())];
+    let system = SystemMessage {
+        text: emoji.clone(),
+        in_reply_to: target.mid,
+        headers,
+        hidden: true,
+        ..Default::default()
+    };
+    let id = compose::send_system(tx, target.chat, system)?;
+    set_reaction(tx, message, ids::contact::SELF, &emoji)?;
+    Ok(id)
+}
+
+/// Names of pseudo headers that choose the form of a hidden message; they never go over the wire.
+pub mod compose_header {
+    /// The body is a reaction (RFC 9078).
+    pub const REACTION: &str = ":reaction";
+}
+
+/// Replaces the text of an own message everywhere.
+pub fn edit(tx: &mut Tx<'_, '_>, message: u32, new_text: &str) -> Outcome<()> {
+    let old = load(tx, message)?;
+    let refusal = if old.from != ids::contact::SELF {
+        Some("Can edit only own messages")
+    } else if messages::is_info(&old) {
+        Some("Cannot edit info messages")
+    } else if !old.html_blob.is_empty() {
+        Some("Cannot edit HTML messages")
+    } else if old.view_type == view_type::CALL {
+        Some("Cannot edit calls")
+    } else if old.text.is_empty() {
+        Some("Cannot add text")
+    } else if new_text.trim().is_empty() {
+        Some("Edited text cannot be empty")
+    } else {
+        None
+    };
+    if let Some(text) = refusal {
+        return Err(Failure::refused(text));
+    }
+    if old.text == new_text {
+        return Ok(());
+    }
+    let system = SystemMessage {
+        text: format!("{EDIT_MARK}{new_text}"),
+        in_reply_to: old.mid.clone(),
+        headers: vec![("Chat-Edit", format!("<{}>", old.mid)), (":quote", old.text.clone())],
+        hidden: true,
+        ..Default::default()
+    };
+    compose::send_system(tx, old.chat, system)?;
+    apply_edit(tx, message, new_text)?;
+    Ok(())
+}
+
+/// Replaces the text here.
+pub fn apply_edit(tx: &mut Tx<'_, '_>, message: u32, new_text: &str) -> Result<(), StoreError> {
+    let mut chat = 0;
+    messages::update(tx, message, |record| {
+        chat = record.chat;
+        new_text.clone_into(&mut record.text);
+        record.edited = true;
+    })?;
+    tx.msgs_changed(chat, message);
+    Ok(())
+}
+
+/// Deletes own messages of one chat everywhere.
+pub fn delete_for_all(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
+    let mut chat = None;
+    let mut mids = Vec::new();
+    let mut found = Vec::new();
+    for id in ids {
+        let record = load(tx, *id)?;
+        if record.from != ids::contact::SELF {
+            return Err(Failure::refused("Can delete only own messages for others"));
+        }
+        if !record.encrypted {
+            return Err(Failure::refused("Cannot request deletion of unencrypted message for others"));
+        }
+        if *chat.get_or_insert(record.chat) != record.chat {
+            return Err(Failure::refused("Can delete only from same chat."));
+        }
+        mids.push(record.mid);
+        found.push((*id, record.chat));
+    }
+    let Some(chat) = chat else { return Ok(()) };
+    compose::check_can_send(tx.store, tx.profile, chat)?;
+    let headers = vec![("Chat-Delete", format!("<{}>", mids.join(" ")))];
+    compose::send_hidden(tx, chat, DELETE_TEXT.to_owned(), String::new(), headers)?;
+    super::requests::forget_messages(tx, &found)
+}
+
+/// Pins or unpins a message for everybody.
+pub fn pin(tx: &mut Tx<'_, '_>, message: u32, pinned: bool) -> Outcome<()> {
+    let target = load(tx, message)?;
+    if !can_be_pinned(&target) {
+        return Err(Failure::refused("Message cannot be pinned"));
+    }
+    if target.pinned == pinned {
+        return Ok(());
+    }
+    let (content, system_type, number) = if pinned {
+        ("message-pinned", system_type::MESSAGE_PINNED, text::PINNED_SELF)
+    } else {
+        ("message-unpinned", system_type::MESSAGE_UNPINNED, text::UNPINNED_SELF)
+    };
+    compose::check_can_send(tx.store, tx.profile, target.chat)?;
+    let system = SystemMessage {
+        system_type,
+        text: tx.texts.get(number),
+        headers: vec![("Chat-Content", content.to_owned())],
+        in_reply_to: target.mid,
+        ..Default::default()
+    };
+    compose::send_system(tx, target.chat, system)?;
+    apply_pin(tx, message, pinned)?;
+    Ok(())
+}
+
+/// Ordinary shown messages can be pinned.
+pub fn can_be_pinned(record: &MessageRecord) -> bool {
+    let unsent = matches!(record.state, message_state::OUT_DRAFT | message_state::OUT_FAILED);
+    !messages::is_info(record) && !record.hidden && !unsent
+}
+
+/// Changes the pin here.
+pub fn apply_pin(tx: &mut Tx<'_, '_>, message: u32, pinned: bool) -> Result<(), StoreError> {
+    let mut chat_id = 0;
+    let changed = messages::update(tx, message, |record| {
+        chat_id = record.chat;
+        record.pinned = pinned;
+    })?;
+    if changed {
+        tx.msgs_changed(chat_id, message);
+        tx.tell(event::Kind::PinnedMessagesChanged(event::PinnedMessagesChanged { chat_id }));
+    }
+    Ok(())
+}
+
+/// Sends own messages again under their old ids; who has them ignores them.
+pub fn resend(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
+    use volary_storage::records::{OutboxRecord, outbox as queue};
+    let mut chosen = Vec::new();
+    for id in ids {
+        let record = load(tx, *id)?;
+        if record.from != ids::contact::SELF {
+            return Err(Failure::refused("can resend only own messages"));
+        }
+        if messages::is_info(&record) {
+            return Err(Failure::refused("cannot resend info messages"));
+        }
+        compose::check_can_send(tx.store, tx.profile, record.chat)?;
+        chosen.push((*id, record.chat));
+    }
+    for (id, chat) in chosen {
+        messages::update(tx, id, |record| {
+            record.state = message_state::OUT_PENDING;
+            record.error.clear();
+        })?;
+        outbox::push(tx, &OutboxRecord { kind: queue::MESSAGE, message: id, ..Default::default() })?;
+        tx.msgs_changed(chat, id);
+    }
+    Ok(())
+}
+
+/// Copies messages into another chat, oldest first, without their author and date.
+pub fn forward(tx: &mut Tx<'_, '_>, ids: &[u32], chat: u32) -> Outcome<()> {
+    let records = ids.iter().map(|id| load(tx, *id)).collect::<Outcome<Vec<_>>>()?;
+    for original in to_forward(records)? {
+        let (blob, html_blob) = (original.blob.clone(), original.html_blob.clone());
+        compose::send(tx, chat, forwarded(original, blob, html_blob), None)?;
+    }
+    Ok(())
+}
+
+/// The messages in the order in which they are forwarded, if all of them may be.
+pub fn to_forward(mut records: Vec<MessageRecord>) -> Outcome<Vec<MessageRecord>> {
+    if records.is_empty() {
+        return Err(Failure::refused("empty msgs_ids: nothing to forward"));
+    }
+    if records.iter().any(|record| record.state == message_state::OUT_DRAFT) {
+        return Err(Failure::refused("cannot forward drafts"));
+    }
+    records.sort_by_key(|record| record.sort);
+    Ok(records)
+}
+
+/// What is sent in place of `original`; its blobs are in the folder of the profile that sends.
+pub fn forwarded(original: MessageRecord, blob: String, html_blob: String) -> NewMessage {
+    let plain = messages::is_info(&original) || original.view_type == view_type::CALL;
+    let file = (!plain && !blob.is_empty()).then(|| NewFile {
+        blob,
+        name: original.file_name.clone(),
+        mime_type: original.mime_type.clone(),
+        bytes: original.file_bytes,
+        width: original.width,
+        height: original.height,
+    });
+    NewMessage {
+        text: original.text,
+        html_blob,
+        view_type: if plain { view_type::TEXT } else { original.view_type },
+        file,
+        quoted_text: original.has_quote.then_some(original.quote),
+        forwarded: original.view_type != view_type::STICKER,
+        duration: original.duration,
+        ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use volary_storage::records::system_type;
+
+    fn picture() -> MessageRecord {
+        MessageRecord {
+            text: "look".to_owned(),
+            view_type: view_type::IMAGE,
+            blob: "old.png".to_owned(),
+            file_name: "sea.png".to_owned(),
+            file_bytes: 7,
+            width: 3,
+            has_quote: true,
+            quote: "where?".to_owned(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_forwarded_message_keeps_text_file_and_quote() {
+        let new = forwarded(picture(), "new.png".to_owned(), String::new());
+        assert!(new.forwarded);
+        assert_eq!((new.text.as_str(), new.view_type), ("look", view_type::IMAGE));
+        assert_eq!(new.quoted_text.as_deref(), Some("where?"));
+        let file = new.file.unwrap();
+        assert_eq!(
+            (file.blob.as_str(), file.name.as_str(), file.bytes, file.width),
+            ("new.png", "sea.png", 7, 3)
+        );
+    }
+
+    #[test]
+    fn stickers_are_not_marked_and_info_lines_become_texts() {
+        let sticker = MessageRecord { view_type: view_type::STICKER, ..picture() };
+        assert!(!forwarded(sticker, "new.png".to_owned(), String::new()).forwarded);
+        let info = MessageRecord { system_type: system_type::GROUP_NAME_CHANGED, ..picture() };
+        let new = forwarded(info, "new.png".to_owned(), String::new());
+        assert!(new.file.is_none() && new.view_type == view_type::TEXT);
+    }
+
+    #[test]
+    fn the_oldest_is_forwarded_first_and_drafts_never() {
+        let at = |sort| MessageRecord { sort, ..picture() };
+        let order = to_forward(vec![at(3), at(1), at(2)]).unwrap();
+        assert_eq!(order.iter().map(|record| record.sort).collect::<Vec<_>>(), [1, 2, 3]);
+        let draft = MessageRecord { state: message_state::OUT_DRAFT, ..picture() };
+        assert!(to_forward(vec![at(1), draft]).is_err());
+        assert!(to_forward(Vec::new()).is_err());
+    }
+}

@@ -1,0 +1,334 @@
+//! Commands on groups: creation, members, name, description, picture.
+
+use volary_mail::ids::GroupId;
+use volary_storage::View;
+use volary_storage::records::{ChatRecord, chat_type, system_type};
+
+use super::compose::{self, SystemMessage, load_chat};
+use super::info_texts;
+use crate::ground::db::Tx;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::ground::names;
+use crate::ground::texts::id as text;
+use crate::state::{chats, config, contacts, keys, members, messages};
+use volary_proto::v1::event;
+
+/// Makes an encrypted group with ourselves as the only member. Others learn of it with the first message.
+pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<u32> {
+    let mut clean = names::clean_line(name);
+    if clean.is_empty() {
+        tx.error(format!("Invalid chat name: {name}."));
+        "…".clone_into(&mut clean);
+    }
+    let record = ChatRecord {
+        chat_type: chat_type::GROUP,
+        name: clean,
+        group_id: GroupId::generate(&mut rand::thread_rng()).to_string(),
+        unpromoted: true,
+        encrypted: true,
+        ..Default::default()
+    };
+    tx.msgs_changed_all();
+    let chat = chats::create(tx, record)?;
+    members::add(tx, chat, ids::contact::SELF, tx.now)?;
+    let quiet = config::flag(tx.store, tx.profile, config::key::BOT)?
+        || config::flag(tx.store, tx.profile, config::key::SKIP_START_MESSAGES)?;
+    if !quiet {
+        let hint = tx.texts.get(text::NEW_GROUP_HINT);
+        messages::add_notice(tx, chat, &hint, system_type::NONE, messages::Place::Top)?;
+    }
+    Ok(chat)
+}
+
+fn refuse_outsider(tx: &mut Tx<'_, '_>, msg: String) -> Failure {
+    tx.tell(event::Kind::ErrorSelfNotInGroup(event::ErrorSelfNotInGroup { msg: msg.clone() }));
+    Failure::refused(msg)
+}
+
+/// Adds a member and tells the group.
+pub fn add_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()> {
+    add_member_by(tx, chat, contact, Vec::new())
+}
+
+/// As [`add_member`]; `headers` go along (the last step of a handshake). With headers the message is sent even if
+/// the contact is a member already.
+pub fn add_member_by(
+    tx: &mut Tx<'_, '_>,
+    chat: u32,
+    contact: u32,
+    headers: Vec<(&'static str, String)>,
+) -> Outcome<()> {
+    let (profile, now) = (tx.profile, tx.now);
+    let group = load_chat(tx.store, profile, chat)?;
+    if group.chat_type != chat_type::GROUP {
+        return Err(Failure::refused(format!("Chat#{chat} is not a group where one can add members")));
+    }
+    let added = contacts::load_any(tx.store, tx.texts, profile, contact)?
+        .ok_or_else(|| Failure::refused(format!("contact Contact#{contact} not found")))?;
+    if group.encrypted == added.fingerprint.is_empty() && contact > ids::LAST_SPECIAL {
+        let kind = if group.encrypted {
+            "key-contacts can be added to encrypted"
+        } else {
+            "address-contacts can be added to unencrypted"
+        };
+        return Err(Failure::refused(format!("Only {kind} chats")));
+    }
+    if !members::is_member(tx.store, profile, chat, ids::contact::SELF)? {
+        let msg = "Cannot add contact to group; self not in group.".to_owned();
+        tx.tell(event::Kind::ErrorSelfNotInGroup(event::ErrorSelfNotInGroup { msg }));
+        return Ok(());
+    }
+    if contact == ids::contact::SELF {
+        tx.warning("Cannot add self to the group: already a member.");
+        return Ok(());
+    }
+    let by_handshake = !headers.is_empty();
+    if by_handshake {
+        compose::promote(tx, chat)?;
+    }
+    let new = members::add(tx, chat, contact, now)?;
+    if new {
+        forget_gossip(tx, chat)?;
+    } else if !by_handshake {
+        return Ok(());
+    }
+    let promoted = chats::load(tx.store, profile, chat)?.is_some_and(|record| !record.unpromoted);
+    if promoted {
+        let mut all = vec![
+            ("Chat-Group-Member-Added", added.addr.clone()),
+            ("Chat-Group-Member-Added-Fpr", added.fingerprint.clone()),
+        ];
+        all.extend(headers);
+        let system = SystemMessage {
+            system_type: system_type::MEMBER_ADDED,
+            text: info_texts::member_added(tx.store, tx.texts, profile, contact, Some(ids::contact::SELF))?,
+            wire_text: format!("Member {} was added.", added.addr),
+            headers: all,
+            about: contact,
+            with_group_data: true,
+            gossip: true,
+            ..Default::default()
+        };
+        compose::send_system(tx, chat, system)?;
+    }
+    tx.chat_modified(chat);
+    Ok(())
+}
+
+/// The next message of the chat gossips all keys again.
+pub fn forget_gossip(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    tx.store.remove_prefix(&volary_storage::tables::GOSSIPED, &(tx.profile, chat))?;
+    Ok(())
+}
+
+/// Removes a member, or ourselves, and tells the group.
+pub fn remove_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()> {
+    let (profile, now) = (tx.profile, tx.now);
+    let group = load_chat(tx.store, profile, chat)?;
+    match group.chat_type {
+        chat_type::GROUP => {}
+        chat_type::OUT_BROADCAST | chat_type::IN_BROADCAST => {
+            return super::channels::remove_member(tx, chat, &group, contact);
+        }
+        _ => return Err(Failure::refused(format!("Chat#{chat} is not a group or channel"))),
+    }
+    if !members::is_member(tx.store, profile, chat, ids::contact::SELF)? {
+        let who = contact_debug(contact);
+        return Err(refuse_outsider(
+            tx,
+            format!("Cannot remove contact {who} from chat Chat#{chat}: self not in group."),
+        ));
+    }
+    if !members::is_member(tx.store, profile, chat, contact)? {
+        return Ok(());
+    }
+    if group.unpromoted {
+        members::forget(tx, chat, contact)?;
+        tx.chat_modified(chat);
+        return Ok(());
+    }
+    let removed = contacts::load_any(tx.store, tx.texts, profile, contact)?.unwrap_or_default();
+    let fingerprint = if contact == ids::contact::SELF {
+        keys::own_fingerprint(tx.store, profile)?.unwrap_or_default()
+    } else {
+        removed.fingerprint.clone()
+    };
+    let text = info_texts::member_removed(tx.store, tx.texts, profile, contact, Some(ids::contact::SELF))?;
+    members::mark_removed(tx, chat, contact, now)?;
+    let system = SystemMessage {
+        system_type: system_type::MEMBER_REMOVED,
+        text,
+        wire_text: format!("Member {} was removed.", removed.addr),
+        headers: vec![
+            ("Chat-Group-Member-Removed", removed.addr),
+            ("Chat-Group-Member-Removed-Fpr", fingerprint),
+        ],
+        about: contact,
+        also_to: Some(contact).filter(|id| *id > ids::LAST_SPECIAL),
+        ..Default::default()
+    };
+    compose::send_system(tx, chat, system)?;
+    tx.chat_modified(chat);
+    Ok(())
+}
+
+fn contact_debug(contact: u32) -> String {
+    if contact == ids::contact::SELF { "Contact#Self".to_owned() } else { format!("Contact#{contact}") }
+}
+
+/// Renames a group or channel and tells its members.
+pub fn rename(tx: &mut Tx<'_, '_>, chat: u32, name: &str) -> Outcome<()> {
+    let clean = names::clean_line(name);
+    if clean.is_empty() {
+        return Err(Failure::refused("Invalid name"));
+    }
+    let group = load_chat(tx.store, tx.profile, chat)?;
+    let renamable =
+        matches!(group.chat_type, chat_type::GROUP | chat_type::OUT_BROADCAST | chat_type::MAILINGLIST);
+    if !renamable || !chats::self_is_in(tx.store, tx.profile, chat, &group)? {
+        return Err(Failure::refused("Failed to set name"));
+    }
+    if group.name == clean {
+        return Ok(());
+    }
+    let now = tx.now;
+    chats::update(tx, chat, |record| {
+        record.name.clone_from(&clean);
+        record.name_changed = now.max(record.name_changed + 1);
+    })?;
+    if announces(&group) {
+        let texts = tx.texts;
+        let (number, about) = if group.chat_type == chat_type::OUT_BROADCAST {
+            (text::CHANNEL_NAME_CHANGED, 0)
+        } else {
+            (text::NAME_CHANGED_SELF, ids::contact::SELF)
+        };
+        let system = SystemMessage {
+            system_type: system_type::GROUP_NAME_CHANGED,
+            text: texts.fill(number, &[&group.name, &clean]),
+            wire_text: "Chat name changed.".to_owned(),
+            headers: vec![("Chat-Group-Name-Changed", group.name.clone())],
+            about,
+            ..Default::default()
+        };
+        let id = compose::send_system(tx, chat, system)?;
+        tx.msgs_changed(chat, id);
+    }
+    tx.chat_modified(chat);
+    tx.chatlist_item_changed(Some(chat));
+    Ok(())
+}
+
+/// Changes of an unpromoted group or of a list are told to nobody.
+fn announces(group: &ChatRecord) -> bool {
+    !group.unpromoted && group.chat_type != chat_type::MAILINGLIST
+}
+
+/// Sets the description of a group or channel and tells its members.
+pub fn describe(tx: &mut Tx<'_, '_>, chat: u32, description: &str) -> Outcome<()> {
+    let clean = names::clean_bidi(description);
+    let group = load_chat(tx.store, tx.profile, chat)?;
+    check_owns_group_data(tx.store, tx.profile, chat, "description")?;
+    if group.description == clean {
+        return Ok(());
+    }
+    let now = tx.now;
+    chats::update(tx, chat, |record| {
+        record.description.clone_from(&clean);
+        record.description_changed = now.max(record.description_changed + 1);
+    })?;
+    if announces(&group) {
+        let system = SystemMessage {
+            system_type: system_type::GROUP_DESCRIPTION_CHANGED,
+            text: tx.texts.get(text::DESCRIPTION_CHANGED_SELF),
+            wire_text:
+                "[Chat description changed. To see this and other new features, please update the app]"
+                    .to_owned(),
+            headers: vec![("Chat-Group-Description-Changed", String::new())],
+            about: ids::contact::SELF,
+            with_group_data: true,
+            ..Default::default()
+        };
+        compose::send_system(tx, chat, system)?;
+    }
+    tx.chat_modified(chat);
+    Ok(())
+}
+
+/// Refuses a change of description or picture by who may not make it.
+pub fn check_owns_group_data(view: &impl View, profile: u32, chat: u32, what: &str) -> Outcome<()> {
+    let group = load_chat(view, profile, chat)?;
+    let fits =
+        matches!(group.chat_type, chat_type::GROUP | chat_type::OUT_BROADCAST) && !group.group_id.is_empty();
+    if !fits {
+        return Err(Failure::refused(format!("Can only set {what} for groups / broadcasts")));
+    }
+    if !chats::self_is_in(view, profile, chat, &group)? {
+        return Err(Failure::refused(format!("Failed to set {what}: self not in group")));
+    }
+    Ok(())
+}
+
+/// Sets (a blob name) or removes the picture of a group or channel and tells its members.
+pub fn set_image(tx: &mut Tx<'_, '_>, chat: u32, blob: Option<&str>) -> Outcome<()> {
+    let group = load_chat(tx.store, tx.profile, chat)?;
+    check_owns_group_data(tx.store, tx.profile, chat, "profile image")?;
+    let now = tx.now;
+    let blob = blob.unwrap_or_default().to_owned();
+    let removed = blob.is_empty();
+    chats::update(tx, chat, |record| {
+        record.avatar = blob;
+        record.avatar_changed = now;
+    })?;
+    if announces(&group) {
+        let number = match (group.chat_type, removed) {
+            (chat_type::OUT_BROADCAST, _) => text::CHANNEL_IMAGE_CHANGED,
+            (_, true) => text::IMAGE_DELETED_SELF,
+            (_, false) => text::IMAGE_CHANGED_SELF,
+        };
+        let system = SystemMessage {
+            system_type: system_type::GROUP_IMAGE_CHANGED,
+            text: tx.texts.get(number),
+            wire_text: "Chat image changed.".to_owned(),
+            headers: vec![("Chat-Content", "group-avatar-changed".to_owned())],
+            about: ids::contact::SELF,
+            with_group_data: true,
+            ..Default::default()
+        };
+        compose::send_system(tx, chat, system)?;
+    }
+    tx.chat_modified(chat);
+    Ok(())
+}
+
+/// Sets the timer of disappearing messages and tells the members.
+pub fn set_timer(tx: &mut Tx<'_, '_>, chat: u32, seconds: u32) -> Outcome<()> {
+    let group = chats::load(tx.store, tx.profile, chat)?
+        .ok_or_else(|| Failure::refused(format!("Chat Chat#{chat} not found")))?;
+    if group.ephemeral_timer == seconds {
+        return Ok(());
+    }
+    if !group.unpromoted {
+        compose::check_can_send(tx.store, tx.profile, chat)?;
+    }
+    let now = tx.now;
+    chats::update(tx, chat, |record| {
+        record.ephemeral_timer = seconds;
+        record.ephemeral_changed = now;
+    })?;
+    tx.ephemeral_timer_modified(chat, seconds);
+    if !group.unpromoted {
+        let system = SystemMessage {
+            system_type: system_type::EPHEMERAL_TIMER_CHANGED,
+            text: super::timer::change_text(tx.texts, seconds, None),
+            headers: vec![("Chat-Content", "ephemeral-timer-changed".to_owned())],
+            about: ids::contact::SELF,
+            without_timer: true,
+            ..Default::default()
+        };
+        compose::send_system(tx, chat, system)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! The member list of a group: a last-writer-wins set with an addition and a removal time for each contact.
+//!
+//! Every message of a group carries the present members and those that were removed lately, with times, so that
+//! lost messages heal. A contact is a member iff its last addition is not older than its last removal; an older time
+//! never wins, an addition wins a tie, and nobody changes its own row by its own message.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use volary_storage::records::MemberRecord;
+
+use super::sorting::FUTURE_TOLERANCE;
+use crate::ground::ids::contact::SELF;
+use crate::state::members::{PAST_MEMBER_MEMORY, is_current};
+
+/// The rows of a group by contact id.
+pub type Rows = BTreeMap<u32, MemberRecord>;
+
+/// What a message says about the member list. Positions that name nobody we know are `None`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Received<'a> {
+    /// Author.
+    pub sender: u32,
+    /// Sent time, capped.
+    pub sent: i64,
+    /// Time of reception.
+    pub now: i64,
+    /// Contacts of `To` and `Cc`.
+    pub to: &'a [Option<u32>],
+    /// Contacts of `Chat-Group-Past-Members`.
+    pub past: &'a [Option<u32>],
+    /// `Chat-Group-Member-Timestamps`, `None` without the header.
+    pub timestamps: Option<&'a [i64]>,
+    /// The explicitly added contact.
+    pub added: Option<u32>,
+    /// The explicitly removed contact.
+    pub removed: Option<u32>,
+    /// The message has `Chat-Version`.
+    pub chat_message: bool,
+    /// Our list was not updated for so long that the message replaces it.
+    pub stale: bool,
+}
+
+/// What became of the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Contacts that are members now and were not before.
+    pub added: BTreeSet<u32>,
+    /// Contacts that were members before and are not any more.
+    pub removed: BTreeSet<u32>,
+    /// The list was taken into account (its age starts anew).
+    pub updated: bool,
+}
+
+impl Change {
+    /// Contacts whose change the message does not announce: (added, removed). Nothing if we were just added.
+    pub fn unexplained(&self, received: &Received<'_>) -> (Vec<u32>, Vec<u32>) {
+        if self.added.contains(&SELF) {
+            return (Vec::new(), Vec::new());
+        }
+        let added =
+            self.added.iter().copied().filter(|id| Some(*id) != received.added && *id != received.sender);
+        let removed = self.removed.iter().copied().filter(|id| Some(*id) != received.removed);
+        (added.collect(), removed.collect())
+    }
+}
+
+/// Whether our list is so old that we neither announce it nor defend it.
+pub fn is_stale(members_updated: i64, created: i64, now: i64) -> bool {
+    let last = if members_updated == 0 { created } else { members_updated };
+    now + FUTURE_TOLERANCE >= last.saturating_add(PAST_MEMBER_MEMORY)
+}
+
+/// Whether the author may change the chat: a member, or anybody while we are outside.
+pub fn may_change(rows: &Rows, sender: u32) -> bool {
+    let member = |id| rows.get(&id).is_some_and(is_current);
+    !member(SELF) || member(sender)
+}
+
+/// Applies a message to the list of an existing group. The caller has refused removals and additions by
+/// non-members (see [`may_change`]) before.
+pub fn apply(rows: &mut Rows, received: &Received<'_>) -> Change {
+    let before = current(rows);
+    if received.added.is_some() && !before.contains(&received.sender) {
+        add_at(rows, received.sender, received.sent);
+    }
+    let mut updated = false;
+    if may_change(rows, received.sender) {
+        updated = true;
+        if received.stale {
+            replace(rows, received);
+        } else if let Some(timestamps) = received.timestamps {
+            merge(rows, received, timestamps);
+        } else {
+            merge_without_times(rows, received);
+        }
+    }
+    difference(&before, &current(rows), updated)
+}
+
+/// The list of a group that this message creates.
+pub fn create(received: &Received<'_>) -> Rows {
+    let mut rows = Rows::new();
+    match received.timestamps {
+        Some(timestamps) => {
+            if timestamps.len() != received.to.len() + received.past.len() {
+                return rows;
+            }
+            merge(&mut rows, received, timestamps);
+            rows.entry(received.sender).or_insert(MemberRecord { added: received.sent, removed: 0 });
+        }
+        None => {
+            let listed = received.to.iter().copied().flatten();
+            for id in listed.chain([received.sender, SELF]) {
+                rows.entry(id).or_default();
+            }
+        }
+    }
+    rows
+}
+
+fn current(rows: &Rows) -> BTreeSet<u32> {
+    rows.iter().filter(|(_, record)| is_current(record)).map(|(id, _)| *id).collect()
+}
+
+fn difference(before: &BTreeSet<u32>, after: &BTreeSet<u32>, updated: bool) -> Change {
+    Change {
+        added: after.difference(before).copied().collect(),
+        removed: before.difference(after).copied().collect(),
+        updated,
+    }
+}
+
+fn replace(rows: &mut Rows, received: &Received<'_>) {
+    rows.clear();
+    for id in received.to.iter().copied().flatten().chain([received.sender, SELF]) {
+        rows.insert(id, MemberRecord::default());
+    }
+}
+
+fn merge(rows: &mut Rows, received: &Received<'_>, timestamps: &[i64]) {
+    if timestamps.len() != received.to.len() + received.past.len() {
+        return;
+    }
+    let capped = |time: i64| time.min(received.now + FUTURE_TOLERANCE);
+    let (added, removed) = timestamps.split_at(received.to.len());
+    for (contact, time) in received.to.iter().zip(added) {
+        let (Some(id), time) = (contact, capped(*time)) else { continue };
+        if *id == received.sender {
+            continue;
+        }
+        match rows.get_mut(id) {
+            Some(record) if time > record.added && time >= record.removed => record.added = time,
+            Some(_) => {}
+            None => {
+                rows.insert(*id, MemberRecord { added: time, removed: 0 });
+            }
+        }
+    }
+    for (contact, time) in received.past.iter().zip(removed) {
+        let (Some(id), time) = (contact, capped(*time)) else { continue };
+        match rows.get_mut(id) {
+            Some(record) if time > record.removed && time > record.added => record.removed = time,
+            Some(_) => {}
+            // Never a member here: the row begins before the removal, else it would read as a membership.
+            None => {
+                rows.insert(*id, MemberRecord { added: 0, removed: time });
+            }
+        }
+    }
+}
+
+fn merge_without_times(rows: &mut Rows, received: &Received<'_>) {
+    let self_was_member = rows.get(&SELF).is_some_and(is_current);
+    if received.added == Some(SELF) && !self_was_member {
+        for id in received.to.iter().copied().flatten().chain([received.sender]) {
+            add_at(rows, id, received.sent);
+        }
+    }
+    if let Some(id) = received.added {
+        add_at(rows, id, received.sent);
+    }
+    if let Some(id) = received.removed
+        && let Some(record) = rows.get_mut(&id).filter(|record| is_current(record))
+    {
+        record.removed = received.sent.max(record.added + 1);
+    }
+    if !received.chat_message {
+        for id in received.to.iter().copied().flatten() {
+            add_at(rows, id, received.sent);
+        }
+    }
+}
+
+fn add_at(rows: &mut Rows, contact: u32, time: i64) {
+    let record = rows.entry(contact).or_insert(MemberRecord { added: time, removed: 0 });
+    if !is_current(record) {
+        record.added = record.removed.max(time);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! The rules of chats.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`aging`] | messages that become too old for this device |
+//! | [`membership`] | the member-list algorithm: timestamps, tombstones, stale lists |
+//! | [`sorting`] | where a message goes in its chat |
+//! | [`summary`] | a message in one line |
+//! | [`timer`] | texts and protection rules of disappearing messages |
+//! | [`sending`] | who may send |
+
+pub mod aging;
+pub mod channels;
+pub mod compose;
+pub mod device;
+pub mod drafts;
+pub mod features;
+pub mod groups;
+pub mod info_texts;
+pub mod membership;
+pub mod reading;
+pub mod requests;
+pub mod sending;
+pub mod sorting;
+pub mod summary;
+pub mod timer;

@@ -1,0 +1,167 @@
+//! Fresh, noticed, seen: commands that change the read state, receipts included.
+
+use std::collections::BTreeSet;
+
+use volary_storage::records::{MessageRecord, block, message_state, system_type};
+use volary_storage::tables::CHAT_MESSAGES;
+use volary_storage::{StoreError, View};
+
+use crate::ground::db::Tx;
+use crate::ground::error::Outcome;
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::state::{chats, config, copies, messages, outbox};
+
+/// Marks messages as seen: receipts and relay flags are queued, timers start.
+pub fn mark_seen(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
+    let Some(largest) = ids.iter().max() else { return Ok(()) };
+    let cursor = config::number(tx.store, tx.profile, config::key::LAST_MSG_ID)?;
+    if i64::from(*largest) > cursor {
+        config::set(tx, config::key::LAST_MSG_ID, Some(&largest.to_string()))?;
+    }
+    let mut changed = BTreeSet::new();
+    for id in ids {
+        let Some(record) = messages::load(tx.store, tx.profile, *id)? else { continue };
+        messages::start_timer(tx, *id)?;
+        if !matches!(record.state, message_state::IN_FRESH | message_state::IN_NOTICED) {
+            continue;
+        }
+        answer_receipt(tx, *id, &record)?;
+        if !config::flag(tx.store, tx.profile, config::key::TEAM_PROFILE)? {
+            copies::want_seen(tx, &record.mid)?;
+            copies::want_seen(tx, &record.pre_mid)?;
+        }
+        messages::update(tx, *id, |record| {
+            record.state = message_state::IN_SEEN;
+            record.wants_receipt = false;
+        })?;
+        changed.insert(record.chat);
+    }
+    for chat in changed {
+        tx.msgs_noticed(chat);
+    }
+    Ok(())
+}
+
+/// Queues the receipt that a message is due: to its author, or else only to own devices.
+fn answer_receipt(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    if config::flag(tx.store, profile, config::key::TEAM_PROFILE)? || record.mid.is_empty() {
+        return Ok(());
+    }
+    let open = chats::load(tx.store, profile, record.chat)?.is_some_and(|chat| chat.blocked == block::NOT);
+    let to_author = open
+        && record.wants_receipt
+        && !record.hidden
+        && record.system_type == system_type::NONE
+        && config::flag(tx.store, profile, config::key::MDNS_ENABLED)?;
+    if to_author {
+        outbox::push_receipt(tx, record.from, id, &record.mid)
+    } else if config::flag(tx.store, profile, config::key::BCC_SELF)? {
+        outbox::push_receipt(tx, ids::contact::SELF, id, &record.mid)
+    } else {
+        Ok(())
+    }
+}
+
+/// Marks all fresh messages of a chat as noticed (no receipts); timers of the chat start. Chat 6: all archived ones.
+pub fn mark_noticed(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    if chat == ids::chat::ARCHIVED_LINK {
+        let archived = chats::all(tx.store, tx.profile)?;
+        for (id, record) in archived {
+            if record.visibility == volary_storage::records::visibility::ARCHIVED
+                && record.blocked != block::YES
+            {
+                notice_one(tx, id)?;
+            }
+        }
+    } else {
+        notice_one(tx, chat)?;
+    }
+    Ok(())
+}
+
+/// Marks the fresh messages of every chat that is no request as noticed.
+pub fn mark_all_noticed(tx: &mut Tx<'_, '_>) -> Outcome<()> {
+    for (id, record) in chats::all(tx.store, tx.profile)? {
+        if record.blocked == block::NOT {
+            notice_one(tx, id)?;
+        }
+    }
+    Ok(())
+}
+
+fn notice_one(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    let timed: Vec<u32> = messages::visible_ids(tx.store, tx.profile, chat)?;
+    if chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.ephemeral_timer != 0) {
+        for id in timed {
+            messages::start_timer(tx, id)?;
+        }
+    }
+    let fresh = messages::fresh_ids(tx.store, tx.profile, chat)?;
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    for id in fresh {
+        messages::update(tx, id, |record| record.state = message_state::IN_NOTICED)?;
+        messages::start_timer(tx, id)?;
+    }
+    tx.msgs_noticed(chat);
+    tx.msgs_changed(ids::chat::ARCHIVED_LINK, 0);
+    Ok(())
+}
+
+/// Fresh messages up to a sort time become noticed: we wrote in that chat from another device.
+pub fn notice_until(tx: &mut Tx<'_, '_>, chat: u32, sort: i64) -> Result<(), StoreError> {
+    if notice_silently(tx, chat, sort)? {
+        tx.msgs_noticed(chat);
+    }
+    Ok(())
+}
+
+/// As [`notice_until`], without telling; returns whether there was any.
+pub fn notice_silently(tx: &mut Tx<'_, '_>, chat: u32, sort: i64) -> Result<bool, StoreError> {
+    let mut any = false;
+    for id in messages::fresh_ids(tx.store, tx.profile, chat)? {
+        if messages::load(tx.store, tx.profile, id)?.is_some_and(|record| record.sort <= sort) {
+            messages::update(tx, id, |record| record.state = message_state::IN_NOTICED)?;
+            messages::start_timer(tx, id)?;
+            any = true;
+        }
+    }
+    Ok(any)
+}
+
+/// The newest incoming message becomes fresh again.
+pub fn mark_fresh(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    let mut newest = None;
+    for row in tx.store.scan_prefix(&CHAT_MESSAGES, &(tx.profile, chat))?.rev() {
+        let ((_, _, _, id), _) = row?;
+        if let Some(record) = messages::load(tx.store, tx.profile, id)?
+            && messages::is_incoming(&record)
+        {
+            newest = Some((id, record.state));
+            break;
+        }
+    }
+    if let Some((id, state)) = newest.filter(|(_, state)| *state != message_state::IN_FRESH) {
+        debug_assert!(state <= message_state::IN_SEEN);
+        messages::update(tx, id, |record| record.state = message_state::IN_FRESH)?;
+        tx.msgs_changed(chat, 0);
+    }
+    Ok(())
+}
+
+/// The earliest unread message at the end of a chat: going back from the end, the last one before a seen one.
+pub fn first_unread(view: &impl View, profile: u32, chat: u32) -> Result<Option<u32>, StoreError> {
+    let mut first = None;
+    for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev() {
+        let ((_, _, _, id), _) = row?;
+        match messages::load(view, profile, id)?.map(|record| record.state) {
+            Some(message_state::IN_FRESH | message_state::IN_NOTICED) => first = Some(id),
+            Some(message_state::IN_SEEN) => break,
+            _ => {}
+        }
+    }
+    Ok(first)
+}

@@ -1,0 +1,184 @@
+//! Accepting, blocking and deleting chats and contacts; visibility and mute.
+
+use volary_storage::records::{block, chat_type, message_state, origin, visibility};
+
+use super::compose::load_chat;
+use crate::ground::db::Tx;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::state::{chats, contacts, deadlines, members, messages};
+
+/// A contact request becomes a normal chat.
+pub fn accept(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    let record = load_chat(tx.store, tx.profile, chat)?;
+    match record.chat_type {
+        chat_type::SINGLE => {
+            contacts::raise_origin(tx, record.contact, origin::CREATE_CHAT)?;
+        }
+        chat_type::GROUP => {
+            for contact in members::current(tx.store, tx.profile, chat)? {
+                contacts::raise_origin(tx, contact, origin::INCOMING_TO)?;
+            }
+        }
+        _ => {}
+    }
+    if chats::update(tx, chat, |record| record.blocked = block::NOT)? {
+        tx.chat_modified(chat);
+        tx.chatlist_item_changed(Some(chat));
+    }
+    Ok(())
+}
+
+/// Blocks a chat: the contact of a single chat, the chat itself of lists and channels; groups are deleted.
+pub fn block_chat(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    let record = load_chat(tx.store, tx.profile, chat)?;
+    match record.chat_type {
+        chat_type::SINGLE => block_contact(tx, record.contact, true),
+        chat_type::GROUP => delete(tx, chat),
+        chat_type::OUT_BROADCAST => Err(Failure::refused("Can't block chat of type OutBroadcast")),
+        _ => {
+            if chats::update(tx, chat, |record| record.blocked = block::YES)? {
+                tx.chat_modified(chat);
+                tx.chatlist_item_changed(Some(chat));
+                tx.chatlist_changed();
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Blocks or unblocks a contact with its single chat.
+pub fn block_contact(tx: &mut Tx<'_, '_>, contact: u32, blocked: bool) -> Outcome<()> {
+    if contact <= ids::LAST_SPECIAL {
+        let name = if contact == ids::contact::SELF { "Self".to_owned() } else { contact.to_string() };
+        return Err(Failure::refused(format!("Can't block special contact Contact#{name}")));
+    }
+    if contacts::load(tx.store, tx.profile, contact)?.is_none() {
+        return Err(Failure::refused(format!("contact Contact#{contact} not found")));
+    }
+    if !contacts::update(tx, contact, |record| record.blocked = blocked)? {
+        return Ok(());
+    }
+    if blocked {
+        for chat in chats_of(tx, contact)? {
+            for id in messages::fresh_ids(tx.store, tx.profile, chat)? {
+                if messages::load(tx.store, tx.profile, id)?.is_some_and(|record| record.from == contact) {
+                    messages::update(tx, id, |record| record.state = message_state::IN_NOTICED)?;
+                }
+            }
+        }
+    }
+    if let Some(chat) = chats::single_of(tx.store, tx.profile, contact)? {
+        let state = if blocked { block::YES } else { block::NOT };
+        if chats::update(tx, chat, |record| record.blocked = state)? {
+            tx.chat_modified(chat);
+            tx.chatlist_item_changed(Some(chat));
+        }
+    }
+    tx.contacts_changed(Some(contact));
+    tx.chatlist_changed();
+    Ok(())
+}
+
+fn chats_of(tx: &Tx<'_, '_>, contact: u32) -> Outcome<Vec<u32>> {
+    use volary_storage::View as _;
+    use volary_storage::tables::CHATS_OF_CONTACT;
+    let rows = tx.store.scan_prefix(&CHATS_OF_CONTACT, &(tx.profile, contact))?;
+    Ok(rows.map(|row| row.map(|((_, _, chat), _)| chat)).collect::<Result<_, _>>()?)
+}
+
+/// How a reserved chat is named in errors.
+pub fn special_name(chat: u32) -> String {
+    match chat {
+        ids::chat::TRASH => "Trash".to_owned(),
+        ids::chat::ARCHIVED_LINK => "ArchivedLink".to_owned(),
+        ids::chat::ALL_DONE_HINT => "AlldoneHint".to_owned(),
+        id => format!("Special{id}"),
+    }
+}
+
+/// Deletes a chat with its messages, here and on the relays. Others are not told.
+pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    if chat <= ids::LAST_SPECIAL {
+        let name = special_name(chat);
+        return Err(Failure::refused(format!("bad chat_id, can not be a special chat: Chat#{name}")));
+    }
+    load_chat(tx.store, tx.profile, chat)?;
+    Ok(chats::delete(tx, chat)?)
+}
+
+/// Deletes messages here and on the relays. All ids are checked before anything is deleted.
+pub fn delete_messages(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let record = messages::load(tx.store, tx.profile, *id)?
+            .ok_or_else(|| Failure::refused(format!("Message Msg#{id} does not exist")))?;
+        found.push((*id, record.chat));
+    }
+    forget_messages(tx, &found)
+}
+
+/// Removes messages (message, chat) with everything that tells of it.
+pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(u32, u32)]) -> Outcome<()> {
+    let mut touched: Vec<u32> = Vec::new();
+    for (id, chat) in found {
+        cancel_sending(tx, *id)?;
+        messages::bury(tx, *id, true)?;
+        tx.msg_deleted(*chat, *id);
+        if !touched.contains(chat) {
+            touched.push(*chat);
+        }
+    }
+    for chat in touched {
+        tx.msgs_changed(chat, 0);
+        tx.chatlist_item_changed(Some(chat));
+    }
+    tx.msgs_changed_all();
+    tx.chatlist_changed();
+    Ok(())
+}
+
+fn cancel_sending(tx: &mut Tx<'_, '_>, message: u32) -> Outcome<()> {
+    use crate::state::outbox;
+    for (sequence, job) in outbox::entries(tx.store, tx.profile, usize::MAX)? {
+        if job.message == message {
+            outbox::remove(tx, sequence)?;
+            // What waited behind it can go.
+            tx.effects().outbox = true;
+        }
+    }
+    Ok(())
+}
+
+/// Archives, pins or shows a chat normally.
+pub fn set_visibility(tx: &mut Tx<'_, '_>, chat: u32, to: u32) -> Outcome<()> {
+    if chat <= ids::LAST_SPECIAL {
+        let name = special_name(chat);
+        return Err(Failure::refused(format!("bad chat_id, can not be special chat: Chat#{name}")));
+    }
+    load_chat(tx.store, tx.profile, chat)?;
+    if to == visibility::ARCHIVED {
+        super::reading::mark_noticed(tx, chat)?;
+    }
+    chats::update(tx, chat, |record| record.visibility = to)?;
+    tx.msgs_changed_all();
+    tx.chatlist_changed();
+    tx.chatlist_item_changed(Some(chat));
+    Ok(())
+}
+
+/// Mutes a chat: 0 not, -1 for ever, else until then.
+pub fn set_mute(tx: &mut Tx<'_, '_>, chat: u32, until: i64) -> Outcome<()> {
+    if chat <= ids::LAST_SPECIAL {
+        return Err(Failure::refused("Invalid chat ID"));
+    }
+    load_chat(tx.store, tx.profile, chat)?;
+    chats::update(tx, chat, |record| record.muted_until = until)?;
+    if until > 0 {
+        deadlines::add(tx, until, deadlines::kind::MUTE_ENDS, u64::from(chat))?;
+    }
+    tx.chat_modified(chat);
+    tx.chatlist_item_changed(Some(chat));
+    Ok(())
+}

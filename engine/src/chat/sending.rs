@@ -1,0 +1,67 @@
+//! Who may send to a chat.
+
+use volary_storage::records::{ChatRecord, block, chat_type};
+use volary_storage::{StoreError, View};
+
+use crate::ground::ids;
+use crate::state::{contacts, keys, members};
+
+/// Why a chat cannot be written to. The texts are shown by API clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotSend {
+    /// A reserved id.
+    #[error("the chat is a special chat")]
+    Special,
+    /// The chat of device messages.
+    #[error("the chat is a device chat")]
+    Device,
+    /// A contact request that was not accepted.
+    #[error("contact request chat should be accepted before sending messages")]
+    Request,
+    /// A mailing list whose post address is unknown.
+    #[error("mailing list does not have a know post address")]
+    ReadOnlyList,
+    /// A subscribed channel.
+    #[error("Broadcast channel is read-only")]
+    Subscriber,
+    /// We are not in the group.
+    #[error("not a member of the chat")]
+    NotAMember,
+    /// The certificate of the contact is not known yet.
+    #[error("key is missing")]
+    KeyMissing,
+}
+
+/// Why we cannot send, `None` if we can.
+pub fn obstacle(
+    view: &impl View,
+    profile: u32,
+    chat: u32,
+    record: &ChatRecord,
+) -> Result<Option<CannotSend>, StoreError> {
+    if chat <= ids::LAST_SPECIAL {
+        return Ok(Some(CannotSend::Special));
+    }
+    if record.contact == ids::contact::DEVICE {
+        return Ok(Some(CannotSend::Device));
+    }
+    if record.blocked == block::REQUEST {
+        return Ok(Some(CannotSend::Request));
+    }
+    Ok(match record.chat_type {
+        chat_type::MAILINGLIST if record.list_post.is_empty() => Some(CannotSend::ReadOnlyList),
+        chat_type::IN_BROADCAST => Some(CannotSend::Subscriber),
+        chat_type::GROUP if !members::is_member(view, profile, chat, ids::contact::SELF)? => {
+            Some(CannotSend::NotAMember)
+        }
+        chat_type::SINGLE if record.encrypted && record.contact > ids::LAST_SPECIAL => {
+            let fingerprint =
+                contacts::load(view, profile, record.contact)?.map(|contact| contact.fingerprint);
+            match fingerprint {
+                Some(fingerprint) if keys::has_certificate(view, profile, &fingerprint)? => None,
+                _ => Some(CannotSend::KeyMissing),
+            }
+        }
+        _ => None,
+    })
+}

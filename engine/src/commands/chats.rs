@@ -1,0 +1,150 @@
+//! Commands on chats that need more than a call into the rules: creating single chats, mutes, drafts.
+
+use volary_mail::message::view_type::{ViewType as Kind, by_file_name};
+use volary_proto::Error;
+use volary_proto::v1::mute_duration::Kind as Mute;
+use volary_proto::v1::{MuteDuration, SetDraft, ViewType};
+use volary_storage::records::{block, message_state, origin, view_type};
+
+use super::files;
+use crate::chat::compose::{NewMessage, load_chat};
+use crate::chat::{drafts, requests};
+use crate::ground::db::{Db, Tx};
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids;
+use crate::ground::texts::id as text;
+use crate::query::contacts::not_found;
+use crate::query::convert;
+use crate::query::look::look;
+use crate::state::{chats, contacts, messages};
+
+/// Makes or shows the chat with a contact.
+pub fn with_contact(tx: &mut Tx<'_, '_>, contact: u32) -> Outcome<u32> {
+    match contact {
+        ids::contact::SELF => {}
+        ids::contact::DEVICE if chats::single_of(tx.store, tx.profile, contact)?.is_some() => {}
+        0..=ids::LAST_SPECIAL => {
+            return Err(Failure::refused("Can not create chat for non-existing contact"));
+        }
+        _ => {
+            if contacts::load(tx.store, tx.profile, contact)?.is_none() {
+                return Err(not_found(contact));
+            }
+            contacts::raise_origin(tx, contact, origin::CREATE_CHAT)?;
+        }
+    }
+    Ok(chats::ensure_single(tx, contact, block::NOT)?)
+}
+
+/// Deletes a chat; a user who deletes the own chat learns how to get it back.
+pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    let own =
+        chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.contact == ids::contact::SELF);
+    requests::delete(tx, chat)?;
+    if own {
+        let hint = tx.texts.get(text::SELF_DELETED_SAVED_MESSAGES);
+        crate::chat::device::add(tx, None, Some(NewMessage { text: hint, ..Default::default() }))?;
+    }
+    Ok(())
+}
+
+/// When a mute ends: 0 = not muted, -1 = never.
+pub fn muted_until(duration: Option<MuteDuration>, now: i64) -> Outcome<i64> {
+    let refused = || Failure::refused("failed to read mute duration");
+    match duration.and_then(|duration| duration.kind).ok_or_else(refused)? {
+        Mute::NotMuted(_) => Ok(0),
+        Mute::Forever(_) => Ok(-1),
+        Mute::Until(until) if until.duration > 0 => Ok(now.checked_add(until.duration).unwrap_or(-1)),
+        Mute::Until(_) => Err(refused()),
+    }
+}
+
+/// Replaces the draft of a chat.
+pub async fn set_draft(db: &Db, profile: u32, call: SetDraft) -> Result<(), Error> {
+    let asked = call.view_type.and_then(|number| ViewType::try_from(number).ok());
+    let mut new = NewMessage {
+        text: call.text.unwrap_or_default(),
+        quoted_message: call.quoted_message_id,
+        view_type: asked.map_or(0, convert::view_number),
+        ..Default::default()
+    };
+    if let Some(path) = call.file.filter(|path| !path.is_empty()) {
+        let name = call.filename.clone().unwrap_or_else(|| path.clone());
+        let wanted = match (asked, by_file_name(&name).map(|(kind, _)| kind)) {
+            (Some(asked), _) => convert::view_number(asked),
+            (None, Some(Kind::Webxdc)) => view_type::WEBXDC,
+            (None, Some(Kind::Vcard)) => view_type::VCARD,
+            _ => view_type::FILE,
+        };
+        let taken = files::take(db, profile, path, call.filename, wanted).await?;
+        new.view_type = if asked.is_none() { wanted } else { taken.view_type };
+        new.file = Some(taken.file);
+    }
+    let chat = call.chat_id;
+    db.transact(profile, move |tx| drafts::set(tx, chat, new)).await?;
+    Ok(())
+}
+
+/// Sends the draft of a chat; a file becomes the kind of message that it is.
+pub async fn send_draft(db: &Db, profile: u32, chat: u32) -> Result<u32, Error> {
+    let draft = look(db, profile, |look| {
+        let record = load_chat(look.view, profile, chat)?;
+        let draft = messages::load(look.view, profile, record.draft)?;
+        Ok(draft.and_then(|draft| {
+            let plain = matches!(draft.view_type, view_type::FILE | view_type::IMAGE);
+            let path = look.path(&draft.blob).filter(|_| plain)?;
+            Some((record.draft, path, draft))
+        }))
+    })?;
+    let corrected = match draft {
+        Some((id, path, draft)) => {
+            let taken = files::take(db, profile, path, Some(draft.file_name), draft.view_type).await?;
+            Some((id, taken))
+        }
+        None => None,
+    };
+    let sent = db.transact(profile, move |tx| {
+        if let Some((id, taken)) = corrected {
+            messages::update(tx, id, |record| {
+                record.view_type = taken.view_type;
+                record.blob = taken.file.blob;
+                record.file_name = taken.file.name;
+                record.mime_type = taken.file.mime_type;
+                record.file_bytes = taken.file.bytes;
+                record.width = taken.file.width;
+                record.height = taken.file.height;
+            })?;
+        }
+        let id = drafts::send(tx, chat)?;
+        Ok::<_, Failure>((id, is_refused(tx, id)?))
+    });
+    let (id, refused) = sent.await?.value;
+    if refused { Err(super::messages::unencrypted(id)) } else { Ok(id) }
+}
+
+/// Whether a message stayed in the chat because it must not go out in clear text.
+pub fn is_refused(tx: &Tx<'_, '_>, message: u32) -> Outcome<bool> {
+    let record = messages::load(tx.store, tx.profile, message)?;
+    Ok(record.is_some_and(|record| record.state == message_state::OUT_FAILED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use volary_proto::v1::mute_duration::{Forever, NotMuted, Until};
+
+    fn until(kind: Mute) -> Option<i64> {
+        muted_until(Some(MuteDuration { kind: Some(kind) }), 1_000).ok()
+    }
+
+    #[test]
+    fn mutes_last_for_ever_until_a_time_or_not_at_all() {
+        assert_eq!(until(Mute::NotMuted(NotMuted {})), Some(0));
+        assert_eq!(until(Mute::Forever(Forever {})), Some(-1));
+        assert_eq!(until(Mute::Until(Until { duration: 60 })), Some(1_060));
+        assert_eq!(until(Mute::Until(Until { duration: i64::MAX })), Some(-1));
+        assert_eq!(until(Mute::Until(Until { duration: 0 })), None);
+        assert_eq!(until(Mute::Until(Until { duration: -1 })), None);
+        assert!(muted_until(None, 0).is_err());
+    }
+}

@@ -1,0 +1,315 @@
+//! Files of clients: copied among the attachments, and what kind of message they make.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use volary_mail::message::content::{self, dimensions};
+use volary_mail::message::filename::{blob_extension, sanitise};
+use volary_mail::message::view_type::{OCTET_STREAM, ViewType as Kind, by_file_name};
+use volary_proto::v1::event;
+use volary_storage::Blobs;
+use volary_storage::records::view_type;
+
+use super::images::{self, Quality, Ready};
+use crate::chat::compose::NewFile;
+use crate::ground::db::Db;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::work::Lane;
+use crate::query::contacts::MAX_CARD_FILE;
+use crate::query::look::look;
+use crate::state::config;
+
+/// What is said before the cause when a file could not be copied.
+pub const NOT_COPIED: &str = "Copying new blobfile failed";
+/// Larger files are no pictures, in bytes.
+const MAX_PICTURE: u64 = 100 << 20;
+
+/// A file that was copied, and the view type it makes.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// The file.
+    pub file: NewFile,
+    /// One of [`view_type`].
+    pub view_type: u32,
+}
+
+/// Folder of the attachments of a profile, and the limits of its pictures.
+pub fn place(db: &Db, profile: u32) -> Result<(Blobs, Quality), volary_proto::Error> {
+    look(db, profile, |look| {
+        let setting = config::number(look.view, profile, "media_quality")?;
+        Ok((Blobs::new(&look.blob_dir), Quality::of(setting)))
+    })
+}
+
+fn copying(error: io::Error) -> Failure {
+    Failure::refused(format!("{NOT_COPIED}: {error}"))
+}
+
+/// Tells of a new file among the attachments.
+pub fn tell(db: &Db, profile: u32, blob: &str) {
+    let file = format!("$BLOBDIR/{blob}");
+    db.emit(profile, event::Kind::NewBlobFile(event::NewBlobFile { file }));
+}
+
+/// Copies a file as it is and returns its blob name.
+pub async fn copy(db: &Db, profile: u32, path: String) -> Result<String, volary_proto::Error> {
+    let (blobs, _) = place(db, profile)?;
+    let name = db
+        .work(Lane::Interactive, move || {
+            let extension = blob_extension(&path).unwrap_or_default();
+            let name = blobs.put_file(Path::new(&path), &extension).map_err(copying)?;
+            Ok(name.as_str().to_owned())
+        })
+        .await?;
+    tell(db, profile, &name);
+    Ok(name)
+}
+
+/// Stores a text as a file and returns its blob name.
+pub async fn put_text(db: &Db, profile: u32, text: String) -> Result<String, volary_proto::Error> {
+    let (blobs, _) = place(db, profile)?;
+    let put = move || Ok(blobs.put(text.as_bytes(), "html").map_err(copying)?.as_str().to_owned());
+    Ok(db.work(Lane::Interactive, put).await?)
+}
+
+/// Copies the attachment of a message. `wanted` is the view type asked for; it is corrected by what the file is.
+pub async fn take(
+    db: &Db,
+    profile: u32,
+    path: String,
+    name: Option<String>,
+    wanted: u32,
+) -> Result<Taken, volary_proto::Error> {
+    let (blobs, quality) = place(db, profile)?;
+    let name = sanitise(name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&path));
+    let taken = db
+        .work(Lane::Interactive, move || take_file(&blobs, Path::new(&path), name, wanted, quality))
+        .await?;
+    tell(db, profile, &taken.file.blob);
+    Ok(taken)
+}
+
+fn take_file(blobs: &Blobs, path: &Path, name: String, wanted: u32, quality: Quality) -> Outcome<Taken> {
+    // Before anything is copied: what cannot be read has no kind.
+    let bytes = fs::metadata(path).map_err(copying)?.len();
+    let mut name = name;
+    let mut kind = kind_of(path, &name, bytes, wanted)?;
+    let (mut width, mut height) = (0, 0);
+    let picture = match kind {
+        view_type::IMAGE | view_type::GIF | view_type::STICKER => Some(read(path, bytes, MAX_PICTURE)?),
+        _ => None,
+    };
+    let mut recoded = None;
+    if let Some(content) = &picture {
+        if wanted == view_type::IMAGE && kind == view_type::IMAGE {
+            match images::for_message(content, quality) {
+                Ok(ready) => {
+                    (width, height) = (ready.width, ready.height);
+                    recoded = ready.recoded;
+                }
+                Err(error) if content.windows(4).any(|window| window == b"Exif") => {
+                    return Err(Failure::refused(format!("Failed to recode image: {error}")));
+                }
+                Err(_) => kind = view_type::FILE,
+            }
+        } else {
+            (width, height) = dimensions(content).unwrap_or((0, 0));
+        }
+    }
+    let mut size = bytes;
+    let blob = match &recoded {
+        Some(recoded) => {
+            size = recoded.bytes.len() as u64;
+            name = with_extension(&name, recoded.extension);
+            blobs.put(&recoded.bytes, recoded.extension).map_err(copying)?
+        }
+        None => blobs.put_file(path, &blob_extension(&name).unwrap_or_default()).map_err(copying)?,
+    };
+    let mime = by_file_name(&name).map_or(OCTET_STREAM, |(_, mime)| mime);
+    let file = NewFile {
+        blob: blob.as_str().to_owned(),
+        name,
+        mime_type: mime.to_owned(),
+        bytes: size,
+        width,
+        height,
+    };
+    Ok(Taken { file, view_type: kind })
+}
+
+fn read(path: &Path, bytes: u64, limit: u64) -> Outcome<Vec<u8>> {
+    if bytes > limit {
+        return Ok(Vec::new());
+    }
+    let mut content = Vec::new();
+    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut content)).map_err(copying)?;
+    Ok(content)
+}
+
+fn with_extension(name: &str, extension: &str) -> String {
+    match by_file_name(&format!("x.{extension}")).map(|(_, mime)| mime) {
+        mime if mime.is_some() && by_file_name(name).map(|(_, mime)| mime) == mime => name.to_owned(),
+        _ => PathBuf::from(name).with_extension(extension).to_string_lossy().into_owned(),
+    }
+}
+
+/// The view type that a file makes.
+fn kind_of(path: &Path, name: &str, bytes: u64, wanted: u32) -> Outcome<u32> {
+    let by_name = by_file_name(name).map(|(kind, _)| kind);
+    Ok(match wanted {
+        view_type::FILE | view_type::IMAGE => match by_name {
+            Some(Kind::Image) if is_picture(path, bytes)? => view_type::IMAGE,
+            Some(Kind::Image) => view_type::FILE,
+            Some(Kind::Webxdc) if is_webxdc(path) => view_type::WEBXDC,
+            Some(Kind::Webxdc) => view_type::FILE,
+            Some(Kind::Vcard) if is_one_card(path, bytes)? => view_type::VCARD,
+            Some(Kind::Gif) => view_type::GIF,
+            Some(Kind::Video) => view_type::VIDEO,
+            Some(Kind::Audio) => view_type::AUDIO,
+            None if wanted == view_type::IMAGE && is_picture(path, bytes)? => view_type::IMAGE,
+            _ => view_type::FILE,
+        },
+        view_type::WEBXDC if !is_webxdc(path) => {
+            return Err(Failure::refused(format!("{} is not a valid webxdc file", path.display())));
+        }
+        view_type::VCARD if !is_one_card(path, bytes)? => view_type::FILE,
+        other => other,
+    })
+}
+
+fn is_picture(path: &Path, bytes: u64) -> Outcome<bool> {
+    Ok(dimensions(&read(path, bytes, MAX_PICTURE)?).is_some())
+}
+
+fn is_webxdc(path: &Path) -> bool {
+    File::open(path).is_ok_and(content::is_webxdc)
+}
+
+fn is_one_card(path: &Path, bytes: u64) -> Outcome<bool> {
+    Ok(content::is_one_contact(&read(path, bytes, MAX_CARD_FILE)?))
+}
+
+/// Copies a picture, scaled to the size of an avatar, and returns its blob name.
+pub async fn avatar(db: &Db, profile: u32, path: String) -> Result<String, volary_proto::Error> {
+    let (blobs, quality) = place(db, profile)?;
+    let name = db
+        .work(Lane::Interactive, move || {
+            let path = Path::new(&path);
+            let bytes = fs::metadata(path).map_err(copying)?.len();
+            let content = read(path, bytes, MAX_PICTURE)?;
+            let Ready { recoded, .. } = images::for_avatar(&content, quality)
+                .map_err(|error| Failure::refused(format!("Failed to recode image: {error}")))?;
+            let name = match recoded {
+                Some(recoded) => blobs.put(&recoded.bytes, recoded.extension),
+                None => blobs.put(&content, &blob_extension(&path.to_string_lossy()).unwrap_or_default()),
+            };
+            Ok(name.map_err(copying)?.as_str().to_owned())
+        })
+        .await?;
+    tell(db, profile, &name);
+    Ok(name)
+}
+
+/// Copies an attachment out, to a file that does not exist yet.
+pub async fn save(db: &Db, profile: u32, blob: String, path: String) -> Result<(), volary_proto::Error> {
+    let (blobs, _) = place(db, profile)?;
+    let copy = move || {
+        let name = blob.parse().map_err(|_| Failure::refused("No file"))?;
+        let mut from = blobs.open(&name).map_err(|error| Failure::refused(error.to_string()))?;
+        let mut to = File::options()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|error| Failure::refused(error.to_string()))?;
+        io::copy(&mut from, &mut to).map_err(Failure::file("attachment cannot be saved"))?;
+        Ok(())
+    };
+    Ok(db.work(Lane::Interactive, copy).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        (dir, path)
+    }
+
+    fn kind(name: &str, content: &[u8], wanted: u32) -> Outcome<u32> {
+        let (_dir, path) = file(name, content);
+        kind_of(&path, name, content.len() as u64, wanted)
+    }
+
+    fn picture() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        image::DynamicImage::new_rgb8(3, 2)
+            .write_to(&mut io::Cursor::new(&mut bytes), image::ImageFormat::Png)
+            .unwrap();
+        bytes
+    }
+
+    #[test]
+    fn the_file_decides_what_a_message_is() {
+        let card = b"BEGIN:VCARD\nEMAIL:a@b.c\nEND:VCARD\n";
+        for (name, content, wanted, expected) in [
+            ("a.png", picture().as_slice(), view_type::FILE, view_type::IMAGE),
+            ("a.png", b"no picture", view_type::IMAGE, view_type::FILE),
+            ("a", picture().as_slice(), view_type::IMAGE, view_type::IMAGE),
+            ("a", picture().as_slice(), view_type::FILE, view_type::FILE),
+            ("a.mp3", b"x", view_type::FILE, view_type::AUDIO),
+            ("a.mp4", b"x", view_type::FILE, view_type::VIDEO),
+            ("a.gif", b"x", view_type::IMAGE, view_type::GIF),
+            ("a.xdc", b"no archive", view_type::FILE, view_type::FILE),
+            ("a.vcf", card, view_type::FILE, view_type::VCARD),
+            ("a.vcf", b"garbage", view_type::VCARD, view_type::FILE),
+            ("a.ogg", b"x", view_type::VOICE, view_type::VOICE),
+            ("a.unknown", b"x", view_type::FILE, view_type::FILE),
+        ] {
+            assert_eq!(kind(name, content, wanted).unwrap(), expected, "{name}");
+        }
+        let refused = kind("a.xdc", b"no archive", view_type::WEBXDC).unwrap_err().to_string();
+        assert!(refused.ends_with("a.xdc is not a valid webxdc file"), "{refused}");
+    }
+
+    #[test]
+    fn an_archive_with_a_start_page_is_an_app() {
+        let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        archive.start_file("index.html", zip::write::SimpleFileOptions::default()).unwrap();
+        let content = archive.finish().unwrap().into_inner();
+        assert_eq!(kind("a.xdc", &content, view_type::FILE).unwrap(), view_type::WEBXDC);
+    }
+
+    #[test]
+    fn a_file_that_turns_out_to_be_a_picture_is_taken_byte_for_byte() {
+        let (dir, path) = file("a.png", &picture());
+        let blobs = Blobs::new(dir.path().join("blobs"));
+        let taken = take_file(&blobs, &path, "b.png".to_owned(), view_type::FILE, Quality::of(0)).unwrap();
+        assert_eq!((taken.view_type, taken.file.width, taken.file.height), (view_type::IMAGE, 3, 2));
+        assert_eq!(fs::read(blobs.dir().join(&taken.file.blob)).unwrap(), picture());
+        assert_eq!((taken.file.name.as_str(), taken.file.mime_type.as_str()), ("b.png", "image/png"));
+    }
+
+    #[test]
+    fn a_missing_file_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(dir.path().join("blobs"));
+        let missing = dir.path().join("none");
+        let refused =
+            take_file(&blobs, &missing, "none".to_owned(), view_type::FILE, Quality::of(0)).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "Copying new blobfile failed: No such file or directory (os error 2)"
+        );
+    }
+
+    #[test]
+    fn the_extension_follows_the_format() {
+        assert_eq!(with_extension("a.png", "jpg"), "a.jpg");
+        assert_eq!(with_extension("a.JPEG", "jpg"), "a.JPEG");
+        assert_eq!(with_extension("a", "jpg"), "a.jpg");
+    }
+}

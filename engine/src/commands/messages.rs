@@ -1,0 +1,227 @@
+//! Commands on messages that need more than a call into the rules: sending with files, copies, downloads.
+
+use std::path::Path;
+
+use volary_proto::Error;
+use volary_proto::v1::{MessageData, ViewType};
+use volary_storage::records::{MessageRecord, block, message_state, view_type};
+
+use super::{chats as chat_commands, files};
+use crate::chat::compose::{self, NewMessage};
+use crate::chat::features::{forwarded, to_forward};
+use crate::chat::requests::special_name;
+use crate::ground::db::{Db, Tx};
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::ground::work::Lane;
+use crate::incoming::store::download;
+use crate::query::convert;
+use crate::query::look::look;
+use crate::query::messages as views;
+use crate::state::{chats, messages, transports};
+
+/// What is said before the cause when a message could not be made.
+const NOT_CREATED: &str = "Failed to create message";
+/// What is said before the cause when a message could not be sent.
+const NOT_SENT: &str = "Failed to send created message";
+
+/// The failure of a message that must not go out in clear text.
+pub fn unencrypted(message: u32) -> Error {
+    Error::failed(format!("Failed to create send jobs: e2e encryption unavailable Msg#{message} - true"))
+}
+
+/// Makes a message of what a client hands over; its file is copied.
+async fn created(db: &Db, profile: u32, data: MessageData) -> Result<NewMessage, Error> {
+    if data.location.is_some() {
+        return Err(Error::unsupported("locations of messages are not supported yet"));
+    }
+    let asked = data.viewtype.map(|number| ViewType::try_from(number).unwrap_or_default());
+    let mut new = NewMessage {
+        text: data.text.unwrap_or_default(),
+        quoted_message: data.quoted_message_id,
+        quoted_text: data.quoted_text,
+        override_name: data.override_sender_name.unwrap_or_default(),
+        ..Default::default()
+    };
+    let file = data.file.filter(|path| !path.is_empty());
+    new.view_type = match asked {
+        Some(ViewType::Unknown) => {
+            return Err(Error::failed("Cannot send messages of type #Unknown.").context(NOT_SENT));
+        }
+        Some(asked) => convert::view_number(asked),
+        None if file.is_some() => view_type::FILE,
+        None => view_type::TEXT,
+    };
+    match file {
+        Some(path) => {
+            let taken = files::take(db, profile, path, data.filename, new.view_type).await;
+            let taken = taken.map_err(|error| {
+                let unreadable = error.message.starts_with(files::NOT_COPIED);
+                error.context(if unreadable { NOT_CREATED } else { NOT_SENT })
+            })?;
+            new.view_type = taken.view_type;
+            new.file = Some(taken.file);
+        }
+        None if !matches!(new.view_type, view_type::TEXT | view_type::CALL) => {
+            let name = convert::view_name(new.view_type);
+            let error = Error::failed(format!("attachment missing for message of type #{name}"));
+            return Err(error.context(NOT_SENT));
+        }
+        None => {}
+    }
+    if let Some(html) = data.html.filter(|html| !html.is_empty()) {
+        new.html_blob = files::put_text(db, profile, html).await?;
+    }
+    Ok(new)
+}
+
+/// Sends a message; answered when it is stored.
+pub async fn send(db: &Db, profile: u32, chat: u32, data: Option<MessageData>) -> Result<u32, Error> {
+    let new = created(db, profile, data.unwrap_or_default()).await?;
+    let sent = db.transact(profile, move |tx| {
+        if let Some(quoted) = new.quoted_message {
+            check_quoted(tx, quoted)?;
+        }
+        check_sendable(tx, chat).map_err(not_sent)?;
+        let id = compose::send(tx, chat, new, None).map_err(not_sent)?;
+        Ok::<_, Failure>((id, chat_commands::is_refused(tx, id)?))
+    });
+    let (id, refused) = sent.await?.value;
+    if refused { Err(unencrypted(id).context(NOT_SENT)) } else { Ok(id) }
+}
+
+fn not_sent(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused(text) => Failure::Refused(format!("{NOT_SENT}: {text}")),
+        other => other,
+    }
+}
+
+fn check_quoted(tx: &Tx<'_, '_>, message: u32) -> Outcome<()> {
+    if messages::load(tx.store, tx.profile, message)?.is_some() {
+        return Ok(());
+    }
+    let missing = views::not_found(message);
+    Err(Failure::refused(format!("{NOT_CREATED}: Failed to load quoted message: {missing}")))
+}
+
+fn check_sendable(tx: &Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    if chat <= ids::LAST_SPECIAL {
+        let name = special_name(chat);
+        return Err(Failure::refused(format!("chat_id cannot be a special chat: Chat#{name}")));
+    }
+    if transports::self_addr(tx.store, tx.profile)?.is_none() {
+        return Err(Failure::refused("No self addr configured"));
+    }
+    Ok(())
+}
+
+/// Adds a message to the device chat.
+pub async fn add_device_message(
+    db: &Db,
+    profile: u32,
+    label: String,
+    data: Option<MessageData>,
+) -> Result<Option<u32>, Error> {
+    let new = match data {
+        Some(data) => Some(created(db, profile, data).await?),
+        None => None,
+    };
+    Ok(db.transact(profile, move |tx| crate::chat::device::add(tx, Some(&label), new)).await?.value)
+}
+
+/// Asks for the attachment of a message.
+pub fn download_full(tx: &mut Tx<'_, '_>, message: u32) -> Outcome<()> {
+    let record = messages::load(tx.store, tx.profile, message)?.ok_or_else(|| views::not_found(message))?;
+    match record.download_state {
+        download::AVAILABLE | download::FAILURE => {}
+        download::IN_PROGRESS => return Err(Failure::refused("Download already in progress.")),
+        _ => return Err(Failure::refused("Nothing to download.")),
+    }
+    messages::update(tx, message, |record| record.download_state = download::IN_PROGRESS)?;
+    tx.effects().downloads = true;
+    tx.msgs_changed(record.chat, message);
+    Ok(())
+}
+
+/// Copies the attachment of a message out.
+pub async fn save_file(db: &Db, profile: u32, message: u32, path: String) -> Result<(), Error> {
+    let blob = look(db, profile, |look| Ok(views::record(look, message)?.blob))?;
+    if blob.is_empty() {
+        return Err(Error::failed("No file"));
+    }
+    files::save(db, profile, blob, path).await
+}
+
+/// Copies messages into the own chat, where they keep author, time and attachment. Nothing is sent.
+pub fn save(tx: &mut Tx<'_, '_>, wanted: &[u32]) -> Outcome<()> {
+    let chat = chats::ensure_single(tx, ids::contact::SELF, block::NOT)?;
+    for id in wanted {
+        let original = messages::load(tx.store, tx.profile, *id)?.ok_or_else(|| views::not_found(*id))?;
+        if original.original != 0 {
+            return Err(Failure::refused("message already saved."));
+        }
+        let own = original.from == ids::contact::SELF;
+        let copy = MessageRecord {
+            chat,
+            mid: compose::new_mid(),
+            pre_mid: String::new(),
+            state: if own { message_state::OUT_DELIVERED } else { message_state::IN_SEEN },
+            sort: compose::bottom(tx, chat)?,
+            hidden: false,
+            wants_receipt: false,
+            ephemeral_timer: 0,
+            expires: 0,
+            pinned: false,
+            headers: Vec::new(),
+            original: *id,
+            saved: 0,
+            ..original.clone()
+        };
+        let saved = messages::insert(tx, &copy)?;
+        messages::update(tx, *id, |record| record.saved = saved)?;
+        tx.msgs_changed(chat, saved);
+        tx.msgs_changed(original.chat, *id);
+    }
+    Ok(())
+}
+
+/// Sends copies from another profile of the process; attachments are copied, too.
+pub async fn forward_to_account(
+    db: &Db,
+    profile: u32,
+    wanted: &[u32],
+    target: u32,
+    chat: u32,
+) -> Result<(), Error> {
+    let (originals, from) = look(db, profile, |look| {
+        let records = wanted.iter().map(|id| views::record(look, *id)).collect::<Outcome<Vec<_>>>()?;
+        Ok((to_forward(records)?, look.blob_dir.clone()))
+    })?;
+    let (blobs, _) = files::place(db, target)?;
+    let copies = db.work(Lane::Interactive, move || {
+        let copy = |name: &str| -> Outcome<String> {
+            if name.is_empty() {
+                return Ok(String::new());
+            }
+            let extension = Path::new(name).extension().unwrap_or_default().to_string_lossy().into_owned();
+            let copied = blobs.put_file(&from.join(name), &extension);
+            Ok(copied.map_err(Failure::file("attachment cannot be copied"))?.as_str().to_owned())
+        };
+        let mut copies = Vec::with_capacity(originals.len());
+        for original in originals {
+            copies.push((copy(&original.blob)?, copy(&original.html_blob)?, original));
+        }
+        Ok(copies)
+    });
+    let copies = copies.await?;
+    let forwarded = db.transact(target, move |tx| {
+        for (blob, html_blob, original) in copies {
+            compose::send(tx, chat, forwarded(original, blob, html_blob), None)?;
+        }
+        Ok::<_, Failure>(())
+    });
+    forwarded.await?;
+    Ok(())
+}

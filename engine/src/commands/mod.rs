@@ -1,0 +1,253 @@
+//! Commands: what requests change. Each is one transaction on its profile, answered when its commit is visible.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`chats`] | single chats, mutes, drafts |
+//! | [`messages`] | sending with files, copies, downloads |
+//! | [`contacts`] | naming, forgetting, contact cards |
+//! | [`config`] | settings: what is checked, and what follows |
+//! | [`qr`] | codes: what they mean here, invites, joins |
+//! | [`keys`] | own keys as files |
+//! | [`files`], [`images`] | files of clients among the attachments, pictures made ready |
+
+pub mod chats;
+pub mod config;
+pub mod contacts;
+pub mod files;
+pub mod images;
+pub mod keys;
+pub mod messages;
+pub mod process;
+pub mod qr;
+pub mod relays;
+
+#[cfg(test)]
+mod tests;
+
+use volary_proto::Error;
+use volary_proto::v1::{ChatVisibility, Done, Id, Ids, MaybeId, Text, Texts, answer, request};
+use volary_storage::records::TransportRecord;
+
+use crate::chat::{channels, drafts, features, groups, reading, requests};
+use crate::ground::db::{Db, Tx};
+use crate::ground::error::{Failure, Outcome};
+use crate::query;
+use crate::query::convert;
+use crate::query::look::look;
+use crate::state::{keys as own_keys, transports};
+use volary_mail::login::EnteredLogin;
+
+/// Carries out a command.
+pub async fn run(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {
+    look(db, profile, |_| Ok(()))?;
+    if kind.needs_key() {
+        return with_key(db, profile, kind).await;
+    }
+    let frees = kind.frees_space();
+    match simple(Box::new(kind)) {
+        Ok(change) if frees => Ok(db.transact_freeing(profile, change).await?.value),
+        Ok(change) => Ok(db.transact(profile, change).await?.value),
+        Err(kind) => with_files(db, profile, *kind).await,
+    }
+}
+
+async fn with_key(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {
+    let missing = look(db, profile, |look| {
+        let configured = !transports::all(look.view, profile)?.is_empty();
+        Ok(configured && own_keys::own_fingerprint(look.view, profile)?.is_none())
+    })?;
+    if missing {
+        db.transact_durably(profile, |tx| own_keys::ensure_own(tx).map(|_| ())).await?;
+    }
+    query::run(db, profile, &kind)
+}
+
+fn done() -> answer::Kind {
+    Done {}.into()
+}
+
+fn id(id: u32) -> answer::Kind {
+    Id { id }.into()
+}
+
+/// A command that is nothing but a transaction.
+type Change = Box<dyn FnOnce(&mut Tx<'_, '_>) -> Outcome<answer::Kind> + Send>;
+
+/// Turns what a command does into a change that answers that it is done.
+fn doing(change: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<()> + Send + 'static) -> Change {
+    Box::new(move |tx| change(tx).map(|()| done()))
+}
+
+/// Turns what a command makes into a change that answers with its id.
+fn making(change: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<u32> + Send + 'static) -> Change {
+    Box::new(move |tx| change(tx).map(id))
+}
+
+/// The change of a command that needs no file and no check outside of its transaction; else the command.
+fn simple(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
+    on_chat(kind).or_else(on_messages).or_else(on_contacts)
+}
+
+fn on_chat(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
+    use request::Kind;
+    Ok(match *kind {
+        Kind::AcceptChat(call) => doing(move |tx| requests::accept(tx, call.chat_id)),
+        Kind::BlockChat(call) => doing(move |tx| requests::block_chat(tx, call.chat_id)),
+        Kind::DeleteChat(call) => doing(move |tx| chats::delete(tx, call.chat_id)),
+        Kind::SetChatVisibility(call) => doing(move |tx| {
+            let visibility = ChatVisibility::try_from(call.visibility).unwrap_or_default();
+            requests::set_visibility(tx, call.chat_id, convert::visibility_number(visibility))
+        }),
+        Kind::SetChatMuteDuration(call) => doing(move |tx| {
+            let until = chats::muted_until(call.duration, tx.now)?;
+            requests::set_mute(tx, call.chat_id, until)
+        }),
+        Kind::SetChatName(call) => doing(move |tx| groups::rename(tx, call.chat_id, &call.name)),
+        Kind::SetChatDescription(call) => {
+            doing(move |tx| groups::describe(tx, call.chat_id, &call.description))
+        }
+        Kind::SetChatProfileImage(call) if call.image_path.is_none() => {
+            doing(move |tx| groups::set_image(tx, call.chat_id, None))
+        }
+        Kind::SetChatEphemeralTimer(call) => {
+            doing(move |tx| groups::set_timer(tx, call.chat_id, call.seconds))
+        }
+        Kind::CreateGroup(call) if !call.unencrypted => making(move |tx| groups::create(tx, &call.name)),
+        Kind::CreateBroadcast(call) => making(move |tx| channels::create(tx, &call.name)),
+        Kind::AddContactToChat(call) => {
+            doing(move |tx| groups::add_member(tx, call.chat_id, call.contact_id))
+        }
+        Kind::RemoveContactFromChat(call) => {
+            doing(move |tx| groups::remove_member(tx, call.chat_id, call.contact_id))
+        }
+        Kind::CreateChatByContactId(call) => making(move |tx| chats::with_contact(tx, call.contact_id)),
+        Kind::MarknoticedChat(call) => doing(move |tx| reading::mark_noticed(tx, call.chat_id)),
+        Kind::MarknoticedAllChats(_) => doing(reading::mark_all_noticed),
+        Kind::MarkfreshChat(call) => doing(move |tx| reading::mark_fresh(tx, call.chat_id)),
+        Kind::RemoveDraft(call) => doing(move |tx| drafts::remove(tx, call.chat_id)),
+        other => return Err(Box::new(other)),
+    })
+}
+
+fn on_messages(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
+    use request::Kind;
+    Ok(match *kind {
+        Kind::SetPinnedMessageState(call) => doing(move |tx| features::pin(tx, call.msg_id, call.pinned)),
+        Kind::MarkseenMsgs(call) => doing(move |tx| reading::mark_seen(tx, &call.msg_ids)),
+        Kind::DeleteMessages(call) => doing(move |tx| requests::delete_messages(tx, &call.msg_ids)),
+        Kind::DeleteMessagesForAll(call) => doing(move |tx| features::delete_for_all(tx, &call.msg_ids)),
+        Kind::SendEditRequest(call) => doing(move |tx| features::edit(tx, call.msg_id, &call.text)),
+        Kind::ForwardMessages(call) => doing(move |tx| features::forward(tx, &call.msg_ids, call.chat_id)),
+        Kind::ResendMessages(call) => doing(move |tx| features::resend(tx, &call.msg_ids)),
+        Kind::SaveMessages(call) => doing(move |tx| messages::save(tx, &call.msg_ids)),
+        Kind::DownloadFullMessage(call) => doing(move |tx| messages::download_full(tx, call.msg_id)),
+        Kind::SendReaction(call) => {
+            making(move |tx| features::react(tx, call.msg_id, &call.reactions.join(" ")))
+        }
+        other => return Err(Box::new(other)),
+    })
+}
+
+fn on_contacts(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
+    use request::Kind;
+    Ok(match *kind {
+        Kind::CreateContact(call) => {
+            making(move |tx| contacts::create(tx, &call.email, &call.name.unwrap_or_default()))
+        }
+        Kind::ChangeContactName(call) => doing(move |tx| contacts::rename(tx, call.contact_id, &call.name)),
+        Kind::BlockContact(call) => doing(move |tx| requests::block_contact(tx, call.contact_id, true)),
+        Kind::UnblockContact(call) => doing(move |tx| requests::block_contact(tx, call.contact_id, false)),
+        Kind::DeleteContact(call) => doing(move |tx| contacts::delete(tx, call.contact_id)),
+        other => return Err(Box::new(other)),
+    })
+}
+
+/// Commands that do something before or after their transaction.
+async fn with_files(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {
+    use request::Kind;
+    Ok(match kind {
+        Kind::SendMessage(call) => id(messages::send(db, profile, call.chat_id, call.data).await?),
+        Kind::SendDraft(call) => id(chats::send_draft(db, profile, call.chat_id).await?),
+        Kind::SetDraft(call) => {
+            chats::set_draft(db, profile, call).await?;
+            done()
+        }
+        Kind::AddDeviceMessage(call) => {
+            let id = messages::add_device_message(db, profile, call.label, call.data).await?;
+            MaybeId { id }.into()
+        }
+        Kind::SaveMessageFile(call) => {
+            messages::save_file(db, profile, call.msg_id, call.path).await?;
+            done()
+        }
+        Kind::ForwardMessagesToAccount(call) => {
+            messages::forward_to_account(db, profile, &call.msg_ids, call.account_id, call.chat_id).await?;
+            done()
+        }
+        Kind::SetChatProfileImage(call) => {
+            set_chat_image(db, profile, call.chat_id, call.image_path.unwrap_or_default()).await?;
+            done()
+        }
+        Kind::CopyToBlobDir(call) => {
+            let blob = files::copy(db, profile, call.path).await?;
+            let text = look(db, profile, |look| Ok(look.path(&blob).unwrap_or_default()))?;
+            Text { text }.into()
+        }
+        Kind::ImportVcard(call) => {
+            let source = call.source.and_then(|source| source.kind);
+            Ids { ids: contacts::import_vcard(db, profile, source).await? }.into()
+        }
+        Kind::SetConfig(call) => {
+            config::set(db, profile, call.key, call.value).await?;
+            done()
+        }
+        Kind::BatchSetConfig(call) => {
+            config::batch(db, profile, call.entries).await?;
+            done()
+        }
+        Kind::AddPseudoTransport(call) => {
+            db.transact_durably(profile, move |tx| add_pseudo_transport(tx, &call.addr)).await?;
+            done()
+        }
+        Kind::ExportSelfKeys(call) => {
+            keys::export(db, profile, call.destination, call.passphrase).await?;
+            done()
+        }
+        Kind::ImportSelfKeys(call) => {
+            keys::import(db, profile, call.path, call.passphrase).await?;
+            done()
+        }
+        Kind::CheckQr(call) => qr::check(db, profile, &call.qr).await?.into(),
+        Kind::SecureJoin(call) => id(qr::join(db, profile, &call.qr).await?),
+        Kind::GetChatSecurejoinQrCode(call) => {
+            Text { text: qr::invite(db, profile, call.chat_id).await?.link() }.into()
+        }
+        Kind::GetChatSecurejoinQrCodeSvg(call) => {
+            Texts { texts: qr::drawn_invite(db, profile, call.chat_id).await? }.into()
+        }
+        Kind::CreateGroup(_) => return Err(Error::unsupported("unencrypted groups are not supported yet")),
+        other => return Err(query::unsupported(&other)),
+    })
+}
+
+async fn set_chat_image(db: &Db, profile: u32, chat: u32, path: String) -> Result<(), Error> {
+    // Who may not change the picture learns it before a file is copied.
+    look(db, profile, |look| groups::check_owns_group_data(look.view, profile, chat, "profile image"))?;
+    let blob = files::avatar(db, profile, path).await?;
+    db.transact(profile, move |tx| groups::set_image(tx, chat, Some(&blob))).await?;
+    Ok(())
+}
+
+/// Stores a transport without servers, for tests of what needs no connection.
+fn add_pseudo_transport(tx: &mut Tx<'_, '_>, addr: &str) -> Outcome<()> {
+    if transports::is_own_addr(tx.store, tx.profile, addr)? {
+        return Err(Failure::refused(format!(
+            "Failed to insert pseudo transport for {addr:?}: it exists already"
+        )));
+    }
+    let entered = EnteredLogin { addr: addr.to_owned(), ..Default::default() };
+    let entered = serde_json::to_string(&entered).map_err(|error| Failure::refused(error.to_string()))?;
+    let record = TransportRecord { addr: addr.to_owned(), entered, added: tx.now, ..Default::default() };
+    transports::add(tx, &record)?;
+    Ok(own_keys::relays_changed(tx)?)
+}

@@ -1,0 +1,90 @@
+//! Commands to the process as a whole: adding, selecting, ordering and removing profiles.
+
+use volary_proto::v1::{Error, event};
+use volary_storage::View as _;
+use volary_storage::records::{CounterRecord, LeavingRecord, ProfileRecord};
+use volary_storage::tables::{COUNTERS, MANAGER, PROFILES};
+
+use crate::ground::db::{Db, Tx};
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::work::Lane;
+use crate::state::profiles;
+
+fn accounts_changed(tx: &mut Tx<'_, '_>) {
+    tx.emit(event::Kind::AccountsChanged(event::AccountsChanged {}));
+}
+
+/// Adds a profile and selects it.
+pub async fn add(db: &Db) -> Outcome<u32> {
+    db.transact_durably(0, |tx| {
+        let mut manager = profiles::manager(tx.store)?;
+        let id = manager.next_id.max(1);
+        manager.next_id = id + 1;
+        manager.selected = id;
+        manager.order.push(id);
+        tx.store.put(&MANAGER, &0, &manager)?;
+        let record = ProfileRecord { uuid: new_uuid(), created: tx.now };
+        tx.store.put(&PROFILES, &id, &record)?;
+        tx.store.put(&COUNTERS, &id, &CounterRecord::default())?;
+        accounts_changed(tx);
+        Ok(id)
+    })
+    .await
+}
+
+fn new_uuid() -> String {
+    let mid = crate::chat::compose::new_mid();
+    mid.split('@').next().unwrap_or_default().to_owned()
+}
+
+/// Removes what is left of profiles that were removed.
+pub async fn finish_removals(db: &Db) -> Outcome<()> {
+    for LeavingRecord { profile, uuid } in db.look(profiles::manager)?.leaving {
+        while db.transact_freeing(0, move |tx| profiles::erase_some(tx, profile)).await?.value {}
+        let dir = db.dir().join(&uuid);
+        if let Err(error) = db.work(Lane::Bulk, move || Ok(std::fs::remove_dir_all(dir))).await?
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(profile, %error, "folder of a removed profile is left");
+        }
+        db.transact_freeing(0, move |tx| profiles::forget(tx, profile)).await?;
+    }
+    Ok(())
+}
+
+/// Selects a profile.
+pub async fn select(db: &Db, id: u32) -> Result<(), Error> {
+    let known = db.look(|view| profiles::load(view, id))?.is_some();
+    if !known {
+        return Err(Error::not_found(format!("invalid account id: {id}")));
+    }
+    db.transact_durably(0, move |tx| {
+        let mut manager = profiles::manager(tx.store)?;
+        manager.selected = id;
+        tx.store.put(&MANAGER, &0, &manager)
+    })
+    .await
+    .map_err(Failure::from)?;
+    Ok(())
+}
+
+/// Sets the display order; profiles that are not named come last.
+pub async fn set_order(db: &Db, wanted: Vec<u32>) -> Outcome<()> {
+    db.transact_durably(0, move |tx| {
+        let all: Vec<u32> = tx.store.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
+        let mut order: Vec<u32> = Vec::with_capacity(all.len());
+        for id in wanted {
+            if all.contains(&id) && !order.contains(&id) {
+                order.push(id);
+            }
+        }
+        let missing: Vec<u32> = all.into_iter().filter(|id| !order.contains(id)).collect();
+        order.extend(missing);
+        let mut manager = profiles::manager(tx.store)?;
+        manager.order = order;
+        tx.store.put(&MANAGER, &0, &manager)?;
+        accounts_changed(tx);
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,59 @@
+//! What can go wrong when a command or query is carried out.
+
+use volary_mail::openpgp::StoredKeyError;
+use volary_storage::StoreError;
+
+/// Why a command or query failed. API callers see the text.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The caller asked for something that is not possible.
+    #[error("{0}")]
+    Refused(String),
+    /// The database failed.
+    #[error("storage: {0}")]
+    Storage(#[from] StoreError),
+    /// A file could not be read or written.
+    #[error("{context}: {source}")]
+    File {
+        /// What was tried.
+        context: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// An OpenPGP operation failed.
+    #[error("OpenPGP: {0}")]
+    OpenPgp(String),
+    /// A row of our own cannot be used. Never the fault of who or what made us look at it.
+    #[error(transparent)]
+    Stored(#[from] StoredKeyError),
+    /// The engine is stopping.
+    #[error("the engine is stopping")]
+    Stopping,
+}
+
+impl Failure {
+    /// A refusal with the given text.
+    pub fn refused(text: impl Into<String>) -> Self {
+        Self::Refused(text.into())
+    }
+
+    /// A file error with what was tried.
+    pub fn file(context: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let context = context.into();
+        move |source| Self::File { context, source }
+    }
+}
+
+/// Result of a command or query.
+pub type Outcome<T> = Result<T, Failure>;
+
+impl From<Failure> for volary_proto::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Storage(error) => Self::internal(error.to_string()),
+            Failure::Stored(error) => Self::internal(error.to_string()),
+            Failure::Stopping => Self::new(volary_proto::ErrorCode::Cancelled, failure.to_string()),
+            other => Self::failed(other.to_string()),
+        }
+    }
+}

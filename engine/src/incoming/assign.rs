@@ -1,0 +1,310 @@
+//! Which chat a received message belongs to.
+
+use volary_mail::message::{Mailbox, ParsedMessage};
+use volary_storage::records::{ChatRecord, block, chat_type, origin};
+
+use super::contacts::People;
+use super::open::{Matched, Opened};
+use crate::ground::db::Tx;
+use crate::ground::error::Outcome;
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::ground::names;
+use crate::state::{chats, config, contacts, members, messages, transports};
+
+/// The chat that was found or made.
+#[derive(Clone, Debug)]
+pub struct Assigned {
+    /// Its id.
+    pub id: u32,
+    /// Its state before the message changes anything.
+    pub record: ChatRecord,
+    /// This message made it.
+    pub new: bool,
+}
+
+fn assigned(tx: &Tx<'_, '_>, id: u32, new: bool) -> Outcome<Option<Assigned>> {
+    Ok(chats::load(tx.store, tx.profile, id)?.map(|record| Assigned { id, record, new }))
+}
+
+/// Finds or makes the chat; `None`: the message is trash.
+pub fn chat(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+) -> Outcome<Option<Assigned>> {
+    if let Some(Matched::Channel(chat)) = opened.matched {
+        return assigned(tx, chat, false);
+    }
+    if let Some(list) = &parsed.list {
+        return if list.is_channel {
+            super::channel::assign(tx, opened, parsed, who, list)
+        } else {
+            mailing_list(tx, parsed, who, list)
+        };
+    }
+    if let Some(id) = parsed.group.id.as_ref().filter(|_| parsed.has_padlock()) {
+        return group(tx, parsed, who, id.as_str());
+    }
+    if let Some(found) = parents_chat(tx, opened, parsed, who)? {
+        return Ok(Some(found));
+    }
+    if is_single(tx, opened, parsed, who)? {
+        return single(tx, opened, parsed, who);
+    }
+    ad_hoc_group(tx, parsed, who)
+}
+
+/// How many people besides the sender get the message.
+fn recipients(tx: &Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<usize> {
+    if !opened.intended.is_empty() {
+        return Ok(opened.intended.iter().filter(|fingerprint| Some(**fingerprint) != opened.signer).count());
+    }
+    let own = transports::own_addrs(tx.store, tx.profile)?;
+    let listed = parsed.to.iter().chain(&parsed.cc);
+    Ok(count_recipients(listed, &parsed.from.address, &own, who.outgoing))
+}
+
+/// Counts those that can get mail: what is no address counts for nothing. Ourselves we get it, listed or not.
+fn count_recipients<'m>(
+    listed: impl Iterator<Item = &'m Mailbox>,
+    from: &str,
+    own: &[String],
+    outgoing: bool,
+) -> usize {
+    let usable: Vec<&Mailbox> = listed.filter(|mailbox| mailbox.checked().is_ok()).collect();
+    let others = usable.iter().filter(|mailbox| !mailbox.same_address(from)).count();
+    let own_listed = usable.iter().any(|mailbox| own.iter().any(|addr| mailbox.same_address(addr)));
+    others + usize::from(!outgoing && !own_listed)
+}
+
+fn is_single(tx: &Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<bool> {
+    if parsed.group.name.is_some() && !parsed.has_padlock() {
+        return Ok(false);
+    }
+    Ok(recipients(tx, opened, parsed, who)? <= 1)
+}
+
+/// The chat of the message that this one replies to, if it may be used. Encrypted chats take only encrypted mail.
+fn parents_chat(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+) -> Outcome<Option<Assigned>> {
+    let ids = parsed.references.iter().rev().chain(&parsed.in_reply_to);
+    let mut parent = None;
+    for id in ids {
+        if let Some((_, record)) = messages::by_mid(tx.store, tx.profile, id.as_str())? {
+            parent = Some(record);
+            break;
+        }
+    }
+    let Some(parent) = parent else { return Ok(None) };
+    let Some(chat) = chats::load(tx.store, tx.profile, parent.chat)? else { return Ok(None) };
+    let count = recipients(tx, opened, parsed, who)?;
+    let members = members::current(tx.store, tx.profile, parent.chat)?.len();
+    let private_reply = count == 1 && (parsed.is_chat_message || members != 2);
+    let refused =
+        private_reply || chat.chat_type == chat_type::SINGLE || chat.encrypted != parsed.has_padlock();
+    if refused {
+        return Ok(None);
+    }
+    Ok(Some(Assigned { id: parent.chat, record: chat, new: false }))
+}
+
+/// A chat becomes as visible as mail of this sender deserves, never less.
+fn unblock(tx: &mut Tx<'_, '_>, chat: u32, sender: u32, outgoing: bool) -> Outcome<()> {
+    let better = if outgoing { block::NOT } else { chats::default_block(tx.store, tx.profile, sender)? };
+    let changed = chats::update(tx, chat, |record| {
+        record.blocked = match (record.blocked, better) {
+            (block::NOT, _) | (_, block::NOT) => block::NOT,
+            (block::YES, other) => other,
+            (old, _) => old,
+        };
+    })?;
+    if changed {
+        tx.chat_modified(chat);
+        tx.chatlist_item_changed(Some(chat));
+    }
+    Ok(())
+}
+
+fn group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People, id: &str) -> Outcome<Option<Assigned>> {
+    if let Some((chat, _)) = chats::by_group_id(tx.store, tx.profile, id)? {
+        unblock(tx, chat, who.sender, who.outgoing)?;
+        return assigned(tx, chat, false);
+    }
+    let Some(name) = &parsed.group.name else { return Ok(None) };
+    // A late farewell must not bring a deleted group back.
+    if parsed.group.removed.is_some() {
+        return Ok(None);
+    }
+    let blocked =
+        if who.outgoing { block::NOT } else { chats::default_block(tx.store, tx.profile, who.sender)? };
+    let clean =
+        Some(names::clean_line(name)).filter(|name| !name.is_empty() && name.len() < names::MAX_GROUP_NAME);
+    let record = ChatRecord {
+        chat_type: chat_type::GROUP,
+        group_id: id.to_owned(),
+        name: clean.unwrap_or_else(|| "…".to_owned()),
+        name_changed: parsed.group.name_timestamp.unwrap_or(0),
+        blocked,
+        encrypted: true,
+        ..Default::default()
+    };
+    let chat = chats::create(tx, record)?;
+    assigned(tx, chat, true)
+}
+
+fn single(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+) -> Outcome<Option<Assigned>> {
+    let (contact, blocked) = if who.outgoing {
+        (outgoing_recipient(tx, opened, who)?, block::NOT)
+    } else {
+        let contact = contacts::load(tx.store, tx.profile, who.sender)?.unwrap_or_default();
+        let blocked = match (contact.blocked, config::flag(tx.store, tx.profile, config::key::BOT)?) {
+            (true, _) => block::YES,
+            (false, true) => block::NOT,
+            (false, false) => block::REQUEST,
+        };
+        (who.sender, blocked)
+    };
+    if contact == ids::contact::SELF && !parsed.has_padlock() {
+        return Ok(None);
+    }
+    let known = chats::single_of(tx.store, tx.profile, contact)?;
+    let chat = chats::ensure_single(tx, contact, blocked)?;
+    if !who.outgoing && replies_to_us(tx, parsed)? {
+        contacts::raise_origin(tx, who.sender, origin::REPLY_TO)?;
+    }
+    assigned(tx, chat, known.is_none())
+}
+
+fn replies_to_us(tx: &Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<bool> {
+    let Some(id) = &parsed.in_reply_to else { return Ok(false) };
+    let parent = messages::by_mid(tx.store, tx.profile, id.as_str())?;
+    Ok(parent.is_some_and(|(_, record)| record.from == ids::contact::SELF))
+}
+
+/// To whom a copy of an own message went: the resolved recipient, else the one its signature names.
+fn outgoing_recipient(tx: &Tx<'_, '_>, opened: &Opened, who: &People) -> Outcome<u32> {
+    if let Some(contact) = who.to.iter().copied().flatten().find(|id| *id != ids::contact::SELF) {
+        return Ok(contact);
+    }
+    let others = opened.intended.iter().filter(|fingerprint| Some(**fingerprint) != opened.signer);
+    for fingerprint in others {
+        if let Some(contact) = contacts::by_fingerprint(tx.store, tx.profile, &fingerprint.to_string())? {
+            return Ok(contact);
+        }
+    }
+    Ok(ids::contact::SELF)
+}
+
+/// A group without id: found by name and members, else made.
+fn ad_hoc_group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outcome<Option<Assigned>> {
+    if parsed.group.removed.is_some() {
+        return Ok(None);
+    }
+    let encrypted = parsed.has_padlock();
+    let mut wanted: Vec<u32> = who.to.iter().copied().flatten().collect();
+    wanted.push(who.sender);
+    // Nobody shall answer unencrypted to an encrypted mail by accident.
+    if !encrypted {
+        wanted.push(ids::contact::SELF);
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    let subject = parsed.subject.clone().unwrap_or_default();
+    let name = parsed
+        .group
+        .name
+        .clone()
+        .unwrap_or_else(|| volary_mail::message::build::thread::without_prefix(&subject).to_owned());
+    let name =
+        Some(names::clean_line(&name)).filter(|name| !name.is_empty()).unwrap_or_else(|| "👥📧".to_owned());
+    for (chat, record) in chats::all(tx.store, tx.profile)?.into_iter().rev() {
+        if record.chat_type == chat_type::GROUP && record.group_id.is_empty() && record.name == name {
+            let mut present = members::current(tx.store, tx.profile, chat)?;
+            present.sort_unstable();
+            if present == wanted {
+                unblock(tx, chat, who.sender, who.outgoing)?;
+                return assigned(tx, chat, false);
+            }
+        }
+    }
+    let blocked =
+        if who.outgoing { block::NOT } else { chats::default_block(tx.store, tx.profile, who.sender)? };
+    let record = ChatRecord { chat_type: chat_type::GROUP, name, blocked, ..Default::default() };
+    let chat = chats::create(tx, record)?;
+    let time = parsed.date.unwrap_or(tx.now);
+    for contact in wanted {
+        members::add(tx, chat, contact, time)?;
+    }
+    // The members are complete: the message does not make them anew.
+    assigned(tx, chat, false)
+}
+
+fn mailing_list(
+    tx: &mut Tx<'_, '_>,
+    parsed: &ParsedMessage,
+    who: &People,
+    list: &volary_mail::message::read::ListFacts,
+) -> Outcome<Option<Assigned>> {
+    let post = parsed.list_post.clone().unwrap_or_default();
+    if let Some((chat, _)) = chats::by_group_id(tx.store, tx.profile, &list.id)? {
+        // A list that changes its post address cannot be trusted with answers any more.
+        chats::update(tx, chat, |record| {
+            if record.list_post != post {
+                record.list_post.clear();
+            }
+        })?;
+        return assigned(tx, chat, false);
+    }
+    if who.outgoing {
+        return Ok(None);
+    }
+    let name = if list.name.is_empty() { &list.id } else { &list.name };
+    let record = ChatRecord {
+        chat_type: chat_type::MAILINGLIST,
+        group_id: list.id.clone(),
+        name: names::clean_line(name),
+        blocked: block::REQUEST,
+        list_post: post,
+        ..Default::default()
+    };
+    let chat = chats::create(tx, record)?;
+    assigned(tx, chat, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use volary_mail::message::read::address_list::parse_addresses;
+
+    #[test]
+    fn only_usable_addresses_count_as_recipients() {
+        let own = ["anna@x.org".to_owned(), "anna@y.org".to_owned()];
+        for (to, outgoing, expected) in [
+            ("Anna <anna@x.org>, nobody at all <@>, <>", false, 1),
+            ("nobody at all <@>, <>, nobody", false, 1),
+            ("undisclosed-recipients", false, 1),
+            ("undisclosed-recipients:;", false, 1),
+            ("friends: ;, others: nobody, <@>;", false, 1),
+            ("", false, 1),
+            ("anna@Y.org, dora@x.org", false, 1),
+            ("anna@x.org, bea@x.org", false, 2),
+            ("bea@x.org", false, 2),
+            ("bea@x.org, <@>", true, 1),
+            ("", true, 0),
+        ] {
+            let listed = parse_addresses(to);
+            assert_eq!(count_recipients(listed.iter(), "dora@x.org", &own, outgoing), expected, "{to}");
+        }
+    }
+}

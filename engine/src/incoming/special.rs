@@ -1,0 +1,362 @@
+//! Messages that are not shown themselves: receipts, bounces, edits, deletions, reactions, halves of split messages.
+
+use volary_mail::message::ParsedMessage;
+use volary_mail::message::read::SplitRole;
+use volary_mail::message::text::reaction::reaction_token;
+use volary_proto::v1::event;
+use volary_storage::View as _;
+use volary_storage::records::{
+    MessageRecord, PendingEditRecord, ReactionRecord, TimeRecord, chat_type, known_mail, message_state,
+    view_type,
+};
+use volary_storage::tables::{PENDING_DELETIONS, PENDING_EDITS, PENDING_REACTIONS, RECEIPTS};
+
+use super::contacts::People;
+use super::fate::Copies;
+use super::open::Opened;
+use crate::chat::{features, reading, requests};
+use crate::ground::db::Tx;
+use crate::ground::error::Outcome;
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::outgoing::{complete, headers};
+use crate::state::{chats, config, messages};
+
+/// Somebody (or another own device) has read messages.
+pub fn receipt(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outcome<Copies> {
+    let Some(receipt) = &parsed.receipt else { return Ok(Copies::Keep) };
+    for id in &receipt.message_ids {
+        let Some((message, record)) = messages::by_mid(tx.store, tx.profile, id.as_str())? else { continue };
+        if who.outgoing {
+            seen_elsewhere(tx, message, &record, parsed.has_padlock())?;
+        } else if record.from == ids::contact::SELF && record.state > message_state::OUT_DRAFT {
+            read_by(tx, message, &record, who.sender, parsed.date.unwrap_or(tx.now).min(tx.now))?;
+        }
+    }
+    Ok(Copies::Seen)
+}
+
+fn read_by(
+    tx: &mut Tx<'_, '_>,
+    message: u32,
+    record: &MessageRecord,
+    contact: u32,
+    time: i64,
+) -> Outcome<()> {
+    let profile = tx.profile;
+    let key = (profile, message, contact);
+    if tx.store.contains(&RECEIPTS, &key)? {
+        return Ok(());
+    }
+    let first = tx.store.first(&RECEIPTS, &(profile, message))?.is_none();
+    tx.store.put(&RECEIPTS, &key, &TimeRecord { time })?;
+    if first {
+        tx.tell(event::Kind::MsgRead(event::MsgRead { chat_id: record.chat, msg_id: message }));
+        tx.chatlist_item_changed(Some(record.chat));
+    }
+    let count = event::MsgReadCountChanged { chat_id: record.chat, msg_id: message };
+    tx.tell(event::Kind::MsgReadCountChanged(count));
+    Ok(())
+}
+
+/// Another own device has shown the message; older ones of the chat are noticed with it.
+fn seen_elsewhere(tx: &mut Tx<'_, '_>, message: u32, record: &MessageRecord, encrypted: bool) -> Outcome<()> {
+    let team = config::flag(tx.store, tx.profile, config::key::TEAM_PROFILE)?;
+    let unseen = matches!(record.state, message_state::IN_FRESH | message_state::IN_NOTICED);
+    if team || !unseen || (record.encrypted && !encrypted) {
+        return Ok(());
+    }
+    messages::update(tx, message, |record| {
+        record.state = message_state::IN_SEEN;
+        record.wants_receipt = false;
+    })?;
+    messages::start_timer(tx, message)?;
+    reading::notice_silently(tx, record.chat, record.sort)?;
+    if messages::fresh_ids(tx.store, tx.profile, record.chat)?.is_empty() {
+        tx.msgs_noticed(record.chat);
+    } else {
+        tx.msgs_changed(record.chat, 0);
+    }
+    Ok(())
+}
+
+/// A relay could not deliver a message.
+pub fn bounce(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<Copies> {
+    let Some(bounce) = parsed.bounce.as_ref().filter(|bounce| bounce.failed) else { return Ok(Copies::Seen) };
+    if let Some((message, record)) = messages::by_mid(tx.store, tx.profile, bounce.message_id.as_str())? {
+        let channel = chats::load(tx.store, tx.profile, record.chat)?
+            .is_some_and(|chat| chat.chat_type == chat_type::OUT_BROADCAST);
+        if record.from == ids::contact::SELF && !channel {
+            complete::fail_message(tx, message, &bounce.text)?;
+        }
+    }
+    Ok(Copies::Seen)
+}
+
+/// The author replaces the text of a message. For a message that is not here yet the new text waits.
+pub fn edit(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<Copies> {
+    let Some(target) = &parsed.edit else { return Ok(Copies::Keep) };
+    let text = parsed.parts.first().map(|part| part.text.as_str()).unwrap_or_default();
+    let edit = PendingEditRecord {
+        text: text.strip_prefix(features::EDIT_MARK).unwrap_or(text).to_owned(),
+        sent: parsed.sent_at(opened.received),
+        encrypted: parsed.has_padlock(),
+        time: tx.now,
+    };
+    if let Some((message, record)) = messages::by_mid(tx.store, tx.profile, target.as_str())? {
+        apply_edit(tx, message, &record, who.sender, &edit)?;
+    } else if messages::known(tx.store, tx.profile, target.as_str())?.is_none_or(|known| known.kind == 0) {
+        let key = (tx.profile, target.as_str().to_owned(), who.sender);
+        let newer = tx.store.get(&PENDING_EDITS, &key)?.is_none_or(|old| edit.sent >= old.sent);
+        if newer {
+            tx.store.put(&PENDING_EDITS, &key, &edit)?;
+        }
+    }
+    Ok(Copies::Keep)
+}
+
+/// Of several edits the one that was sent last counts.
+fn apply_edit(
+    tx: &mut Tx<'_, '_>,
+    message: u32,
+    record: &MessageRecord,
+    author: u32,
+    edit: &PendingEditRecord,
+) -> Outcome<()> {
+    let allowed = record.from == author && (edit.encrypted || !record.encrypted);
+    if !allowed || edit.sent < record.edit_sent {
+        return Ok(());
+    }
+    messages::update(tx, message, |record| record.edit_sent = edit.sent)?;
+    Ok(features::apply_edit(tx, message, &edit.text)?)
+}
+
+/// Applies an edit that came before its message.
+pub fn pending_edit(tx: &mut Tx<'_, '_>, message: u32, record: &MessageRecord) -> Outcome<()> {
+    let key = (tx.profile, record.mid.clone(), record.from);
+    let Some(edit) = tx.store.get(&PENDING_EDITS, &key)? else { return Ok(()) };
+    tx.store.remove(&PENDING_EDITS, &key)?;
+    if edit.encrypted || !record.encrypted {
+        messages::update(tx, message, |record| {
+            record.text = edit.text;
+            record.edited = true;
+            record.edit_sent = edit.sent;
+        })?;
+    }
+    Ok(())
+}
+
+/// The author deletes messages everywhere. Of unknown ones it is remembered who deletes them, so that they are not shown
+/// later: nobody can keep the message of somebody else from being shown.
+pub fn delete(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outcome<Copies> {
+    if !parsed.has_padlock() {
+        return Ok(Copies::Keep);
+    }
+    let mut found = Vec::new();
+    for id in &parsed.delete {
+        match messages::by_mid(tx.store, tx.profile, id.as_str())? {
+            Some((message, record)) if record.from == who.sender => found.push((message, record.chat)),
+            Some(_) => {}
+            None => {
+                let key = (tx.profile, id.as_str().to_owned(), who.sender);
+                tx.store.put(&PENDING_DELETIONS, &key, &TimeRecord { time: tx.now })?;
+            }
+        }
+    }
+    if !found.is_empty() {
+        requests::forget_messages(tx, &found)?;
+    }
+    Ok(Copies::Keep)
+}
+
+/// Whether the author has deleted a message before it came; then only its id is remembered.
+pub fn was_deleted_before(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+) -> Outcome<bool> {
+    let post = match &parsed.split {
+        SplitRole::Pre { post_id, .. } => post_id.as_str(),
+        _ => &opened.mid,
+    };
+    let key = (tx.profile, post.to_owned(), who.sender);
+    if !parsed.has_padlock() || !tx.store.contains(&PENDING_DELETIONS, &key)? {
+        return Ok(false);
+    }
+    for mid in [post, opened.mid.as_str()] {
+        messages::entomb(tx, mid)?;
+    }
+    tx.store.remove(&PENDING_DELETIONS, &key)?;
+    tx.store.remove(&PENDING_EDITS, &key)?;
+    Ok(true)
+}
+
+/// A reaction; to a message that is not here yet it waits.
+pub fn reaction(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+) -> Outcome<Copies> {
+    let text = parsed.parts.iter().find(|part| part.is_reaction).map(|part| part.text.as_str());
+    let emoji = reaction_token(text.unwrap_or_default()).to_owned();
+    let Some(target) = &parsed.in_reply_to else {
+        messages::entomb(tx, &opened.mid)?;
+        return Ok(Copies::Keep);
+    };
+    match messages::by_mid(tx.store, tx.profile, target.as_str())? {
+        Some((message, record)) => {
+            hide_reaction(tx, opened, parsed, who, record.chat)?;
+            react(tx, message, &record, who.sender, &emoji)?;
+        }
+        None => {
+            let key = (tx.profile, target.as_str().to_owned(), who.sender);
+            if emoji.is_empty() {
+                tx.store.remove(&PENDING_REACTIONS, &key)?;
+            } else {
+                tx.store.put(&PENDING_REACTIONS, &key, &ReactionRecord { emoji, time: tx.now })?;
+            }
+            messages::entomb(tx, &opened.mid)?;
+        }
+    }
+    Ok(Copies::Keep)
+}
+
+/// The mail of a reaction is a hidden message of the chat, so that other own devices can tell that it was seen.
+fn hide_reaction(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+    chat: u32,
+) -> Outcome<()> {
+    let sent = parsed.sent_at(opened.received);
+    let record = MessageRecord {
+        chat,
+        from: who.sender,
+        mid: opened.mid.clone(),
+        state: if who.outgoing { message_state::OUT_DELIVERED } else { message_state::IN_FRESH },
+        view_type: view_type::TEXT,
+        text: parsed.parts.first().map(|part| part.text.clone()).unwrap_or_default(),
+        in_reply_to: parsed.in_reply_to.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),
+        sent,
+        sort: sent.min(tx.now),
+        received: opened.received,
+        hidden: true,
+        encrypted: parsed.has_padlock(),
+        ..Default::default()
+    };
+    messages::insert(tx, &record)?;
+    Ok(())
+}
+
+fn react(
+    tx: &mut Tx<'_, '_>,
+    message: u32,
+    target: &MessageRecord,
+    contact: u32,
+    emoji: &str,
+) -> Outcome<()> {
+    let changed = features::set_reaction(tx, message, contact, emoji)?;
+    let to_us = target.from == ids::contact::SELF && contact != ids::contact::SELF;
+    if changed && to_us && !emoji.is_empty() {
+        tx.tell(event::Kind::IncomingReaction(event::IncomingReaction {
+            chat_id: target.chat,
+            msg_id: message,
+            contact_id: contact,
+            reaction: emoji.to_owned(),
+        }));
+    }
+    Ok(())
+}
+
+/// Applies reactions that came before their message.
+pub fn pending_reactions(tx: &mut Tx<'_, '_>, message: u32, record: &MessageRecord) -> Outcome<()> {
+    let prefix = (tx.profile, record.mid.clone());
+    let waiting: Vec<(u32, String)> = tx
+        .store
+        .scan_prefix(&PENDING_REACTIONS, &prefix)?
+        .map(|row| row.map(|((_, _, contact), reaction)| (contact, reaction.emoji)))
+        .collect::<Result<_, _>>()?;
+    for (contact, emoji) in waiting {
+        react(tx, message, record, contact, &emoji)?;
+    }
+    tx.store.remove_prefix(&PENDING_REACTIONS, &prefix)?;
+    Ok(())
+}
+
+/// A pre-message whose message is complete or already announced. A file that came before it gets its text.
+pub fn is_late_pre_message(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+) -> Outcome<bool> {
+    let SplitRole::Pre { post_id, .. } = &parsed.split else { return Ok(false) };
+    let Some(known) = messages::known(tx.store, tx.profile, post_id.as_str())? else { return Ok(false) };
+    if !matches!(known.kind, known_mail::MESSAGE | known_mail::TOMBSTONE) {
+        return Ok(false);
+    }
+    messages::remember(tx, &opened.mid, known_mail::PRE_MESSAGE, known.message)?;
+    let Some(record) = messages::load(tx.store, tx.profile, known.message)? else { return Ok(true) };
+    let wordless = record.pre_mid.is_empty() && record.text.is_empty() && !record.edited;
+    if wordless && record.from == who.sender && (parsed.has_padlock() || !record.encrypted) {
+        let part = parsed.parts.first();
+        let text = part.map(|part| part.text.clone()).unwrap_or_default();
+        let quote = part.and_then(|part| part.quote.clone());
+        messages::update(tx, known.message, |record| {
+            record.pre_mid.clone_from(&opened.mid);
+            record.text = text;
+            record.has_quote = quote.is_some();
+            record.quote = quote.unwrap_or_default();
+            if let Some(id) = &parsed.in_reply_to {
+                id.as_str().clone_into(&mut record.in_reply_to);
+            }
+            record.wants_receipt |= parsed.wants_receipt && !who.outgoing;
+        })?;
+        tx.msgs_changed(record.chat, known.message);
+    }
+    Ok(true)
+}
+
+/// The file of an announced message arrived. False if the message is not announced.
+pub fn complete_post(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+) -> Outcome<bool> {
+    let Some((message, record)) = messages::by_mid(tx.store, tx.profile, &opened.mid)? else {
+        return Ok(false);
+    };
+    let file = parsed.parts.iter().zip(&opened.blobs).find_map(|(part, blob)| Some((part, blob.as_ref()?)));
+    let Some((part, blob)) = file else { return Ok(true) };
+    if record.from != who.sender || (record.encrypted && !parsed.has_padlock()) {
+        tx.warning("Ignoring the file of a message by somebody else");
+        return Ok(true);
+    }
+    let content = part.file.clone().unwrap_or_default();
+    messages::update(tx, message, |record| {
+        record.view_type = headers::view_type_number(part.view_type);
+        record.blob.clone_from(blob);
+        record.file_name = content.name;
+        record.mime_type = content.mime;
+        record.file_bytes = content.bytes.len() as u64;
+        if let Some((width, height)) = content.dimensions {
+            record.width = width;
+            record.height = height;
+        }
+        if let Some(duration) = part.duration {
+            record.duration = u32::try_from(duration).unwrap_or(u32::MAX);
+        }
+        record.download_state = 0;
+    })?;
+    if config::flag(tx.store, tx.profile, config::key::BOT)? && !who.outgoing {
+        tx.incoming_msg(record.chat, message);
+    } else {
+        tx.msgs_changed(record.chat, message);
+    }
+    tx.effects().messages += 1;
+    Ok(true)
+}

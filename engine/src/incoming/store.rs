@@ -1,0 +1,361 @@
+//! Rows and events of messages that are shown.
+
+use volary_mail::message::read::{Part, SplitRole};
+use volary_mail::message::{Avatar, ChatContent, ParsedMessage};
+use volary_storage::StoreError;
+use volary_storage::records::{
+    MessageRecord, block, message_state, origin, system_type, view_type, visibility,
+};
+
+use super::assign::Assigned;
+use super::contacts::People;
+use super::fate::Copies;
+use super::group::Change;
+use super::open::Opened;
+use super::special;
+use crate::chat::{compose, reading, sorting};
+use crate::ground::db::Tx;
+use crate::ground::error::Outcome;
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::outgoing::headers;
+use crate::state::{chats, config, contacts, members, messages};
+
+/// Download states.
+pub mod download {
+    /// Everything is here.
+    pub const DONE: u32 = 0;
+    /// The file waits on a relay.
+    pub const AVAILABLE: u32 = 10;
+    /// The file could not be fetched.
+    pub const FAILURE: u32 = 20;
+    /// The mail could not be decrypted.
+    pub const UNDECIPHERABLE: u32 = 30;
+    /// The file is being fetched.
+    pub const IN_PROGRESS: u32 = 1000;
+}
+
+/// Stores a message, one row for each part, and tells of it.
+pub fn message(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+    chat: &Assigned,
+    change: &Change,
+) -> Outcome<Copies> {
+    let current = chats::load(tx.store, tx.profile, chat.id)?.unwrap_or_default();
+    let request_was_known =
+        current.blocked == block::REQUEST && messages::newest_mail(tx.store, tx.profile, chat.id)?.is_some();
+    let base = base(tx, opened, parsed, who, chat, change)?;
+    for (line, system, about) in &change.notices {
+        let place = messages::Place::At(base.sort);
+        messages::add_notice_about(tx, chat.id, line, *system, place, *about)?;
+    }
+    let last = parsed.parts.len().saturating_sub(1);
+    let mut stored = Vec::new();
+    for (at, part) in parsed.parts.iter().enumerate() {
+        let mut record = part_record(&base, opened, parsed, part, at, change);
+        // Only the last part asks for the receipt and is known by the Message-ID.
+        if at != last {
+            record.wants_receipt = false;
+            record.mid = String::new();
+            record.pre_mid = String::new();
+        } else {
+            record.html_blob.clone_from(&opened.html_blob);
+        }
+        let id = messages::insert(tx, &record)?;
+        stored.push((id, record));
+    }
+    if stored.is_empty() {
+        messages::entomb(tx, &opened.mid)?;
+        return Ok(Copies::Keep);
+    }
+    after(tx, parsed, who, chat, &current, &stored)?;
+    for (id, record) in &stored {
+        tell(tx, who, *id, record, request_was_known, change)?;
+    }
+    let own_copy = who.outgoing && config::flag(tx.store, tx.profile, config::key::BCC_SELF)?;
+    Ok(if own_copy { Copies::Seen } else { Copies::Keep })
+}
+
+/// What all rows of a mail share.
+fn base(
+    tx: &Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+    chat: &Assigned,
+    change: &Change,
+) -> Outcome<MessageRecord> {
+    let profile = tx.profile;
+    let sent = parsed.sent_at(opened.received);
+    let record = chats::load(tx.store, profile, chat.id)?.unwrap_or_default();
+    let inside = chats::self_is_in(tx.store, profile, chat.id, &record)?;
+    let self_row = members::row(tx.store, profile, chat.id, ids::contact::SELF)?;
+    let parent = match &parsed.in_reply_to {
+        Some(id) => messages::by_mid(tx.store, profile, id.as_str())?.map(|(_, record)| record.sort),
+        None => None,
+    };
+    let sort = sorting::sort_time(sorting::Facts {
+        sent,
+        now: tx.now,
+        newest: messages::newest_sort(tx.store, profile, chat.id)?,
+        chat_created: record.created,
+        outside: !inside,
+        self_added: self_row.map(|row| row.added),
+        parent,
+        silent: change.silent,
+        // Told times say nothing when the clocks disagree: it came now, so it is the newest.
+        bottom: change.bottom || parsed.date.is_some_and(|date| sorting::is_in_the_future(date, tx.now)),
+    });
+    let (mid, pre_mid) = match &parsed.split {
+        SplitRole::Pre { post_id, .. } => (post_id.as_str().to_owned(), opened.mid.clone()),
+        _ => (opened.mid.clone(), String::new()),
+    };
+    let state = if who.outgoing {
+        message_state::OUT_DELIVERED
+    } else if opened.seen || record.blocked == block::YES {
+        message_state::IN_SEEN
+    } else if change.silent {
+        message_state::IN_NOTICED
+    } else {
+        message_state::IN_FRESH
+    };
+    let explicit_timer = change.system_type == system_type::EPHEMERAL_TIMER_CHANGED;
+    let timer = if explicit_timer { 0 } else { parsed.ephemeral_timer.unwrap_or(0) };
+    let counting = timer != 0 && state != message_state::IN_FRESH;
+    Ok(MessageRecord {
+        chat: chat.id,
+        from: who.sender,
+        mid,
+        pre_mid,
+        state,
+        system_type: change.system_type,
+        subject: parsed.subject.clone().unwrap_or_default(),
+        sent,
+        sort,
+        received: opened.received,
+        encrypted: parsed.has_padlock(),
+        wants_receipt: parsed.wants_receipt && !who.outgoing,
+        in_reply_to: parsed.in_reply_to.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),
+        references: parsed.references.iter().map(|id| id.as_str().to_owned()).collect(),
+        ephemeral_timer: timer,
+        expires: if counting { tx.now.saturating_add(i64::from(timer)) } else { 0 },
+        override_name: override_name(tx, who, chat.id, &record)?,
+        bot: parsed.is_from_bot(),
+        info_contact: change.about,
+        ..Default::default()
+    })
+}
+
+/// A sender that is not in the group is shown by the name that the mail gives.
+fn override_name(
+    tx: &Tx<'_, '_>,
+    who: &People,
+    chat: u32,
+    record: &volary_storage::records::ChatRecord,
+) -> Result<String, StoreError> {
+    use volary_storage::records::chat_type;
+    if !who.override_name.is_empty() || who.outgoing {
+        return Ok(who.override_name.clone());
+    }
+    let foreign =
+        record.chat_type == chat_type::GROUP && !members::is_member(tx.store, tx.profile, chat, who.sender)?;
+    if foreign { contacts::name_of(tx.store, tx.texts, tx.profile, who.sender) } else { Ok(String::new()) }
+}
+
+fn part_record(
+    base: &MessageRecord,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    part: &Part,
+    at: usize,
+    change: &Change,
+) -> MessageRecord {
+    let mut record = MessageRecord {
+        view_type: headers::view_type_number(part.view_type),
+        text: change.text.clone().unwrap_or_else(|| part.text.clone()),
+        quote: part.quote.clone().unwrap_or_default(),
+        has_quote: part.quote.is_some(),
+        forwarded: parsed.is_forwarded,
+        duration: part.duration.and_then(|duration| u32::try_from(duration).ok()).unwrap_or(0),
+        ..base.clone()
+    };
+    if let (Some(file), Some(Some(blob))) = (&part.file, opened.blobs.get(at)) {
+        record.blob.clone_from(blob);
+        record.file_name.clone_from(&file.name);
+        record.mime_type.clone_from(&file.mime);
+        record.file_bytes = file.bytes.len() as u64;
+        if let Some((width, height)) = file.dimensions {
+            record.width = width;
+            record.height = height;
+        }
+    }
+    if let SplitRole::Pre { metadata, .. } = &parsed.split {
+        record.download_state = download::AVAILABLE;
+        record.view_type = view_type::TEXT;
+        if let Some(metadata) = metadata {
+            record.announced_type = headers::view_type_number(metadata.view_type);
+            record.file_name.clone_from(&metadata.file_name);
+            record.file_bytes = metadata.size;
+            if let Some((width, height)) = metadata.dimensions {
+                record.width = width;
+                record.height = height;
+            }
+            record.duration =
+                metadata.duration.and_then(|duration| u32::try_from(duration).ok()).unwrap_or(0);
+        }
+    }
+    if parsed.content == Some(ChatContent::Sticker) && record.view_type == view_type::IMAGE {
+        record.view_type = view_type::STICKER;
+    }
+    record
+}
+
+/// What a shown message changes around itself.
+fn after(
+    tx: &mut Tx<'_, '_>,
+    parsed: &ParsedMessage,
+    who: &People,
+    chat: &Assigned,
+    before: &volary_storage::records::ChatRecord,
+    stored: &[(u32, MessageRecord)],
+) -> Outcome<()> {
+    let subject = parsed.subject.clone().unwrap_or_default();
+    let now = tx.now;
+    let quiet = stored.iter().all(|(_, record)| record.state == message_state::IN_NOTICED);
+    let mut unarchived = false;
+    let outgoing = who.outgoing;
+    chats::update(tx, chat.id, |record| {
+        record.unpromoted = false;
+        record.last_subject = subject;
+        if outgoing {
+            record.blocked = block::NOT;
+        }
+        unarchived = !quiet && compose::leave_archive(record, now);
+    })?;
+    if unarchived {
+        tx.msgs_changed_all();
+    } else if before.visibility == visibility::ARCHIVED && !quiet {
+        tx.msgs_changed(ids::chat::ARCHIVED_LINK, 0);
+    }
+    if outgoing {
+        if let Some((_, record)) = stored.last()
+            && !config::flag(tx.store, tx.profile, config::key::TEAM_PROFILE)?
+        {
+            reading::notice_until(tx, chat.id, record.sort)?;
+        }
+        for contact in members::current(tx.store, tx.profile, chat.id)? {
+            contacts::raise_origin(tx, contact, origin::INCOMING_TO)?;
+        }
+    } else if before.blocked == block::NOT {
+        for contact in who.to.iter().copied().flatten() {
+            contacts::raise_origin(tx, contact, origin::INCOMING_TO)?;
+        }
+    }
+    for (id, record) in stored {
+        if !record.mid.is_empty() {
+            special::pending_edit(tx, *id, record)?;
+            special::pending_reactions(tx, *id, record)?;
+        }
+    }
+    Ok(())
+}
+
+/// Exactly one of the two events tells of a new message.
+fn tell(
+    tx: &mut Tx<'_, '_>,
+    who: &People,
+    id: u32,
+    record: &MessageRecord,
+    request_was_known: bool,
+    change: &Change,
+) -> Outcome<()> {
+    let chat = chats::load(tx.store, tx.profile, record.chat)?.unwrap_or_default();
+    let bot = config::flag(tx.store, tx.profile, config::key::BOT)?;
+    let empty = record.text.is_empty()
+        && record.blob.is_empty()
+        && !record.has_quote
+        && record.download_state == download::DONE;
+    let notifies = !who.outgoing
+        && record.state == message_state::IN_FRESH
+        && !empty
+        && chat.blocked != block::YES
+        && !(chat.blocked == block::REQUEST && request_was_known)
+        && !(bot && record.download_state != download::DONE)
+        && !change.silent;
+    if notifies {
+        tx.incoming_msg(record.chat, id);
+    } else {
+        tx.msgs_changed(record.chat, id);
+    }
+    Ok(())
+}
+
+/// A mail that cannot be decrypted is hinted at in the existing chat with its sender.
+pub fn undecryptable(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    sender: Option<(u32, bool)>,
+) -> Outcome<Copies> {
+    let chat = match sender {
+        Some((sender, false)) => chats::single_of(tx.store, tx.profile, sender)?.map(|chat| (sender, chat)),
+        _ => None,
+    };
+    let Some((sender, chat)) = chat else {
+        messages::entomb(tx, &opened.mid)?;
+        return Ok(Copies::Keep);
+    };
+    let sent = parsed.sent_at(opened.received);
+    let record = MessageRecord {
+        chat,
+        from: sender,
+        mid: opened.mid.clone(),
+        state: message_state::IN_FRESH,
+        view_type: view_type::TEXT,
+        text: parsed.parts.first().map(|part| part.text.clone()).unwrap_or_default(),
+        error: "Decrypting failed".to_owned(),
+        sent,
+        sort: sent.min(tx.now),
+        received: opened.received,
+        download_state: download::UNDECIPHERABLE,
+        ..Default::default()
+    };
+    let id = messages::insert(tx, &record)?;
+    tx.incoming_msg(chat, id);
+    Ok(Copies::Keep)
+}
+
+/// Takes over the picture of the sender, if it is newer than the one we have.
+pub fn sender_avatar(
+    tx: &mut Tx<'_, '_>,
+    parsed: &ParsedMessage,
+    sender: u32,
+    sent: i64,
+    opened: &Opened,
+) -> Outcome<bool> {
+    let blob = match &parsed.avatar {
+        None => return Ok(false),
+        Some(Avatar::Removed) => String::new(),
+        Some(Avatar::Image(_)) => match &opened.picture {
+            Some(blob) => blob.clone(),
+            None => return Ok(false),
+        },
+        Some(Avatar::InAttachment(name)) => {
+            let named = |part: &Part| part.file.as_ref().is_some_and(|file| file.raw_name == *name);
+            let at = parsed.parts.iter().position(named);
+            match at.and_then(|at| opened.blobs.get(at).cloned().flatten()) {
+                Some(blob) => blob,
+                None => return Ok(false),
+            }
+        }
+    };
+    Ok(contacts::update(tx, sender, |record| {
+        if sent >= record.avatar_changed && record.avatar != blob {
+            record.avatar = blob;
+            record.avatar_changed = sent;
+        }
+    })?)
+}

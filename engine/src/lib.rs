@@ -1,0 +1,28 @@
+//! What a profile is: its rows with their indexes, and the rules and transactions on them.
+//!
+//! No actor, socket, thread or task lives here: the process lends threads ([`ground::work`]) and hears of commits
+//! ([`ground::db::Listener`]).
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`ground`] | ids, errors, transactions, events, texts |
+//! | [`state`] | loading and saving of rows with all their indexes |
+//! | [`chat`] | the rules of chats |
+//! | [`incoming`] | the life of a received mail |
+//! | [`outgoing`] | from a queued intent to the mails that carry it |
+//! | [`handshake`] | SecureJoin, verification |
+//! | [`commands`], [`query`] | what requests do: commands change state in a transaction, queries read a snapshot |
+//! | [`upkeep`] | what becomes due: deadlines, housekeeping, a clock that was set |
+
+pub mod chat;
+pub mod commands;
+pub mod ground;
+pub mod handshake;
+pub mod incoming;
+pub mod outgoing;
+pub mod query;
+pub mod state;
+pub mod upkeep;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

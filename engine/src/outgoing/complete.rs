@@ -1,0 +1,183 @@
+//! What follows when a relay took a mail, or did not.
+
+use volary_storage::StoreError;
+use volary_storage::records::{OutboxRecord, TimeRecord, known_mail, message_state, outbox as queue};
+use volary_storage::tables::GOSSIPED;
+
+use crate::ground::db::Tx;
+use crate::ground::events::Events as _;
+use crate::state::{chats, contacts, deadlines, messages, outbox, transports};
+
+/// A mail is given up after that many tries.
+pub const MAX_TRIES: u32 = 6;
+
+/// What has to be remembered of a rendered mail.
+#[derive(Clone, Debug, Default)]
+pub struct Traces {
+    /// Fingerprints that were gossiped.
+    pub gossiped: Vec<String>,
+    /// Contacts that got the own picture.
+    pub avatar_to: Vec<u32>,
+    /// Message-ID of the pre-message, if the message was split.
+    pub pre_mid: Option<String>,
+}
+
+/// All parts of a queue row were accepted.
+pub fn sent(
+    tx: &mut Tx<'_, '_>,
+    sequence: u64,
+    job: &OutboxRecord,
+    transport: u32,
+    traces: &Traces,
+) -> Result<(), StoreError> {
+    let (profile, now) = (tx.profile, tx.now);
+    transports::update(tx, transport, |record| {
+        record.sent_ok = now;
+        record.sent_failed = 0;
+    })?;
+    if !outbox::remove(tx, sequence)? {
+        return Ok(());
+    }
+    if job.kind == queue::KEY_UPDATE {
+        // Nobody sees it: what is left is that no copy of it is shown either.
+        return messages::bury(tx, job.message, false);
+    }
+    let Some(message) = messages::load(tx.store, profile, job.message)? else { return Ok(()) };
+    for fingerprint in &traces.gossiped {
+        tx.store.put(&GOSSIPED, &(profile, message.chat, fingerprint.as_str()), &TimeRecord { time: now })?;
+    }
+    for contact in &traces.avatar_to {
+        contacts::update(tx, *contact, |record| record.own_avatar_sent = now)?;
+    }
+    if let Some(pre_mid) = &traces.pre_mid {
+        messages::update(tx, job.message, |record| record.pre_mid.clone_from(pre_mid))?;
+        messages::remember(tx, pre_mid, known_mail::PRE_MESSAGE, job.message)?;
+    }
+    delivered(tx, job.message)?;
+    chats::forget_if_deleted(tx, message.chat)
+}
+
+/// A message left the queue: delivered, unless some part of it still waits or it failed before.
+pub fn delivered(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
+    if outbox::is_queued(tx.store, tx.profile, id)? {
+        return Ok(());
+    }
+    if forget_if_expired(tx, id)? {
+        return Ok(());
+    }
+    let mut chat = 0;
+    let changed = messages::update(tx, id, |record| {
+        chat = record.chat;
+        if record.state == message_state::OUT_PENDING {
+            record.state = message_state::OUT_DELIVERED;
+        }
+    })?;
+    if changed {
+        tx.msg_delivered(chat, id);
+    }
+    Ok(())
+}
+
+/// A message whose time was over while it waited in the queue goes for good. Tells whether it was one.
+fn forget_if_expired(tx: &mut Tx<'_, '_>, id: u32) -> Result<bool, StoreError> {
+    let expired =
+        messages::load(tx.store, tx.profile, id)?.is_some_and(|record| messages::is_over(&record, tx.now));
+    if expired {
+        messages::bury(tx, id, true)?;
+    }
+    Ok(expired)
+}
+
+/// A message cannot be sent at all.
+pub fn failed(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord, error: &str) -> Result<(), StoreError> {
+    outbox::remove(tx, sequence)?;
+    if job.kind == queue::KEY_UPDATE {
+        return messages::bury(tx, job.message, false);
+    }
+    if forget_if_expired(tx, job.message)? {
+        return Ok(());
+    }
+    fail_message(tx, job.message, error)
+}
+
+/// A queue row has nothing to send any more.
+pub fn dropped(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result<(), StoreError> {
+    outbox::remove(tx, sequence)?;
+    if job.kind == queue::KEY_UPDATE {
+        messages::bury(tx, job.message, false)?;
+    }
+    Ok(())
+}
+
+/// Marks a message as failed; several errors are kept, one after the other.
+pub fn fail_message(tx: &mut Tx<'_, '_>, id: u32, error: &str) -> Result<(), StoreError> {
+    let mut chat = 0;
+    let changed = messages::update(tx, id, |record| {
+        chat = record.chat;
+        record.state = message_state::OUT_FAILED;
+        if record.error.is_empty() {
+            error.clone_into(&mut record.error);
+        } else {
+            record.error.push_str("\n\n");
+            record.error.push_str(error);
+        }
+    })?;
+    if changed {
+        tx.msg_failed(chat, id);
+        chats::forget_if_deleted(tx, chat)?;
+    }
+    Ok(())
+}
+
+/// A relay could not take a mail now: it is tried again at `retry_at`, but not for ever.
+pub fn postponed(
+    tx: &mut Tx<'_, '_>,
+    sequence: u64,
+    job: &OutboxRecord,
+    counts: bool,
+    retry_at: i64,
+) -> Result<(), StoreError> {
+    let tries = job.tries + u32::from(counts);
+    if tries > MAX_TRIES {
+        return failed(tx, sequence, job, "Number of retries exceeded the limit.");
+    }
+    outbox::update(tx, sequence, |record| {
+        record.tries = tries;
+        record.not_before = retry_at;
+        record.unreachable = !counts;
+    })?;
+    if counts {
+        outbox::share_tries(tx, sequence, job, tries.min(MAX_TRIES))?;
+    }
+    deadlines::add(tx, retry_at, deadlines::kind::RETRY_SENDING, 0)
+}
+
+/// A transport failed: the others are preferred from now on.
+pub fn transport_failed(tx: &mut Tx<'_, '_>, transport: u32) -> Result<(), StoreError> {
+    let now = tx.now;
+    transports::update(tx, transport, |record| {
+        record.sent_failed = now;
+        record.sent_ok = 0;
+    })
+}
+
+/// The relay refused a mail for good.
+pub fn refused(
+    tx: &mut Tx<'_, '_>,
+    sequence: u64,
+    job: &OutboxRecord,
+    error: &str,
+) -> Result<(), StoreError> {
+    failed(tx, sequence, job, error)?;
+    if error.to_lowercase().contains("invalid unencrypted mail") {
+        let chat = messages::load(tx.store, tx.profile, job.message)?.map(|message| message.chat);
+        let addr = transports::self_addr(tx.store, tx.profile)?.unwrap_or_default();
+        let domain = volary_mail::address::domain_of(&addr);
+        let hint = tx.texts.fill(crate::ground::texts::id::INVALID_UNENCRYPTED, &[domain]);
+        if let Some(chat) = chat {
+            let system = volary_storage::records::system_type::INVALID_UNENCRYPTED;
+            messages::add_notice(tx, chat, &hint, system, messages::Place::Bottom)?;
+        }
+    }
+    Ok(())
+}

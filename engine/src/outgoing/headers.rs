@@ -1,0 +1,219 @@
+//! The headers of an outgoing message: those of its chat, those of its kind, those it was stored with.
+
+use volary_mail::message::{Avatar, ChatContent, ChatHeader, Mailbox, ViewType};
+use volary_storage::View;
+use volary_storage::records::{
+    ChatRecord, HeaderRecord, MessageRecord, chat_type, system_type, view_type as kind,
+};
+
+use super::render::{Context, has_duration};
+use crate::chat::membership;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids;
+use crate::state::{config, contacts, keys, members};
+
+/// All optional headers of a message but the own picture.
+pub fn of(
+    view: &impl View,
+    context: &Context<'_>,
+    message: &MessageRecord,
+    chat: &ChatRecord,
+) -> Outcome<Vec<ChatHeader>> {
+    if message.system_type == system_type::SECUREJOIN {
+        return Ok(Vec::new());
+    }
+    let mut headers = Vec::new();
+    match chat.chat_type {
+        chat_type::GROUP if !chat.group_id.is_empty() => group(view, context, message, chat, &mut headers)?,
+        chat_type::GROUP => headers.push(ChatHeader::GroupName(chat.name.clone())),
+        chat_type::OUT_BROADCAST => channel(chat, &mut headers),
+        chat_type::IN_BROADCAST => {
+            headers.push(ChatHeader::ListId { name: chat.name.clone(), id: chat.group_id.clone() });
+        }
+        _ => {}
+    }
+    if message.with_group_data {
+        group_data(context, message, chat, &mut headers)?;
+    }
+    let timer = match message.system_type {
+        system_type::EPHEMERAL_TIMER_CHANGED => chat.ephemeral_timer,
+        _ => message.ephemeral_timer,
+    };
+    headers.push(ChatHeader::EphemeralTimer(timer));
+    if message.wants_receipt {
+        headers.push(ChatHeader::RequestReceipt);
+    }
+    if message.view_type == kind::VOICE {
+        headers.push(ChatHeader::VoiceMessage);
+    }
+    if has_duration(message) {
+        headers.push(ChatHeader::Duration(u64::from(message.duration)));
+    }
+    if message.view_type == kind::STICKER {
+        headers.push(ChatHeader::Content(ChatContent::Sticker));
+    }
+    headers.extend(stored(&message.headers));
+    Ok(headers)
+}
+
+fn group(
+    view: &impl View,
+    context: &Context<'_>,
+    message: &MessageRecord,
+    chat: &ChatRecord,
+    headers: &mut Vec<ChatHeader>,
+) -> Outcome<()> {
+    let profile = context.profile;
+    headers.push(ChatHeader::GroupId(chat.group_id.clone()));
+    headers.push(ChatHeader::GroupName(chat.name.clone()));
+    if chat.name_changed != 0 {
+        headers.push(ChatHeader::GroupNameTimestamp(chat.name_changed));
+    }
+    let mut rows = members::rows(view, profile, message.chat)?;
+    rows.sort_by_key(|(id, row)| (std::cmp::Reverse(row.added), *id));
+    let (current, mut past): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|(_, row)| members::is_current(row));
+    past.retain(|(_, row)| row.removed > context.now - members::PAST_MEMBER_MEMORY);
+    past.sort_by_key(|(id, row)| (std::cmp::Reverse(row.added), *id));
+    let own_fingerprint = keys::own_fingerprint(view, profile)?.unwrap_or_default();
+    let (mut times, mut fingerprints, mut past_members) = (Vec::new(), Vec::new(), Vec::new());
+    let mut listed: Vec<String> = Vec::new();
+    for (id, row) in current.iter().filter(|(id, _)| *id > ids::LAST_SPECIAL) {
+        let Some(record) = contacts::load(view, profile, *id)? else { continue };
+        // Two members with one address stand in `To` once.
+        if listed.contains(&record.addr) {
+            continue;
+        }
+        listed.push(record.addr);
+        times.push(row.added);
+        fingerprints.push(record.fingerprint);
+    }
+    if listed.is_empty() {
+        let own = current.iter().find(|(id, _)| *id == ids::contact::SELF);
+        times.push(own.map_or(0, |(_, row)| row.added));
+        fingerprints.push(own_fingerprint.clone());
+    }
+    for (id, row) in past {
+        let (name, addr, fingerprint) = if id == ids::contact::SELF {
+            (String::new(), context.from.to_owned(), own_fingerprint.clone())
+        } else {
+            let Some(record) = contacts::load(view, profile, id)? else { continue };
+            (record.auth_name, record.addr, record.fingerprint)
+        };
+        past_members.push(Mailbox::new(name, addr));
+        times.push(row.removed);
+        fingerprints.push(fingerprint);
+    }
+    if !past_members.is_empty() {
+        headers.push(ChatHeader::PastMembers(past_members));
+    }
+    if !membership::is_stale(chat.members_updated, chat.created, context.now) {
+        headers.push(ChatHeader::MemberTimestamps(times));
+    }
+    headers.push(ChatHeader::MemberFingerprints(fingerprints));
+    Ok(())
+}
+
+fn channel(chat: &ChatRecord, headers: &mut Vec<ChatHeader>) {
+    headers.push(ChatHeader::ListId { name: chat.name.clone(), id: chat.group_id.clone() });
+    headers.push(ChatHeader::GroupName(chat.name.clone()));
+    if chat.name_changed != 0 {
+        headers.push(ChatHeader::GroupNameTimestamp(chat.name_changed));
+    }
+}
+
+fn group_data(
+    context: &Context<'_>,
+    message: &MessageRecord,
+    chat: &ChatRecord,
+    headers: &mut Vec<ChatHeader>,
+) -> Outcome<()> {
+    if message.system_type != system_type::GROUP_IMAGE_CHANGED {
+        headers.push(ChatHeader::GroupDescription(chat.description.clone()));
+        headers.push(ChatHeader::GroupDescriptionTimestamp(chat.description_changed));
+    }
+    if message.system_type != system_type::GROUP_DESCRIPTION_CHANGED {
+        let avatar = match chat.avatar.as_str() {
+            "" if message.system_type == system_type::GROUP_IMAGE_CHANGED => Some(Avatar::Removed),
+            "" => None,
+            blob => {
+                let bytes = std::fs::read(context.blob_dir.join(blob));
+                Some(Avatar::Image(bytes.map_err(Failure::file("group picture cannot be read"))?))
+            }
+        };
+        headers.extend(avatar.map(ChatHeader::GroupAvatar));
+    }
+    Ok(())
+}
+
+/// The headers that a message was stored with.
+fn stored(records: &[HeaderRecord]) -> Vec<ChatHeader> {
+    let value = |name: &str| {
+        let found = records.iter().find(|record| record.name.eq_ignore_ascii_case(name));
+        found.map(|record| record.value.clone())
+    };
+    let mut headers = Vec::new();
+    if let Some(address) = value("Chat-Group-Member-Added") {
+        let fingerprint = value("Chat-Group-Member-Added-Fpr").unwrap_or_default();
+        headers.push(ChatHeader::MemberAdded { address, fingerprint });
+    }
+    if let Some(address) = value("Chat-Group-Member-Removed") {
+        let fingerprint = value("Chat-Group-Member-Removed-Fpr").unwrap_or_default();
+        headers.push(ChatHeader::MemberRemoved { address, fingerprint });
+    }
+    headers.extend(value("Chat-Group-Name-Changed").map(ChatHeader::GroupNameChanged));
+    headers.extend(value("Chat-Group-Description-Changed").map(|_| ChatHeader::GroupDescriptionChanged));
+    headers.extend(value("Chat-Content").and_then(|name| ChatContent::parse(&name)).map(ChatHeader::Content));
+    headers.extend(value("Secure-Join").map(ChatHeader::SecureJoin));
+    headers.extend(value("Chat-Broadcast-Secret").map(ChatHeader::BroadcastSecret));
+    headers
+}
+
+/// Whether receipts are requested for a message at all.
+pub fn wants_receipts(view: &impl View, profile: u32) -> Outcome<bool> {
+    Ok(config::requests_receipts(view, profile)?)
+}
+
+/// The view type in the words of the message format.
+pub fn view_type(number: u32) -> ViewType {
+    match number {
+        kind::IMAGE => ViewType::Image,
+        kind::GIF => ViewType::Gif,
+        kind::STICKER => ViewType::Sticker,
+        kind::AUDIO => ViewType::Audio,
+        kind::VOICE => ViewType::Voice,
+        kind::VIDEO => ViewType::Video,
+        kind::WEBXDC => ViewType::Webxdc,
+        kind::VCARD => ViewType::Vcard,
+        kind::CALL => ViewType::Call,
+        kind::TEXT => ViewType::Text,
+        _ => ViewType::File,
+    }
+}
+
+/// The number of a view type of the message format.
+pub fn view_type_number(view_type: ViewType) -> u32 {
+    match view_type {
+        ViewType::Unknown => 0,
+        ViewType::Text => kind::TEXT,
+        ViewType::Image => kind::IMAGE,
+        ViewType::Gif => kind::GIF,
+        ViewType::Sticker => kind::STICKER,
+        ViewType::Audio => kind::AUDIO,
+        ViewType::Voice => kind::VOICE,
+        ViewType::Video => kind::VIDEO,
+        ViewType::File => kind::FILE,
+        ViewType::Call => kind::CALL,
+        ViewType::Webxdc => kind::WEBXDC,
+        ViewType::Vcard => kind::VCARD,
+    }
+}
+
+/// The file name that goes over the wire: pictures, videos and voice messages do not tell theirs.
+pub fn file_name(message: &MessageRecord) -> String {
+    volary_mail::message::filename::name_for_sending(
+        view_type(message.view_type),
+        &message.file_name,
+        message.sent,
+    )
+}

@@ -1,0 +1,136 @@
+//! Read receipts: one mail for each contact, naming all messages that were read.
+
+use std::collections::BTreeMap;
+
+use rand::thread_rng;
+use volary_mail::message::{
+    Body, Mailbox, MessageId, OuterHeaders, Outgoing, Recipients, render_encrypted, render_payload,
+};
+use volary_mail::openpgp::{Layers, encrypt};
+use volary_storage::records::{ReceiptJobRecord, TimeRecord};
+use volary_storage::tables::{GOSSIPED, RECEIPT_JOBS};
+use volary_storage::{StoreError, View};
+
+use super::render::{Context, Mail, own_autocrypt};
+use crate::ground::db::Tx;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids;
+use crate::state::{config, contacts, keys, outbox, transports};
+
+/// A receipt is given up after that many tries.
+const MAX_TRIES: u32 = 6;
+
+/// Receipts for one contact.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// To whom.
+    pub contact: u32,
+    /// The messages with their jobs.
+    pub jobs: Vec<(u32, ReceiptJobRecord)>,
+}
+
+/// What waits to be sent, by contact.
+pub fn due(view: &impl View, profile: u32, now: i64) -> Result<Vec<Due>, StoreError> {
+    let mut by_contact: BTreeMap<u32, Vec<(u32, ReceiptJobRecord)>> = BTreeMap::new();
+    for (contact, message, job) in outbox::receipts(view, profile)? {
+        if outbox::is_due(job.not_before, now) {
+            by_contact.entry(contact).or_default().push((message, job));
+        }
+    }
+    Ok(by_contact.into_iter().map(|(contact, jobs)| Due { contact, jobs }).collect())
+}
+
+/// Renders a receipt; `None` if it is not due any more (blocked or unknown contact, no own key).
+pub fn render(view: &impl View, context: &Context<'_>, due: &Due) -> Outcome<Option<Mail>> {
+    let profile = context.profile;
+    let Some(own) = keys::own(view, context.keys, profile)? else { return Ok(None) };
+    let to_self = due.contact == ids::contact::SELF;
+    let (to, certificates, mut recipients, fingerprint) = if to_self {
+        (Mailbox::bare(context.from), Vec::new(), Vec::new(), String::new())
+    } else {
+        let Some(record) = contacts::load(view, profile, due.contact)?.filter(|record| !record.blocked)
+        else {
+            return Ok(None);
+        };
+        let Some(certificate) = keys::certificate(view, context.keys, profile, &record.fingerprint)? else {
+            return Ok(None);
+        };
+        let mut relays = keys::relays_of(view, profile, &record.fingerprint)?;
+        if relays.is_empty() {
+            relays.push(record.addr.clone());
+        }
+        (Mailbox::bare(record.addr), vec![certificate], relays, record.fingerprint)
+    };
+    if to_self || config::flag(view, profile, config::key::BCC_SELF)? {
+        let others = transports::own_addrs(view, profile)?;
+        recipients.extend(others.into_iter().filter(|addr| addr != context.from));
+        recipients.push(context.from.to_owned());
+    }
+    let rng = &mut thread_rng();
+    let message_ids = due.jobs.iter().filter_map(|(_, job)| MessageId::parse(&job.mid)).collect();
+    let mut outgoing = Outgoing::new(
+        Mailbox::bare(context.from),
+        Recipients::Listed(vec![to]),
+        MessageId::generate(rng),
+        context.now,
+        Body::Receipt { message_ids },
+    );
+    if !to_self && own_key_is_due(view, context, &fingerprint)? {
+        outgoing.autocrypt = own_autocrypt(view, context)?;
+    }
+    let outer = OuterHeaders::draw(&outgoing, context.now, rng);
+    let payload = render_payload(&outgoing, &outer, rng);
+    let armored = encrypt(payload, &own, &certificates, Layers::MESSAGE, context.now, rng)
+        .map_err(|error| Failure::OpenPgp(error.to_string()))?;
+    let mid = outer.message_id.as_str().to_owned();
+    Ok(Some(Mail { recipients, raw: render_encrypted(&outer, &armored, rng), mid }))
+}
+
+/// The own key goes with a receipt now and then, and always after it changed. Row: chat 0.
+fn own_key_is_due(view: &impl View, context: &Context<'_>, fingerprint: &str) -> Outcome<bool> {
+    let last = view.get(&GOSSIPED, &(context.profile, 0, fingerprint))?.map(|record| record.time);
+    let period = config::gossip_period(view, context.profile)?;
+    let changed =
+        view.get(&volary_storage::tables::KEYS, &context.profile)?.map_or(0, |key| key.relays_changed);
+    Ok(last.is_none_or(|time| context.now >= time + period || time > context.now || changed > time))
+}
+
+/// The relay took the receipt.
+pub fn sent(tx: &mut Tx<'_, '_>, due: &Due) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    for (message, _) in &due.jobs {
+        tx.store.remove(&RECEIPT_JOBS, &(profile, due.contact, *message))?;
+    }
+    if let Some(record) = contacts::load(tx.store, profile, due.contact)? {
+        let now = tx.now;
+        tx.store.put(&GOSSIPED, &(profile, 0, record.fingerprint.as_str()), &TimeRecord { time: now })?;
+    }
+    Ok(())
+}
+
+/// The receipt is not due any more.
+pub fn drop_jobs(tx: &mut Tx<'_, '_>, due: &Due) -> Result<(), StoreError> {
+    for (message, _) in &due.jobs {
+        tx.store.remove(&RECEIPT_JOBS, &(tx.profile, due.contact, *message))?;
+    }
+    Ok(())
+}
+
+/// The receipt was not sent; it is tried again at `retry_at`, and given up when relays refused it several times.
+pub fn failed(tx: &mut Tx<'_, '_>, due: &Due, retry_at: i64, refused: bool) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    for (message, job) in &due.jobs {
+        let key = (profile, due.contact, *message);
+        if refused && job.tries >= MAX_TRIES {
+            tx.store.remove(&RECEIPT_JOBS, &key)?;
+        } else if tx.store.contains(&RECEIPT_JOBS, &key)? {
+            let job = ReceiptJobRecord {
+                tries: job.tries + u32::from(refused),
+                not_before: retry_at,
+                ..job.clone()
+            };
+            tx.store.put(&RECEIPT_JOBS, &key, &job)?;
+        }
+    }
+    Ok(())
+}

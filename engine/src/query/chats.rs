@@ -1,0 +1,279 @@
+//! Chats: objects, members, counters.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use volary_proto::v1::{BasicChat, ChatType, ContactFreshness, FullChat};
+use volary_storage::View as _;
+use volary_storage::records::{ChatRecord, block, chat_type, visibility};
+use volary_storage::tables::FRESH;
+
+use super::look::Look;
+use super::{color, contacts, convert};
+use crate::chat::compose::{is_muted, load_chat, no_such_chat};
+use crate::chat::sending;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids;
+use crate::ground::texts::id as text;
+use crate::state::members::PAST_MEMBER_MEMORY;
+use crate::state::{chats, contacts as people, members, messages};
+
+/// Similar chats are at most that many,
+const MAX_SIMILAR: usize = 5;
+/// share at least one in that many of their members,
+const SIMILARITY: usize = 10;
+/// and were used within that many seconds (42 days).
+const SIMILAR_ACTIVE: i64 = 42 * 24 * 3600;
+
+/// Name of a chat type in texts.
+pub fn type_name(kind: u32) -> &'static str {
+    match kind {
+        chat_type::GROUP => "Group",
+        chat_type::MAILINGLIST => "Mailinglist",
+        chat_type::OUT_BROADCAST => "OutBroadcast",
+        chat_type::IN_BROADCAST => "InBroadcast",
+        _ => "Single",
+    }
+}
+
+/// A reserved chat: only its name and colour say something.
+fn special(look: &Look<'_>, chat: u32) -> Option<(String, String)> {
+    let name = match chat {
+        1 => "deaddrop".to_owned(),
+        ids::chat::TRASH => "trash".to_owned(),
+        5 => "starred".to_owned(),
+        ids::chat::ARCHIVED_LINK => look.texts.get(text::ARCHIVED_CHATS),
+        2 | 4 | 7..=9 => "rsvd".to_owned(),
+        _ => return None,
+    };
+    let colour = color::of(&name);
+    Some((name, colour))
+}
+
+/// Name to show.
+pub fn name(look: &Look<'_>, record: &ChatRecord) -> Outcome<String> {
+    Ok(chats::name(look.view, look.texts, look.profile, record)?)
+}
+
+/// Colour and path of the picture: those of the contact of a single chat, else its own.
+pub fn face(look: &Look<'_>, record: &ChatRecord) -> Outcome<(String, Option<String>)> {
+    if record.chat_type == chat_type::SINGLE {
+        let contact = contacts::record(look, record.contact)?;
+        let own = record.contact == ids::contact::SELF;
+        let image = if own { None } else { look.path(&contact.avatar) };
+        return Ok((contacts::color_of(&contact, record.contact), image));
+    }
+    let identity = if record.group_id.is_empty() { &record.name } else { &record.group_id };
+    Ok((color::of(identity), look.path(&record.avatar)))
+}
+
+/// A chat without what is costly.
+pub fn basic(look: &Look<'_>, chat: u32) -> Outcome<BasicChat> {
+    if let Some((name, color)) = special(look, chat) {
+        let chat_type = ChatType::Group.into();
+        return Ok(BasicChat { id: chat, name, color, chat_type, ..Default::default() });
+    }
+    let record = load_chat(look.view, look.profile, chat)?;
+    let (color, profile_image) = face(look, &record)?;
+    Ok(BasicChat {
+        id: chat,
+        name: name(look, &record)?,
+        is_encrypted: record.encrypted,
+        profile_image,
+        archived: record.visibility == visibility::ARCHIVED,
+        pinned: record.visibility == visibility::PINNED,
+        chat_type: convert::chat_kind(record.chat_type).into(),
+        is_unpromoted: record.unpromoted,
+        is_self_talk: record.contact == ids::contact::SELF,
+        color,
+        is_contact_request: record.blocked == block::REQUEST,
+        is_device_chat: record.contact == ids::contact::DEVICE,
+        is_muted: is_muted(record.muted_until, look.now),
+    })
+}
+
+/// A chat with everything a chat view needs.
+pub fn full(look: &Look<'_>, chat: u32) -> Outcome<FullChat> {
+    let basic = basic(look, chat)?;
+    let record = chats::load(look.view, look.profile, chat)?.unwrap_or_default();
+    let contact_ids = contact_ids(look, chat)?;
+    Ok(FullChat {
+        id: chat,
+        name: basic.name,
+        is_encrypted: basic.is_encrypted,
+        profile_image: basic.profile_image,
+        archived: basic.archived,
+        pinned: basic.pinned,
+        chat_type: basic.chat_type,
+        is_unpromoted: basic.is_unpromoted,
+        is_self_talk: basic.is_self_talk,
+        self_in_group: contact_ids.contains(&ids::contact::SELF),
+        contact_ids,
+        past_contact_ids: past_contact_ids(look, chat)?,
+        color: basic.color,
+        fresh_message_counter: fresh_count(look, chat)?,
+        is_contact_request: basic.is_contact_request,
+        is_device_chat: basic.is_device_chat,
+        is_muted: basic.is_muted,
+        ephemeral_timer: record.ephemeral_timer,
+        can_send: can_send(look, chat, &record)?,
+        freshness: freshness(look, &record)?.into(),
+        mailing_list_address: Some(record.list_post).filter(|addr| !addr.is_empty()),
+    })
+}
+
+/// Freshness of the contact of a single chat.
+pub fn freshness(look: &Look<'_>, record: &ChatRecord) -> Outcome<ContactFreshness> {
+    let contact = people::load(look.view, look.profile, record.contact)?;
+    Ok(contact
+        .map_or(ContactFreshness::Normal, |contact| contacts::freshness(&contact, record.contact, look.now)))
+}
+
+/// Whether a message may be written now.
+pub fn can_send(look: &Look<'_>, chat: u32, record: &ChatRecord) -> Outcome<bool> {
+    Ok(sending::obstacle(look.view, look.profile, chat, record)?.is_none())
+}
+
+/// Members: others by last sign of life, then ourselves. Unknown chats have none.
+pub fn contact_ids(look: &Look<'_>, chat: u32) -> Outcome<Vec<u32>> {
+    let mut found = Vec::new();
+    for id in members::current(look.view, look.profile, chat)? {
+        let seen = people::load(look.view, look.profile, id)?.map_or(0, |record| record.last_seen);
+        found.push((id == ids::contact::SELF, Reverse(seen), Reverse(id)));
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(.., Reverse(id))| id).collect())
+}
+
+/// Members that were removed a short time ago, latest removal first.
+pub fn past_contact_ids(look: &Look<'_>, chat: u32) -> Outcome<Vec<u32>> {
+    let remembered = |removed: i64| look.now.saturating_sub(removed) < PAST_MEMBER_MEMORY;
+    let rows = members::rows(look.view, look.profile, chat)?;
+    let mut past: Vec<(Reverse<i64>, Reverse<u32>)> = rows
+        .into_iter()
+        .filter(|(_, row)| !members::is_current(row) && remembered(row.removed))
+        .map(|(id, row)| (Reverse(row.removed), Reverse(id)))
+        .collect();
+    past.sort_unstable();
+    Ok(past.into_iter().map(|(_, Reverse(id))| id).collect())
+}
+
+/// Fresh messages of a chat; for the archive link: archived chats that have any.
+pub fn fresh_count(look: &Look<'_>, chat: u32) -> Outcome<u32> {
+    let count = |chat: u32| look.view.count_prefix(&FRESH, &(look.profile, chat));
+    if chat != ids::chat::ARCHIVED_LINK {
+        return Ok(u32::try_from(count(chat)?).unwrap_or(u32::MAX));
+    }
+    let mut chats_with_fresh = 0;
+    for (id, record) in chats::all(look.view, look.profile)? {
+        let archived = record.visibility == visibility::ARCHIVED && record.blocked != block::YES;
+        if archived && look.view.first(&FRESH, &(look.profile, id))?.is_some() {
+            chats_with_fresh += 1;
+        }
+    }
+    Ok(chats_with_fresh)
+}
+
+/// All fresh messages that may be notified, newest first.
+pub fn fresh_messages(look: &Look<'_>) -> Outcome<Vec<u32>> {
+    let mut found = Vec::new();
+    let mut blocked_authors = HashSet::new();
+    let (mut chat, mut counts) = (0, false);
+    for row in look.view.scan_prefix(&FRESH, &look.profile)? {
+        let ((_, of, id), _) = row?;
+        if of != chat {
+            chat = of;
+            let record = chats::load(look.view, look.profile, chat)?.unwrap_or_default();
+            counts = record.blocked == block::NOT && !is_muted(record.muted_until, look.now);
+        }
+        if !counts {
+            continue;
+        }
+        let Some(message) = messages::load(look.view, look.profile, id)? else { continue };
+        let author = message.from;
+        if blocked_authors.contains(&author) {
+            continue;
+        }
+        if people::load(look.view, look.profile, author)?.is_some_and(|author| author.blocked) {
+            blocked_authors.insert(author);
+            continue;
+        }
+        found.push((message.sort, id));
+    }
+    found.sort_unstable_by_key(|place| Reverse(*place));
+    Ok(found.into_iter().map(|(_, id)| id).collect())
+}
+
+/// The timer of a chat.
+pub fn ephemeral_timer(look: &Look<'_>, chat: u32) -> Outcome<u32> {
+    let record = chats::load(look.view, look.profile, chat)?;
+    let record = record.ok_or_else(|| Failure::refused(format!("Chat Chat#{chat} not found")))?;
+    Ok(record.ephemeral_timer)
+}
+
+/// The description of a chat.
+pub fn description(look: &Look<'_>, chat: u32) -> Outcome<String> {
+    Ok(load_chat(look.view, look.profile, chat)?.description)
+}
+
+/// Whether a chat is silent now.
+pub fn muted(look: &Look<'_>, chat: u32) -> Outcome<bool> {
+    Ok(is_muted(load_chat(look.view, look.profile, chat)?.muted_until, look.now))
+}
+
+/// The shown single chat with a contact.
+pub fn of_contact(look: &Look<'_>, contact: u32) -> Outcome<Option<u32>> {
+    let Some(chat) = chats::single_of(look.view, look.profile, contact)? else { return Ok(None) };
+    let shown =
+        chats::load(look.view, look.profile, chat)?.is_some_and(|record| record.blocked != block::YES);
+    Ok(shown.then_some(chat))
+}
+
+/// Members and fingerprints for people.
+pub fn encryption_info(look: &Look<'_>, chat: u32) -> Outcome<String> {
+    let record = load_chat(look.view, look.profile, chat)?;
+    if !record.encrypted {
+        return Ok(look.texts.get(text::NO_ENCRYPTION));
+    }
+    let mut info = look.texts.get(text::CHAT_E2EE);
+    for id in contact_ids(look, chat)? {
+        if id <= ids::LAST_SPECIAL {
+            continue;
+        }
+        let contact = contacts::record(look, id)?;
+        let fingerprint = contacts::grouped(&contact.fingerprint);
+        info.push_str(&format!("\n\n{}({})\n{fingerprint}", people::display_name(&contact), contact.addr));
+    }
+    Ok(info)
+}
+
+/// Groups whose members overlap with those of this chat, most similar first.
+pub fn similar(look: &Look<'_>, chat: u32) -> Outcome<Vec<u32>> {
+    if chats::load(look.view, look.profile, chat)?.is_none() {
+        return Err(no_such_chat(chat));
+    }
+    let of = |chat: u32| -> Outcome<HashSet<u32>> {
+        let all = members::current(look.view, look.profile, chat)?;
+        Ok(all.into_iter().filter(|id| *id > ids::LAST_SPECIAL).collect())
+    };
+    let ours = of(chat)?;
+    let mut found = Vec::new();
+    for (id, record) in chats::all(look.view, look.profile)? {
+        let fits = record.chat_type == chat_type::GROUP
+            && record.blocked != block::YES
+            && record.visibility != visibility::ARCHIVED;
+        let newest =
+            messages::newest_id(look.view, look.profile, id)?.map_or(record.created, |(sort, _)| sort);
+        if id == chat || !fits || look.now.saturating_sub(newest) > SIMILAR_ACTIVE {
+            continue;
+        }
+        let theirs = of(id)?;
+        let shared = ours.intersection(&theirs).count();
+        let all = ours.union(&theirs).count();
+        if shared > 0 && shared * SIMILARITY >= all {
+            found.push((shared as f64 / all as f64, id));
+        }
+    }
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+    Ok(found.into_iter().take(MAX_SIMILAR).map(|(_, id)| id).collect())
+}

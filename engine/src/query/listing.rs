@@ -1,0 +1,176 @@
+//! Lists of messages: those of a chat with day markers, media, pinned ones.
+
+use volary_proto::v1::message_list_item::{DayMarker, Kind, MessageRef};
+use volary_proto::v1::{MessageListItem, ViewType};
+use volary_storage::View as _;
+use volary_storage::records::view_type;
+use volary_storage::tables::{CHAT_MESSAGES, MESSAGES};
+
+use super::look::Look;
+use super::{convert, time};
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids;
+use crate::state::{chats, messages};
+
+/// A line of a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A message.
+    Message(u32),
+    /// The day that begins at this time.
+    Day(i64),
+}
+
+/// Lines of a chat, oldest first; an unknown chat has none.
+pub fn lines(look: &Look<'_>, chat: u32, info_only: bool, days: bool) -> Outcome<Vec<Line>> {
+    let mut placed = Vec::new();
+    for row in look.view.scan_prefix(&CHAT_MESSAGES, &(look.profile, chat))? {
+        let ((_, _, sort, id), _) = row?;
+        let wanted = !info_only
+            || messages::load(look.view, look.profile, id)?.is_some_and(|record| messages::is_info(&record));
+        if wanted {
+            placed.push((sort, id));
+        }
+    }
+    Ok(if days {
+        with_days(&placed, time::midnight)
+    } else {
+        placed.into_iter().map(|(_, id)| Line::Message(id)).collect()
+    })
+}
+
+/// Puts a marker before the first message of each day. Notices that stand at time 0 need none.
+fn with_days(placed: &[(i64, u32)], midnight: impl Fn(i64) -> i64) -> Vec<Line> {
+    let mut lines = Vec::with_capacity(placed.len() + 8);
+    let mut current = midnight(0);
+    for (sort, id) in placed {
+        let day = midnight(*sort);
+        if day != current {
+            current = day;
+            lines.push(Line::Day(day));
+        }
+        lines.push(Line::Message(*id));
+    }
+    lines
+}
+
+/// Lines as ids.
+pub fn as_ids(lines: Vec<Line>) -> Vec<u32> {
+    let id = |line| match line {
+        Line::Message(id) => id,
+        Line::Day(_) => ids::DAY_MARKER,
+    };
+    lines.into_iter().map(id).collect()
+}
+
+/// Lines as objects.
+pub fn as_items(lines: Vec<Line>) -> Vec<MessageListItem> {
+    let kind = |line| match line {
+        Line::Message(msg_id) => Kind::Message(MessageRef { msg_id }),
+        Line::Day(timestamp) => Kind::DayMarker(DayMarker { timestamp }),
+    };
+    lines.into_iter().map(|line| MessageListItem { kind: Some(kind(line)) }).collect()
+}
+
+/// Messages of some types, oldest first; of all chats if none is given.
+pub fn media(look: &Look<'_>, chat: Option<u32>, kinds: &[i32]) -> Outcome<Vec<u32>> {
+    let wanted: Vec<u32> = kinds
+        .iter()
+        .filter_map(|kind| ViewType::try_from(*kind).ok())
+        .map(convert::view_number)
+        .filter(|number| *number != 0)
+        .collect();
+    let by_arrival = wanted == [view_type::WEBXDC];
+    let mut found = Vec::new();
+    let mut look_at = |id: u32, record: volary_storage::records::MessageRecord| {
+        if messages::is_listed(&record) && wanted.contains(&record.view_type) {
+            let place = if by_arrival { record.sort.max(record.received) } else { record.sort };
+            found.push((place, id));
+        }
+    };
+    match chat.filter(|chat| *chat != 0) {
+        Some(chat) => {
+            for id in messages::visible_ids(look.view, look.profile, chat)? {
+                if let Some(record) = messages::load(look.view, look.profile, id)? {
+                    look_at(id, record);
+                }
+            }
+        }
+        None => {
+            for row in look.view.scan_prefix(&MESSAGES, &look.profile)? {
+                let ((_, id), record) = row?;
+                look_at(id, record);
+            }
+        }
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, id)| id).collect())
+}
+
+/// Pinned messages of a chat, oldest first.
+pub fn pinned(look: &Look<'_>, chat: u32) -> Outcome<Vec<u32>> {
+    let mut found = Vec::new();
+    for id in messages::visible_ids(look.view, look.profile, chat)? {
+        if messages::load(look.view, look.profile, id)?.is_some_and(|record| record.pinned) {
+            found.push(id);
+        }
+    }
+    Ok(found)
+}
+
+/// How many messages are older than `seconds`, those to ourselves and of the device left aside.
+pub fn older_than(look: &Look<'_>, from_server: bool, seconds: i64) -> Outcome<u64> {
+    if from_server {
+        return Err(Failure::refused(
+            "The `delete_server_after` config option was removed. You need to pass `false` for `from_server`",
+        ));
+    }
+    let limit = look.now.saturating_sub(seconds);
+    let mut count = 0;
+    for (chat, record) in chats::all(look.view, look.profile)? {
+        if matches!(record.contact, ids::contact::SELF | ids::contact::DEVICE) {
+            continue;
+        }
+        for id in messages::visible_ids(look.view, look.profile, chat)? {
+            let message = messages::load(look.view, look.profile, id)?;
+            count +=
+                u64::from(message.is_some_and(|message| message.sort < limit && message.received < limit));
+        }
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    fn midnight(time: i64) -> i64 {
+        time.div_euclid(DAY) * DAY
+    }
+
+    #[test]
+    fn a_marker_stands_before_the_first_message_of_a_day() {
+        let placed = [(0, 10), (5, 11), (3 * DAY + 1, 12), (3 * DAY + 2, 13), (4 * DAY, 14)];
+        let lines = with_days(&placed, midnight);
+        assert_eq!(
+            lines,
+            [
+                Line::Message(10),
+                Line::Message(11),
+                Line::Day(3 * DAY),
+                Line::Message(12),
+                Line::Message(13),
+                Line::Day(4 * DAY),
+                Line::Message(14),
+            ]
+        );
+        assert_eq!(as_ids(lines), [10, 11, 9, 12, 13, 9, 14]);
+    }
+
+    #[test]
+    fn an_empty_chat_has_no_days() {
+        assert!(with_days(&[], midnight).is_empty());
+    }
+}

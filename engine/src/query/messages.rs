@@ -1,0 +1,350 @@
+//! Messages: objects, what they quote, reactions to them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use volary_mail::message::view_type::{OCTET_STREAM, by_file_name};
+use volary_proto::v1::message_load_result::{Kind as Loaded, LoadingError};
+use volary_proto::v1::message_quote::{JustText, Kind as QuoteKind, WithMessage};
+use volary_proto::v1::{
+    Emojis, Message, MessageLoadResult, MessageLoadResults, MessageNotificationInfo, MessageQuote, Reaction,
+    Reactions, VcardContact,
+};
+use volary_storage::records::{MessageRecord, block, message_state, system_type, view_type};
+use volary_storage::tables::{MESSAGES, REACTIONS, RECEIPTS};
+use volary_storage::{StoreError, View};
+
+use super::look::Look;
+use super::{chats, contacts, convert, summary, time};
+use crate::chat::compose::load_chat;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids;
+use crate::state::{chats as stored_chats, config, contacts as people, messages};
+
+/// The refusal for an unknown message.
+pub fn not_found(message: u32) -> Failure {
+    Failure::refused(format!("Message Msg#{message} does not exist"))
+}
+
+/// A stored message.
+pub fn record(look: &Look<'_>, message: u32) -> Outcome<MessageRecord> {
+    messages::load(look.view, look.profile, message)?.ok_or_else(|| not_found(message))
+}
+
+/// The state to show: delivered and confirmed by somebody is read.
+pub fn shown_state(look: &Look<'_>, id: u32, record: &MessageRecord) -> Outcome<u32> {
+    let confirmed = record.state == message_state::OUT_DELIVERED
+        && look.view.first(&RECEIPTS, &(look.profile, id))?.is_some();
+    Ok(if confirmed { message_state::OUT_READ } else { record.state })
+}
+
+/// When the author sent it, or its place if that is not known.
+pub fn sent_or_sort(record: &MessageRecord) -> i64 {
+    if record.sent != 0 { record.sent } else { record.sort }
+}
+
+/// Media type by the name of the attachment.
+pub fn mime_of(record: &MessageRecord) -> Option<String> {
+    if record.file_name.is_empty() && record.blob.is_empty() {
+        return None;
+    }
+    Some(by_file_name(&record.file_name).map_or(OCTET_STREAM, |(_, mime)| mime).to_owned())
+}
+
+/// Path of what can be shown as a picture.
+fn image(look: &Look<'_>, record: &MessageRecord) -> Option<String> {
+    let is_image = matches!(record.view_type, view_type::IMAGE | view_type::GIF | view_type::STICKER);
+    is_image.then(|| look.path(&record.blob)).flatten()
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A message as clients see it.
+pub fn message(look: &Look<'_>, id: u32) -> Outcome<Message> {
+    let record = record(look, id)?;
+    view(look, id, record)
+}
+
+fn view(look: &Look<'_>, id: u32, record: MessageRecord) -> Outcome<Message> {
+    let is_info = messages::is_info(&record);
+    let parent = parent(look, &record)?;
+    let exists = |id: u32| -> Outcome<Option<u32>> {
+        Ok((id != 0 && messages::load(look.view, look.profile, id)?.is_some()).then_some(id))
+    };
+    Ok(Message {
+        id,
+        chat_id: record.chat,
+        from_id: record.from,
+        quote: quote(look, &record, parent.as_ref())?,
+        parent_id: parent.map(|(id, _)| id),
+        text: full_text(look, &record),
+        has_location: false,
+        has_html: !record.html_blob.is_empty(),
+        view_type: convert::view_kind(record.view_type).into(),
+        state: convert::state(shown_state(look, id, &record)?).into(),
+        error: some(&record.error),
+        timestamp: sent_or_sort(&record),
+        sort_timestamp: record.sort,
+        received_timestamp: record.received,
+        has_deviating_timestamp: time::day(record.sort) != time::day(sent_or_sort(&record)),
+        show_padlock: record.encrypted || record.from == ids::contact::DEVICE,
+        is_info,
+        is_forwarded: record.forwarded,
+        is_bot: record.bot,
+        system_message_type: convert::system(record.system_type).into(),
+        info_contact_id: if is_info { info_contact(look, &record)? } else { None },
+        duration: i32::try_from(record.duration).unwrap_or(i32::MAX),
+        dimensions_height: i32::try_from(record.height).unwrap_or(0),
+        dimensions_width: i32::try_from(record.width).unwrap_or(0),
+        override_sender_name: some(&record.override_name),
+        sender: Some(
+            contacts::contact(look, record.from).or_else(|_| contacts::contact(look, ids::LAST_SPECIAL))?,
+        ),
+        file: look.path(&record.blob),
+        file_mime: mime_of(&record),
+        file_bytes: record.file_bytes,
+        file_name: some(&record.file_name),
+        webxdc_href: None,
+        download_state: convert::download(record.download_state).into(),
+        original_msg_id: exists(record.original)?,
+        saved_message_id: exists(record.saved)?,
+        reactions: reactions(look, id)?,
+        vcard_contact: card(look, &record),
+        is_edited: record.edited,
+        is_pinned: record.pinned,
+        subject: record.subject,
+    })
+}
+
+/// The text; while the attachment is still to come, with a note about it.
+fn full_text(look: &Look<'_>, record: &MessageRecord) -> String {
+    if record.download_state == 0 || record.pre_mid.is_empty() {
+        return record.text.clone();
+    }
+    let note = summary::announcement(look.texts, record);
+    if record.text.is_empty() { note } else { format!("{} {note}", record.text) }
+}
+
+/// The message that this one answers to.
+fn parent(look: &Look<'_>, record: &MessageRecord) -> Outcome<Option<(u32, MessageRecord)>> {
+    Ok(messages::by_mid(look.view, look.profile, &record.in_reply_to)?)
+}
+
+fn quote(
+    look: &Look<'_>,
+    record: &MessageRecord,
+    parent: Option<&(u32, MessageRecord)>,
+) -> Outcome<Option<MessageQuote>> {
+    if !record.has_quote {
+        return Ok(None);
+    }
+    let kind = match parent.filter(|_| !record.forwarded) {
+        None => QuoteKind::JustText(JustText { text: record.quote.clone() }),
+        Some((id, quoted)) => {
+            let author =
+                people::load_any(look.view, look.texts, look.profile, quoted.from)?.unwrap_or_default();
+            QuoteKind::WithMessage(WithMessage {
+                text: record.quote.clone(),
+                message_id: *id,
+                chat_id: quoted.chat,
+                author_display_name: people::display_name(&author).to_owned(),
+                author_display_color: contacts::color_of(&author, quoted.from),
+                override_sender_name: some(&quoted.override_name),
+                image: image(look, quoted),
+                is_forwarded: quoted.forwarded,
+                view_type: convert::view_kind(quoted.view_type).into(),
+            })
+        }
+    };
+    Ok(Some(MessageQuote { kind: Some(kind) }))
+}
+
+/// Whom an info message is about: the member concerned, or who made the change.
+fn info_contact(look: &Look<'_>, record: &MessageRecord) -> Outcome<Option<u32>> {
+    let told = matches!(
+        record.system_type,
+        system_type::GROUP_NAME_CHANGED
+            | system_type::GROUP_DESCRIPTION_CHANGED
+            | system_type::GROUP_IMAGE_CHANGED
+            | system_type::EPHEMERAL_TIMER_CHANGED
+            | system_type::MEMBER_ADDED
+            | system_type::MEMBER_REMOVED
+    );
+    Ok(match record.info_contact {
+        _ if !told => None,
+        ids::contact::SELF => Some(ids::contact::SELF),
+        id if people::load(look.view, look.profile, id)?.is_some() => Some(id),
+        _ => None,
+    })
+}
+
+fn card(look: &Look<'_>, record: &MessageRecord) -> Option<VcardContact> {
+    if record.view_type != view_type::VCARD {
+        return None;
+    }
+    let bytes = look.blob(&record.blob, contacts::MAX_CARD_FILE)?;
+    contacts::cards_in(&bytes).into_iter().next()
+}
+
+/// Several messages in the order of the ids; one that cannot be loaded does not fail the others.
+pub fn list(look: &Look<'_>, wanted: &[u32]) -> Outcome<MessageLoadResults> {
+    let one = |id: u32| {
+        let kind = match messages::load(look.view, look.profile, id)? {
+            Some(record) => Loaded::Message(view(look, id, record)?),
+            None => Loaded::LoadingError(LoadingError { error: "Message does not exist".to_owned() }),
+        };
+        Ok((id, MessageLoadResult { kind: Some(kind) }))
+    };
+    wanted.iter().map(|id| one(*id)).collect()
+}
+
+/// The draft of a chat.
+pub fn draft(look: &Look<'_>, chat: u32) -> Outcome<Option<Message>> {
+    let Some(chat) = stored_chats::load(look.view, look.profile, chat)? else { return Ok(None) };
+    match messages::load(look.view, look.profile, chat.draft)? {
+        Some(record) => view(look, chat.draft, record).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Reactions to a message.
+pub fn reactions(look: &Look<'_>, message: u32) -> Outcome<Option<Reactions>> {
+    let mut given = Vec::new();
+    for row in look.view.scan_prefix(&REACTIONS, &(look.profile, message))? {
+        let ((_, _, contact), record) = row?;
+        given.push((contact, record.emoji));
+    }
+    Ok(count(given))
+}
+
+/// Reactions counted, the most frequent first.
+fn count(given: Vec<(u32, String)>) -> Option<Reactions> {
+    if given.is_empty() {
+        return None;
+    }
+    let mut counts: BTreeMap<&str, (u32, bool)> = BTreeMap::new();
+    for (contact, emoji) in &given {
+        let entry = counts.entry(emoji).or_default();
+        entry.0 += 1;
+        entry.1 |= *contact == ids::contact::SELF;
+    }
+    let mut reactions: Vec<Reaction> = counts
+        .into_iter()
+        .map(|(emoji, (count, is_from_self))| Reaction { emoji: emoji.to_owned(), count, is_from_self })
+        .collect();
+    reactions.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.emoji.cmp(&b.emoji)));
+    let reactions_by_contact =
+        given.into_iter().map(|(contact, emoji)| (contact, Emojis { emojis: vec![emoji] })).collect();
+    Some(Reactions { reactions_by_contact, reactions })
+}
+
+/// What a notification shows.
+pub fn notification(look: &Look<'_>, id: u32) -> Outcome<MessageNotificationInfo> {
+    let record = record(look, id)?;
+    let chat = load_chat(look.view, look.profile, record.chat)?;
+    let (_, chat_profile_image) = chats::face(look, &chat)?;
+    Ok(MessageNotificationInfo {
+        id,
+        chat_id: record.chat,
+        account_id: look.profile,
+        image: image(look, &record),
+        image_mime_type: mime_of(&record),
+        chat_name: chats::name(look, &chat)?,
+        chat_profile_image,
+        summary_prefix: some(&summary::prefix(look, &chat, &record)?),
+        summary_text: summary::of(look, &record),
+    })
+}
+
+/// Ids of the shown messages after the setting `last_msg_id`, oldest first; without that setting only the newest.
+pub fn next_msgs(view: &impl View, profile: u32) -> Result<Vec<u32>, StoreError> {
+    let cursor = config::stored(view, profile, config::key::LAST_MSG_ID)?;
+    let cursor = cursor.and_then(|text| text.trim().parse::<u32>().ok());
+    let mut blocked = Blocked::default();
+    let mut found = Vec::new();
+    match cursor {
+        Some(last) => {
+            let first = last.saturating_add(1).max(ids::LAST_SPECIAL + 1);
+            for row in view.range(&MESSAGES, (profile, first)..)? {
+                let ((_, id), record) = row?;
+                if blocked.shows(view, profile, &record)? {
+                    found.push(id);
+                }
+            }
+        }
+        None => {
+            for row in view.scan_prefix(&MESSAGES, &profile)?.rev() {
+                let ((_, id), record) = row?;
+                if blocked.shows(view, profile, &record)? {
+                    found.push(id);
+                    break;
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Which chats and authors are blocked, looked up once each.
+#[derive(Default)]
+struct Blocked {
+    chats: BTreeMap<u32, bool>,
+    authors: BTreeMap<u32, bool>,
+}
+
+impl Blocked {
+    fn shows(&mut self, view: &impl View, profile: u32, record: &MessageRecord) -> Result<bool, StoreError> {
+        if !messages::is_listed(record) {
+            return Ok(false);
+        }
+        if let std::collections::btree_map::Entry::Vacant(entry) = self.chats.entry(record.chat) {
+            let chat = stored_chats::load(view, profile, record.chat)?;
+            entry.insert(chat.is_none_or(|chat| chat.blocked == block::YES));
+        }
+        if let std::collections::btree_map::Entry::Vacant(entry) = self.authors.entry(record.from) {
+            entry.insert(people::load(view, profile, record.from)?.is_some_and(|author| author.blocked));
+        }
+        Ok(!self.chats[&record.chat] && !self.authors[&record.from])
+    }
+}
+
+/// Those of the messages that exist.
+pub fn existing(look: &Look<'_>, wanted: &[u32]) -> Outcome<Vec<u32>> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for id in wanted {
+        if seen.insert(*id)
+            && let Some(record) = look.view.get(&MESSAGES, &(look.profile, *id))?
+            && !messages::is_over(&record, look.now)
+        {
+            found.push(*id);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reactions_are_counted_by_frequency_and_then_by_emoji() {
+        let given =
+            vec![(1, "👍".to_owned()), (10, "❤".to_owned()), (11, "👍".to_owned()), (12, "a".to_owned())];
+        let reactions = count(given).unwrap();
+        let listed: Vec<(&str, u32, bool)> =
+            reactions.reactions.iter().map(|one| (one.emoji.as_str(), one.count, one.is_from_self)).collect();
+        assert_eq!(listed, [("👍", 2, true), ("a", 1, false), ("❤", 1, false)]);
+        assert_eq!(reactions.reactions_by_contact[&10].emojis, ["❤"]);
+        assert!(count(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn the_media_type_follows_the_name() {
+        let named = |name: &str| MessageRecord { file_name: name.to_owned(), ..Default::default() };
+        assert_eq!(mime_of(&named("a.PNG")).as_deref(), Some("image/png"));
+        assert_eq!(mime_of(&named("a.xyz")).as_deref(), Some("application/octet-stream"));
+        assert_eq!(mime_of(&MessageRecord::default()), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! Finding messages by their text.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use memchr::memmem;
+use volary_proto::v1::{MessageSearchResult, MessageSearchResults};
+use volary_storage::View as _;
+use volary_storage::records::{MessageRecord, block, visibility};
+use volary_storage::tables::MESSAGES;
+
+use super::look::Look;
+use super::{chats, contacts, convert, messages};
+use crate::chat::compose::load_chat;
+use crate::ground::error::Outcome;
+use crate::state::{chats as stored_chats, contacts as people, messages as stored};
+
+/// A search in all chats finds at most that many.
+const MAX_FOUND: usize = 1_000;
+
+/// A text that is looked for in many others, whatever the case of either.
+struct Needle {
+    finder: memmem::Finder<'static>,
+    /// The text that is being looked through, in lower case; kept for its memory.
+    folded: Vec<u8>,
+}
+
+impl Needle {
+    /// `None` if there is nothing to look for.
+    fn new(query: &str) -> Option<Self> {
+        let text = query.trim().to_lowercase();
+        let finder = memmem::Finder::new(&text).into_owned();
+        (!text.is_empty()).then_some(Self { finder, folded: Vec::new() })
+    }
+
+    /// Whether it is in the text of a stored message, or that cannot be said without decoding it.
+    fn may_be_in(&mut self, stored: &[u8]) -> bool {
+        MessageRecord::text_in(stored).is_none_or(|text| self.is_in(text))
+    }
+
+    fn is_in(&mut self, text: &[u8]) -> bool {
+        if !text.is_ascii() {
+            // Letters may grow and shrink, and their neighbours count: that takes a text of its own.
+            let text = String::from_utf8_lossy(text).to_lowercase();
+            return self.finder.find(text.as_bytes()).is_some();
+        }
+        self.folded.clear();
+        self.folded.extend_from_slice(text);
+        self.folded.make_ascii_lowercase();
+        self.finder.find(&self.folded).is_some()
+    }
+}
+
+/// Which authors are blocked and which chats are open, as far as it was asked.
+struct Known<'l, 'a> {
+    look: &'l Look<'a>,
+    blocked: BTreeMap<u32, bool>,
+    open: BTreeMap<u32, bool>,
+}
+
+impl Known<'_, '_> {
+    fn is_blocked(&mut self, author: u32) -> Outcome<bool> {
+        if let Some(known) = self.blocked.get(&author) {
+            return Ok(*known);
+        }
+        let record = people::load(self.look.view, self.look.profile, author)?;
+        Ok(*self.blocked.entry(author).or_insert(record.is_some_and(|record| record.blocked)))
+    }
+
+    fn is_open(&mut self, chat: u32) -> Outcome<bool> {
+        if let Some(known) = self.open.get(&chat) {
+            return Ok(*known);
+        }
+        let record = stored_chats::load(self.look.view, self.look.profile, chat)?;
+        Ok(*self.open.entry(chat).or_insert(record.is_some_and(|record| record.blocked != block::YES)))
+    }
+}
+
+/// Messages whose text contains `query`: in one chat oldest first, in all chats newest first.
+pub fn find(look: &Look<'_>, query: &str, chat: Option<u32>) -> Outcome<Vec<u32>> {
+    let Some(mut needle) = Needle::new(query) else { return Ok(Vec::new()) };
+    let mut known = Known { look, blocked: BTreeMap::new(), open: BTreeMap::new() };
+    let mut found = Vec::new();
+    if let Some(chat) = chat.filter(|chat| *chat != 0) {
+        for id in stored::visible_ids(look.view, look.profile, chat)? {
+            let key = (look.profile, id);
+            let record = look.view.get_where(&MESSAGES, &key, |stored| needle.may_be_in(stored))?;
+            if let Some(record) = record
+                && !known.is_blocked(record.from)?
+            {
+                found.push(id);
+            }
+        }
+        return Ok(found);
+    }
+    let mut rows = look.view.scan_prefix(&MESSAGES, &look.profile)?;
+    while let Some(row) = rows.next_back_where(|stored| needle.may_be_in(stored)) {
+        let ((_, id), record) = row?;
+        if stored::is_listed(&record) && !known.is_blocked(record.from)? && known.is_open(record.chat)? {
+            found.push(id);
+        }
+        if found.len() >= MAX_FOUND {
+            break;
+        }
+    }
+    found.sort_unstable_by_key(|id| Reverse(*id));
+    Ok(found)
+}
+
+/// What a list of hits shows, in the order of the ids; one unknown message fails all.
+pub fn results(look: &Look<'_>, ids: &[u32]) -> Outcome<MessageSearchResults> {
+    ids.iter().map(|id| Ok((*id, result(look, *id)?))).collect()
+}
+
+fn result(look: &Look<'_>, id: u32) -> Outcome<MessageSearchResult> {
+    let record = messages::record(look, id)?;
+    let chat = load_chat(look.view, look.profile, record.chat)?;
+    let author = contacts::record(look, record.from)?;
+    let (chat_color, chat_profile_image) = chats::face(look, &chat)?;
+    Ok(MessageSearchResult {
+        id,
+        author_profile_image: look.path(&author.avatar),
+        author_name: stored::author_name(look.view, look.texts, look.profile, &record)?,
+        author_color: contacts::color_of(&author, record.from),
+        author_id: record.from,
+        chat_profile_image,
+        chat_color,
+        chat_name: chats::name(look, &chat)?,
+        chat_type: convert::chat_kind(chat.chat_type).into(),
+        is_chat_contact_request: chat.blocked == block::REQUEST,
+        is_chat_archived: chat.visibility == visibility::ARCHIVED,
+        timestamp: messages::sent_or_sort(&record),
+        chat_id: record.chat,
+        message: record.text,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_needle_is_found_as_if_both_were_written_in_lower_case() {
+        let texts = [
+            "",
+            "Rehearsal at eight",
+            "REHEARSAL",
+            "ÄIGHT o'clock",
+            "20 \u{212A}elvin",
+            "İstanbul",
+            "ΟΔΟΣ οδός",
+        ];
+        for query in [
+            "e", "hears", "äight", "Äight", "kelvin", "\u{212A}", "i", "istanbul", "οδος", "οδοσ", " at ",
+            "x",
+        ] {
+            let mut needle = Needle::new(query).unwrap();
+            for text in texts {
+                let expected = text.to_lowercase().contains(&query.trim().to_lowercase());
+                assert_eq!(needle.is_in(text.as_bytes()), expected, "{query:?} in {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn blanks_are_nothing_to_look_for() {
+        assert!(Needle::new(" \t").is_none());
+    }
+}

@@ -1,0 +1,54 @@
+//! A message in one line, with what has to be looked up for it.
+
+use volary_storage::records::{ChatRecord, MessageRecord, chat_type, message_state, view_type};
+
+use super::look::Look;
+use crate::chat::summary::{CHAT_LIST, cut, parts};
+use crate::ground::error::Outcome;
+use crate::ground::ids;
+use crate::ground::texts::id as text;
+use crate::state::{contacts, messages};
+
+pub use crate::chat::summary::{Style, announcement, fold};
+
+/// The summary of a message in full, or cut at about `approx` characters.
+pub fn styled(look: &Look<'_>, record: &MessageRecord, style: Style, approx: usize) -> String {
+    let name = (record.view_type == view_type::VCARD).then(|| card_name(look, record)).flatten();
+    let (head, caption) = parts(look.texts, record, style, name);
+    match approx {
+        0 => format!("{head}{caption}"),
+        limit => format!("{head}{}", cut(&fold(&caption), limit)),
+    }
+}
+
+/// As the chat list shows it, with the name of a contact card.
+pub fn of(look: &Look<'_>, record: &MessageRecord) -> String {
+    fold(&styled(look, record, CHAT_LIST, 0))
+}
+
+fn card_name(look: &Look<'_>, record: &MessageRecord) -> Option<String> {
+    let bytes = look.blob(&record.blob, super::contacts::MAX_CARD_FILE)?;
+    let cards = volary_mail::vcard::parse(&String::from_utf8_lossy(&bytes));
+    cards.first().map(|card| card.display_name().to_owned())
+}
+
+/// What stands before the colon: who wrote it, as far as that is not obvious.
+pub fn prefix(look: &Look<'_>, chat: &ChatRecord, record: &MessageRecord) -> Outcome<String> {
+    if record.state == message_state::OUT_DRAFT {
+        return Ok(look.texts.get(text::DRAFT));
+    }
+    let nobody = messages::is_info(record) || record.view_type == view_type::CALL;
+    if record.from == ids::contact::SELF {
+        let obvious = nobody || chat.chat_type == chat_type::OUT_BROADCAST;
+        return Ok(if obvious { String::new() } else { look.texts.get(text::SELF) });
+    }
+    let several = matches!(chat.chat_type, chat_type::GROUP | chat_type::MAILINGLIST)
+        || (chat.chat_type == chat_type::SINGLE && chat.contact == ids::contact::SELF);
+    if nobody || !several {
+        return Ok(String::new());
+    }
+    if !record.override_name.is_empty() {
+        return Ok(record.override_name.clone());
+    }
+    Ok(contacts::name_of(look.view, look.texts, look.profile, record.from)?)
+}

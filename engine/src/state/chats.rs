@@ -1,0 +1,248 @@
+//! Chats: finding, creating, deleting.
+
+use volary_storage::records::{ChatRecord, block, chat_type, system_type};
+use volary_storage::tables::{
+    CHAT_BY_GROUP_ID, CHAT_MESSAGES, CHATS, COUNTERS, GOSSIPED, HIDDEN_MESSAGES, SINGLE_CHAT,
+};
+use volary_storage::{StoreError, View};
+
+use super::{config, contacts, deadlines, members, messages, outbox};
+use crate::ground::db::Tx;
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+use crate::ground::texts::{Texts, id as text};
+
+/// Messages of a deleted chat that go in one transaction.
+const ERASED_AT_ONCE: usize = 200;
+
+/// Loads a chat.
+pub fn load(view: &impl View, profile: u32, chat: u32) -> Result<Option<ChatRecord>, StoreError> {
+    Ok(load_for_sending(view, profile, chat)?.filter(|record| !record.deleted))
+}
+
+/// Loads a chat, also one that the user deleted while mail of it was still queued.
+pub fn load_for_sending(view: &impl View, profile: u32, chat: u32) -> Result<Option<ChatRecord>, StoreError> {
+    view.get(&CHATS, &(profile, chat))
+}
+
+/// All chats in the order of their ids.
+pub fn all(view: &impl View, profile: u32) -> Result<Vec<(u32, ChatRecord)>, StoreError> {
+    let rows = view.scan_prefix(&CHATS, &profile)?.map(|row| row.map(|((_, id), record)| (id, record)));
+    rows.filter(|row| row.as_ref().map_or(true, |(_, record): &(u32, ChatRecord)| !record.deleted)).collect()
+}
+
+/// The group, channel or list of an id.
+pub fn by_group_id(
+    view: &impl View,
+    profile: u32,
+    group_id: &str,
+) -> Result<Option<(u32, ChatRecord)>, StoreError> {
+    if group_id.is_empty() {
+        return Ok(None);
+    }
+    let found = view.scan_prefix(&CHAT_BY_GROUP_ID, &(profile, group_id.to_owned()))?.next().transpose()?;
+    let Some(((_, _, chat), _)) = found else { return Ok(None) };
+    Ok(load(view, profile, chat)?.map(|record| (chat, record)))
+}
+
+/// The single chat with a contact, hidden ones included.
+pub fn single_of(view: &impl View, profile: u32, contact: u32) -> Result<Option<u32>, StoreError> {
+    let found = view.scan_prefix(&SINGLE_CHAT, &(profile, contact))?.next().transpose()?;
+    Ok(found.map(|((_, _, chat), _)| chat))
+}
+
+/// The name to show.
+pub fn name(
+    view: &impl View,
+    texts: &Texts,
+    profile: u32,
+    record: &ChatRecord,
+) -> Result<String, StoreError> {
+    match (record.chat_type, record.contact) {
+        (chat_type::SINGLE, ids::contact::SELF) => Ok(texts.get(text::SAVED_MESSAGES)),
+        (chat_type::SINGLE, ids::contact::DEVICE) => Ok(texts.get(text::DEVICE_MESSAGES)),
+        (chat_type::SINGLE, contact) => contacts::name_of(view, texts, profile, contact),
+        _ => Ok(record.name.clone()),
+    }
+}
+
+/// Saves a chat with its indexes.
+pub fn save(tx: &mut Tx<'_, '_>, chat: u32, record: &ChatRecord) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    if !record.group_id.is_empty() {
+        tx.store.set(&CHAT_BY_GROUP_ID, &(profile, record.group_id.clone(), chat))?;
+    }
+    if record.chat_type == chat_type::SINGLE {
+        tx.store.set(&SINGLE_CHAT, &(profile, record.contact, chat))?;
+    }
+    tx.store.put(&CHATS, &(profile, chat), record)
+}
+
+/// Changes a chat in place. Returns whether something changed.
+pub fn update(
+    tx: &mut Tx<'_, '_>,
+    chat: u32,
+    change: impl FnOnce(&mut ChatRecord),
+) -> Result<bool, StoreError> {
+    let Some(old) = load(tx.store, tx.profile, chat)? else { return Ok(false) };
+    let mut new = old.clone();
+    change(&mut new);
+    if new == old {
+        return Ok(false);
+    }
+    if new.channel_secret != old.channel_secret {
+        tx.effects().unlocked.secrets |= !new.channel_secret.is_empty();
+    }
+    save(tx, chat, &new)?;
+    Ok(true)
+}
+
+/// Adds a chat; encrypted ones begin with the notice that says so.
+pub fn create(tx: &mut Tx<'_, '_>, mut record: ChatRecord) -> Result<u32, StoreError> {
+    let mut counters = tx.store.get(&COUNTERS, &tx.profile)?.unwrap_or_default();
+    counters.chat = counters.chat.max(ids::LAST_SPECIAL) + 1;
+    let chat = counters.chat;
+    tx.store.put(&COUNTERS, &tx.profile, &counters)?;
+    record.created = tx.now;
+    tx.effects().unlocked.groups |= !record.group_id.is_empty();
+    tx.effects().unlocked.secrets |= !record.channel_secret.is_empty();
+    save(tx, chat, &record)?;
+    tx.chatlist_changed();
+    tx.chatlist_item_changed(Some(chat));
+    let special = record.chat_type == chat_type::SINGLE && record.contact <= ids::LAST_SPECIAL;
+    if record.encrypted && !special {
+        let notice = tx.texts.get(text::CHAT_E2EE);
+        messages::add_notice(tx, chat, &notice, system_type::CHAT_E2EE, messages::Place::Top)?;
+    }
+    Ok(chat)
+}
+
+/// The single chat with a contact; made with block state `blocked` if there is none. An existing one is only made
+/// more visible (blocked → request → normal), never less.
+pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: u32, blocked: u32) -> Result<u32, StoreError> {
+    if let Some(chat) = single_of(tx.store, tx.profile, contact)? {
+        let better = |old: u32| match (old, blocked) {
+            (_, block::NOT) => block::NOT,
+            (block::YES, other) => other,
+            (old, _) => old,
+        };
+        let changed = update(tx, chat, |record| record.blocked = better(record.blocked))?;
+        if changed {
+            tx.chat_modified(chat);
+            tx.chatlist_changed();
+            tx.chatlist_item_changed(Some(chat));
+        }
+        return Ok(chat);
+    }
+    let encrypted = match contact {
+        ids::contact::SELF | ids::contact::DEVICE => true,
+        id => contacts::load(tx.store, tx.profile, id)?.is_some_and(|record| !record.fingerprint.is_empty()),
+    };
+    let record =
+        ChatRecord { chat_type: chat_type::SINGLE, contact, blocked, encrypted, ..Default::default() };
+    let chat = create(tx, record)?;
+    members::add(tx, chat, contact, tx.now)?;
+    Ok(chat)
+}
+
+/// Removes a chat with its messages (which leave tombstones) and members. It is out of sight at once; the messages of
+/// a large one go little by little, so that they do not hold up the other profiles. Mail that is still queued keeps
+/// what it needs, out of sight, and is sent.
+pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    let Some(mut record) = load(tx.store, profile, chat)? else { return Ok(()) };
+    if record.draft != 0 {
+        messages::erase(tx, record.draft)?;
+        record.draft = 0;
+    }
+    if !record.group_id.is_empty() {
+        tx.store.unset(&CHAT_BY_GROUP_ID, &(profile, record.group_id.clone(), chat))?;
+    }
+    if record.chat_type == chat_type::SINGLE {
+        tx.store.unset(&SINGLE_CHAT, &(profile, record.contact, chat))?;
+    }
+    record.deleted = true;
+    tx.store.put(&CHATS, &(profile, chat), &record)?;
+    erase_some(tx, chat)?;
+    tx.chat_deleted(chat);
+    tx.msgs_changed_all();
+    tx.chatlist_changed();
+    Ok(())
+}
+
+/// Removes messages of a deleted chat, as many as one transaction should. A deadline that is due sees to the others.
+pub fn erase_some(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    let rows = tx.store.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.keys().take(ERASED_AT_ONCE);
+    let some: Vec<u32> = rows.map(|row| row.map(|(_, _, _, id)| id)).collect::<Result<_, _>>()?;
+    for id in &some {
+        if outbox::is_queued(tx.store, profile, *id)? {
+            messages::hide(tx, *id)?;
+        } else {
+            messages::bury(tx, *id, true)?;
+        }
+    }
+    match some.len() < ERASED_AT_ONCE {
+        true => forget_if_deleted(tx, chat),
+        false => deadlines::add(tx, tx.now, deadlines::kind::CHAT_DELETED, u64::from(chat)),
+    }
+}
+
+/// Removes the last rows of a deleted chat once none of its mail is queued any more.
+pub fn forget_if_deleted(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    let deleted = load_for_sending(tx.store, profile, chat)?.is_some_and(|record| record.deleted);
+    if !deleted || tx.store.first(&CHAT_MESSAGES, &(profile, chat))?.is_some() {
+        return Ok(());
+    }
+    let hidden: Vec<u32> = tx
+        .store
+        .scan_prefix(&HIDDEN_MESSAGES, &(profile, chat))?
+        .map(|row| row.map(|((_, _, id), _)| id))
+        .collect::<Result<_, _>>()?;
+    let mut queued = false;
+    for id in hidden {
+        if outbox::is_queued(tx.store, profile, id)? {
+            queued = true;
+        } else {
+            messages::bury(tx, id, true)?;
+        }
+    }
+    if !queued {
+        members::forget_all(tx, chat)?;
+        tx.store.remove_prefix(&GOSSIPED, &(profile, chat))?;
+        tx.store.remove(&CHATS, &(profile, chat))?;
+    }
+    Ok(())
+}
+
+/// The block state of new chats with mail of `contact`: as its single chat says, else a request (bots: normal).
+pub fn default_block(view: &impl View, profile: u32, contact: u32) -> Result<u32, StoreError> {
+    if config::flag(view, profile, config::key::BOT)? {
+        return Ok(block::NOT);
+    }
+    let blocked = contacts::load(view, profile, contact)?.is_some_and(|record| record.blocked);
+    let Some(chat) = single_of(view, profile, contact)? else {
+        return Ok(if blocked { block::YES } else { block::REQUEST });
+    };
+    Ok(match load(view, profile, chat)?.map(|record| record.blocked) {
+        Some(block::NOT) => block::NOT,
+        Some(block::YES) if blocked => block::YES,
+        _ => block::REQUEST,
+    })
+}
+
+/// Whether we are in the chat: always in single chats, own channels and lists, by the member row elsewhere.
+pub fn self_is_in(
+    view: &impl View,
+    profile: u32,
+    chat: u32,
+    record: &ChatRecord,
+) -> Result<bool, StoreError> {
+    match record.chat_type {
+        chat_type::GROUP | chat_type::IN_BROADCAST => {
+            members::is_member(view, profile, chat, ids::contact::SELF)
+        }
+        _ => Ok(true),
+    }
+}

@@ -1,0 +1,100 @@
+//! Members and past members of chats.
+
+use volary_storage::records::MemberRecord;
+use volary_storage::tables::{CHATS_OF_CONTACT, MEMBERS};
+use volary_storage::{StoreError, View};
+
+use crate::ground::db::Tx;
+
+/// A contact that is no member any more is remembered that long, in seconds (60 days).
+pub const PAST_MEMBER_MEMORY: i64 = 60 * 24 * 3600;
+
+/// All rows of a chat, current and past, by contact id.
+pub fn rows(view: &impl View, profile: u32, chat: u32) -> Result<Vec<(u32, MemberRecord)>, StoreError> {
+    view.scan_prefix(&MEMBERS, &(profile, chat))?
+        .map(|row| row.map(|((_, _, contact), record)| (contact, record)))
+        .collect()
+}
+
+/// The row of one contact.
+pub fn row(
+    view: &impl View,
+    profile: u32,
+    chat: u32,
+    contact: u32,
+) -> Result<Option<MemberRecord>, StoreError> {
+    view.get(&MEMBERS, &(profile, chat, contact))
+}
+
+/// A member iff the last addition is not older than the last removal.
+pub fn is_current(record: &MemberRecord) -> bool {
+    record.added >= record.removed
+}
+
+/// Whether a contact is a member now.
+pub fn is_member(view: &impl View, profile: u32, chat: u32, contact: u32) -> Result<bool, StoreError> {
+    Ok(row(view, profile, chat, contact)?.is_some_and(|record| is_current(&record)))
+}
+
+/// Ids of the present members, by contact id.
+pub fn current(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>, StoreError> {
+    Ok(rows(view, profile, chat)?
+        .into_iter()
+        .filter(|(_, record)| is_current(record))
+        .map(|(id, _)| id)
+        .collect())
+}
+
+/// Writes a row.
+pub fn put(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, record: MemberRecord) -> Result<(), StoreError> {
+    tx.store.put(&MEMBERS, &(tx.profile, chat, contact), &record)?;
+    tx.effects().unlocked.groups |= is_current(&record);
+    tx.store.set(&CHATS_OF_CONTACT, &(tx.profile, contact, chat))
+}
+
+/// Adds a contact now; does nothing for a present member. Returns whether something changed.
+pub fn add(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, time: i64) -> Result<bool, StoreError> {
+    let old = row(tx.store, tx.profile, chat, contact)?;
+    match old {
+        Some(record) if is_current(&record) => Ok(false),
+        Some(record) => {
+            put(
+                tx,
+                chat,
+                contact,
+                MemberRecord { added: record.removed.max(time), removed: record.removed },
+            )?;
+            Ok(true)
+        }
+        None => {
+            put(tx, chat, contact, MemberRecord { added: time, removed: 0 })?;
+            Ok(true)
+        }
+    }
+}
+
+/// Marks a contact as removed; does nothing for non-members. Returns whether something changed.
+pub fn mark_removed(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, time: i64) -> Result<bool, StoreError> {
+    match row(tx.store, tx.profile, chat, contact)? {
+        Some(record) if is_current(&record) => {
+            let removed = time.max(record.added + 1);
+            put(tx, chat, contact, MemberRecord { added: record.added, removed })?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Forgets a row without a trace.
+pub fn forget(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Result<(), StoreError> {
+    tx.store.remove(&MEMBERS, &(tx.profile, chat, contact))?;
+    tx.store.unset(&CHATS_OF_CONTACT, &(tx.profile, contact, chat)).map(|_| ())
+}
+
+/// Forgets all rows of a chat.
+pub fn forget_all(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+    for (contact, _) in rows(tx.store, tx.profile, chat)? {
+        forget(tx, chat, contact)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,408 @@
+//! Messages: adding, changing, burying, with the indexes of the chat.
+
+use volary_storage::records::{
+    KnownMailRecord, MessageRecord, known_mail, message_state, system_type, view_type,
+};
+use volary_storage::tables::{
+    CHAT_MESSAGES, COUNTERS, FRESH, HIDDEN_MESSAGES, KNOWN_MAIL, MESSAGES, PENDING_EDITS, PENDING_REACTIONS,
+    REACTIONS, RECEIPT_JOBS, RECEIPTS,
+};
+use volary_storage::{StoreError, View};
+
+use super::{contacts, copies, deadlines};
+use crate::ground::db::Tx;
+use crate::ground::events::Events as _;
+use crate::ground::ids;
+
+/// Where a locally made info line goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Before everything else, at time 0.
+    Top,
+    /// After everything that is in the chat now.
+    Bottom,
+    /// At a given sort time.
+    At(i64),
+}
+
+/// Loads a message, hidden ones and drafts included.
+pub fn load(view: &impl View, profile: u32, message: u32) -> Result<Option<MessageRecord>, StoreError> {
+    view.get(&MESSAGES, &(profile, message))
+}
+
+/// What is known about a Message-ID.
+pub fn known(view: &impl View, profile: u32, mid: &str) -> Result<Option<KnownMailRecord>, StoreError> {
+    if mid.is_empty() {
+        return Ok(None);
+    }
+    view.get(&KNOWN_MAIL, &(profile, mid.to_owned()))
+}
+
+/// What a mail with a Message-ID could still bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing with this id came before; at most something is wanted of its copies.
+    Unknown,
+    /// The file that a pre-message announced waits on a relay.
+    Available,
+    /// The message is here without its file, and the mail carries one.
+    Incomplete,
+    /// An own message that still waits to be sent: the copy proves that a relay has it.
+    ProvesSent,
+    /// Nothing: it is here, was judged before, or must never be shown.
+    Settled,
+}
+
+impl Standing {
+    /// Whether the content of the mail has to be looked at.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Unknown | Self::Available | Self::Incomplete)
+    }
+}
+
+/// What a mail with this Message-ID could still bring; `is_post`: it is the file of a split message.
+pub fn standing(view: &impl View, profile: u32, mid: &str, is_post: bool) -> Result<Standing, StoreError> {
+    let known = known(view, profile, mid)?;
+    let message = match &known {
+        Some(known) if known.kind == known_mail::MESSAGE => load(view, profile, known.message)?,
+        _ => None,
+    };
+    Ok(standing_of(known.map_or(0, |known| known.kind), message.as_ref(), is_post))
+}
+
+/// The rule of [`standing`]: the kind of the known mail (0: none), and its message if it is one.
+fn standing_of(kind: u32, message: Option<&MessageRecord>, is_post: bool) -> Standing {
+    match (kind, message) {
+        (0, _) => Standing::Unknown,
+        (known_mail::AVAILABLE, _) => Standing::Available,
+        (known_mail::MESSAGE, Some(message)) if is_post && message.download_state != 0 => {
+            Standing::Incomplete
+        }
+        (known_mail::MESSAGE, Some(message)) if message.state == message_state::OUT_PENDING => {
+            Standing::ProvesSent
+        }
+        _ => Standing::Settled,
+    }
+}
+
+/// The message of a Message-ID (also of the one of its pre-message), tombstones excluded.
+pub fn by_mid(view: &impl View, profile: u32, mid: &str) -> Result<Option<(u32, MessageRecord)>, StoreError> {
+    match known(view, profile, mid)? {
+        Some(record) if record.message != 0 => {
+            Ok(load(view, profile, record.message)?.map(|message| (record.message, message)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Remembers a Message-ID; an existing entry keeps what is wanted of its relay copies.
+pub fn remember(tx: &mut Tx<'_, '_>, mid: &str, kind: u32, message: u32) -> Result<(), StoreError> {
+    if mid.is_empty() {
+        return Ok(());
+    }
+    let old = known(tx.store, tx.profile, mid)?.unwrap_or_default();
+    let record = KnownMailRecord { kind, message, time: tx.now, ..old };
+    tx.store.put(&KNOWN_MAIL, &(tx.profile, mid.to_owned()), &record)
+}
+
+/// A mail with this Message-ID must never be shown (again).
+pub fn entomb(tx: &mut Tx<'_, '_>, mid: &str) -> Result<(), StoreError> {
+    remember(tx, mid, known_mail::TOMBSTONE, 0)
+}
+
+/// Whether a message shows in its chat.
+pub fn is_listed(record: &MessageRecord) -> bool {
+    !record.hidden && record.state != message_state::OUT_DRAFT
+}
+
+fn index(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    if is_listed(record) {
+        tx.store.set(&CHAT_MESSAGES, &(profile, record.chat, record.sort, id))?;
+        if record.state == message_state::IN_FRESH {
+            tx.store.set(&FRESH, &(profile, record.chat, id))?;
+        }
+    } else if record.hidden {
+        tx.store.set(&HIDDEN_MESSAGES, &(profile, record.chat, id))?;
+    }
+    Ok(())
+}
+
+fn unindex(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    if is_listed(record) {
+        tx.store.unset(&CHAT_MESSAGES, &(profile, record.chat, record.sort, id))?;
+        if record.state == message_state::IN_FRESH {
+            tx.store.unset(&FRESH, &(profile, record.chat, id))?;
+        }
+    } else if record.hidden {
+        tx.store.unset(&HIDDEN_MESSAGES, &(profile, record.chat, id))?;
+    }
+    Ok(())
+}
+
+/// The next message id.
+pub fn next_id(tx: &mut Tx<'_, '_>) -> Result<u32, StoreError> {
+    let mut counters = tx.store.get(&COUNTERS, &tx.profile)?.unwrap_or_default();
+    counters.message = counters.message.max(ids::LAST_SPECIAL) + 1;
+    tx.store.put(&COUNTERS, &tx.profile, &counters)?;
+    Ok(counters.message)
+}
+
+/// Adds a message and remembers its Message-IDs.
+pub fn insert(tx: &mut Tx<'_, '_>, record: &MessageRecord) -> Result<u32, StoreError> {
+    let id = next_id(tx)?;
+    insert_as(tx, id, record)?;
+    Ok(id)
+}
+
+/// Adds a message under an id that was taken before (a draft that is sent keeps its id).
+pub fn insert_as(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), StoreError> {
+    tx.store.put(&MESSAGES, &(tx.profile, id), record)?;
+    index(tx, id, record)?;
+    if record.state != message_state::OUT_DRAFT {
+        remember(tx, &record.mid, known_mail::MESSAGE, id)?;
+        if !record.pre_mid.is_empty() {
+            remember(tx, &record.pre_mid, known_mail::PRE_MESSAGE, id)?;
+        }
+    }
+    if is_listed(record) {
+        tx.effects().messages += 1;
+    }
+    if record.expires != 0 {
+        deadlines::add(tx, record.expires, deadlines::kind::MESSAGE_EXPIRES, u64::from(id))?;
+    }
+    Ok(())
+}
+
+/// Changes a message in place, indexes included. Returns whether something changed.
+pub fn update(
+    tx: &mut Tx<'_, '_>,
+    id: u32,
+    change: impl FnOnce(&mut MessageRecord),
+) -> Result<bool, StoreError> {
+    let Some(old) = load(tx.store, tx.profile, id)? else { return Ok(false) };
+    let mut new = old.clone();
+    change(&mut new);
+    if new == old {
+        return Ok(false);
+    }
+    let moved = (old.chat, old.sort, old.hidden, old.state) != (new.chat, new.sort, new.hidden, new.state);
+    if moved {
+        unindex(tx, id, &old)?;
+        index(tx, id, &new)?;
+    }
+    if new.expires != old.expires && new.expires != 0 {
+        deadlines::add(tx, new.expires, deadlines::kind::MESSAGE_EXPIRES, u64::from(id))?;
+    }
+    tx.store.put(&MESSAGES, &(tx.profile, id), &new)?;
+    Ok(true)
+}
+
+/// Takes a message out of sight; it is still there to be sent.
+pub fn hide(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
+    update(tx, id, |record| record.hidden = true).map(|_| ())
+}
+
+/// The time of a message is over, though it may still wait to be sent.
+pub fn is_over(record: &MessageRecord, now: i64) -> bool {
+    record.hidden && record.expires != 0 && record.expires <= now
+}
+
+/// Removes every trace of a message that was never mail (a draft, a local info line).
+pub fn erase(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    let Some(record) = load(tx.store, profile, id)? else { return Ok(()) };
+    unindex(tx, id, &record)?;
+    tx.store.remove(&MESSAGES, &(profile, id))?;
+    tx.store.remove_prefix(&REACTIONS, &(profile, id))?;
+    tx.store.remove_prefix(&RECEIPTS, &(profile, id))?;
+    if record.from > ids::LAST_SPECIAL {
+        tx.store.remove(&RECEIPT_JOBS, &(profile, record.from, id))?;
+    }
+    Ok(())
+}
+
+/// Removes a message and leaves a tombstone, so that no later copy is shown; on request its relay copies go, too.
+pub fn bury(tx: &mut Tx<'_, '_>, id: u32, delete_copies: bool) -> Result<(), StoreError> {
+    let Some(record) = load(tx.store, tx.profile, id)? else { return Ok(()) };
+    erase(tx, id)?;
+    for mid in [&record.mid, &record.pre_mid] {
+        if !mid.is_empty() {
+            entomb(tx, mid)?;
+            tx.store.remove_prefix(&PENDING_REACTIONS, &(tx.profile, mid.clone()))?;
+            tx.store.remove_prefix(&PENDING_EDITS, &(tx.profile, mid.clone()))?;
+            if delete_copies {
+                copies::want_deleted(tx, mid)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Ids of the shown messages of a chat, oldest first.
+pub fn visible_ids(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>, StoreError> {
+    view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.map(|row| row.map(|((_, _, _, id), _)| id)).collect()
+}
+
+/// The newest shown message of a chat (drafts excluded).
+pub fn newest_id(view: &impl View, profile: u32, chat: u32) -> Result<Option<(i64, u32)>, StoreError> {
+    let newest = view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.next_back().transpose()?;
+    Ok(newest.map(|((_, _, sort, id), _)| (sort, id)))
+}
+
+/// The newest shown message of a chat that came or went as mail.
+pub fn newest_mail(view: &impl View, profile: u32, chat: u32) -> Result<Option<u32>, StoreError> {
+    for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev() {
+        let ((_, _, _, id), _) = row?;
+        if load(view, profile, id)?.is_some_and(|record| !record.mid.is_empty()) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// The newest sort time of a chat, hidden messages included.
+pub fn newest_sort(view: &impl View, profile: u32, chat: u32) -> Result<Option<i64>, StoreError> {
+    let mut newest = newest_id(view, profile, chat)?.map(|(sort, _)| sort);
+    for row in view.scan_prefix(&HIDDEN_MESSAGES, &(profile, chat))?.rev().take(1) {
+        let ((_, _, id), _) = row?;
+        if let Some(record) = load(view, profile, id)? {
+            newest = newest.max(Some(record.sort));
+        }
+    }
+    Ok(newest)
+}
+
+/// Ids of the shown fresh messages of a chat.
+pub fn fresh_ids(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>, StoreError> {
+    view.scan_prefix(&FRESH, &(profile, chat))?.map(|row| row.map(|((_, _, id), _)| id)).collect()
+}
+
+/// Adds an info line that is made locally and tells of it.
+pub fn add_notice(
+    tx: &mut Tx<'_, '_>,
+    chat: u32,
+    text: &str,
+    system: u32,
+    place: Place,
+) -> Result<u32, StoreError> {
+    add_notice_about(tx, chat, text, system, place, 0)
+}
+
+/// As [`add_notice`], about a contact (the actor, or the member concerned).
+pub fn add_notice_about(
+    tx: &mut Tx<'_, '_>,
+    chat: u32,
+    text: &str,
+    system: u32,
+    place: Place,
+    contact: u32,
+) -> Result<u32, StoreError> {
+    let sort = match place {
+        Place::Top => 0,
+        Place::At(time) => time,
+        Place::Bottom => newest_sort(tx.store, tx.profile, chat)?.unwrap_or(0).max(tx.now),
+    };
+    let timer = super::chats::load(tx.store, tx.profile, chat)?.map_or(0, |record| record.ephemeral_timer);
+    let record = MessageRecord {
+        chat,
+        from: ids::contact::INFO,
+        state: message_state::IN_NOTICED,
+        view_type: view_type::TEXT,
+        system_type: system,
+        text: text.to_owned(),
+        sent: if sort == 0 { tx.now } else { sort },
+        sort,
+        received: tx.now,
+        info_contact: contact,
+        ephemeral_timer: if place == Place::Top { 0 } else { timer },
+        ..Default::default()
+    };
+    let id = insert(tx, &record)?;
+    tx.msgs_changed(chat, id);
+    Ok(id)
+}
+
+/// An info message: made locally, or of a system type.
+pub fn is_info(record: &MessageRecord) -> bool {
+    record.from == ids::contact::INFO || !matches!(record.system_type, system_type::NONE | AUTOCRYPT_SETUP)
+}
+
+/// System type of the former Autocrypt Setup Message, which is shown as an ordinary one.
+const AUTOCRYPT_SETUP: u32 = 6;
+
+/// Incoming, as seen from this profile.
+pub fn is_incoming(record: &MessageRecord) -> bool {
+    record.from != ids::contact::SELF && record.state < message_state::OUT_DRAFT
+}
+
+/// Starts the countdown of a message that has a timer and is not counting yet.
+pub fn start_timer(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
+    let now = tx.now;
+    update(tx, id, |record| {
+        if record.ephemeral_timer != 0 && record.expires == 0 {
+            record.expires = now.saturating_add(i64::from(record.ephemeral_timer));
+        }
+    })
+    .map(|_| ())
+}
+
+/// The name to show for the author.
+pub fn author_name(
+    view: &impl View,
+    texts: &crate::ground::texts::Texts,
+    profile: u32,
+    record: &MessageRecord,
+) -> Result<String, StoreError> {
+    if record.override_name.is_empty() {
+        contacts::name_of(view, texts, profile, record.from)
+    } else {
+        Ok(format!("~{}", record.override_name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_mail_can_still_bring_depends_on_what_is_known_of_it() {
+        let message = |state, download_state| MessageRecord { state, download_state, ..Default::default() };
+        let whole = message(message_state::IN_FRESH, 0);
+        let fileless = message(message_state::IN_FRESH, 10);
+        let pending = message(message_state::OUT_PENDING, 0);
+        let sent = message(message_state::OUT_DELIVERED, 0);
+        for (kind, message, is_post, expected) in [
+            (0, None, false, Standing::Unknown),
+            (0, None, true, Standing::Unknown),
+            (known_mail::AVAILABLE, None, true, Standing::Available),
+            (known_mail::AVAILABLE, None, false, Standing::Available),
+            (known_mail::TOMBSTONE, None, true, Standing::Settled),
+            (known_mail::PRE_MESSAGE, Some(&fileless), false, Standing::Settled),
+            (known_mail::MESSAGE, None, true, Standing::Settled),
+            (known_mail::MESSAGE, Some(&whole), true, Standing::Settled),
+            (known_mail::MESSAGE, Some(&fileless), true, Standing::Incomplete),
+            (known_mail::MESSAGE, Some(&fileless), false, Standing::Settled),
+            (known_mail::MESSAGE, Some(&pending), false, Standing::ProvesSent),
+            (known_mail::MESSAGE, Some(&sent), false, Standing::Settled),
+        ] {
+            assert_eq!(standing_of(kind, message, is_post), expected, "{kind} {message:?} {is_post}");
+        }
+    }
+
+    #[test]
+    fn only_what_can_bring_something_is_looked_at() {
+        let open = [Standing::Unknown, Standing::Available, Standing::Incomplete];
+        assert!(open.iter().all(|standing| standing.is_open()));
+        assert!(!Standing::ProvesSent.is_open() && !Standing::Settled.is_open());
+    }
+
+    #[test]
+    fn drafts_and_hidden_messages_do_not_show() {
+        let hidden = MessageRecord { hidden: true, state: message_state::IN_SEEN, ..Default::default() };
+        let draft = MessageRecord { state: message_state::OUT_DRAFT, ..Default::default() };
+        let shown = MessageRecord { state: message_state::IN_SEEN, ..Default::default() };
+        assert_eq!([&hidden, &draft, &shown].map(is_listed), [false, false, true]);
+    }
+}

@@ -1,0 +1,190 @@
+//! The queue of mail to be sent.
+//!
+//! Rows of one lane leave in order: while one waits for its next try, those behind it wait, too. A lane is what is told
+//! to a chat, or to one contact of it. Other lanes go on.
+
+use std::collections::HashSet;
+
+use volary_storage::records::{OutboxRecord, ReceiptJobRecord, outbox as queue};
+use volary_storage::tables::{COUNTERS, OUTBOX, RECEIPT_JOBS};
+use volary_storage::{StoreError, View};
+
+use super::messages;
+use crate::ground::db::Tx;
+
+/// No time of a next try is further away than that, in seconds. One that is was noted before the clock was set back.
+pub const LONGEST_WAIT: i64 = 45 * 60;
+
+/// Whether the time of a next try has come.
+pub fn is_due(not_before: i64, now: i64) -> bool {
+    not_before <= now || not_before > now.saturating_add(LONGEST_WAIT)
+}
+
+/// What has to stay in order: a chat, and the contact if only one of it is told; `None` if it need not.
+fn lane(job: &OutboxRecord) -> Option<(u32, u32)> {
+    match job.kind {
+        _ if job.chat == 0 => None,
+        queue::MESSAGE => Some((job.chat, 0)),
+        queue::DIRECTED => Some((job.chat, job.contacts.first().copied().unwrap_or(0))),
+        _ => None,
+    }
+}
+
+/// The next sequence number of the profile.
+pub fn next_sequence(tx: &mut Tx<'_, '_>) -> Result<u64, StoreError> {
+    let mut counters = tx.store.get(&COUNTERS, &tx.profile)?.unwrap_or_default();
+    counters.sequence += 1;
+    tx.store.put(&COUNTERS, &tx.profile, &counters)?;
+    Ok(counters.sequence)
+}
+
+/// Queues a mail.
+pub fn push(tx: &mut Tx<'_, '_>, record: &OutboxRecord) -> Result<u64, StoreError> {
+    let sequence = next_sequence(tx)?;
+    let chat = messages::load(tx.store, tx.profile, record.message)?.map_or(0, |message| message.chat);
+    let record = OutboxRecord { chat, ..record.clone() };
+    tx.store.put(&OUTBOX, &(tx.profile, sequence), &record)?;
+    tx.effects().outbox = true;
+    Ok(sequence)
+}
+
+/// The queue, oldest first, at most `limit` entries.
+pub fn entries(view: &impl View, profile: u32, limit: usize) -> Result<Vec<(u64, OutboxRecord)>, StoreError> {
+    let rows = view.scan_prefix(&OUTBOX, &profile)?.take(limit);
+    rows.map(|row| row.map(|((_, sequence), record)| (sequence, record))).collect()
+}
+
+/// What can be sent now, oldest first, at most `limit` entries.
+pub fn due(
+    view: &impl View,
+    profile: u32,
+    now: i64,
+    limit: usize,
+) -> Result<Vec<(u64, OutboxRecord)>, StoreError> {
+    let mut found = Vec::new();
+    let mut held: HashSet<(u32, u32)> = HashSet::new();
+    for row in view.scan_prefix(&OUTBOX, &profile)? {
+        let ((_, sequence), job) = row?;
+        let lane = lane(&job);
+        if !is_due(job.not_before, now) {
+            held.extend(lane);
+        } else if lane.is_none_or(|lane| !held.contains(&lane)) {
+            found.push((sequence, job));
+            if found.len() == limit {
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether an entry that has to leave before this one is still there.
+pub fn is_behind(
+    view: &impl View,
+    profile: u32,
+    sequence: u64,
+    job: &OutboxRecord,
+) -> Result<bool, StoreError> {
+    let Some(own) = lane(job) else { return Ok(false) };
+    for row in view.scan_prefix(&OUTBOX, &profile)? {
+        let ((_, earlier), other) = row?;
+        if earlier >= sequence {
+            break;
+        }
+        if lane(&other) == Some(own) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The entries behind this one have waited as long as it has: they count its tries, but each keeps one of its own.
+pub fn share_tries(
+    tx: &mut Tx<'_, '_>,
+    sequence: u64,
+    job: &OutboxRecord,
+    tries: u32,
+) -> Result<(), StoreError> {
+    let Some(own) = lane(job) else { return Ok(()) };
+    for (later, other) in entries(tx.store, tx.profile, usize::MAX)? {
+        if later > sequence && lane(&other) == Some(own) && other.tries < tries {
+            update(tx, later, |record| record.tries = tries)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether anything waits only because no relay was reachable.
+pub fn waits_for_a_relay(view: &impl View, profile: u32) -> Result<bool, StoreError> {
+    for row in view.scan_prefix(&OUTBOX, &profile)? {
+        if row?.1.unreachable {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A relay can be reached: what waited for that is due now.
+pub fn relay_is_back(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
+    for (sequence, job) in entries(tx.store, tx.profile, usize::MAX)? {
+        if job.unreachable {
+            update(tx, sequence, |record| {
+                record.unreachable = false;
+                record.not_before = 0;
+            })?;
+        }
+    }
+    tx.effects().outbox = true;
+    Ok(())
+}
+
+/// Whether anything waits to be sent.
+pub fn is_empty(view: &impl View, profile: u32) -> Result<bool, StoreError> {
+    Ok(view.scan_prefix(&OUTBOX, &profile)?.next().transpose()?.is_none())
+}
+
+/// Whether a message still waits to be sent.
+pub fn is_queued(view: &impl View, profile: u32, message: u32) -> Result<bool, StoreError> {
+    for row in view.scan_prefix(&OUTBOX, &profile)? {
+        if row?.1.message == message {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Takes an entry from the queue.
+pub fn remove(tx: &mut Tx<'_, '_>, sequence: u64) -> Result<bool, StoreError> {
+    tx.store.remove(&OUTBOX, &(tx.profile, sequence))
+}
+
+/// Changes an entry; entries that are gone are left alone.
+pub fn update(
+    tx: &mut Tx<'_, '_>,
+    sequence: u64,
+    change: impl FnOnce(&mut OutboxRecord),
+) -> Result<(), StoreError> {
+    let key = (tx.profile, sequence);
+    if let Some(mut record) = tx.store.get(&OUTBOX, &key)? {
+        change(&mut record);
+        tx.store.put(&OUTBOX, &key, &record)?;
+    }
+    Ok(())
+}
+
+/// Queues a read receipt for a message of a contact (SELF: only for own devices).
+pub fn push_receipt(tx: &mut Tx<'_, '_>, contact: u32, message: u32, mid: &str) -> Result<(), StoreError> {
+    let record = ReceiptJobRecord { mid: mid.to_owned(), ..Default::default() };
+    tx.store.put(&RECEIPT_JOBS, &(tx.profile, contact, message), &record)?;
+    tx.effects().outbox = true;
+    Ok(())
+}
+
+/// The waiting read receipts: (contact, message, job).
+pub fn receipts(view: &impl View, profile: u32) -> Result<Vec<(u32, u32, ReceiptJobRecord)>, StoreError> {
+    let rows = view.scan_prefix(&RECEIPT_JOBS, &profile)?;
+    rows.map(|row| row.map(|((_, contact, message), record)| (contact, message, record))).collect()
+}
+
+#[cfg(test)]
+mod tests;

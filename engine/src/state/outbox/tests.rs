@@ -1,0 +1,100 @@
+use super::*;
+use crate::outgoing::complete::{self, MAX_TRIES};
+use crate::testing::{Desk, PROFILE};
+
+/// Queues a mail of a chat; only for one contact if it is named.
+async fn queues(desk: &Desk, chat: u32, contact: Option<u32>) -> u64 {
+    let message = desk.says(chat, "hello").await;
+    let kind = if contact.is_some() { queue::DIRECTED } else { queue::MESSAGE };
+    let job = OutboxRecord { kind, message, contacts: contact.into_iter().collect(), ..Default::default() };
+    desk.change(move |tx| Ok(push(tx, &job)?)).await
+}
+
+/// A relay does not take a mail now: `refused`, or it cannot even be asked.
+async fn waits(desk: &Desk, sequence: u64, refused: bool) {
+    let retry_at = desk.now() + 30;
+    desk.change(move |tx| {
+        let rows = entries(tx.store, tx.profile, usize::MAX)?;
+        let (_, job) = rows.into_iter().find(|(found, _)| *found == sequence).unwrap();
+        Ok(complete::postponed(tx, sequence, &job, refused, retry_at)?)
+    })
+    .await;
+}
+
+fn due_now(desk: &Desk) -> Vec<u64> {
+    let rows = desk.db.look(|view| due(view, PROFILE, desk.now(), 100)).unwrap();
+    rows.into_iter().map(|(sequence, _)| sequence).collect()
+}
+
+async fn two_chats(desk: &Desk) -> [(u32, u32); 2] {
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let (bert, _) = desk.knows(&["bert@x.test"]).await;
+    [(desk.chat_with(anna).await, anna), (desk.chat_with(bert).await, bert)]
+}
+
+#[tokio::test]
+async fn nothing_overtakes_a_mail_of_its_chat_and_other_chats_go_on() {
+    let desk = Desk::new().await;
+    let [(annas, anna), (berts, _)] = two_chats(&desk).await;
+    let first = queues(&desk, annas, None).await;
+    let handshake = queues(&desk, annas, Some(anna)).await;
+    let second = queues(&desk, annas, None).await;
+    let other = queues(&desk, berts, None).await;
+    assert_eq!(due_now(&desk), [first, handshake, second, other]);
+    waits(&desk, first, true).await;
+    assert_eq!(due_now(&desk), [handshake, other]);
+    desk.waits(30);
+    assert_eq!(due_now(&desk), [first, handshake, second, other]);
+    desk.change(move |tx| Ok(remove(tx, first)?)).await;
+    waits(&desk, handshake, true).await;
+    assert_eq!(due_now(&desk), [second, other]);
+}
+
+#[tokio::test]
+async fn a_mail_that_is_refused_again_and_again_lets_the_others_go_when_it_is_given_up() {
+    let desk = Desk::new().await;
+    let [(annas, _), _] = two_chats(&desk).await;
+    let bad = queues(&desk, annas, None).await;
+    let behind = queues(&desk, annas, None).await;
+    for _ in 0..MAX_TRIES {
+        waits(&desk, bad, true).await;
+        assert!(due_now(&desk).is_empty());
+        desk.waits(30);
+        assert_eq!(due_now(&desk), [bad, behind]);
+    }
+    waits(&desk, bad, true).await;
+    assert_eq!(due_now(&desk), [behind], "the bad one failed");
+    // It was never tried itself and is tried now, but does not begin to wait for as long once more.
+    waits(&desk, behind, true).await;
+    assert_eq!(desk.db.look(|view| entries(view, PROFILE, 10)).unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_waited_for_a_relay_is_due_when_one_is_back() {
+    let desk = Desk::new().await;
+    let [(annas, _), (berts, _)] = two_chats(&desk).await;
+    let refused = queues(&desk, annas, None).await;
+    let unreachable = queues(&desk, berts, None).await;
+    waits(&desk, refused, true).await;
+    assert!(!desk.db.look(|view| waits_for_a_relay(view, PROFILE)).unwrap());
+    for _ in 0..2 * MAX_TRIES {
+        waits(&desk, unreachable, false).await;
+    }
+    assert!(due_now(&desk).is_empty());
+    assert!(desk.db.look(|view| waits_for_a_relay(view, PROFILE)).unwrap());
+    desk.change(|tx| Ok(relay_is_back(tx)?)).await;
+    assert_eq!(due_now(&desk), [unreachable]);
+}
+
+#[tokio::test]
+async fn a_next_try_does_not_wait_for_a_clock_that_was_set_back() {
+    let desk = Desk::new().await;
+    let [(annas, _), _] = two_chats(&desk).await;
+    let sequence = queues(&desk, annas, None).await;
+    waits(&desk, sequence, true).await;
+    assert!(due_now(&desk).is_empty());
+    desk.waits(-60);
+    assert!(due_now(&desk).is_empty(), "a little");
+    desk.waits(-7 * 24 * 3600);
+    assert_eq!(due_now(&desk), [sequence], "a week");
+}

@@ -1,0 +1,67 @@
+//! The registry of profiles. It forgets a removed profile at once; the rows go little by little, so that a large
+//! profile does not hold up the others.
+
+use volary_storage::records::{LeavingRecord, ManagerRecord, ProfileRecord};
+use volary_storage::tables::{COUNTERS, KEYS, MANAGER, PROFILES};
+use volary_storage::{StoreError, View};
+
+use super::{deadlines, transports};
+use crate::ground::db::Tx;
+
+/// Rows removed in one transaction.
+const ROWS_AT_ONCE: usize = 2_000;
+
+/// The record of a profile.
+pub fn load(view: &impl View, profile: u32) -> Result<Option<ProfileRecord>, StoreError> {
+    view.get(&PROFILES, &profile)
+}
+
+/// The registry.
+pub fn manager(view: &impl View) -> Result<ManagerRecord, StoreError> {
+    Ok(view.get(&MANAGER, &0)?.unwrap_or_default())
+}
+
+/// Profile ids in display order.
+pub fn ids(view: &impl View) -> Result<Vec<u32>, StoreError> {
+    let manager = manager(view)?;
+    let mut all: Vec<u32> = view.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
+    let position = |id: &u32| manager.order.iter().position(|known| known == id).unwrap_or(usize::MAX);
+    all.sort_by_key(|id| (position(id), *id));
+    Ok(all)
+}
+
+/// Whether a profile has at least one transport.
+pub fn is_configured(view: &impl View, profile: u32) -> Result<bool, StoreError> {
+    Ok(!transports::all(view, profile)?.is_empty())
+}
+
+/// The registry forgets a profile, and remembers that its rows and its folder are still to be removed.
+pub fn leave(tx: &mut Tx<'_, '_>, profile: u32) -> Result<(), StoreError> {
+    let Some(record) = tx.store.get(&PROFILES, &profile)? else { return Ok(()) };
+    tx.store.remove(&PROFILES, &profile)?;
+    let left: Vec<u32> = tx.store.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
+    tx.store.update_or_default(&MANAGER, &0, |manager| {
+        manager.order.retain(|known| *known != profile);
+        if manager.selected == profile {
+            manager.selected = left.into_iter().min().unwrap_or(0);
+        }
+        manager.leaving.push(LeavingRecord { profile, uuid: record.uuid });
+    })
+}
+
+/// Removes some rows of a profile that left; whether there were any.
+pub fn erase_some(tx: &mut Tx<'_, '_>, profile: u32) -> Result<bool, StoreError> {
+    Ok(tx.store.remove_profile(profile, ROWS_AT_ONCE)? > 0)
+}
+
+/// Removes the last traces of a profile that left.
+pub fn forget(tx: &mut Tx<'_, '_>, profile: u32) -> Result<(), StoreError> {
+    for deadline in deadlines::of_profile(tx.store, profile)? {
+        deadlines::remove(tx, deadline)?;
+    }
+    tx.store.remove(&COUNTERS, &profile)?;
+    tx.store.remove(&KEYS, &profile)?;
+    tx.store.update_or_default(&MANAGER, &0, |manager| {
+        manager.leaving.retain(|leaving| leaving.profile != profile);
+    })
+}

@@ -1,0 +1,62 @@
+use volary_storage::records::MessageRecord;
+
+use super::*;
+use crate::testing::{Desk, PROFILE};
+
+const DAY: i64 = 24 * 3600;
+
+fn pending(desk: &Desk, kind: u32) -> Vec<i64> {
+    let rows = desk.db.look(|view| deadlines::of_profile(view, PROFILE)).unwrap();
+    rows.into_iter().filter(|row| row.kind == kind).map(|row| row.time).collect()
+}
+
+fn expires(desk: &Desk, id: u32) -> i64 {
+    desk.db.look(|view| messages::load(view, PROFILE, id)).unwrap().unwrap().expires
+}
+
+#[tokio::test]
+async fn a_message_disappears_after_its_time_though_the_clock_was_ahead_when_it_was_read() {
+    let desk = Desk::new().await;
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let chat = desk.chat_with(anna).await;
+    desk.waits(10 * DAY);
+    let message = desk.puts(MessageRecord { chat, ephemeral_timer: 3600, ..Default::default() }).await;
+    desk.change(move |tx| Ok(messages::start_timer(tx, message)?)).await;
+    desk.waits(-10 * DAY);
+    assert_eq!(mend(&desk.db).await.unwrap(), 1);
+    assert_eq!(expires(&desk, message), desk.now() + 3600);
+    assert_eq!(pending(&desk, kind::MESSAGE_EXPIRES), [desk.now() + 3600]);
+    desk.waits(1800);
+    assert_eq!(mend(&desk.db).await.unwrap(), 0, "half of its time is over");
+}
+
+#[tokio::test]
+async fn what_was_noted_by_a_clock_that_was_ahead_comes_when_it_would_have() {
+    let desk = Desk::new().await;
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let chat = desk.chat_with(anna).await;
+    desk.says(chat, "hi").await;
+    desk.waits(400 * DAY);
+    let ahead = desk.now();
+    desk.change(move |tx| {
+        config::set(tx, config::key::DELETE_DEVICE_AFTER, Some("86400"))?;
+        deadlines::add(tx, tx.now + 30, kind::RETRY_SENDING, 0)?;
+        deadlines::add(tx, tx.now + 30, kind::MUTE_ENDS, u64::from(chat))?;
+        deadlines::set_single(tx, tx.now + DAY, kind::DELETE_OLD, 0)?;
+        contacts::touch_last_seen(tx, anna, tx.now)?;
+        keyupdate::schedule(tx)?;
+        Ok(housekeeping::again(tx)?)
+    })
+    .await;
+    assert_eq!(mend(&desk.db).await.unwrap(), 0);
+    desk.waits(-400 * DAY);
+    assert_eq!(mend(&desk.db).await.unwrap(), 5);
+    let now = desk.now();
+    assert_eq!(pending(&desk, kind::RETRY_SENDING), [now]);
+    assert_eq!(pending(&desk, kind::DELETE_OLD), [now]);
+    assert_eq!(pending(&desk, kind::RECENTLY_SEEN_ENDS), [now]);
+    assert_eq!(pending(&desk, kind::KEY_UPDATE), [now + 30]);
+    assert_eq!(pending(&desk, kind::HOUSEKEEPING), [now + DAY]);
+    assert_eq!(pending(&desk, kind::MUTE_ENDS), [ahead + 30], "the user said so");
+    assert_eq!(mend(&desk.db).await.unwrap(), 0);
+}

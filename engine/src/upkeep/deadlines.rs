@@ -1,0 +1,134 @@
+//! What is done when a deadline is due, each in one transaction.
+
+use volary_storage::StoreError;
+use volary_storage::records::ChatRecord;
+
+use super::housekeeping;
+use crate::chat::{aging, requests};
+use crate::ground::db::{Db, Tx};
+use crate::ground::effects::Effects;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::events::Events as _;
+use crate::outgoing::keyupdate;
+use crate::state::deadlines::{self, Deadline, kind};
+use crate::state::{chats, contacts, messages, profiles};
+
+/// Rows handled before looking again.
+const BATCH: usize = 256;
+/// A row that cannot be handled is tried again after that many seconds.
+const AFTER_FAILURE: i64 = 60;
+
+/// What came of handling what is due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Handled {
+    /// When the next deadline is.
+    pub next: Option<i64>,
+    /// Profiles in which housekeeping has to be done.
+    pub cleaning: Vec<u32>,
+}
+
+/// Handles what is due, each row in a transaction of its own. A row that fails waits and stops no other.
+pub async fn handle_due(db: &Db, quiet: Quiet) -> Outcome<Handled> {
+    let mut cleaning = Vec::new();
+    loop {
+        let rows = db.read(|view| deadlines::first(view, BATCH))?;
+        let now = db.now();
+        let due: Vec<Deadline> = rows.iter().copied().take_while(|row| row.time <= now).collect();
+        if due.is_empty() {
+            return Ok(Handled { next: rows.first().map(|row| row.time), cleaning });
+        }
+        let mut stuck = false;
+        for row in due {
+            // Every deadline is a row less, so none has to wait for space.
+            match db.transact_freeing(row.profile, move |tx| handle(tx, row, quiet)).await {
+                Ok(written) => cleaning.extend(written.value.then_some(row.profile)),
+                Err(error) => {
+                    tracing::error!(profile = row.profile, kind = row.kind, %error, "a deadline cannot be handled");
+                    stuck |= db.transact_freeing(row.profile, move |tx| put_off(tx, row)).await.is_err();
+                }
+            }
+        }
+        if stuck {
+            return Ok(Handled { next: Some(now + AFTER_FAILURE), cleaning });
+        }
+    }
+}
+
+fn put_off(tx: &mut Tx<'_, '_>, row: Deadline) -> Result<(), StoreError> {
+    deadlines::remove(tx, row)?;
+    deadlines::add(tx, tx.now + AFTER_FAILURE, row.kind, row.id)
+}
+
+/// Since when what removes things by their age waits for a quiet time.
+#[derive(Clone, Copy, Debug)]
+pub struct Quiet {
+    /// Housekeeping.
+    pub housekeeping: i64,
+    /// Deletion by age, if the clock was set.
+    pub aging: Option<i64>,
+}
+
+/// Handles a deadline; whether housekeeping has to be done.
+fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
+    deadlines::remove(tx, row)?;
+    let id = u32::try_from(row.id).unwrap_or(0);
+    if profiles::load(tx.store, row.profile)?.is_none() {
+        return Ok(false);
+    }
+    match row.kind {
+        kind::MESSAGE_EXPIRES => expire(tx, id)?,
+        kind::RETRY_SENDING => tx.effects().merge(Effects { outbox: true, ..Effects::default() }),
+        kind::MUTE_ENDS => unmute(tx, id)?,
+        kind::KEY_UPDATE => keyupdate::announce(tx)?,
+        kind::RECENTLY_SEEN_ENDS => contacts::recently_seen_ends(tx, id)?,
+        kind::DELETE_OLD if quiet.aging.is_some_and(|set| tx.now < set + housekeeping::QUIET) => {
+            deadlines::set_single(tx, tx.now + housekeeping::QUIET, kind::DELETE_OLD, 0)?;
+        }
+        kind::DELETE_OLD => aging::delete_old(tx)?,
+        kind::CHAT_DELETED => chats::erase_some(tx, id)?,
+        kind::HOUSEKEEPING if tx.now < quiet.housekeeping + housekeeping::QUIET => {
+            let time = housekeeping::first_time(row.profile, quiet.housekeeping);
+            deadlines::set_single(tx, time, kind::HOUSEKEEPING, 0)?;
+        }
+        kind::HOUSEKEEPING => {
+            housekeeping::again(tx)?;
+            return Ok(true);
+        }
+        _ => {}
+    }
+    Ok(false)
+}
+
+/// A message with a timer disappears here and on the relays. Mail that is still queued is
+/// sent all the same and forgotten then.
+fn expire(tx: &mut Tx<'_, '_>, id: u32) -> Outcome<()> {
+    let Some(record) = messages::load(tx.store, tx.profile, id)? else { return Ok(()) };
+    if record.expires == 0 || record.expires > tx.now {
+        return Ok(());
+    }
+    if crate::state::outbox::is_queued(tx.store, tx.profile, id)? {
+        messages::hide(tx, id)?;
+        tx.msg_deleted(record.chat, id);
+        tx.msgs_changed(record.chat, 0);
+        return Ok(());
+    }
+    requests::forget_messages(tx, &[(id, record.chat)])
+}
+
+fn unmute(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+    let now = tx.now;
+    let ended = |record: &ChatRecord| record.muted_until > 0 && record.muted_until <= now;
+    let changed = chats::update(tx, chat, |record| {
+        if ended(record) {
+            record.muted_until = 0;
+        }
+    })?;
+    if changed {
+        tx.chat_modified(chat);
+        tx.chatlist_item_changed(Some(chat));
+    }
+    Ok::<_, Failure>(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! What becomes due by itself: deadlines, housekeeping, and what follows when the clock was set.
+
+pub mod clock_set;
+pub mod deadlines;
+pub mod housekeeping;

@@ -1,0 +1,13 @@
+//! What a program needs of the system.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`log`] | the log on standard error |
+//! | [`event_log`] | events as lines of the log |
+//! | [`signals`] | the signals that end the process, and the one that does not |
+//! | [`failure`] | what a command fails with, and its exit code |
+
+pub(crate) mod event_log;
+pub(crate) mod failure;
+pub(crate) mod log;
+pub(crate) mod signals;

@@ -1,8 +1,0 @@
-//! The `volary` command line.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    volary::memory::tune();
-    volary::cli::main()
-}

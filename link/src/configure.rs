@@ -1,0 +1,119 @@
+//! Trying out a transport: both logins in parallel, no mail touched.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use volary_mail::{
+    login::{ConfiguredLogin, EnteredLogin, LoginError, ServerHint},
+    proxy::ProxyUrl,
+};
+
+use super::{
+    connect::{Manner, Network},
+    log_in::{log_in_imap, log_in_smtp},
+};
+
+/// A trial that takes longer than this has failed.
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Error texts that mean "no network", whatever their details (compared without case).
+const NO_NETWORK: [&str; 5] = [
+    "could not resolve",
+    "connection attempts",
+    "temporary failure in name resolution",
+    "name or service not known",
+    "failed to lookup address information",
+];
+
+/// Why a transport was not accepted. The texts are shown to users.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigureError {
+    /// What was entered is not enough.
+    #[error("{0}")]
+    Entered(#[from] LoginError),
+    /// No IMAP login.
+    #[error("{0}")]
+    Imap(String),
+    /// No SMTP login.
+    #[error("{0}")]
+    Smtp(String),
+    /// The servers did not answer in time.
+    #[error("timed out")]
+    TimedOut,
+}
+
+impl ConfigureError {
+    /// The text as it is reported: in the stock string for errors.
+    pub fn stock_text(&self) -> String {
+        format!("Error:\n\n“{self}”")
+    }
+}
+
+/// Servers found by autoconfiguration. Empty lists mean "guess".
+#[derive(Clone, Debug, Default)]
+pub struct FoundServers {
+    /// IMAP servers.
+    pub imap: Vec<ServerHint>,
+    /// SMTP servers.
+    pub smtp: Vec<ServerHint>,
+}
+
+/// Logs in to both servers of a transport. `progress` is called with 500, 550, 600, 850 and 900.
+///
+/// Dropping the future cancels the trial; connections are closed without ceremony in any case.
+pub async fn try_transport(
+    network: &Network,
+    entered: &EnteredLogin,
+    found: &FoundServers,
+    proxy: Option<std::sync::Arc<ProxyUrl>>,
+    mut progress: impl FnMut(u32),
+) -> Result<ConfiguredLogin, ConfigureError> {
+    entered.check()?;
+    progress(500);
+    let login = entered.configured(&found.imap, &found.smtp)?;
+    let how = Manner { strict: login.certificate_checks.is_strict(proxy.is_some()), proxy };
+    progress(550);
+    let trial = async {
+        let smtp = log_in_smtp(network, &login, &how);
+        progress(600);
+        let imap = log_in_imap(network, &login, &how).map(|result| {
+            let outcome =
+                result.map(|_| ()).map_err(|error| ConfigureError::Imap(imap_text(&error.to_string())));
+            if outcome.is_ok() {
+                progress(850);
+            }
+            outcome
+        });
+        let smtp = smtp.map(|result| result.map(|_| ()).map_err(|error| error.to_string()));
+        // A failure of IMAP ends the trial at once, one of SMTP only when IMAP has succeeded.
+        let (imap, smtp) = futures::try_join!(imap, smtp.map(Ok::<_, ConfigureError>))?;
+        let ((), smtp) = (imap, smtp);
+        smtp.map_err(ConfigureError::Smtp)
+    };
+    tokio::time::timeout(TRIAL_TIMEOUT, Box::pin(trial)).await.map_err(|_| ConfigureError::TimedOut)??;
+    progress(900);
+    Ok(login)
+}
+
+fn imap_text(error: &str) -> String {
+    let lower = error.to_lowercase();
+    if NO_NETWORK.iter().any(|text| lower.contains(text)) {
+        "Could not find your mail server.\n\nPlease check your internet connection.".to_string()
+    } else {
+        error.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_network_is_told_in_plain_words() {
+        let text = imap_text("IMAP failed to connect to a:993:tls: All connection attempts failed: x");
+        assert!(text.starts_with("Could not find your mail server."));
+        assert_eq!(imap_text("IMAP failed to login as a: no"), "IMAP failed to login as a: no");
+        assert_eq!(ConfigureError::Smtp("x".into()).stock_text(), "Error:\n\n“x”");
+    }
+}

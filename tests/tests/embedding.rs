@@ -1,0 +1,60 @@
+//! What a program compiles that embeds the library.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+/// Crates of the command line, of the log on standard error and of the embedded relay.
+const NOT_FOR_EMBEDDING: [&str; 9] = [
+    "clap",
+    "imap-codec",
+    "indicatif",
+    "rcgen",
+    "tempfile",
+    "toml",
+    "tracing-subscriber",
+    "volary-cli",
+    "volary-relay",
+];
+
+/// All crates that a package is built from, without those of its tests and build scripts.
+fn built_from(package: &str, features: &[&str]) -> BTreeSet<String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["tree", "--offline", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+    cargo.args(["--package", package]).args(features);
+    let output = cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR"))).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    tree.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
+}
+
+#[test]
+fn embedding_compiles_neither_the_command_line_nor_the_relay() {
+    let embedded = built_from("volary", &[]);
+    for needed in ["volary", "volary-actors", "redb", "tokio"] {
+        assert!(embedded.contains(needed), "the tree is not read: {needed} is missing in {embedded:?}");
+    }
+    let unwanted: Vec<_> = NOT_FOR_EMBEDDING.into_iter().filter(|name| embedded.contains(*name)).collect();
+    assert!(unwanted.is_empty(), "embedding the library compiles {unwanted:?}");
+}
+
+#[test]
+fn the_json_rpc_interface_brings_no_command_line() {
+    let with_interface = built_from("volary", &["--features", "jsonrpc"]);
+    let unwanted: Vec<_> =
+        NOT_FOR_EMBEDDING.into_iter().filter(|name| with_interface.contains(*name)).collect();
+    assert!(unwanted.is_empty(), "the interface compiles {unwanted:?}");
+}
+
+#[test]
+fn the_programs_have_what_embedding_lacks() {
+    // Otherwise the names above have changed, and the test above says nothing.
+    let programs = built_from("volary-cli", &[]);
+    let expected =
+        ["clap", "imap-codec", "indicatif", "rcgen", "tempfile", "tracing-subscriber", "volary-relay"];
+    for name in expected {
+        assert!(programs.contains(name), "{name}");
+    }
+}
