@@ -80,6 +80,8 @@ pub fn take_in(tx: &mut Tx<'_, '_>, source: Source, opened: &Opened) -> Outcome<
     let done = match fate {
         Fate::Waits(wait) => Done::Waits(wait),
         Fate::Taken(copies) => {
+            let (profile, mid) = (tx.profile, report::short_mid(&opened.mid));
+            tracing::debug!(profile, mid, ?source, ?copies, "a mail is taken in");
             report::shown(tx, source, opened)?;
             Done::Settled(conclude(tx, source, &opened.mid, copies)?)
         }
