@@ -7,12 +7,14 @@ pub mod folder;
 pub mod heads;
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
 
 use futures::future::join_all;
 use volary_proto::v1::{RelayMail, RelayMailAction, RelayMailDecision, RelayMails, RelayMailsAnswer, event};
 
-use super::Shared;
+use super::{Shared, chats};
+use crate::chat::TakeIn;
+use crate::supervisor::reconnect::UNANSWERED_AFTER_TROUBLE;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::work::Lane;
 use volary_engine::incoming::open::{self, Opened, Sources};
@@ -20,15 +22,12 @@ use volary_engine::incoming::{self, order};
 use volary_engine::state::copies::Place;
 use volary_engine::state::transports;
 
-/// A batch that could not be stored is answered that late, when its connection is long gone.
-const UNANSWERED: Duration = Duration::from_secs(60);
-
 /// Processes a batch; the answer tells the relay what to do with each mail.
 pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
     let turn = shared.receiving.lock().await;
     match process(shared, &batch).await {
         Ok(decisions) => {
-            shared.downloading.borrow_mut().retain(|_, transport| *transport != batch.transport_id);
+            release(shared, &batch);
             RelayMailsAnswer { decisions }
         }
         Err(error) => {
@@ -40,9 +39,17 @@ pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
             super::io::drop_connections(shared);
             super::io::reconnect_later(shared);
             drop(turn);
-            tokio::time::sleep(UNANSWERED).await;
+            tokio::time::sleep(UNANSWERED_AFTER_TROUBLE).await;
             RelayMailsAnswer { decisions: Vec::new() }
         }
+    }
+}
+
+/// The other relays need not wait any more for what the batch brought, or could not bring.
+fn release(shared: &Shared, batch: &RelayMails) {
+    let mut fan_in = shared.fan_in.borrow_mut();
+    for uid in batch.mails.iter().map(|mail| mail.uid).chain(batch.missing.iter().copied()) {
+        fan_in.release(Place { transport: batch.transport_id, uid_validity: batch.uidvalidity, uid });
     }
 }
 
@@ -84,9 +91,8 @@ async fn open_one(shared: &Rc<Shared>, lane: Lane, mail: &RelayMail) -> Outcome<
 
 async fn apply_one(shared: &Rc<Shared>, place: Place, opened: Opened) -> Outcome<RelayMailAction> {
     let mid = opened.mid.clone();
-    let written = shared.db.transact(shared.id, move |tx| incoming::take_in(tx, place, &opened)).await;
-    match written {
-        Ok(written) => Ok(written.value),
+    match chats::take_in(shared, TakeIn { place, opened: Arc::new(opened) }).await {
+        Ok(action) => Ok(action),
         Err(error @ (Failure::Refused(_) | Failure::OpenPgp(_))) => {
             let cause = error.to_string();
             let given_up =
