@@ -5,6 +5,7 @@
 //! | [`heads`] | which mails are wanted, by their header fields |
 //! | [`open`] | decrypting, verifying and parsing |
 //! | [`order`] | which mail of a batch comes first |
+//! | [`route`] | whose turn it is: the chat that it most likely belongs to |
 //! | [`apply`] | the pipeline of one mail, in one transaction |
 //! | [`contacts`] | sender and recipients become contacts |
 //! | [`assign`] | which chat |
@@ -33,6 +34,7 @@ pub mod open;
 pub mod order;
 pub mod quarantine;
 pub mod report;
+pub mod route;
 mod source;
 pub mod special;
 pub mod store;
