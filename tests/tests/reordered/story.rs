@@ -14,7 +14,7 @@ use volary_tests::{Chat, Mail, Person, Postman, World};
 use crate::{child, remains};
 
 /// Things that happen before everything is carried to its end.
-const STEPS: usize = 45;
+const STEPS: usize = 70;
 /// Posts in the channel: as many as a new subscriber gets of what was said before.
 const POSTS: usize = 8;
 /// Longest life of an engine that is killed.
@@ -30,7 +30,8 @@ pub struct Figures {
     /// Mails that were gone from the relay when the engine was killed.
     deleted: usize,
     texts: usize,
-    waiting: usize,
+    /// Reasons of the mails that wait at the end.
+    waiting: Vec<String>,
 }
 
 impl fmt::Display for Figures {
@@ -38,7 +39,7 @@ impl fmt::Display for Figures {
         write!(
             f,
             "{} mails, {} of them twice, {} restarts, {} kills after {} deletions; {} texts shown; \
-             {} mails wait at the end",
+             at the end wait {:?}",
             self.mails, self.doubled, self.restarts, self.kills, self.deleted, self.texts, self.waiting
         )
     }
@@ -253,7 +254,8 @@ impl Story {
                 assert_eq!(person.count(text).await, 0, "{person} still has {text:?}");
             }
             let kept = person.call(GetNotShownMails { limit: 0 }).await.mails;
-            self.figures.waiting += kept.iter().filter(|mail| mail.state() == NotShownState::Kept).count();
+            let kept = kept.into_iter().filter(|mail| mail.state() == NotShownState::Kept);
+            self.figures.waiting.extend(kept.map(|mail| format!("{person}: {}", mail.text)));
         }
         self.world.ends().await;
         self.figures
