@@ -304,7 +304,7 @@ fn with_imap4rev1(line: BytesMut, word: &[u8]) -> BytesMut {
 
 /// Quoted strings with escapes become literals; the others stay as they are.
 fn without_escapes(line: BytesMut) -> BytesMut {
-    let mut out = BytesMut::new();
+    let (mut out, mut changed) = (BytesMut::new(), false);
     let mut rest = &line[..];
     while let Some(open) = rest.iter().position(|&b| b == b'"') {
         let Some((text, len)) = quoted(&rest[open + 1..]) else { return line };
@@ -312,13 +312,14 @@ fn without_escapes(line: BytesMut) -> BytesMut {
         if text.len() + 1 == len {
             out.extend_from_slice(&rest[..end]);
         } else {
+            changed = true;
             out.extend_from_slice(&rest[..open]);
             out.extend_from_slice(format!("{{{}}}\r\n", text.len()).as_bytes());
             out.extend_from_slice(&text);
         }
         rest = &rest[end..];
     }
-    if out.len() + rest.len() == line.len() {
+    if !changed {
         return line;
     }
     out.extend_from_slice(rest);
