@@ -84,6 +84,12 @@ impl fmt::Debug for Address {
     }
 }
 
+/// An address for logs: its first character and its domain.
+pub fn shortened(addr: &str) -> String {
+    let (local, domain) = addr.rsplit_once('@').unwrap_or((addr, ""));
+    format!("{}…@{domain}", local.chars().next().map_or_else(String::new, String::from))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +115,12 @@ mod tests {
         assert_eq!(normalise(" mailto:Nobody "), "nobody");
         assert!(same("ÄNNE@x.org", "änne@X.org") && !same("a@x.org", "b@x.org"));
         assert_eq!([domain_of("a@b@c.d"), domain_of("nobody")], ["c.d", ""]);
+    }
+
+    #[test]
+    fn logs_hold_no_whole_address() {
+        assert_eq!(shortened("alice@example.org"), "a…@example.org");
+        assert_eq!((shortened(""), shortened("x")), ("…@".to_owned(), "x…@".to_owned()));
     }
 
     #[test]

@@ -322,6 +322,10 @@ impl Handler<Request> for Supervisor {
             if let Some(request::Kind::RemoveAccount(call)) = &request.kind {
                 return self.remove(call.account_id, ctx);
             }
+            if matches!(request.kind, Some(request::Kind::MaybeNetwork(_))) {
+                // Before the connections hear of it: names may have other addresses now.
+                self.hub.network.changed();
+            }
             let (hub, supervisor) = (self.hub.clone(), ctx.address());
             return Box::pin(async move { registry::request(&hub, &supervisor, request).await });
         }

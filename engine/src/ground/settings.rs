@@ -9,6 +9,8 @@ mod table;
 pub use page::page;
 pub use table::{ALL, find, key};
 
+use volary_mail::proxy::ProxyUrl;
+
 use super::error::{Failure, Outcome};
 use super::names;
 
@@ -59,6 +61,8 @@ pub enum Form {
     Address,
     /// An address of a relay of the profile, stored in lower case; it cannot be cleared.
     OwnAddress,
+    /// Proxies as URLs, one a line; a kind of proxy that is not spoken is refused.
+    Proxies,
     /// A picture: set as the path of a file, which is copied and scaled, and read as the path of that copy.
     Picture,
 }
@@ -112,6 +116,13 @@ impl Setting {
         Ok(Some(match self.form {
             Form::Flag if !matches!(value.as_str(), "0" | "1") => {
                 return Err(Failure::refused("Boolean value must be either 0 or 1"));
+            }
+            Form::Proxies => {
+                for proxy in value.lines().filter_map(|line| ProxyUrl::parse(line.trim()).ok()) {
+                    // A proxy that cannot be used would take the profile off line.
+                    proxy.check_spoken().map_err(|error| Failure::refused(error.to_string()))?;
+                }
+                value
             }
             Form::Line => names::clean_line(&value),
             Form::Address | Form::OwnAddress => value.trim().to_lowercase(),
@@ -201,6 +212,15 @@ mod tests {
             assert_eq!(cleaned(name, ""), Err("Boolean value must be either 0 or 1".to_owned()));
             assert!(matches!(find(name).unwrap().clean(None), Ok(None)));
         }
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_spoken_is_refused() {
+        let shadowsocks = "socks5://h:1\nss://YWVzLTEyOC1nY206dGVzdA@192.0.2.1:8888#x";
+        let refused = Err("Shadowsocks proxies (ss://) are not supported".to_owned());
+        assert_eq!(cleaned("proxy_url", shadowsocks), refused);
+        let spoken = "socks5://h:1\nhttp://h:2";
+        assert_eq!(cleaned("proxy_url", spoken), Ok(Some(spoken.to_owned())));
     }
 
     #[test]

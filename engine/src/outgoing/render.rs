@@ -119,7 +119,7 @@ fn subject(
 fn clear(job: &OutboxRecord, outgoing: Outgoing) -> Rendered {
     let mid = outgoing.message_id.as_str().to_owned();
     let raw = render_unencrypted(&outgoing, &mut thread_rng());
-    Rendered::single(Mail { recipients: job.addrs.clone(), raw, mid })
+    Rendered::single(Mail { recipients: addrs_left(job), raw, mid })
 }
 
 fn clear_to_targets(outgoing: Outgoing, targets: &[Target]) -> Rendered {
@@ -148,7 +148,7 @@ fn with_password(
         .map_err(|error| Failure::OpenPgp(error.to_string()))?;
     let raw = render_encrypted(&outer, &armored, rng);
     let mid = outer.message_id.as_str().to_owned();
-    Ok(Rendered::single(Mail { recipients: job.addrs.clone(), raw, mid }))
+    Ok(Rendered::single(Mail { recipients: addrs_left(job), raw, mid }))
 }
 
 fn encrypted(
@@ -250,6 +250,11 @@ fn avatar(
         };
     outgoing.headers.push(ChatHeader::UserAvatar(avatar));
     Ok(targets.iter().map(|target| target.contact).collect())
+}
+
+/// The addresses named in a row, without those that are done.
+fn addrs_left(job: &OutboxRecord) -> Vec<String> {
+    job.addrs.iter().filter(|addr| !job.done.contains(addr)).cloned().collect()
 }
 
 #[cfg(test)]

@@ -58,6 +58,61 @@ async fn a_refused_message_fails_with_the_words_of_the_relay() {
 }
 
 #[tokio::test]
+async fn one_member_that_the_relay_refuses_keeps_nobody_else_from_the_message() {
+    let (world, alice, bob) = friends().await;
+    let carol = world.person("Carol").await;
+    alice.invites(&carol).await;
+    let group = alice.founds("Some").await;
+    group.adds(&bob).await;
+    group.adds(&carol).await;
+    group.says("all of you").await;
+    carol.sees("all of you").await;
+    let rcpt = fault(550, "5.1.1 nobody of that name");
+    world.relay.set_faults(Faults { rcpt, rcpt_only: carol.address.clone(), ..Faults::default() });
+    let sent = group.says("those who are left").await;
+    bob.sees("those who are left").await;
+    alice.sees_state(sent, MessageState::OutDelivered).await;
+    alice
+        .hears("a warning about Carol", |kind| match kind {
+            Kind::Warning(warning) => warning.msg.contains("nobody of that name").then_some(()),
+            _ => None,
+        })
+        .await;
+    world.relay.set_faults(Faults::default());
+    group.says("and all again").await;
+    carol.sees("and all again").await;
+    assert_eq!(carol.count("those who are left").await, 0);
+    assert_eq!(bob.count("those who are left").await, 1);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn one_member_that_the_relay_puts_off_gets_the_message_later_and_nobody_twice() {
+    let (world, alice, bob) = friends().await;
+    let carol = world.person("Carol").await;
+    alice.invites(&carol).await;
+    let group = alice.founds("Some").await;
+    group.adds(&bob).await;
+    group.adds(&carol).await;
+    group.says("all of you").await;
+    carol.sees("all of you").await;
+    let rcpt = fault(450, "4.2.0 try again later");
+    world.relay.set_faults(Faults { rcpt, rcpt_only: carol.address.clone(), ..Faults::default() });
+    let sent = group.says("one after the other").await;
+    bob.sees("one after the other").await;
+    assert_eq!(alice.message(sent).await.state(), MessageState::OutPending);
+    world.relay.set_faults(Faults::default());
+    world.relay.log_commands(true);
+    carol.sees("one after the other").await;
+    alice.sees_state(sent, MessageState::OutDelivered).await;
+    let asked: Vec<String> =
+        world.relay.command_log().into_iter().filter(|line| line.contains("RCPT")).collect();
+    assert!(asked.iter().all(|line| !line.contains(&bob.address)), "{asked:?}");
+    assert_eq!(bob.count("one after the other").await, 1);
+    world.ends().await;
+}
+
+#[tokio::test]
 async fn content_that_is_refused_fails_too() {
     let (world, alice, bob) = friends().await;
     world.relay.set_faults(Faults { data: fault(554, "5.7.1 not today"), ..Faults::default() });

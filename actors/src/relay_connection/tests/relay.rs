@@ -86,6 +86,7 @@ fn mail(number: usize) -> RelaySubmit {
         from: format!("alice@{DOMAIN}"),
         recipients: vec![format!("bob@{DOMAIN}")],
         raw: Bytes::from(raw),
+        own: Vec::new(),
     }
 }
 

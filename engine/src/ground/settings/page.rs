@@ -48,7 +48,7 @@ fn row(setting: &Setting) -> String {
 
 impl Form {
     /// All of them, in the order of the page.
-    const EACH: [Self; 13] = [
+    const EACH: [Self; 14] = [
         Self::Flag,
         Self::Switch,
         Self::Number,
@@ -61,6 +61,7 @@ impl Form {
         Self::Line,
         Self::Address,
         Self::OwnAddress,
+        Self::Proxies,
         Self::Picture,
     ];
 
@@ -78,6 +79,7 @@ impl Form {
             Self::Line => "line",
             Self::Address => "address",
             Self::OwnAddress => "own address",
+            Self::Proxies => "proxies",
             Self::Picture => "picture",
         }
     }
@@ -107,6 +109,7 @@ impl Form {
             Self::OwnAddress => {
                 "The address of a relay of the profile; stored in lower case, others are refused, cannot be cleared."
             }
+            Self::Proxies => "URLs of proxies, one a line; `ss://` is refused.",
             Self::Picture => {
                 "Set as the path of an image, which is copied, scaled and freed of metadata; read as the path of the copy. A missing file is refused."
             }

@@ -68,7 +68,7 @@ settings! {
         "Security of SMTP that was entered, as `mail_security`.";
     PROXY_ENABLED = "proxy_enabled": Flag, None, User, [Info, Reconnects],
         "Connections to relays use the first proxy of `proxy_url`.";
-    PROXY_URL = "proxy_url": Text, None, User, [Reconnects],
+    PROXY_URL = "proxy_url": Proxies, None, User, [Reconnects],
         "Proxies as URLs, one a line; the first one is used, and a scanned proxy code is put before the others.";
     SOCKS5_ENABLED = "socks5_enabled": Flag, None, User, [StoredOnly],
         "Superseded by `proxy_enabled`.";
