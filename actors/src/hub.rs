@@ -13,7 +13,7 @@ use volary_storage::Store;
 use crate::bus::Bus;
 use crate::faults::Faults;
 use crate::pool::Pool;
-use crate::relay_connection::Crowds;
+use crate::supervisor::reconnect::crowd::Crowds;
 use crate::wake::Wakes;
 
 /// Database, events, wake-ups, workers and network. Cheap to clone.

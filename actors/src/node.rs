@@ -16,12 +16,11 @@ use crate::bus::EventStream;
 use crate::hub::Hub;
 use crate::pool::Pool;
 use crate::relay_connection::memory;
-use crate::supervisor::{EndProfiles, Supervisor, housekeeping};
+use crate::supervisor::{EndProfiles, Supervisor, housekeeping, reconnect};
 use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_engine::ground::db::Db;
 use volary_engine::query;
 use volary_engine::state::profiles;
-use volary_link::Network;
 
 /// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +76,7 @@ impl Node {
     /// Opens the folder and starts the actors. No I/O is started.
     pub fn start(options: NodeOptions) -> Result<Self, StartError> {
         let store = Store::open(&options.dir, options.storage)?;
-        let network = Network::with_defaults().map_err(|error| StartError::Tls(error.to_string()))?;
+        let network = reconnect::network().map_err(StartError::Tls)?;
         let pool = Pool::new(options.threads)?;
         let hub = Hub::new(store, options.dir, options.clock, pool, network);
         let db = &hub.db;

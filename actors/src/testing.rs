@@ -11,11 +11,10 @@ use volary_storage::{Options, Store};
 use crate::hub::Hub;
 use crate::pool::Pool;
 use crate::profile::Profile;
-use crate::supervisor::{GetRunning, Supervisor};
+use crate::supervisor::{GetRunning, Supervisor, reconnect};
 use volary_engine::commands::process;
 use volary_engine::ground::clock::SystemClock;
 use volary_engine::state::transports;
-use volary_link::Network;
 use volary_mail::login::{CertificateChecks, ConfiguredLogin};
 
 /// Longest time that a test waits for anything.
@@ -33,8 +32,8 @@ impl House {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Options::default()).unwrap();
-        let pool = Pool::new(1).unwrap();
-        let network = Network::with_defaults().unwrap();
+        let pool = Pool::new(2).unwrap();
+        let network = reconnect::network().unwrap();
         let hub = Hub::new(store, dir.path().to_owned(), Arc::new(SystemClock), pool, network);
         let supervisor = Supervisor::new(hub.clone(), vec![Arbiter::new()]).start();
         Self { hub, supervisor, _dir: dir }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::connectivity::{self, Shown};
 use super::{Profile, Shared, receive, transports as configuring};
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
+use crate::supervisor::reconnect::AFTER_TROUBLE;
 use actix::Addr;
 use volary_engine::ground::effects::{Effects, Unlocked};
 use volary_engine::ground::error::{Failure, Outcome};
@@ -24,9 +24,6 @@ use volary_proto::v1::{
     RelayNotice, RelaySide, RelayStop, RelayUids, answer, event, relay_command, relay_notice::Notice,
     request,
 };
-
-/// Connections that ended because nothing could be stored are made anew after that long.
-const RECONNECT_AFTER: Duration = Duration::from_secs(30);
 
 type Later = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -71,8 +68,10 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
     if configured.is_empty() {
         let msg = "can not start io on a context that is not configured".to_owned();
         shared.db.emit(shared.id, event::Kind::Warning(event::Warning { msg }));
+        tracing::info!(profile = shared.id, "I/O stays off: there is no relay");
         return Ok(());
     }
+    tracing::info!(profile = shared.id, relays = configured.len(), "I/O on");
     shared.io.set(true);
     connect(shared, profile)?;
     let msg = "scheduler is running".to_owned();
@@ -129,6 +128,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             disable_idle,
             crowds: shared.hub.crowds.clone(),
         };
+        tracing::debug!(profile = shared.id, transport, relay = domain, "relay connection started");
         let link = ProfileLink::new(profile);
         let addr = RelayConnection::start(params, link, shared.hub.network.clone());
         shared.shown.borrow_mut().insert(transport, Box::new(Shown { domain, ..Shown::default() }));
@@ -155,6 +155,7 @@ pub async fn stop(shared: &Rc<Shared>) {
     drop_connections(shared);
     let _finished = shared.receiving.lock().await;
     if was_running {
+        tracing::info!(profile = shared.id, "I/O off");
         if let Err(error) = unplan(shared).await {
             tracing::error!(profile = shared.id, %error, "announcement of relays cannot be put off");
         }
@@ -180,7 +181,7 @@ pub fn drop_connections(shared: &Shared) {
         });
     }
     shared.shown.borrow_mut().clear();
-    shared.downloading.borrow_mut().clear();
+    shared.fan_in.borrow_mut().clear();
     shared.changed.notify_waiters();
 }
 
@@ -199,7 +200,7 @@ pub fn show_failure(shared: &Shared, transport: u32) {
             "the connection failed".clone_into(error);
         }
     }
-    shared.downloading.borrow_mut().retain(|_, by| *by != transport);
+    shared.fan_in.borrow_mut().lost(transport);
     shared.changed.notify_waiters();
     tell_connectivity(shared);
 }
@@ -219,7 +220,7 @@ pub fn revive(shared: &Rc<Shared>, profile: &Addr<Profile>) {
 pub fn reconnect_later(shared: &Rc<Shared>) {
     let shared = shared.clone();
     actix::spawn(async move {
-        tokio::time::sleep(RECONNECT_AFTER).await;
+        tokio::time::sleep(AFTER_TROUBLE).await;
         shared.hub.wakes.send(shared.id, Effects { transports: true, ..Effects::default() });
     });
 }
@@ -397,7 +398,7 @@ pub fn notice(shared: &Rc<Shared>, notice: RelayNotice) -> Option<Later> {
             tell_connectivity(shared);
             let receiving = state.side() == RelaySide::Imap;
             if receiving && connectivity == RelayConnectivity::Error {
-                shared.downloading.borrow_mut().retain(|_, by| *by != transport);
+                shared.fan_in.borrow_mut().lost(transport);
             }
             if receiving && connectivity == RelayConnectivity::Preparing {
                 let shared = shared.clone();
@@ -422,6 +423,8 @@ pub fn notice(shared: &Rc<Shared>, notice: RelayNotice) -> Option<Later> {
             if let Some(shown) = shared.shown.borrow_mut().get_mut(&transport) {
                 shown.generation = idle.generation;
             }
+            // Nothing is under way; what was claimed and never came is gone from the relay.
+            shared.fan_in.borrow_mut().lost(transport);
             None
         }
         Notice::Quota(quota) => {

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `mod.rs` | the actor: its mailbox and what the messages start |
 //! | [`io`] | starting and stopping relay connections, work that is still to be done |
+//! | [`chats`] | the chats in use: whose turn a command or a mail is |
 //! | [`receive`] | incoming mail: which is wanted, decrypting, assigning, applying |
 //! | [`send`] | outgoing mail: the queue, rendering, what follows an answer |
 //! | [`connectivity`] | the state that is shown |
 
+pub mod chats;
 pub mod connectivity;
 pub mod connectivity_html;
 pub mod io;
@@ -29,18 +31,19 @@ use actix::{
     StreamHandler, WeakAddr, WrapFuture as _,
 };
 use tokio::sync::{Mutex, Notify};
-use volary_proto::Scope;
+use tracing::{Instrument as _, Span};
 use volary_proto::v1::{
     Answer, Error, RelayHeads, RelayHeadsAnswer, RelayMails, RelayMailsAnswer, RelayNotice, Request,
 };
 
+use self::chats::Chats;
 use self::connectivity::Connections;
-use crate::chat::Chat;
+use crate::chat::Quiet;
 use crate::hub::Hub;
 use crate::relay_connection::{ConnectionEnded, RelayConnection};
+use crate::supervisor::fan_in::FanIn;
 use crate::supervisor::reconnect::revival::Revival;
 use crate::watch::Farewell;
-use volary_engine::commands;
 use volary_engine::ground::db::Db;
 use volary_engine::ground::effects::Effects;
 
@@ -63,8 +66,10 @@ pub struct Shared {
     pub connections: RefCell<HashMap<u32, Addr<RelayConnection>>>,
     /// What they show.
     pub shown: RefCell<Connections>,
-    /// Mails that are being downloaded: Message-ID → transport.
-    pub downloading: RefCell<HashMap<String, u32>>,
+    /// Mails that are being downloaded.
+    pub fan_in: RefCell<FanIn>,
+    /// Chats in use.
+    pub chats: Chats,
     /// Batches of mails that are being processed.
     pub processing: Cell<u32>,
     /// One batch at a time, so that mails apply in the order in which they came.
@@ -115,6 +120,11 @@ impl Shared {
         }
     }
 
+    /// What the work of this profile is logged under.
+    pub fn span(&self) -> Span {
+        tracing::info_span!("profile", profile = self.id)
+    }
+
     /// A batch is processed from now on.
     pub fn process(self: &Rc<Self>) -> Processing {
         self.processing.set(self.processing.get() + 1);
@@ -125,7 +135,6 @@ impl Shared {
 /// The actor. See the module documentation.
 pub struct Profile {
     shared: Rc<Shared>,
-    chats: HashMap<u32, Addr<Chat>>,
     _farewell: Farewell<ProfileEnded>,
 }
 
@@ -164,7 +173,8 @@ impl Profile {
             io: Cell::new(false),
             connections: RefCell::default(),
             shown: RefCell::default(),
-            downloading: RefCell::default(),
+            fan_in: RefCell::default(),
+            chats: Chats::default(),
             accepted: RefCell::default(),
             processing: Cell::new(0),
             receiving: Mutex::new(()),
@@ -176,13 +186,7 @@ impl Profile {
             revivals: RefCell::default(),
             actor: OnceCell::new(),
         };
-        Self { shared: Rc::new(shared), chats: HashMap::new(), _farewell: farewell }
-    }
-
-    fn chat(&mut self, chat: u32) -> Addr<Chat> {
-        self.chats.retain(|_, addr| addr.connected());
-        let (db, profile) = (self.shared.db.clone(), self.shared.id);
-        self.chats.entry(chat).or_insert_with(|| Chat::new(db, profile, chat).start()).clone()
+        Self { shared: Rc::new(shared), _farewell: farewell }
     }
 }
 
@@ -215,11 +219,21 @@ impl StreamHandler<Effects> for Profile {
         if effects.transports && self.shared.io.get() {
             let shared = self.shared.clone();
             let profile = ctx.address();
-            ctx.spawn(async move { io::reconnect(&shared, &profile).await }.into_actor(self));
+            let span = shared.span();
+            let work = async move { io::reconnect(&shared, &profile).await };
+            ctx.spawn(work.instrument(span).into_actor(self));
         }
     }
 
     fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+impl Handler<Quiet> for Profile {
+    type Result = ();
+
+    fn handle(&mut self, quiet: Quiet, _: &mut Self::Context) {
+        self.shared.chats.let_go(quiet);
+    }
 }
 
 /// There is something to send, and no send loop runs.
@@ -283,7 +297,8 @@ impl Handler<RelayHeads> for Profile {
 
     fn handle(&mut self, heads: RelayHeads, _: &mut Self::Context) -> Self::Result {
         let shared = self.shared.clone();
-        Box::pin(async move { receive::heads::decide(&shared, heads).await })
+        let span = shared.span();
+        Box::pin(async move { receive::heads::decide(&shared, heads).await }.instrument(span))
     }
 }
 
@@ -292,12 +307,13 @@ impl Handler<RelayMails> for Profile {
 
     fn handle(&mut self, mails: RelayMails, _: &mut Self::Context) -> Self::Result {
         let shared = self.shared.clone();
-        let processing = shared.process();
-        Box::pin(async move {
+        let (processing, span) = (shared.process(), shared.span());
+        let work = async move {
             let answer = receive::mails(&shared, mails).await;
             drop(processing);
             answer
-        })
+        };
+        Box::pin(work.instrument(span))
     }
 }
 
@@ -307,7 +323,7 @@ impl Handler<RelayNotice> for Profile {
     fn handle(&mut self, notice: RelayNotice, ctx: &mut Self::Context) {
         let shared = self.shared.clone();
         if let Some(later) = io::notice(&shared, notice) {
-            ctx.spawn(later.into_actor(self));
+            ctx.spawn(later.instrument(self.shared.span()).into_actor(self));
         }
         self.shared.changed.notify_waiters();
     }
@@ -322,17 +338,10 @@ impl Handler<Request> for Profile {
         };
         if kind.concerns_io() {
             let (shared, profile) = (self.shared.clone(), ctx.address());
-            return Box::pin(async move { io::request(shared, profile, kind).await.map(Answer::new) });
+            let span = shared.span();
+            let work = async move { io::request(shared, profile, kind).await.map(Answer::new) };
+            return Box::pin(work.instrument(span));
         }
-        if let Some(chat) = kind.chat_id().filter(|_| kind.scope() == Scope::Chat) {
-            let chat = self.chat(chat);
-            let request = Request { profile_id: self.shared.id, kind: Some(kind) };
-            let answer = chat.send(request);
-            return Box::pin(async move {
-                answer.await.unwrap_or_else(|_| Err(Error::internal("the chat ended before it answered")))
-            });
-        }
-        let (db, profile) = (self.shared.db.clone(), self.shared.id);
-        Box::pin(async move { commands::run(&db, profile, kind).await.map(Answer::new) })
+        Box::pin(chats::command(&self.shared, kind).instrument(self.shared.span()))
     }
 }

@@ -1,11 +1,22 @@
 //! What a profile owns, and what it does when that fails.
 
-use volary_proto::v1::StartIo;
+use std::sync::Arc;
+use std::time::Duration;
+
+use volary_proto::v1::{
+    AcceptChat, CreateChatByContactId, Event, MessageData, RelayHead, RelayHeadAction, RelayMail,
+    SendMessage, SendReaction, SetConfig, SetDraft, StartIo, answer, event,
+};
 
 use super::*;
+use crate::bus::EventStream;
+use crate::chat::Chat;
 use crate::faults::Spot;
 use crate::testing::{House, until};
 use volary_engine::ground::error::Failure;
+
+/// Longest time that a test waits for an event.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Makes a connection fail.
 #[derive(Message)]
@@ -31,6 +42,88 @@ impl Handler<GetConnection> for Profile {
     fn handle(&mut self, _: GetConnection, _: &mut Self::Context) -> Self::Result {
         self.shared.connection(1)
     }
+}
+
+impl Handler<Fail> for Chat {
+    type Result = ();
+
+    fn handle(&mut self, _: Fail, _: &mut Self::Context) {
+        panic!("the chat fails");
+    }
+}
+
+/// Asks for the actor of a chat.
+#[derive(Message)]
+#[rtype(result = "Option<Addr<Chat>>")]
+struct GetChat(u32);
+
+impl Handler<GetChat> for Profile {
+    type Result = Option<Addr<Chat>>;
+
+    fn handle(&mut self, asked: GetChat, _: &mut Self::Context) -> Self::Result {
+        chats::of(&self.shared, asked.0)
+    }
+}
+
+/// A profile that takes classic mail, and its actor.
+async fn classic(house: &House) -> (u32, Addr<Profile>) {
+    let id = house.profile("me@one.test").await;
+    let plain = SetConfig { key: "force_encryption".to_owned(), value: Some("0".to_owned()) };
+    house.asks(id, plain).await.unwrap();
+    (id, house.running().await.remove(0))
+}
+
+fn classic_mail(mid: &str) -> String {
+    format!(
+        "Message-ID: <{mid}@two.test>\r\nFrom: Bob <bob@two.test>\r\nTo: me@one.test\r\nSubject: Hello\r\n\
+         Date: Sun, 15 Jun 2025 15:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\nHi\r\n"
+    )
+}
+
+fn heads(transport_id: u32, mids: &[(u32, &str)]) -> RelayHeads {
+    let head = |(uid, mid): &(u32, &str)| {
+        let header = classic_mail(mid).split_inclusive("\r\n\r\n").next().unwrap().to_owned();
+        RelayHead { uid: *uid, size: 300, header: header.into(), ..Default::default() }
+    };
+    RelayHeads { transport_id, uidvalidity: 1, heads: mids.iter().map(head).collect() }
+}
+
+fn mails(transport_id: u32, uid: u32, mid: &str) -> RelayMails {
+    let mail = RelayMail { uid, raw: classic_mail(mid).into(), seen: false };
+    RelayMails { transport_id, uidvalidity: 1, mails: vec![mail], ..Default::default() }
+}
+
+/// The first of the next events that fits.
+async fn event<T>(events: &EventStream, fits: impl Fn(&event::Kind) -> Option<T>) -> T {
+    let waiting = async {
+        loop {
+            let next: Arc<Event> = events.next().await.expect("no more events");
+            if let Some(found) = next.kind.as_ref().and_then(&fits) {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("the event does not come")
+}
+
+/// The chat that a mail of Bob makes.
+async fn chat_with_bob(house: &House, id: u32, profile: &Addr<Profile>) -> u32 {
+    let events = house.hub.bus.subscribe_to(id);
+    profile.send(mails(1, 1, "first")).await.unwrap();
+    let made = event(&events, |kind| match kind {
+        event::Kind::IncomingMsg(told) => Some(told.chat_id),
+        _ => None,
+    });
+    let chat_id = made.await;
+    house.asks(id, AcceptChat { chat_id }).await.unwrap();
+    chat_id
+}
+
+/// A file that takes a while to copy.
+fn large_file(dir: &tempfile::TempDir) -> String {
+    let path = dir.path().join("large.bin");
+    std::fs::write(&path, vec![7; 16 << 20]).unwrap();
+    path.to_str().unwrap().to_owned()
 }
 
 async fn online(house: &House) -> (u32, Addr<Profile>) {
@@ -70,4 +163,81 @@ async fn a_connection_that_fails_is_made_anew_soon() {
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(5), made_anew).await.expect("it stays away");
+}
+
+#[actix::test]
+async fn a_batch_that_is_answered_leaves_the_claims_of_the_next_one() {
+    let house = House::new();
+    let (id, profile) = classic(&house).await;
+    house.gets_transport(id, "me@two.test").await;
+    let decided = profile.send(heads(1, &[(1, "a"), (2, "b")])).await.unwrap().decisions;
+    assert!(decided.iter().all(|decision| decision.action() == RelayHeadAction::Download), "{decided:?}");
+    profile.send(mails(1, 1, "a")).await.unwrap();
+    let other = profile.send(heads(2, &[(7, "b")]));
+    tokio::pin!(other);
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut other).await;
+    assert!(early.is_err(), "the first relay still downloads it: {early:?}");
+    profile.send(mails(1, 2, "b")).await.unwrap();
+    let decided = tokio::time::timeout(PATIENCE, other).await.expect("nobody answers").unwrap().decisions;
+    assert_eq!(decided[0].action(), RelayHeadAction::Skip);
+}
+
+#[actix::test]
+async fn a_command_that_names_a_message_waits_for_its_turn_in_the_chat() {
+    let house = House::new();
+    let (id, _) = classic(&house).await;
+    let made = house.asks(id, CreateChatByContactId { contact_id: 1 }).await.unwrap();
+    let Some(answer::Kind::Id(chat)) = made.kind else { panic!("{made:?}") };
+    let chat_id = chat.id;
+    let text = MessageData { text: Some("Hi".to_owned()), ..Default::default() };
+    let said = house.asks(id, SendMessage { chat_id, data: Some(text) }).await.unwrap();
+    let Some(answer::Kind::Id(said)) = said.kind else { panic!("{said:?}") };
+    let files = tempfile::tempdir().unwrap();
+    let events = house.hub.bus.subscribe_to(id);
+    let draft = SetDraft { chat_id, file: Some(large_file(&files)), ..Default::default() };
+    let reaction = SendReaction { msg_id: said.id, reactions: vec!["👍".to_owned()] };
+    let (drafted, reacted) = futures::join!(house.asks(id, draft), house.asks(id, reaction));
+    assert!(drafted.is_ok() && reacted.is_ok(), "{drafted:?} {reacted:?}");
+    let first = event(&events, |kind| match kind {
+        event::Kind::MsgsChanged(told) if told.msg_id > said.id => Some("the draft"),
+        event::Kind::ReactionsChanged(_) => Some("the reaction"),
+        _ => None,
+    });
+    assert_eq!(first.await, "the draft");
+}
+
+#[actix::test]
+async fn a_mail_waits_for_its_turn_in_its_chat() {
+    let house = House::new();
+    let (id, profile) = classic(&house).await;
+    let chat_id = chat_with_bob(&house, id, &profile).await;
+    let files = tempfile::tempdir().unwrap();
+    let events = house.hub.bus.subscribe_to(id);
+    let draft = SetDraft { chat_id, file: Some(large_file(&files)), ..Default::default() };
+    // Straight to the profile, in this order.
+    let drafted = profile.send(Request::new(id, draft));
+    let (drafted, arrived) = futures::join!(drafted, profile.send(mails(1, 2, "second")));
+    assert!(drafted.unwrap().is_ok() && arrived.unwrap().decisions.len() == 1);
+    let first = event(&events, |kind| match kind {
+        event::Kind::IncomingMsg(_) => Some("the mail"),
+        event::Kind::MsgsChanged(told) if told.chat_id == chat_id => Some("the draft"),
+        _ => None,
+    });
+    assert_eq!(first.await, "the draft");
+}
+
+#[actix::test]
+async fn a_chat_that_fails_is_there_for_the_next_mail() {
+    let house = House::new();
+    let (id, profile) = classic(&house).await;
+    let chat = chat_with_bob(&house, id, &profile).await;
+    let actor = profile.send(GetChat(chat)).await.unwrap().unwrap();
+    assert!(actor.send(Fail).await.is_err());
+    let events = house.hub.bus.subscribe_to(id);
+    profile.send(mails(1, 2, "second")).await.unwrap();
+    let came_to = event(&events, |kind| match kind {
+        event::Kind::IncomingMsg(told) => Some(told.chat_id),
+        _ => None,
+    });
+    assert_eq!(came_to.await, chat);
 }

@@ -10,8 +10,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `backoff`, `imap/progress` | rules, no I/O |
-//! | `crowd` | the connections of a process to the same relay, and how they share it |
+//! | `imap/progress` | which mails are settled: rules, no I/O |
 //! | `imap`, `smtp` | the two loops that drive the sessions of [`volary_link`] |
 //! | `profile_link` | what the two loops share, and their way to the profile |
 //! | `memory` | what the network learned, kept over restarts |
@@ -32,8 +31,6 @@
 
 pub mod memory;
 
-mod backoff;
-mod crowd;
 mod imap;
 mod profile_link;
 mod smtp;
@@ -52,14 +49,15 @@ use volary_proto::{
     relay_command,
 };
 
+use tracing::{Instrument as _, Span};
 use volary_link::{Manner, Network};
 use volary_mail::{login::ConfiguredLogin, proxy::ProxyUrl};
 
-pub use crowd::Crowds;
 pub use profile_link::{ProfileGone, ProfileLink};
 pub use smtp::DEFAULT_MAX_RECIPIENTS;
 
-use crate::watch::Farewell;
+use crate::supervisor::reconnect::crowd::Crowds;
+use crate::watch::{Farewell, cause};
 use profile_link::{Job, Shared};
 
 /// Mails that wait to be sent at one connection; more are refused with a temporary error.
@@ -119,14 +117,22 @@ impl RelayConnection {
         Actor::start(Self { shared, imap: None, smtp: None, _farewell: farewell })
     }
 
+    /// What the work of one side is logged under.
+    fn span(&self, side: &'static str) -> Span {
+        let params = &self.shared.params;
+        tracing::info_span!("relay", profile = params.profile_id, transport = params.transport_id, side)
+    }
+
     /// Runs one side as a task of its own and ends the actor when the task ends or panics.
     fn watch(&self, ctx: &mut Context<Self>, task: JoinHandle<()>, ends_with_it: bool) {
         let profile = self.shared.params.profile_id;
         let transport = self.shared.params.transport_id;
         let watched = task.into_actor(self).map(move |result, _, ctx| {
-            let panicked = result.is_err_and(|error| error.is_panic());
+            let panic = result.err().filter(|error| error.is_panic());
+            let panicked = panic.is_some();
+            let cause = panic.map(cause);
             if panicked {
-                tracing::error!(profile, transport, "relay connection failed");
+                tracing::error!(profile, transport, cause, "relay connection failed");
             }
             if panicked || ends_with_it {
                 ctx.stop();
@@ -144,7 +150,7 @@ impl Actor for RelayConnection {
         if self.shared.params.login.imap.is_empty() {
             return;
         }
-        let task = actix::spawn(imap::run(self.shared.clone()));
+        let task = actix::spawn(imap::run(self.shared.clone()).instrument(self.span("imap")));
         self.imap = Some(task.abort_handle());
         self.watch(ctx, task, true);
     }
@@ -175,7 +181,7 @@ impl Handler<RelaySubmit> for RelayConnection {
         if self.shared.smtp_running.replace(true) {
             self.shared.smtp_wake.notify_one();
         } else {
-            let task = actix::spawn(smtp::run(self.shared.clone()));
+            let task = actix::spawn(smtp::run(self.shared.clone()).instrument(self.span("smtp")));
             self.smtp = Some(task.abort_handle());
             self.watch(ctx, task, false);
         }

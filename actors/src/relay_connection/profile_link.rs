@@ -219,7 +219,10 @@ where
 {
     match to.try_send(message) {
         Ok(()) => Ok(()),
-        Err(SendError::Full(message)) => Ok(to.send(message).await?),
+        Err(SendError::Full(message)) => {
+            metrics::counter!("volary_mailbox_full_total").increment(1);
+            Ok(to.send(message).await?)
+        }
         Err(SendError::Closed(_)) => Err(ProfileGone),
     }
 }

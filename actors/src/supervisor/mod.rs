@@ -7,10 +7,12 @@
 //! | [`reconnect`] | when something that failed or was lost is tried again |
 //! | [`deadlines`] | the deadline queue, a child actor |
 //! | [`housekeeping`] | cleaning up, a child actor |
+//! | [`fan_in`] | while one relay of a profile downloads a mail, the others wait |
 //! | `clock_set` | notices that the clock was set |
 
 mod clock_set;
 pub mod deadlines;
+pub mod fan_in;
 pub mod housekeeping;
 pub mod reconnect;
 pub mod registry;

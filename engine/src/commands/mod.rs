@@ -8,6 +8,7 @@
 //! | [`config`] | settings: what is checked, and what follows |
 //! | [`qr`] | codes: what they mean here, invites, joins |
 //! | [`keys`] | own keys as files |
+//! | [`route`] | whose turn a command is: the chat that it changes |
 //! | [`files`], [`images`] | files of clients among the attachments, pictures made ready |
 
 pub mod chats;
@@ -20,6 +21,7 @@ pub mod messages;
 pub mod process;
 pub mod qr;
 pub mod relays;
+pub mod route;
 
 #[cfg(test)]
 mod tests;

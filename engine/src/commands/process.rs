@@ -72,14 +72,7 @@ pub async fn select(db: &Db, id: u32) -> Result<(), Error> {
 pub async fn set_order(db: &Db, wanted: Vec<u32>) -> Outcome<()> {
     db.transact_durably(0, move |tx| {
         let all: Vec<u32> = tx.store.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
-        let mut order: Vec<u32> = Vec::with_capacity(all.len());
-        for id in wanted {
-            if all.contains(&id) && !order.contains(&id) {
-                order.push(id);
-            }
-        }
-        let missing: Vec<u32> = all.into_iter().filter(|id| !order.contains(id)).collect();
-        order.extend(missing);
+        let order = profiles::ordered(all, &wanted);
         let mut manager = profiles::manager(tx.store)?;
         manager.order = order;
         tx.store.put(&MANAGER, &0, &manager)?;

@@ -1,6 +1,7 @@
 //! Which chat a received message belongs to.
 
 use volary_mail::message::{Mailbox, ParsedMessage};
+use volary_storage::View;
 use volary_storage::records::{ChatRecord, block, chat_type, origin};
 
 use super::contacts::People;
@@ -47,23 +48,29 @@ pub fn chat(
     if let Some(id) = parsed.group.id.as_ref().filter(|_| parsed.has_padlock()) {
         return group(tx, parsed, who, id.as_str());
     }
-    if let Some(found) = parents_chat(tx, opened, parsed, who)? {
-        return Ok(Some(found));
+    if let Some((id, record)) = parent_chat(tx.store, tx.profile, opened, parsed, who.outgoing)? {
+        return Ok(Some(Assigned { id, record, new: false }));
     }
-    if is_single(tx, opened, parsed, who)? {
+    if is_single(tx.store, tx.profile, opened, parsed, who.outgoing)? {
         return single(tx, opened, parsed, who);
     }
     ad_hoc_group(tx, parsed, who)
 }
 
 /// How many people besides the sender get the message.
-fn recipients(tx: &Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<usize> {
+fn recipients(
+    view: &impl View,
+    profile: u32,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    outgoing: bool,
+) -> Outcome<usize> {
     if !opened.intended.is_empty() {
         return Ok(opened.intended.iter().filter(|fingerprint| Some(**fingerprint) != opened.signer).count());
     }
-    let own = transports::own_addrs(tx.store, tx.profile)?;
+    let own = transports::own_addrs(view, profile)?;
     let listed = parsed.to.iter().chain(&parsed.cc);
-    Ok(count_recipients(listed, &parsed.from.address, &own, who.outgoing))
+    Ok(count_recipients(listed, &parsed.from.address, &own, outgoing))
 }
 
 /// Counts those that can get mail: what is no address counts for nothing. Ourselves we get it, listed or not.
@@ -79,39 +86,44 @@ fn count_recipients<'m>(
     others + usize::from(!outgoing && !own_listed)
 }
 
-fn is_single(tx: &Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<bool> {
+/// Whether a message without group or list is between two.
+pub(super) fn is_single(
+    view: &impl View,
+    profile: u32,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    outgoing: bool,
+) -> Outcome<bool> {
     if parsed.group.name.is_some() && !parsed.has_padlock() {
         return Ok(false);
     }
-    Ok(recipients(tx, opened, parsed, who)? <= 1)
+    Ok(recipients(view, profile, opened, parsed, outgoing)? <= 1)
 }
 
 /// The chat of the message that this one replies to, if it may be used. Encrypted chats take only encrypted mail.
-fn parents_chat(
-    tx: &mut Tx<'_, '_>,
+pub(super) fn parent_chat(
+    view: &impl View,
+    profile: u32,
     opened: &Opened,
     parsed: &ParsedMessage,
-    who: &People,
-) -> Outcome<Option<Assigned>> {
+    outgoing: bool,
+) -> Outcome<Option<(u32, ChatRecord)>> {
     let ids = parsed.references.iter().rev().chain(&parsed.in_reply_to);
     let mut parent = None;
     for id in ids {
-        if let Some((_, record)) = messages::by_mid(tx.store, tx.profile, id.as_str())? {
+        if let Some((_, record)) = messages::by_mid(view, profile, id.as_str())? {
             parent = Some(record);
             break;
         }
     }
     let Some(parent) = parent else { return Ok(None) };
-    let Some(chat) = chats::load(tx.store, tx.profile, parent.chat)? else { return Ok(None) };
-    let count = recipients(tx, opened, parsed, who)?;
-    let members = members::current(tx.store, tx.profile, parent.chat)?.len();
+    let Some(chat) = chats::load(view, profile, parent.chat)? else { return Ok(None) };
+    let count = recipients(view, profile, opened, parsed, outgoing)?;
+    let members = members::current(view, profile, parent.chat)?.len();
     let private_reply = count == 1 && (parsed.is_chat_message || members != 2);
     let refused =
         private_reply || chat.chat_type == chat_type::SINGLE || chat.encrypted != parsed.has_padlock();
-    if refused {
-        return Ok(None);
-    }
-    Ok(Some(Assigned { id: parent.chat, record: chat, new: false }))
+    Ok((!refused).then_some((parent.chat, chat)))
 }
 
 /// A chat becomes as visible as mail of this sender deserves, never less.

@@ -41,7 +41,10 @@ pub async fn handle_due(db: &Db, quiet: Quiet) -> Outcome<Handled> {
         for row in due {
             // Every deadline is a row less, so none has to wait for space.
             match db.transact_freeing(row.profile, move |tx| handle(tx, row, quiet)).await {
-                Ok(written) => cleaning.extend(written.value.then_some(row.profile)),
+                Ok(written) => {
+                    tracing::debug!(profile = row.profile, kind = row.kind, id = row.id, "deadline handled");
+                    cleaning.extend(written.value.then_some(row.profile));
+                }
                 Err(error) => {
                     tracing::error!(profile = row.profile, kind = ?row.kind, %error, "a deadline cannot be handled");
                     stuck |= db.transact_freeing(row.profile, move |tx| put_off(tx, row)).await.is_err();

@@ -35,8 +35,8 @@ async fn wait_for_others(shared: &Rc<Shared>, transport: u32, heads: &[Head]) {
         tokio::pin!(changed);
         changed.as_mut().enable();
         let busy = {
-            let downloading = shared.downloading.borrow();
-            let by_other = |mid: &String| downloading.get(mid).is_some_and(|by| *by != transport);
+            let fan_in = shared.fan_in.borrow();
+            let by_other = |mid: &String| fan_in.held_by_other(mid, transport);
             heads.iter().filter_map(|head| head.mid.as_ref()).any(by_other)
         };
         if !busy {
@@ -70,7 +70,7 @@ async fn try_decide(
         if let Some(mid) = &head.mid {
             let downloads = matches!(action, RelayHeadAction::Download | RelayHeadAction::DownloadLater);
             if downloads {
-                shared.downloading.borrow_mut().insert(mid.clone(), heads.transport_id);
+                shared.fan_in.borrow_mut().claim(mid, place);
             } else {
                 known_copies.push((place, mid.clone()));
             }

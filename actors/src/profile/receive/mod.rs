@@ -16,13 +16,13 @@ pub mod opening;
 pub mod turn;
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures::future::join_all;
 use volary_proto::v1::{RelayMailDecision, RelayMails, RelayMailsAnswer, event};
 
 use self::opening::Item;
 use super::Shared;
+use crate::supervisor::reconnect::UNANSWERED_AFTER_TROUBLE;
 use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::work::Lane;
@@ -30,15 +30,12 @@ use volary_engine::incoming::{self, Source};
 use volary_engine::state::copies::Place;
 use volary_engine::state::{quarantine, transports};
 
-/// A batch that could not be stored is answered that late, when its connection is long gone.
-const UNANSWERED: Duration = Duration::from_secs(60);
-
 /// Processes a batch; the answer tells the relay what to do with each mail.
 pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
     let turn = shared.receiving.lock().await;
     match process(shared, &batch).await {
         Ok(decisions) => {
-            shared.downloading.borrow_mut().retain(|_, transport| *transport != batch.transport_id);
+            release(shared, &batch);
             RelayMailsAnswer { decisions }
         }
         Err(error) => {
@@ -50,9 +47,17 @@ pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
             super::io::drop_connections(shared);
             super::io::reconnect_later(shared);
             drop(turn);
-            tokio::time::sleep(UNANSWERED).await;
+            tokio::time::sleep(UNANSWERED_AFTER_TROUBLE).await;
             RelayMailsAnswer { decisions: Vec::new() }
         }
+    }
+}
+
+/// The other relays need not wait any more for what the batch brought, or could not bring.
+fn release(shared: &Shared, batch: &RelayMails) {
+    let mut fan_in = shared.fan_in.borrow_mut();
+    for uid in batch.mails.iter().map(|mail| mail.uid).chain(batch.missing.iter().copied()) {
+        fan_in.release(Place { transport: batch.transport_id, uid_validity: batch.uidvalidity, uid });
     }
 }
 

@@ -12,8 +12,9 @@ use futures::future::join_all;
 use volary_proto::v1::{RelayMailAction, RelayMailDecision, event};
 use volary_storage::Blobs;
 
-use super::super::Shared;
+use super::super::{Shared, chats};
 use super::opening::{self, Item};
+use crate::chat::TakeIn;
 use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::work::Lane;
@@ -118,9 +119,8 @@ fn open_anyway(
 /// One mail, in one transaction.
 async fn step(shared: &Rc<Shared>, item: &Item) -> Outcome<Step> {
     let (source, opened) = (item.source, item.opened.clone());
-    let written = shared.db.transact(shared.id, move |tx| incoming::take_in(tx, source, &opened)).await;
-    match written {
-        Ok(written) => Ok(written.value),
+    match chats::take_in(shared, TakeIn { source, opened }).await {
+        Ok(step) => Ok(step),
         Err(error) if opening::stops_everything(&error) => Err(error),
         Err(error) => {
             let cause = error.to_string();

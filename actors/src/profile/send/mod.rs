@@ -7,12 +7,11 @@
 mod pace;
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use actix::Addr;
 use futures::future::join_all;
-use rand::Rng as _;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use volary_proto::v1::{RelaySubmit, RelaySubmitResult, RelaySubmitStatus, event};
 use volary_storage::ReadTx;
 use volary_storage::records::OutboxRecord;
@@ -22,6 +21,7 @@ use super::Shared;
 use crate::faults::Spot;
 use crate::relay_connection::RelayConnection;
 use crate::supervisor::reconnect::revival::Revival;
+use crate::supervisor::reconnect::{AFTER_TROUBLE, retry};
 use crate::watch::cause;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::work::Lane;
@@ -34,12 +34,6 @@ use volary_engine::state::{outbox, transports};
 
 /// Rows rendered and submitted in one pass.
 const BATCH: usize = 16;
-/// First wait after a failure, in seconds; it grows with each try.
-const RETRY_BASE: i64 = 30;
-/// After a failure of the disk the queue is looked at again.
-const AFTER_TROUBLE: Duration = Duration::from_secs(30);
-/// Longest wait, in seconds.
-const RETRY_MAX: i64 = 30 * 60;
 
 /// What became of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +59,7 @@ pub async fn keep_running(shared: Rc<Shared>) {
     let mut revival = Revival::new(std::time::Instant::now());
     loop {
         shared.send_again.set(false);
-        match actix::spawn(run(shared.clone())).await {
+        match actix::spawn(run(shared.clone()).instrument(shared.span())).await {
             Ok(()) if shared.send_again.get() => {}
             Ok(()) => break,
             Err(error) => {
@@ -123,6 +117,7 @@ async fn pass(shared: &Rc<Shared>, pace: &mut Pace) -> Outcome<Pass> {
         let rows = outbox::due(view, shared.id, now, BATCH)?;
         Ok::<_, Failure>((rows, transports::sending_order(view, shared.id)?))
     })?;
+    metrics::histogram!("volary_outbox_pass_rows").record(rows.len() as f64);
     let exits = exits(shared, &order)?;
     if exits.is_empty() {
         return Ok(Pass::Idle);
@@ -327,6 +322,7 @@ async fn settle(
             .db
             .transact(shared.id, move |tx| complete::sent(tx, sequence, &job, transport, &traces))
             .await?;
+        metrics::counter!("volary_messages_sent_total").increment(1);
         return Ok(true);
     };
     if at > 0 {
@@ -359,19 +355,13 @@ async fn settle(
 
 async fn postpone(shared: &Rc<Shared>, rows: Vec<(u64, OutboxRecord)>, counts: bool) -> Outcome<()> {
     for (sequence, job) in rows {
-        let retry_at = shared.db.now() + retry_delay(job.tries);
+        let retry_at = shared.db.now() + retry::delay(job.tries, &mut rand::thread_rng());
         shared
             .db
             .transact(shared.id, move |tx| complete::postponed(tx, sequence, &job, counts, retry_at))
             .await?;
     }
     Ok(())
-}
-
-/// Waiting time before the next try: grows by about half to double each time, with jitter.
-fn retry_delay(tries: u32) -> i64 {
-    let base = RETRY_BASE.saturating_mul(1 << tries.min(6)).min(RETRY_MAX);
-    base + rand::thread_rng().gen_range(0..=base / 2)
 }
 
 async fn send_receipts(shared: &Rc<Shared>, exits: &[Exit]) -> Outcome<Pass> {
@@ -410,7 +400,8 @@ async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<
             }
         }
     }
-    let retry_at = shared.db.now() + retry_delay(due.jobs.first().map_or(0, |(_, job)| job.tries));
+    let tries = due.jobs.first().map_or(0, |(_, job)| job.tries);
+    let retry_at = shared.db.now() + retry::delay(tries, &mut rand::thread_rng());
     shared
         .db
         .transact(shared.id, move |tx| {
@@ -428,16 +419,4 @@ async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<
 
 async fn render_receipt(shared: &Rc<Shared>, due: Due, from: String) -> Outcome<Option<Mail>> {
     on_pool(shared, from, move |view, context| receipts::render(view, context, &due)).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waiting_times_grow_and_are_bounded() {
-        assert!((RETRY_BASE..=RETRY_BASE * 3 / 2).contains(&retry_delay(0)));
-        assert!(retry_delay(1) >= 2 * RETRY_BASE);
-        assert!(retry_delay(40) <= outbox::LONGEST_WAIT);
-    }
 }

@@ -20,10 +20,9 @@ use volary_link::{
 };
 
 use super::progress::{Change, Progress, batches};
-use crate::relay_connection::{
-    backoff::Backoff,
-    crowd::Member,
-    profile_link::{Orders, ProfileGone, Shared},
+use crate::{
+    relay_connection::profile_link::{Orders, ProfileGone, Shared},
+    supervisor::reconnect::{backoff::Backoff, crowd::Member},
 };
 
 /// Name that is told to servers.

@@ -41,7 +41,7 @@ struct Crowd {
 
 impl Crowds {
     /// One more connection to this relay, for as long as the member lives.
-    pub(super) fn join(&self, relay: &Endpoint) -> Member {
+    pub fn join(&self, relay: &Endpoint) -> Member {
         let key = (relay.host.clone(), relay.port);
         let mut crowds = self.0.lock();
         let known = crowds.get(&key).and_then(Weak::upgrade);
@@ -58,38 +58,38 @@ impl Crowds {
 
 /// One connection among those to the same relay.
 #[derive(Debug)]
-pub(super) struct Member {
+pub struct Member {
     crowd: Arc<Crowd>,
     back: watch::Receiver<()>,
 }
 
 impl Member {
     /// The time over which all members spread their next attempts.
-    pub(super) fn spread(&self) -> Duration {
+    pub fn spread(&self) -> Duration {
         let members = u32::try_from(self.crowd.back.receiver_count()).unwrap_or(u32::MAX);
         let rate = if self.crowd.away.load(Ordering::Relaxed) { SEARCH_RATE } else { RATE };
         (Duration::from_secs(1) * members / rate).min(MAX_SPREAD)
     }
 
     /// An attempt begins: only a return from now on is news.
-    pub(super) fn tries(&mut self) {
+    pub fn tries(&mut self) {
         self.back.mark_unchanged();
     }
 
     /// The relay could not be reached.
-    pub(super) fn missed(&self) {
+    pub fn missed(&self) {
         self.crowd.away.store(true, Ordering::Relaxed);
     }
 
     /// The relay was reached. The first one after a failure tells the others.
-    pub(super) fn reached(&self) {
+    pub fn reached(&self) {
         if self.crowd.away.swap(false, Ordering::Relaxed) {
             self.crowd.back.send_replace(());
         }
     }
 
     /// Waits until somebody finds the relay again.
-    pub(super) async fn relay_is_back(&mut self) {
+    pub async fn relay_is_back(&mut self) {
         if self.back.changed().await.is_err() {
             // The sender lives as long as its members, so this does not happen; if it did, nobody would come back.
             std::future::pending::<()>().await;

@@ -3,7 +3,7 @@
 //! Three rules hold together. After failures the delay grows with jitter. A server that accepts connections only to
 //! drop them is not hammered: after a burst of [`BURST`] connections there is at most one per [`REFILL`]. And whatever
 //! the two rules say, the attempt comes a random part of a *spread* later, so that many connections which lost the same
-//! relay in the same instant do not come back in step (`crowd.rs` says how large it is).
+//! relay in the same instant do not come back in step ([`super::crowd`] says how large it is).
 
 use std::time::Duration;
 
