@@ -468,7 +468,7 @@ async fn a_large_chat_that_was_deleted_shows_nowhere_while_its_messages_go() {
     assert!(stored.is_some(), "it has not gone yet");
     assert!(fixture.sees(GetExistingMsgIds { msg_ids: all }).ids.is_empty());
     let missing = fixture.asks(GetMessage { msg_id: last }).unwrap_err();
-    assert_eq!(missing, query::messages::not_found(last).to_string());
+    assert_eq!(missing, format!("Message Msg#{last} does not exist for account 1"));
     assert!(fixture.sees(GetFreshMsgs {}).ids.is_empty());
     let search = SearchMessages { query: "needle".to_owned(), chat_id: None };
     assert!(fixture.sees(search).ids.is_empty());
