@@ -30,7 +30,7 @@ pub fn render(shared: &Shared) -> Outcome<String> {
         page.push_str(&format!("<h3>{}</h3>\n</body></html>\n", escape(&texts.get(text::NOT_CONNECTED))));
         return Ok(page);
     }
-    if shared.db.read(|view| config::flag(view, shared.id, "proxy_enabled"))? {
+    if shared.db.read(|view| config::flag(view, shared.id, config::key::PROXY_ENABLED))? {
         let (title, hint) = (texts.get(text::PROXY_ENABLED), texts.get(text::PROXY_HINT));
         page.push_str(&format!("<h3>{}</h3><ul><li>{}</li></ul>\n", escape(&title), escape(&hint)));
     }

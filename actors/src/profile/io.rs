@@ -139,10 +139,10 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
 
 /// The proxy to use, if one is set and enabled.
 pub fn proxy(view: &impl volary_storage::View, profile: u32) -> Outcome<Option<Arc<ProxyUrl>>> {
-    if !config::flag(view, profile, "proxy_enabled")? {
+    if !config::flag(view, profile, config::key::PROXY_ENABLED)? {
         return Ok(None);
     }
-    let urls = config::get(view, profile, "proxy_url")?.unwrap_or_default();
+    let urls = config::get(view, profile, config::key::PROXY_URL)?.unwrap_or_default();
     let first = urls.lines().next().unwrap_or_default();
     let parsed = ProxyUrl::parse(first)
         .map_err(|error| Failure::refused(format!("Failed to parse proxy URL: {error}")))?;

@@ -137,9 +137,9 @@ async fn config_from_qr(shared: &Rc<Shared>, profile: &Addr<Profile>, text: &str
             shared
                 .db
                 .transact(shared.id, move |tx| {
-                    let list = config::get(tx.store, tx.profile, "proxy_url")?.unwrap_or_default();
-                    config::set(tx, "proxy_url", Some(&proxy.put_first(&list)))?;
-                    config::set(tx, "proxy_enabled", Some("1"))?;
+                    let list = config::get(tx.store, tx.profile, config::key::PROXY_URL)?.unwrap_or_default();
+                    config::set(tx, config::key::PROXY_URL, Some(&proxy.put_first(&list)))?;
+                    config::set(tx, config::key::PROXY_ENABLED, Some("1"))?;
                     tx.effects().transports = true;
                     Ok::<_, Failure>(())
                 })

@@ -164,3 +164,6 @@ pub fn first_unread(view: &impl View, profile: u32, chat: u32) -> Result<Option<
     }
     Ok(first)
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub struct Taken {
 /// Folder of the attachments of a profile, and the limits of its pictures.
 pub fn place(db: &Db, profile: u32) -> Result<(Blobs, Quality), volary_proto::Error> {
     look(db, profile, |look| {
-        let setting = config::number(look.view, profile, "media_quality")?;
+        let setting = config::number(look.view, profile, config::key::MEDIA_QUALITY)?;
         Ok((Blobs::new(&look.blob_dir), Quality::of(setting)))
     })
 }

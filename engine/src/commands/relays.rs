@@ -8,6 +8,7 @@ use volary_storage::tables::{CONFIG, REMOVED_TRANSPORTS, TRANSPORTS};
 
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::settings::key;
 use crate::state::{config, keys, transports};
 
 /// Stores a transport that works, and everything that a profile gets with its first one.
@@ -114,23 +115,23 @@ pub fn legacy(view: &impl volary_storage::View, profile: u32) -> Outcome<Entered
     };
     let number = |name: &str| Ok::<_, Failure>(value(name)?.parse::<i64>().unwrap_or(0));
     let port = |name: &str| Ok::<_, Failure>(u16::try_from(number(name)?).unwrap_or(0));
-    let checks = number("imap_certificate_checks")?;
+    let checks = number(key::IMAP_CERTIFICATE_CHECKS)?;
     Ok(EnteredLogin {
-        addr: value("addr")?,
+        addr: value(key::ADDR)?,
         imap: EnteredImap {
-            server: value("mail_server")?,
-            port: port("mail_port")?,
+            server: value(key::MAIL_SERVER)?,
+            port: port(key::MAIL_PORT)?,
             folder: String::new(),
-            security: EnteredSecurity::from_number(number("mail_security")?).unwrap_or_default(),
-            user: value("mail_user")?,
-            password: value("mail_pw")?,
+            security: EnteredSecurity::from_number(number(key::MAIL_SECURITY)?).unwrap_or_default(),
+            user: value(key::MAIL_USER)?,
+            password: value(key::MAIL_PW)?,
         },
         smtp: EnteredSmtp {
-            server: value("send_server")?,
-            port: port("send_port")?,
-            security: EnteredSecurity::from_number(number("send_security")?).unwrap_or_default(),
-            user: value("send_user")?,
-            password: value("send_pw")?,
+            server: value(key::SEND_SERVER)?,
+            port: port(key::SEND_PORT)?,
+            security: EnteredSecurity::from_number(number(key::SEND_SECURITY)?).unwrap_or_default(),
+            user: value(key::SEND_USER)?,
+            password: value(key::SEND_PW)?,
         },
         certificate_checks: EnteredCertificateChecks::from_number(checks)
             .ok_or_else(|| Failure::refused(format!("invalid imap_certificate_checks: {checks}")))?,

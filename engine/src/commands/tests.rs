@@ -10,6 +10,7 @@ use volary_storage::{Options, Store};
 
 use super::*;
 use crate::ground::clock::SystemClock;
+use crate::state::messages;
 use crate::testing::{Recorder, surroundings};
 
 const PROFILE: u32 = 1;
@@ -438,4 +439,37 @@ async fn transfers_of_keys_tell_how_they_go() {
     let failure = ["1", "error", "0"];
     let expected = [&failure[..], &["1", "private", "public", "1000"], &failure, &failure, &failure];
     assert_eq!(told, expected.concat());
+}
+
+#[tokio::test]
+async fn a_large_chat_that_was_deleted_shows_nowhere_while_its_messages_go() {
+    let fixture = Fixture::new().await;
+    let fresh = volary_storage::records::message_state::IN_FRESH;
+    let inserted = fixture.db.transact(PROFILE, move |tx| {
+        let chat = crate::chat::groups::create(tx, "Club")?;
+        let message = |number| volary_storage::records::MessageRecord {
+            chat,
+            from: 2,
+            mid: format!("{number}@x.test"),
+            state: fresh,
+            text: "needle".to_owned(),
+            sort: number,
+            ..Default::default()
+        };
+        let ids = (1..=500).map(|number| messages::insert(tx, &message(number)));
+        Ok::<_, Failure>((chat, ids.collect::<Result<Vec<u32>, _>>()?))
+    });
+    let (chat, all) = inserted.await.unwrap().value;
+    let last = *all.last().unwrap();
+    assert_eq!(fixture.sees(GetExistingMsgIds { msg_ids: vec![last] }).ids, [last]);
+    assert!(!fixture.sees(GetFreshMsgs {}).ids.is_empty());
+    fixture.does(DeleteChat { chat_id: chat }).await;
+    let stored = fixture.db.look(|view| messages::load(view, PROFILE, last)).unwrap();
+    assert!(stored.is_some(), "it has not gone yet");
+    assert!(fixture.sees(GetExistingMsgIds { msg_ids: all }).ids.is_empty());
+    let missing = fixture.asks(GetMessage { msg_id: last }).unwrap_err();
+    assert_eq!(missing, format!("Message Msg#{last} does not exist for account 1"));
+    assert!(fixture.sees(GetFreshMsgs {}).ids.is_empty());
+    let search = SearchMessages { query: "needle".to_owned(), chat_id: None };
+    assert!(fixture.sees(search).ids.is_empty());
 }
