@@ -415,8 +415,8 @@ fn stored_certificates(
         for issuer in issuers {
             match keys::certificate(view, keys, profile, &issuer.to_string()) {
                 Ok(stored) => ring.extend(stored),
-                Err(Failure::OpenPgp(error)) => {
-                    tracing::error!(profile, %issuer, error, "a stored certificate cannot be read");
+                Err(Failure::Stored(error)) => {
+                    tracing::error!(profile, %issuer, %error, "a stored certificate cannot be read");
                     damaged = Some(format!("the stored key of a contact cannot be read: {error}"));
                 }
                 Err(error) => return Err(error),

@@ -120,8 +120,8 @@ pub fn import(tx: &mut Tx<'_, '_>, received: &Certificate) -> Outcome<bool> {
     }
     let stored = match certificate(tx.store, tx.keys, tx.profile, &fingerprint) {
         // Better the one that came than none at all.
-        Err(Failure::OpenPgp(error)) => {
-            tracing::error!(profile = tx.profile, %fingerprint, error, "a stored certificate cannot be read and is replaced");
+        Err(Failure::Stored(error)) => {
+            tracing::error!(profile = tx.profile, %fingerprint, %error, "a stored certificate cannot be read and is replaced");
             None
         }
         stored => stored?,

@@ -264,7 +264,8 @@ async fn a_message_does_not_overtake_one_of_its_chat_that_waits_for_its_next_try
     world.relay.log_commands(true);
     world.relay.set_faults(Faults { rcpt: fault(450, "4.2.0 try again later"), ..Faults::default() });
     let first = alice.says(&bob, "first").await;
-    alice.eventually("the relay was asked", async || asked(&world, "RCPT").then_some(())).await;
+    // What comes behind RCPT is read when RCPT was answered.
+    alice.eventually("the relay has refused", async || asked(&world, "DATA").then_some(())).await;
     world.relay.set_faults(Faults::default());
     let second = alice.says(&bob, "second").await;
     let other = alice.says(&carol, "meanwhile").await;
