@@ -13,14 +13,13 @@ use actix::{
 };
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
-use volary_proto::v1::{Answer, Error, RelayMailAction, Request};
+use volary_proto::v1::{Answer, Error, Request};
 
 use volary_engine::commands;
 use volary_engine::ground::db::Db;
 use volary_engine::ground::error::Outcome;
-use volary_engine::incoming;
 use volary_engine::incoming::open::Opened;
-use volary_engine::state::copies::Place;
+use volary_engine::incoming::{self, Source, Step};
 
 /// A chat to which nothing comes for that long ends.
 const IDLE: Duration = Duration::from_secs(60);
@@ -29,10 +28,10 @@ const MAILBOX: usize = 64;
 
 /// An opened mail that belongs to the chat, most likely. It is taken in as one transaction, which decides that anew.
 #[derive(Message)]
-#[rtype(result = "Outcome<RelayMailAction>")]
+#[rtype(result = "Outcome<Step>")]
 pub struct TakeIn {
-    /// Where it lies.
-    pub place: Place,
+    /// Where it comes from.
+    pub source: Source,
     /// What it says.
     pub opened: Arc<Opened>,
 }
@@ -117,7 +116,7 @@ impl Handler<Request> for Chat {
 }
 
 impl Handler<TakeIn> for Chat {
-    type Result = AtomicResponse<Self, Outcome<RelayMailAction>>;
+    type Result = AtomicResponse<Self, Outcome<Step>>;
 
     fn handle(&mut self, mail: TakeIn, ctx: &mut Self::Context) -> Self::Result {
         let span = self.receives(ctx);
@@ -128,9 +127,9 @@ impl Handler<TakeIn> for Chat {
 }
 
 /// Takes a mail in, as one transaction.
-pub async fn take_in(db: &Db, profile: u32, mail: TakeIn) -> Outcome<RelayMailAction> {
-    let TakeIn { place, opened } = mail;
-    let written = db.transact(profile, move |tx| incoming::take_in(tx, place, &opened)).await?;
+pub async fn take_in(db: &Db, profile: u32, mail: TakeIn) -> Outcome<Step> {
+    let TakeIn { source, opened } = mail;
+    let written = db.transact(profile, move |tx| incoming::take_in(tx, source, &opened)).await?;
     Ok(written.value)
 }
 

@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 
 use actix::{Actor as _, Addr, Arbiter, System};
 use parking_lot::Mutex;
-use volary_proto::Mode;
 use volary_proto::v1::{Answer, Error, Ids, Request, answer, request};
+use volary_proto::{ErrorCode, Mode};
 use volary_storage::{OpenError, Options, Store};
 
 use crate::bus::EventStream;
@@ -128,7 +128,10 @@ impl Node {
             }
         }
         let supervisor = &self.inner.supervisor;
-        supervisor.send(request).await.unwrap_or_else(|_| Err(Error::internal("the engine is stopping")))
+        supervisor
+            .send(request)
+            .await
+            .unwrap_or_else(|_| Err(Error::new(ErrorCode::Cancelled, "the engine is stopping")))
     }
 
     /// All events of all profiles from now on.

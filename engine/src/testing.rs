@@ -187,3 +187,20 @@ impl Desk {
         self.listener.take()
     }
 }
+
+/// Mails that contain this make the reader panic, so that tests see what follows.
+static PANICS: parking_lot::Mutex<Option<Vec<u8>>> = parking_lot::Mutex::new(None);
+
+/// From now on reading a mail that contains `mark` panics; `None` ends it.
+pub fn reading_panics_at(mark: Option<&str>) {
+    *PANICS.lock() = mark.map(|mark| mark.as_bytes().to_vec());
+}
+
+/// Panics if a test wants it so.
+#[allow(clippy::panic)]
+pub(crate) fn may_panic(raw: &[u8]) {
+    let mark = PANICS.lock().clone();
+    if mark.is_some_and(|mark| memchr::memmem::find(raw, &mark).is_some()) {
+        panic!("a test wants reading to panic");
+    }
+}

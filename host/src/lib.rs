@@ -56,45 +56,20 @@
 //! # runtime.block_on(async { tokio::time::timeout(patience, example()).await }).unwrap().unwrap();
 //! ```
 //!
-//! # Profiles and ids
+//! # Ids, times, failures
 //!
-//! Profile ids grow from 1 and are never used again. Profile 0 stands for the process as a whole: it makes and removes
-//! profiles, and events of profile 0 are about their list.
+//! The schema says it in full: [`proto`]. In short:
 //!
-//! Chat, message and contact ids belong to one profile; other profiles have other ids for the same chat or message. Ids
-//! up to 9 are reserved, so those of real chats, messages and contacts start at 10:
-//!
-//! | id | as a contact | as a chat | in a list of messages |
-//! |---:|---|---|---|
-//! | 1 | the profile itself | | |
-//! | 2 | the author of notes that the engine writes into a chat | | |
-//! | 3 | | deleted messages | |
-//! | 5 | the author of device messages | | |
-//! | 6 | | the entry of the chat list that leads to the archive | |
-//! | 7 | | the entry of the chat list that says that all chats are archived | |
-//! | 9 | | | the beginning of a day |
-//!
-//! # Times
-//!
-//! Times are Unix seconds (`int64`, UTC); durations name their unit in the schema. In JSON-RPC some times are
-//! milliseconds, as existing clients expect; the schema says where. A program can bring a [`clock`] of its own.
-//!
-//! # Failures of calls
-//!
-//! [`Engine::call`] fails with a [`proto::Error`]: a text for people, and a [`proto::ErrorCode`] for programs.
-//!
-//! | code | when | what helps |
-//! |---|---|---|
-//! | `Failed` | the action cannot be done; the text has the cause | as the text says |
-//! | `NotFound` | there is no such profile, chat, contact or message, or not any more | another id |
-//! | `Invalid` | the request makes no sense: a missing field, an unknown setting, a bad address | another request |
-//! | `Unsupported` | the engine does not do this (yet) | nothing |
-//! | `Cancelled` | another call cancelled it, or the engine is stopping | calling again, if it runs |
-//! | `Busy` | too much is waiting already | calling again, later |
-//! | `Internal` | a fault of the engine or of its database | the log |
-//!
-//! Every call can fail with `NotFound` (no such profile) and `Internal`. What happens after the answer, like a message
-//! that no relay takes, is no failure of a call: it comes as an event.
+//! - Profile ids grow from 1 and are never used again. Profile 0 stands for the process as a whole: it makes and removes
+//!   profiles, and events of profile 0 are about their list.
+//! - Ids of chats, messages and contacts belong to one profile; another profile has other ids for the same chat. Those
+//!   from 1 to 9 are reserved, and have names, like [`proto::SELF_CONTACT`] and [`proto::DAY_MARKER`]; real ones start
+//!   at 10.
+//! - Times are Unix seconds, in UTC. A program can bring a [`clock`] of its own ([`EngineOptions::clock`]).
+//! - A call fails with a [`proto::Error`]: a text for people, and a [`proto::ErrorCode`] for programs. Every call can
+//!   fail with `NotFound` (there is no such profile), `Cancelled` (the engine is stopping) and `Internal` (a fault of the
+//!   engine or its database; the log says more). What happens after the answer, like a message that no relay takes, is
+//!   no failure of a call: it comes as an event.
 //!
 //! # Events
 //!
@@ -119,9 +94,10 @@
 //! ([`EngineOptions::threads`]). A query reads on the thread that polls it, most take microseconds. All handles can be
 //! cloned, sent and shared between threads.
 //!
-//! [`Engine::stop`] closes all connections, writes what is not on disk yet and ends the threads; event streams end,
-//! calls fail. Dropping an engine does not stop it. The folder is free for another engine when the engine was stopped
-//! and its last clone is dropped; until then it is refused with [`DirectoryError::Locked`], which names the process.
+//! [`Engine::stop`] closes all connections, writes what is not on disk yet and ends the threads; event streams end after
+//! the events that they still hold, calls fail. Dropping an engine does not stop it. The folder is free for another
+//! engine when the engine was stopped and its last clone is dropped; until then it is refused with
+//! [`DirectoryError::Locked`], which names the process.
 //!
 //! # Log and metrics
 //!

@@ -38,4 +38,4 @@ pub use config::{AccountRules, Limits, RelayConfig, RelayError, SendRate};
 pub use relay::Relay;
 pub use shared::{Faults, SmtpFault};
 pub use stats::RelayStats;
-pub use store::StoredMessage;
+pub use store::{HeldMail, StoredMessage};

@@ -18,7 +18,7 @@ use crate::net::{Identity, Protocol, Socket, Wire};
 use crate::shared::{CommandLog, Faults, Shared};
 use crate::smtp::RateLimiter;
 use crate::stats::{Counters, RelayStats};
-use crate::store::{INBOX, Mailstore, StoredMessage, canonical_folder, now};
+use crate::store::{HeldMail, INBOX, Mailstore, StoredMessage, canonical_folder, now};
 use crate::{imap, smtp};
 
 /// Connections that may wait to be accepted.
@@ -210,7 +210,23 @@ impl Relay {
     /// Puts a mail into an INBOX as if it had come from outside: no check, no change. False if there is no such
     /// account, or no room.
     pub fn inject(&self, address: &str, raw: impl Into<Arc<[u8]>>) -> bool {
-        self.shared.store.deliver(address, &raw.into()) == crate::store::Delivery::Stored
+        self.inject_all(address, &[raw.into()])
+    }
+
+    /// The same with several mails, which clients see at once.
+    pub fn inject_all(&self, address: &str, mails: &[Arc<[u8]>]) -> bool {
+        self.shared.store.put(address, mails) == crate::store::Delivery::Stored
+    }
+
+    /// From now on mail is accepted, but held back instead of delivered, so that a test can deliver it with
+    /// [`Relay::inject_all`] when and in the order it likes; or ends that and forgets what is still held.
+    pub fn hold_mail(&self, on: bool) {
+        self.shared.store.hold(on);
+    }
+
+    /// Takes out the mail that is held back, in the order in which it was accepted.
+    pub fn take_held_mail(&self) -> Vec<HeldMail> {
+        self.shared.store.take_held()
     }
 
     /// Sets the storage limit of one account. False if there is no such account.

@@ -159,6 +159,16 @@ impl StoreError {
         }
     }
 
+    /// Says which file failed.
+    pub(crate) fn of_file(self, path: &Path) -> Self {
+        let text = |why: Arc<str>| format!("{}: {why}", path.display()).into();
+        match self {
+            Self::Failed(why) => Self::Failed(text(why)),
+            Self::Corrupt(why) => Self::Corrupt(text(why)),
+            other => other,
+        }
+    }
+
     /// From the payload of a caught panic of redb: it panics where a damaged file contradicts itself.
     pub(crate) fn from_redb_panic(payload: &(dyn std::any::Any + Send)) -> Self {
         Self::Corrupt(panic_text(payload).into())

@@ -20,6 +20,10 @@ use crate::writer::{Queue, Task, Writer};
 
 /// Most jobs that wait for the writer; further callers wait for a place.
 const QUEUED_JOBS: usize = 4096;
+/// Memory for pages of the file, for the whole process. What is in use at the same time are some pages of each profile
+/// that just sends or receives, and the file is in the cache of the system besides: a larger cache fills up with what
+/// was written last and is not needed again.
+const CACHE_BYTES: usize = 8 << 20;
 /// Name of the database file in its folder.
 pub const FILE_NAME: &str = "volary.redb";
 
@@ -38,7 +42,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 32 << 20, keep_free_bytes: 16 << 20, verify_bytes: 32 << 20 }
+        Self { cache_bytes: CACHE_BYTES, keep_free_bytes: 16 << 20, verify_bytes: 32 << 20 }
     }
 }
 
@@ -174,9 +178,10 @@ impl Store {
         let snapshot = {
             let database = self.handle.shared.database.read();
             let database = database.as_ref().ok_or(StoreError::Closed)?;
-            shielded(|| database.begin_read())?
+            shielded(|| database.begin_read())
         };
-        ReadTx::new(snapshot)
+        let snapshot = snapshot.and_then(ReadTx::new);
+        snapshot.map_err(|error| error.of_file(&self.handle.shared.path))
     }
 
     /// Waits until everything that was written so far is durable.

@@ -2,9 +2,9 @@
 
 use crate::records::{
     CertificateRecord, ChatRecord, ContactRecord, CounterRecord, FlagRecord, HostKeyRecord, JoinRecord,
-    KeyRecord, KnownMailRecord, ManagerRecord, MemberRecord, MessageRecord, OutboxRecord, ProfileRecord,
-    ReactionRecord, ReceiptJobRecord, RouteRecord, ServerCopyRecord, TextRecord, TimeRecord, TokenRecord,
-    TransportRecord,
+    KeyRecord, KnownMailRecord, ManagerRecord, MemberRecord, MessageRecord, NotShownRecord, OutboxRecord,
+    PendingEditRecord, ProfileRecord, QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord,
+    ServerCopyRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
 };
 use crate::table::{Empty, Table};
 
@@ -64,6 +64,10 @@ pub const RECEIPTS: Table<(P, u32, u32), TimeRecord> = Table::new("receipts.v1")
 pub const REACTIONS: Table<(P, u32, u32), ReactionRecord> = Table::new("reactions.v1");
 /// Reactions whose target is not here yet: (profile, Message-ID, contact).
 pub const PENDING_REACTIONS: Table<(P, String, u32), ReactionRecord> = Table::new("pending-reactions.v1");
+/// Edits whose message is not here yet: (profile, Message-ID, contact).
+pub const PENDING_EDITS: Table<(P, String, u32), PendingEditRecord> = Table::new("pending-edits.v1");
+/// Messages that their author deleted before they came: (profile, Message-ID, contact).
+pub const PENDING_DELETIONS: Table<(P, String, u32), TimeRecord> = Table::new("pending-deletions.v1");
 /// Labels of device messages that were shown once.
 pub const DEVICE_LABELS: Table<(P, String), Empty> = Table::new("device-labels.v1");
 
@@ -74,6 +78,13 @@ pub const COPIES_BY_MID: Table<(P, String, u32, u32, u32), Empty> = Table::new("
 
 /// What a relay still has to do with a copy: (profile, transport, uidvalidity, uid).
 pub const PENDING_FLAGS: Table<(P, u32, u32, u32), FlagRecord> = Table::new("pending-flags.v1");
+
+/// Received mails that cannot be taken in now, in the order in which they came.
+pub const QUARANTINE: Table<(P, u64), QuarantineRecord> = Table::new("quarantine.v1");
+/// The newest received mails of which nothing is shown, in order.
+pub const NOT_SHOWN: Table<(P, u64), NotShownRecord> = Table::new("not-shown.v1");
+/// Index: (profile, Message-ID, number of the row).
+pub const NOT_SHOWN_BY_MID: Table<(P, String, u64), Empty> = Table::new("not-shown-by-mid.v1");
 
 /// Mail to be sent, in order.
 pub const OUTBOX: Table<(P, u64), OutboxRecord> = Table::new("outbox.v1");

@@ -285,7 +285,8 @@ impl Writer {
             }
         }
         let mut done = VecDeque::with_capacity(jobs.len());
-        let committed = self.commit_jobs(&mut jobs, &mut done);
+        let committed =
+            self.commit_jobs(&mut jobs, &mut done).map_err(|error| error.of_file(&self.shared.path));
         self.shared.slots.add_permits(done.len());
         if committed.is_ok() {
             self.group += 1;
@@ -382,8 +383,8 @@ impl Writer {
     /// Makes everything that is committed durable.
     fn sync(&mut self) -> Result<(), StoreError> {
         if self.unsynced.is_some() {
-            let transaction = self.begin()?;
-            measures::commit(self.commit(transaction, true)?, true);
+            let synced = self.begin().and_then(|transaction| self.commit(transaction, true));
+            measures::commit(synced.map_err(|error| error.of_file(&self.shared.path))?, true);
         }
         self.reached();
         Ok(())

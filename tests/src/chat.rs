@@ -84,6 +84,14 @@ impl Chat {
         person.eventually(&format!("the timer is {seconds} s"), same).await;
     }
 
+    /// Waits until exactly these texts are there, in this order.
+    pub async fn shows_texts(&self, expected: &[&str]) {
+        let same = async || (self.texts().await == expected).then_some(());
+        if self.person.within_patience(same).await.is_none() {
+            assert_eq!(self.texts().await, expected, "in a chat of {}", self.person);
+        }
+    }
+
     /// The chat as it is shown.
     pub async fn full(&self) -> FullChat {
         self.person.call(GetFullChat { chat_id: self.id }).await

@@ -11,6 +11,7 @@
 //! | `door` | [`Door`]: a way to a relay that can be closed, stalled and cut |
 //! | `line` | [`Line`]: a way to a relay that can be disturbed at any step of the dialogue |
 //! | `fault` | [`Fault`]: what goes wrong on a line, and when |
+//! | `postman` | [`Postman`]: mail that is carried by hand, late, in another order, twice |
 //! | `wait` | [`eventually`]: waiting with a limit, never for a fixed time |
 //!
 //! Everything here panics when what a test says does not happen: a panic is how a test fails.
@@ -26,6 +27,7 @@ mod fault;
 mod line;
 mod log;
 mod person;
+mod postman;
 mod wait;
 mod world;
 
@@ -37,5 +39,6 @@ pub use fault::{Direction, Fault, Pace, Then, When};
 pub use line::{Line, Wire};
 pub use log::Log;
 pub use person::Person;
+pub use postman::{Mail, Postman};
 pub use wait::{eventually, patience};
 pub use world::{World, login_at};

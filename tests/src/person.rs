@@ -6,10 +6,10 @@ use std::sync::Arc;
 use volary::Engine;
 use volary_proto::event::Kind;
 use volary_proto::{
-    Call, Contact, CreateChatByContactId, CreateGroup, Error, GetChatSecurejoinQrCode, GetChatlistEntries,
-    GetConnectivity, GetContact, GetExistingMsgIds, GetMessage, GetMessageIds, ImportVcard, ListTransports,
-    LookupContactIdByAddr, MakeVcard, MarkseenMsgs, Message, MessageState, SecureJoin, VcardSource,
-    vcard_source,
+    Call, Contact, CreateBroadcast, CreateChatByContactId, CreateGroup, Error, GetChatSecurejoinQrCode,
+    GetChatlistEntries, GetConnectivity, GetContact, GetExistingMsgIds, GetMessage, GetMessageIds,
+    ImportVcard, ListTransports, LookupContactIdByAddr, MakeVcard, MarkseenMsgs, Message, MessageState,
+    SecureJoin, VcardSource, vcard_source,
 };
 use volary_relay::Relay;
 
@@ -67,6 +67,11 @@ impl Person {
                 panic!("{self}: it did not happen within {seconds} s: {what}\n  {}", self.log.troubles())
             }
         }
+    }
+
+    /// As [`Person::eventually`], but `None` if it does not happen in time.
+    pub async fn within_patience<T>(&self, look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+        until(look).await
     }
 
     /// Waits for an event, which may have come already.
@@ -151,6 +156,12 @@ impl Person {
     pub async fn founds(&self, name: &str) -> Chat {
         let group = CreateGroup { name: name.to_owned(), unencrypted: false };
         Chat { person: self.clone(), id: self.call(group).await.id }
+    }
+
+    /// Opens a channel.
+    pub async fn opens_channel(&self, name: &str) -> Chat {
+        let channel = CreateBroadcast { name: name.to_owned() };
+        Chat { person: self.clone(), id: self.call(channel).await.id }
     }
 
     /// Waits for the chat of that name, which may still be a request.

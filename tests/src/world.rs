@@ -131,12 +131,22 @@ impl World {
 
     /// Stops the engine and starts it again on the same folder, connected.
     pub async fn restarts_engine<const N: usize>(self, people: [Person; N]) -> (Self, [Person; N]) {
+        self.restarts_engine_after(people, async |_, _| {}).await
+    }
+
+    /// The same; `meanwhile` happens while the folder is free.
+    pub async fn restarts_engine_after<const N: usize>(
+        self,
+        people: [Person; N],
+        meanwhile: impl AsyncFnOnce(&Relay, &Path),
+    ) -> (Self, [Person; N]) {
         let Self { relay, engine, files, .. } = self;
         let dir = engine.dir().to_owned();
         engine.stop().await;
         let known = people.map(|person| (person.name.clone(), person.address.clone(), person.profile));
         // The folder is free when the last handle is gone.
         drop(engine);
+        meanwhile(&relay, &dir).await;
         let engine = Engine::start(dir).await.expect("the engine starts again");
         let logs = Logs::default();
         logs.keep(engine.events());

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use actix::{Actor as _, Addr, WeakAddr};
-use volary_proto::v1::{Answer, Error, RelayMailAction, Request, request};
+use volary_proto::v1::{Answer, Error, Request, request};
 
 use super::Shared;
 use crate::chat::{self, Chat, Quiet, TakeIn};
 use volary_engine::commands;
 use volary_engine::ground::error::Outcome;
-use volary_engine::incoming::route;
+use volary_engine::incoming::{Step, route};
 
 /// Actors of chats, by chat.
 #[derive(Default)]
@@ -75,12 +75,12 @@ pub fn command(
 }
 
 /// Takes a mail in, in the order of the chat that it belongs to; handshakes and mail without a chat at once.
-pub async fn take_in(shared: &Rc<Shared>, mail: TakeIn) -> Outcome<RelayMailAction> {
+pub async fn take_in(shared: &Rc<Shared>, mail: TakeIn) -> Outcome<Step> {
     metrics::counter!("volary_mails_received_total").increment(1);
     let likely = shared.db.read(|view| route::likely_chat(view, shared.id, &mail.opened));
     // On a guess that fails nothing depends but the order; the transaction tells what is wrong.
     if let Some(addr) = likely.ok().flatten().and_then(|chat| of(shared, chat)) {
-        let again = TakeIn { place: mail.place, opened: mail.opened.clone() };
+        let again = TakeIn { source: mail.source, opened: mail.opened.clone() };
         match addr.send(mail).await {
             Ok(taken) => return taken,
             Err(_) => tracing::error!(profile = shared.id, "a chat failed before it took a mail in"),

@@ -213,6 +213,10 @@ impl StreamHandler<Effects> for Profile {
         if effects.flags || effects.downloads {
             io::send_orders(&self.shared, effects.downloads);
         }
+        if effects.unlocked.any() {
+            let retry = receive::retry(self.shared.clone(), effects.unlocked);
+            ctx.spawn(retry.instrument(self.shared.span()).into_actor(self));
+        }
         if effects.transports && self.shared.io.get() {
             let shared = self.shared.clone();
             let profile = ctx.address();

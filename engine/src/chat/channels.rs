@@ -2,25 +2,17 @@
 //! owner; changes of membership go to one subscriber only, encrypted to its key.
 
 use volary_mail::ids::{ChannelSecret, GroupId};
-use volary_mail::message::ParsedMessage;
-use volary_mail::message::read::{ListFacts, SystemEvent};
 use volary_storage::View as _;
-use volary_storage::records::{
-    ChatRecord, MemberRecord, OutboxRecord, block, chat_type, outbox as queue, system_type, view_type,
-};
+use volary_storage::records::{ChatRecord, OutboxRecord, chat_type, outbox as queue, system_type, view_type};
 use volary_storage::tables::CHAT_MESSAGES;
 
 use super::compose::{self, SystemMessage};
-use super::names;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names;
 use crate::ground::texts::id as text;
-use crate::incoming::assign::Assigned;
-use crate::incoming::contacts::{People, named_member};
-use crate::incoming::group::Change;
-use crate::incoming::open::Opened;
 use crate::state::{chats, contacts, keys, members, messages, outbox};
 
 /// A new subscriber gets that many of the newest messages, and as many of the pinned ones.
@@ -158,150 +150,6 @@ pub fn resend_history(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<(
             ..Default::default()
         };
         outbox::push(tx, &job)?;
-    }
-    Ok(())
-}
-
-/// The channel that a message with `Chat-List-ID` belongs to. Only its owner may post into it; what others send with
-/// its id goes to their own single chat.
-pub fn assign(
-    tx: &mut Tx<'_, '_>,
-    opened: &Opened,
-    parsed: &ParsedMessage,
-    who: &People,
-    list: &ListFacts,
-) -> Outcome<Option<Assigned>> {
-    let profile = tx.profile;
-    if let Some((id, record)) = chats::by_group_id(tx.store, profile, &list.id)? {
-        let fits = match record.chat_type {
-            chat_type::IN_BROADCAST => {
-                who.outgoing || members::row(tx.store, profile, id, who.sender)?.is_some()
-            }
-            chat_type::OUT_BROADCAST => who.outgoing || parsed.group.removed.is_some(),
-            _ => false,
-        };
-        if fits && parsed.has_padlock() {
-            return Ok(Some(Assigned { id, record, new: false }));
-        }
-        if record.chat_type == chat_type::OUT_BROADCAST {
-            return Ok(None);
-        }
-        let single =
-            chats::ensure_single(tx, who.sender, chats::default_block(tx.store, profile, who.sender)?)?;
-        return Ok(chats::load(tx.store, profile, single)?.map(|record| Assigned {
-            id: single,
-            record,
-            new: false,
-        }));
-    }
-    let usable = GroupId::parse(&list.id).is_some() && parsed.has_padlock();
-    let (Some(secret), true) = (&parsed.broadcast_secret, usable) else {
-        return Ok(None);
-    };
-    let own = who.outgoing;
-    let name =
-        if list.name.is_empty() { parsed.group.name.clone().unwrap_or_default() } else { list.name.clone() };
-    let record = ChatRecord {
-        chat_type: if own { chat_type::OUT_BROADCAST } else { chat_type::IN_BROADCAST },
-        group_id: list.id.clone(),
-        name: names::clean_line(&name),
-        encrypted: true,
-        channel_secret: secret.as_str().to_owned(),
-        blocked: block::NOT,
-        ..Default::default()
-    };
-    let id = chats::create(tx, record.clone())?;
-    if !own {
-        members::add(tx, id, who.sender, parsed.sent_at(opened.received))?;
-    }
-    Ok(chats::load(tx.store, profile, id)?.map(|record| Assigned { id, record, new: true }))
-}
-
-/// What a message changes in the membership of its channel.
-pub fn apply(
-    tx: &mut Tx<'_, '_>,
-    opened: &Opened,
-    parsed: &ParsedMessage,
-    who: &People,
-    chat: &Assigned,
-    change: &mut Change,
-) -> Outcome<()> {
-    match chat.record.chat_type {
-        chat_type::IN_BROADCAST => as_subscriber(tx, opened, parsed, who, chat, change),
-        _ => as_owner(tx, opened, parsed, who, chat, change),
-    }
-}
-
-fn as_subscriber(
-    tx: &mut Tx<'_, '_>,
-    opened: &Opened,
-    parsed: &ParsedMessage,
-    who: &People,
-    chat: &Assigned,
-    change: &mut Change,
-) -> Outcome<()> {
-    let profile = tx.profile;
-    let sent = parsed.sent_at(opened.received);
-    let inside = members::is_member(tx.store, profile, chat.id, ids::contact::SELF)?;
-    if let Some(named) = &parsed.group.removed {
-        let us = named_member(tx, opened, named)? == Some(ids::contact::SELF);
-        if !us {
-            change.trash = true;
-            return Ok(());
-        }
-        change.system_type = system_type::MEMBER_REMOVED;
-        change.text = Some(if who.outgoing {
-            tx.texts.get(text::CHANNEL_LEFT)
-        } else {
-            let name = contacts::name_of(tx.store, tx.texts, profile, who.sender)?;
-            tx.texts.fill(text::REMOVED_BY, &[&name])
-        });
-        members::forget(tx, chat.id, ids::contact::SELF)?;
-        chats::update(tx, chat.id, |record| record.channel_secret.clear())?;
-        tx.chat_modified(chat.id);
-        return Ok(());
-    }
-    if parsed.system == Some(SystemEvent::MemberAdded) {
-        if let Some(secret) = &parsed.broadcast_secret {
-            chats::update(tx, chat.id, |record| secret.as_str().clone_into(&mut record.channel_secret))?;
-        }
-        change.system_type = system_type::MEMBER_ADDED;
-        change.text = Some(tx.texts.get(text::CHANNEL_JOINED));
-        change.bottom = true;
-        change.trash = inside;
-    }
-    if !inside && !who.outgoing {
-        members::put(tx, chat.id, ids::contact::SELF, MemberRecord { added: sent.min(tx.now), removed: 0 })?;
-        tx.chat_modified(chat.id);
-        tx.chatlist_item_changed(Some(chat.id));
-    }
-    Ok(())
-}
-
-fn as_owner(
-    tx: &mut Tx<'_, '_>,
-    opened: &Opened,
-    parsed: &ParsedMessage,
-    who: &People,
-    chat: &Assigned,
-    change: &mut Change,
-) -> Outcome<()> {
-    if let Some(named) = &parsed.group.removed {
-        let contact = named_member(tx, opened, named)?;
-        // Subscribers can only remove themselves.
-        if let Some(contact) = contact.filter(|contact| who.outgoing || *contact == who.sender) {
-            members::forget(tx, chat.id, contact)?;
-            tx.chat_modified(chat.id);
-        }
-        change.trash = true;
-    } else if let Some(named) = &parsed.group.added {
-        if let Some(contact) = named_member(tx, opened, named)? {
-            members::add(tx, chat.id, contact, parsed.sent_at(opened.received))?;
-            tx.chat_modified(chat.id);
-        }
-        change.trash = true;
-    } else if !who.outgoing {
-        change.trash = true;
     }
     Ok(())
 }

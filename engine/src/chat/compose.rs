@@ -237,10 +237,7 @@ pub fn quote(
         record.quote = if quoted.encrypted && !record.encrypted {
             "...".to_owned()
         } else if quoted.text.is_empty() {
-            crate::query::summary::text(tx.store, tx.texts, profile, &quoted)?
-                .chars()
-                .take(MAX_QUOTE)
-                .collect()
+            super::summary::line(tx.texts, &quoted).chars().take(MAX_QUOTE).collect()
         } else {
             quoted.text.clone()
         };

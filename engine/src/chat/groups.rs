@@ -5,11 +5,12 @@ use volary_storage::View;
 use volary_storage::records::{ChatRecord, chat_type, system_type};
 
 use super::compose::{self, SystemMessage, load_chat};
-use super::{info_texts, names};
+use super::info_texts;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::state::{chats, config, contacts, keys, members, messages};
 use volary_proto::v1::event;

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | [`aging`] | messages that become too old for this device |
 //! | [`membership`] | the member-list algorithm: timestamps, tombstones, stale lists |
-//! | [`names`] | cleaning of names that came over the wire or from the user |
 //! | [`sorting`] | where a message goes in its chat |
+//! | [`summary`] | a message in one line |
 //! | [`timer`] | texts and protection rules of disappearing messages |
 //! | [`sending`] | who may send |
 
@@ -18,9 +18,9 @@ pub mod features;
 pub mod groups;
 pub mod info_texts;
 pub mod membership;
-pub mod names;
 pub mod reading;
 pub mod requests;
 pub mod sending;
 pub mod sorting;
+pub mod summary;
 pub mod timer;

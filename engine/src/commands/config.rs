@@ -1,46 +1,29 @@
 //! Changing settings: what is checked, and what follows.
 
-use volary_mail::address::normalise;
 use volary_proto::Error;
 use volary_proto::v1::{ConfigEntry, event};
 use volary_storage::View as _;
 use volary_storage::tables::CONTACTS;
 
 use super::files;
-use crate::chat::{aging, names};
+use crate::chat::aging;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
-use crate::query::config::check_key;
-use crate::state::config::{self, key};
-use crate::state::{contacts, transports};
-
-/// Settings that take 0 and 1 only.
-const SWITCHES: &[&str] = &[
-    "socks5_enabled",
-    "proxy_enabled",
-    "bcc_self",
-    "mdns_enabled",
-    "configured",
-    "bot",
-    "sync_msgs",
-    "disable_idle",
-];
-/// Settings that own devices share.
-const SHARED: &[&str] = &["displayname", "selfstatus", "selfavatar", "mdns_enabled", "force_encryption"];
-/// Settings that the lists of profiles show.
-const SHOWN: &[&str] = &["displayname", "selfavatar", "private_tag"];
-/// Settings that the engine answers by itself.
-const READ_ONLY: &str = "sys.";
+use crate::ground::settings::{self, Form, Mark, SetBy, Setting, check_key};
+use crate::state::{config, contacts, transports};
 
 /// Changes a setting.
 pub async fn set(db: &Db, profile: u32, name: String, value: Option<String>) -> Result<(), Error> {
     check_key(&name)?;
-    if name.starts_with(READ_ONLY) {
+    let known = settings::find(&name);
+    if known.is_some_and(|setting| setting.set_by == SetBy::Nobody) {
         return Ok(());
     }
     let value = match value {
         // The picture is made ready before the transaction.
-        Some(path) if name == key::SELFAVATAR => Some(files::avatar(db, profile, path).await?),
+        Some(path) if known.is_some_and(|setting| setting.form == Form::Picture) => {
+            Some(files::avatar(db, profile, path).await?)
+        }
         other => other,
     };
     db.transact(profile, move |tx| store(tx, &name, value)).await?;
@@ -57,47 +40,36 @@ pub async fn batch(db: &Db, profile: u32, entries: Vec<ConfigEntry>) -> Result<(
     Ok(())
 }
 
-/// The form in which a value is stored, if it is one.
-fn clean(name: &str, value: Option<String>) -> Outcome<Option<String>> {
-    let Some(value) = value else {
-        return match name {
-            key::CONFIGURED_ADDR => Err(Failure::refused("Cannot unset configured_addr")),
-            _ => Ok(None),
-        };
-    };
-    if SWITCHES.contains(&name) && !matches!(value.as_str(), "0" | "1") {
-        return Err(Failure::refused("Boolean value must be either 0 or 1"));
-    }
-    Ok(Some(match name {
-        key::DISPLAYNAME => names::clean_line(&value),
-        key::CONFIGURED_ADDR | "addr" => normalise(&value),
-        _ => value,
-    }))
-}
-
 fn store(tx: &mut Tx<'_, '_>, name: &str, value: Option<String>) -> Outcome<()> {
-    let value = clean(name, value)?;
-    if let (key::CONFIGURED_ADDR, Some(addr)) = (name, &value)
+    // Settings of clients are not in the table: any text goes, and nothing follows.
+    let Some(setting) = settings::find(name) else { return Ok(config::set(tx, name, value.as_deref())?) };
+    let value = setting.clean(value)?;
+    if let (Form::OwnAddress, Some(addr)) = (setting.form, &value)
         && !transports::is_own_addr(tx.store, tx.profile, addr)?
     {
         return Err(Failure::refused("Address does not belong to any transport."));
     }
     config::set(tx, name, value.as_deref())?;
-    if name == key::SELFAVATAR {
-        forget_avatar_sent(tx)?;
-        tx.emit(event::Kind::SelfavatarChanged(event::SelfavatarChanged {}));
+    for mark in setting.marks {
+        follow(tx, setting, *mark)?;
     }
-    if SHOWN.contains(&name) {
-        tx.emit(event::Kind::AccountsItemChanged(event::AccountsItemChanged {}));
-    }
-    if SHARED.contains(&name) {
-        tx.emit(event::Kind::ConfigSynced(event::ConfigSynced { key: name.to_owned() }));
-    }
-    if name == key::DELETE_DEVICE_AFTER {
-        aging::setting_changed(tx)?;
-    }
-    if matches!(name, "proxy_enabled" | "proxy_url" | "disable_idle") {
-        tx.effects().transports = true;
+    Ok(())
+}
+
+/// What follows when a setting was set.
+fn follow(tx: &mut Tx<'_, '_>, setting: &Setting, mark: Mark) -> Outcome<()> {
+    match mark {
+        Mark::OwnPicture => {
+            forget_avatar_sent(tx)?;
+            tx.emit(event::Kind::SelfavatarChanged(event::SelfavatarChanged {}));
+        }
+        Mark::ProfileList => tx.emit(event::Kind::AccountsItemChanged(event::AccountsItemChanged {})),
+        Mark::Shared => {
+            tx.emit(event::Kind::ConfigSynced(event::ConfigSynced { key: setting.key.to_owned() }));
+        }
+        Mark::Ages => aging::setting_changed(tx)?,
+        Mark::Reconnects => tx.effects().transports = true,
+        Mark::Info | Mark::StoredOnly => {}
     }
     Ok(())
 }
@@ -115,39 +87,4 @@ fn forget_avatar_sent(tx: &mut Tx<'_, '_>) -> Outcome<()> {
         contacts::update(tx, id, |record| record.own_avatar_sent = 0)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cleaned(name: &str, value: &str) -> Result<Option<String>, String> {
-        clean(name, Some(value.to_owned())).map_err(|failure| failure.to_string())
-    }
-
-    #[test]
-    fn switches_are_0_or_1() {
-        for name in SWITCHES {
-            assert_eq!(cleaned(name, "1"), Ok(Some("1".to_owned())));
-            assert_eq!(cleaned(name, "yes"), Err("Boolean value must be either 0 or 1".to_owned()));
-            assert_eq!(cleaned(name, ""), Err("Boolean value must be either 0 or 1".to_owned()));
-            assert!(matches!(clean(name, None), Ok(None)));
-        }
-    }
-
-    #[test]
-    fn other_settings_take_any_text() {
-        for name in ["media_quality", "download_limit", "webxdc_realtime_enabled", "ui.x", "selfstatus"] {
-            assert_eq!(cleaned(name, "a\nb"), Ok(Some("a\nb".to_owned())));
-        }
-    }
-
-    #[test]
-    fn names_become_one_line_and_addresses_lower_case() {
-        assert_eq!(cleaned("displayname", " a\nb "), Ok(Some("a b".to_owned())));
-        assert_eq!(cleaned("displayname", "\u{202e}evil"), Ok(Some("evil".to_owned())));
-        assert_eq!(cleaned("addr", "Me@X.Test"), Ok(Some("me@x.test".to_owned())));
-        let refused = clean("configured_addr", None).unwrap_err().to_string();
-        assert_eq!(refused, "Cannot unset configured_addr");
-    }
 }

@@ -13,11 +13,12 @@ use volary_storage::tables::{CHATS_OF_CONTACT, COUNTERS};
 use volary_storage::{Blobs, View as _};
 
 use super::files;
-use crate::chat::{names, requests};
+use crate::chat::requests;
 use crate::ground::db::{Db, Tx, picture_name, put_picture};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names;
 use crate::ground::work::Lane;
 use crate::query::contacts::{MAX_CARD_FILE, not_found};
 use crate::state::contacts::{self, Seen};

@@ -1,5 +1,36 @@
 //! Effects: what a committed change asks the actors of its profile to do.
 
+/// What a change brought that received mails may wait for, see [`crate::incoming::quarantine`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unlocked {
+    /// A shared secret.
+    pub secrets: bool,
+    /// A certificate.
+    pub keys: bool,
+    /// A group, or a member of one.
+    pub groups: bool,
+    /// The profile was started: faults may be mended.
+    pub start: bool,
+}
+
+impl Unlocked {
+    /// Everything is tried.
+    pub const ALL: Self = Self { secrets: true, keys: true, groups: true, start: true };
+
+    /// Whether there is anything.
+    pub fn any(self) -> bool {
+        self != Self::default()
+    }
+
+    /// Adds what `other` brought.
+    pub fn merge(&mut self, other: Self) {
+        self.secrets |= other.secrets;
+        self.keys |= other.keys;
+        self.groups |= other.groups;
+        self.start |= other.start;
+    }
+}
+
 /// What has to happen after a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
@@ -13,6 +44,8 @@ pub struct Effects {
     pub transports: bool,
     /// Messages were added, that many: waiting bots look again.
     pub messages: u32,
+    /// Mails that wait may be opened now.
+    pub unlocked: Unlocked,
     /// A deadline was added that may be the next one.
     pub deadline: Option<i64>,
 }
@@ -25,6 +58,7 @@ impl Effects {
         self.downloads |= other.downloads;
         self.transports |= other.transports;
         self.messages += other.messages;
+        self.unlocked.merge(other.unlocked);
         self.deadline = match (self.deadline, other.deadline) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

@@ -7,6 +7,8 @@
 //! | [`events`] | events with the companions that clients expect |
 //! | [`effects`] | what a commit asks actors to do |
 //! | [`clock`], [`texts`], [`version`], [`sizes`] | time, texts, API version, sizes as users read them |
+//! | [`names`] | names from the wire or from users, cleaned |
+//! | [`settings`] | the table of settings |
 //! | [`key_cache`] | parsed keys |
 //! | [`work`] | heavy work on threads of the process |
 //! | [`error`] | what can go wrong |
@@ -18,6 +20,8 @@ pub mod error;
 pub mod events;
 pub mod ids;
 pub mod key_cache;
+pub mod names;
+pub mod settings;
 pub mod sizes;
 pub mod texts;
 pub mod version;

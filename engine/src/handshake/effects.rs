@@ -216,7 +216,7 @@ fn joined_chat(tx: &mut Tx<'_, '_>, target: &Target, source: &Origin<'_>) -> Out
     let record = ChatRecord {
         chat_type: kind,
         group_id: id.as_str().to_owned(),
-        name: crate::chat::names::clean_line(name),
+        name: crate::ground::names::clean_line(name),
         encrypted: true,
         ..Default::default()
     };

@@ -26,7 +26,7 @@ use crate::state::contacts::{self, Seen};
 use crate::state::{chats, keys, members, tokens, transports};
 
 /// What becomes of a handshake mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is not (only) a handshake mail: it goes on as an ordinary message.
     Continue,
@@ -34,6 +34,8 @@ pub enum Outcome {
     Done,
     /// It leaves no trace but its id.
     Hidden,
+    /// The rules refuse it; why.
+    Refused(String),
 }
 
 /// What one mail may need to be answered: where it came from.
@@ -68,10 +70,11 @@ fn carry_out(tx: &mut Tx<'_, '_>, reaction: Reaction, source: &Origin<'_>) -> Re
         Fate::Done => Outcome::Done,
         Fate::Observed => Outcome::Hidden,
         Fate::Ignored(reason) | Fate::Failed(reason) => {
-            if reason != Reason::NothingPending {
-                tx.warning(reason.to_string());
+            if reason == Reason::NothingPending {
+                return Ok(Outcome::Hidden);
             }
-            Outcome::Hidden
+            tx.warning(reason.to_string());
+            Outcome::Refused(reason.to_string())
         }
     })
 }
@@ -285,7 +288,7 @@ pub fn know_inviter(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<u32> {
         origin: origin::UNHANDLED_SECUREJOIN_SCAN,
     };
     let contact = contacts::add_or_lookup(tx, seen)?;
-    let name = crate::chat::names::clean_contact_name(&invite.inviter_name);
+    let name = crate::ground::names::clean_contact_name(&invite.inviter_name);
     contacts::update(tx, contact, |record| {
         addr.clone_into(&mut record.addr);
         if !name.is_empty() {

@@ -3,10 +3,11 @@
 use volary_mail::message::ParsedMessage;
 use volary_mail::message::read::{MessageKind, SplitRole};
 use volary_mail::openpgp::{Protection, Treatment, treatment};
-use volary_storage::records::TimeRecord;
+use volary_storage::records::{TimeRecord, block};
 use volary_storage::tables::GOSSIPED;
 
 use super::contacts::{self as people, People};
+use super::fate::{Copies, Fate, Reason, Wait};
 use super::open::{Content, Opened};
 use super::{assign, group, special, store};
 use crate::ground::db::Tx;
@@ -22,34 +23,20 @@ use crate::state::{chats, config, contacts, keys, messages};
 const SIMULATED_ERROR: &str =
     "Condition failed: `!context.get_config_bool(Config::SimulateReceiveImfError).await?`.";
 
-/// What becomes of the copies on relays, beyond the rule for single-device profiles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// As other mail.
-    Keep,
-    /// Flagged as seen.
-    Seen,
-    /// Deleted now, on all relays.
-    Delete,
-}
-
 /// Applies an opened mail.
 pub fn apply(tx: &mut Tx<'_, '_>, opened: &Opened) -> Outcome<Fate> {
     let parsed = match &opened.content {
-        Content::Known => return Ok(Fate::Keep),
-        Content::Rejected(reason) => {
-            tx.warning(format!("Ignoring mail: {reason}"));
-            messages::entomb(tx, &opened.mid)?;
-            return Ok(Fate::Keep);
-        }
+        Content::Known => return Ok(Copies::Keep.into()),
+        Content::Rejected(reason) => return Ok(Fate::NotShown(reason.clone())),
+        Content::Closed => return Ok(Fate::Waits(opened.wait.clone().unwrap_or(Wait::Secret))),
         Content::Parsed(parsed) => parsed,
     };
     if config::flag(tx.store, tx.profile, config::key::SIMULATE_RECEIVE_ERROR)? {
         return Err(Failure::refused(SIMULATED_ERROR));
     }
     // Another relay may have been faster since the mail was opened.
-    if let Some(fate) = duplicate(tx, opened, parsed)? {
-        return Ok(fate);
+    if let Some(copies) = duplicate(tx, opened, parsed)? {
+        return Ok(copies.into());
     }
     import_autocrypt(tx, opened, parsed)?;
     let force = config::flag(tx.store, tx.profile, config::key::FORCE_ENCRYPTION)?;
@@ -58,21 +45,25 @@ pub fn apply(tx: &mut Tx<'_, '_>, opened: &Opened) -> Outcome<Fate> {
         Treatment::HandshakeOnly => handshake_only(tx, opened, parsed),
         Treatment::ShowUndecryptable => {
             let sender = people::sender(tx, opened, parsed)?;
-            store::undecryptable(tx, opened, parsed, sender)
+            Ok(store::undecryptable(tx, opened, parsed, sender)?.into())
         }
         // Relays report what they could not deliver in the clear.
         Treatment::Trash
             if protection(parsed) == Protection::None && parsed.kind() == MessageKind::Bounce =>
         {
             messages::entomb(tx, &opened.mid)?;
-            special::bounce(tx, parsed)
+            Ok(special::bounce(tx, parsed)?.into())
         }
         Treatment::Trash | Treatment::Tombstone => {
-            if !parsed.decrypted && !parsed.undecryptable {
+            let reason = match protection(parsed) {
+                Protection::Undecryptable => Reason::NotDecrypted,
+                Protection::EncryptedOnly => Reason::Unsigned,
+                _ => Reason::Unencrypted,
+            };
+            if reason == Reason::Unencrypted {
                 tx.info("Fetched unencrypted message, ignoring");
             }
-            messages::entomb(tx, &opened.mid)?;
-            Ok(Fate::Keep)
+            Ok(Fate::NotShown(reason))
         }
     }
 }
@@ -95,10 +86,10 @@ fn is_bare_handshake(parsed: &ParsedMessage) -> bool {
     })
 }
 
-fn duplicate(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outcome<Option<Fate>> {
+fn duplicate(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outcome<Option<Copies>> {
     match messages::standing(tx.store, tx.profile, &opened.mid, parsed.split == SplitRole::Post)? {
         Standing::Unknown | Standing::Available | Standing::Incomplete => Ok(None),
-        Standing::Settled => Ok(Some(Fate::Keep)),
+        Standing::Settled => Ok(Some(Copies::Keep)),
         // The relay has our mail although its answer was lost.
         Standing::ProvesSent => {
             let Some(known) = messages::known(tx.store, tx.profile, &opened.mid)? else { return Ok(None) };
@@ -109,7 +100,7 @@ fn duplicate(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Ou
                 }
             }
             complete::delivered(tx, known.message)?;
-            Ok(Some(Fate::Seen))
+            Ok(Some(Copies::Seen))
         }
     }
 }
@@ -145,10 +136,15 @@ fn import(tx: &mut Tx<'_, '_>, certificate: &volary_mail::openpgp::Certificate) 
 fn handshake_only(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outcome<Fate> {
     let done = handshake::receive(tx, opened, parsed, None)?;
     messages::entomb(tx, &opened.mid)?;
-    Ok(match done {
-        handshake::Outcome::Done => Fate::Delete,
-        _ => Fate::Keep,
-    })
+    Ok(after_handshake(done))
+}
+
+fn after_handshake(done: handshake::Outcome) -> Fate {
+    match done {
+        handshake::Outcome::Done => Copies::Delete.into(),
+        handshake::Outcome::Continue | handshake::Outcome::Hidden => Copies::Keep.into(),
+        handshake::Outcome::Refused(reason) => Fate::NotShown(Reason::Handshake(reason)),
+    }
 }
 
 /// A mail whose protection is good enough: it is attributed to somebody and does what it says.
@@ -159,22 +155,18 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
         }
     }
     let Some((sender, outgoing)) = people::sender(tx, opened, parsed)? else {
-        tx.warning("Ignoring mail without acceptable sender");
-        messages::entomb(tx, &opened.mid)?;
-        return Ok(Fate::Keep);
+        return Ok(Fate::NotShown(Reason::NoSender));
     };
     let (to, past) = people::recipients(tx, opened, parsed)?;
     let override_name = if parsed.sender_overridden { parsed.from.name.clone() } else { String::new() };
     let who = People { sender, outgoing, override_name, to, past };
     introductions(tx, opened, parsed, &who)?;
     if parsed.handshake.is_some() && parsed.has_padlock() {
-        match handshake::receive(tx, opened, parsed, Some(&who))? {
-            handshake::Outcome::Continue => {}
-            outcome => {
-                messages::entomb(tx, &opened.mid)?;
-                seen_from(tx, opened, parsed, &who)?;
-                return Ok(if outcome == handshake::Outcome::Done { Fate::Delete } else { Fate::Keep });
-            }
+        let outcome = handshake::receive(tx, opened, parsed, Some(&who))?;
+        if outcome != handshake::Outcome::Continue {
+            messages::entomb(tx, &opened.mid)?;
+            seen_from(tx, opened, parsed, &who)?;
+            return Ok(after_handshake(outcome));
         }
     }
     let fate = by_kind(tx, opened, parsed, &who)?;
@@ -197,24 +189,22 @@ fn introductions(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, w
 
 fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
     let kind = parsed.kind();
-    let fate = match kind {
-        MessageKind::Receipt => special::receipt(tx, parsed, who)?,
-        MessageKind::Bounce => special::bounce(tx, parsed)?,
-        MessageKind::Edit => special::edit(tx, parsed, who)?,
-        MessageKind::Delete => special::delete(tx, parsed, who)?,
-        MessageKind::Reaction => return special::reaction(tx, opened, parsed, who),
+    let fate: Fate = match kind {
+        MessageKind::Receipt => special::receipt(tx, parsed, who)?.into(),
+        MessageKind::Bounce => special::bounce(tx, parsed)?.into(),
+        MessageKind::Edit => special::edit(tx, opened, parsed, who)?.into(),
+        MessageKind::Delete => special::delete(tx, parsed, who)?.into(),
+        MessageKind::Reaction => return Ok(special::reaction(tx, opened, parsed, who)?.into()),
         MessageKind::Visible => return visible(tx, opened, parsed, who),
-        // Nothing of these is shown; what they carry is used elsewhere or not at all.
-        MessageKind::Draft
-        | MessageKind::KeyUpdate
-        | MessageKind::BroadcastStates
+        // Nothing of these is to be shown: what they carry is used elsewhere.
+        MessageKind::Draft | MessageKind::KeyUpdate | MessageKind::Handshake => Copies::Keep.into(),
+        MessageKind::BroadcastStates
         | MessageKind::Sync
         | MessageKind::StatusUpdate
         | MessageKind::RealtimeAddress
         | MessageKind::CallAccepted
         | MessageKind::CallEnded
-        | MessageKind::LocationOnly
-        | MessageKind::Handshake => Fate::Keep,
+        | MessageKind::LocationOnly => Fate::NotShown(Reason::NotSupported(name_of(kind))),
     };
     if messages::known(tx.store, tx.profile, &opened.mid)?.is_none_or(|known| known.kind == 0) {
         messages::entomb(tx, &opened.mid)?;
@@ -222,24 +212,56 @@ fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
     Ok(fate)
 }
 
-fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
-    if parsed.split == SplitRole::Post && special::complete_post(tx, opened, parsed, who)? {
-        return Ok(Fate::Keep);
+/// What is not supported yet, for people.
+fn name_of(kind: MessageKind) -> &'static str {
+    match kind {
+        MessageKind::BroadcastStates => "states of channel posts",
+        MessageKind::Sync => "messages between own devices",
+        MessageKind::StatusUpdate => "updates of apps",
+        MessageKind::RealtimeAddress => "realtime channels of apps",
+        MessageKind::CallAccepted | MessageKind::CallEnded => "calls",
+        MessageKind::LocationOnly => "locations",
+        _ => "messages of this kind",
     }
-    if special::is_late_pre_message(tx, opened, parsed)? {
-        return Ok(Fate::Keep);
+}
+
+fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
+    if special::was_deleted_before(tx, opened, parsed, who)? {
+        return Ok(Copies::Keep.into());
+    }
+    if parsed.split == SplitRole::Post && special::complete_post(tx, opened, parsed, who)? {
+        return Ok(Copies::Keep.into());
+    }
+    if special::is_late_pre_message(tx, opened, parsed, who)? {
+        return Ok(Copies::Keep.into());
     }
     let Some(chat) = assign::chat(tx, opened, parsed, who)? else {
-        messages::entomb(tx, &opened.mid)?;
-        return Ok(Fate::Keep);
+        return Ok(match waited_for(parsed) {
+            Some(id) => Fate::Waits(Wait::Group(id)),
+            None => Fate::NotShown(Reason::NoChat),
+        });
     };
     remember_gossip(tx, opened, parsed, chat.id)?;
     let change = group::apply(tx, opened, parsed, who, &chat)?;
+    if change.waits {
+        return Ok(Fate::Waits(Wait::Group(chat.record.group_id)));
+    }
     if change.trash {
         messages::entomb(tx, &opened.mid)?;
-        return Ok(Fate::Keep);
+        return Ok(Copies::Keep.into());
     }
-    store::message(tx, opened, parsed, who, &chat, &change)
+    let copies = store::message(tx, opened, parsed, who, &chat, &change)?;
+    let blocked = contacts::load(tx.store, tx.profile, who.sender)?.is_some_and(|contact| contact.blocked);
+    let hidden = chats::load(tx.store, tx.profile, chat.id)?.is_some_and(|chat| chat.blocked == block::YES);
+    Ok(if blocked && hidden { Fate::NotShown(Reason::Blocked) } else { copies.into() })
+}
+
+/// The group or channel that a mail without chat names: another mail may bring it.
+fn waited_for(parsed: &ParsedMessage) -> Option<String> {
+    let channel = parsed.list.as_ref().filter(|list| list.is_channel).map(|list| list.id.clone());
+    channel
+        .or_else(|| parsed.group.id.as_ref().map(|id| id.as_str().to_owned()))
+        .filter(|_| parsed.has_padlock())
 }
 
 /// Keys that somebody has just spread in a chat need not be gossiped by us.

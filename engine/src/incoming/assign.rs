@@ -6,11 +6,11 @@ use volary_storage::records::{ChatRecord, block, chat_type, origin};
 
 use super::contacts::People;
 use super::open::{Matched, Opened};
-use crate::chat::names;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names;
 use crate::state::{chats, config, contacts, members, messages, transports};
 
 /// The chat that was found or made.
@@ -40,7 +40,7 @@ pub fn chat(
     }
     if let Some(list) = &parsed.list {
         return if list.is_channel {
-            crate::chat::channels::assign(tx, opened, parsed, who, list)
+            super::channel::assign(tx, opened, parsed, who, list)
         } else {
             mailing_list(tx, parsed, who, list)
         };

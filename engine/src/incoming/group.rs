@@ -8,11 +8,12 @@ use super::assign::Assigned;
 use super::contacts::{self as people, People};
 use super::open::Opened;
 use crate::chat::membership::{self, Received};
-use crate::chat::{info_texts, names, timer};
-use crate::ground::db::{Tx, picture_name};
+use crate::chat::{info_texts, timer};
+use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::state::{chats, contacts, keys, members, messages};
 
@@ -21,6 +22,8 @@ use crate::state::{chats, contacts, keys, members, messages};
 pub struct Change {
     /// Nothing of the message is shown.
     pub trash: bool,
+    /// Its author is not known to be a member, which another message may change.
+    pub waits: bool,
     /// Our own words for what happened, in place of the text.
     pub text: Option<String>,
     /// One of [`system_type`].
@@ -47,19 +50,19 @@ pub fn apply(
     match chat.record.chat_type {
         chat_type::GROUP => {
             let allowed = apply_members(tx, opened, parsed, who, chat, &mut change)?;
-            if !change.trash {
+            if !change.trash && !change.waits {
                 apply_data(tx, opened, parsed, who, chat, allowed, &mut change)?;
             }
         }
         chat_type::IN_BROADCAST | chat_type::OUT_BROADCAST => {
-            crate::chat::channels::apply(tx, opened, parsed, who, chat, &mut change)?;
+            super::channel::apply(tx, opened, parsed, who, chat, &mut change)?;
             if !change.trash {
                 apply_data(tx, opened, parsed, who, chat, true, &mut change)?;
             }
         }
         _ => {}
     }
-    if !change.trash {
+    if !change.trash && !change.waits {
         apply_timer(tx, opened, parsed, who, chat, &mut change)?;
         apply_pins(tx, parsed, who, chat, &mut change)?;
     }
@@ -109,7 +112,7 @@ fn apply_members(
     }
     let allowed = membership::may_change(&rows, who.sender);
     if !allowed && (parsed.group.added.is_some() || parsed.group.removed.is_some()) {
-        change.trash = true;
+        change.waits = true;
         return Ok(false);
     }
     let before = rows.clone();
@@ -237,14 +240,14 @@ fn apply_data(
 ) -> Outcome<()> {
     let renames = parsed.group.name_changed.is_some() || parsed.group.description_changed;
     if !allowed {
-        change.trash |= renames || parsed.system == Some(SystemEvent::GroupImageChanged);
+        change.waits |= renames || parsed.system == Some(SystemEvent::GroupImageChanged);
         return Ok(());
     }
     let sent = parsed.sent_at(opened.received);
     let channel = chat.record.chat_type != chat_type::GROUP;
     apply_name(tx, parsed, who, chat, sent, channel, change)?;
     apply_description(tx, parsed, who, chat, sent, change)?;
-    apply_picture(tx, parsed, who, chat, sent, channel, change)
+    apply_picture(tx, opened, parsed, who, chat, channel, change)
 }
 
 fn apply_name(
@@ -327,18 +330,21 @@ fn apply_description(
 
 fn apply_picture(
     tx: &mut Tx<'_, '_>,
+    opened: &Opened,
     parsed: &ParsedMessage,
     who: &People,
     chat: &Assigned,
-    sent: i64,
     channel: bool,
     change: &mut Change,
 ) -> Outcome<()> {
+    let sent = parsed.sent_at(opened.received);
     let blob = match &parsed.group.avatar {
         None => return Ok(()),
         Some(Avatar::Removed) => String::new(),
-        Some(Avatar::Image(bytes)) => picture_name(bytes),
-        Some(_) => return Ok(()),
+        Some(_) => match &opened.group_picture {
+            Some(blob) => blob.clone(),
+            None => return Ok(()),
+        },
     };
     let removed = blob.is_empty();
     let changed = chats::update(tx, chat.id, |record| {

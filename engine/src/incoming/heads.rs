@@ -6,7 +6,10 @@ use volary_mail::message::read::header_block::HeaderBlock;
 use volary_proto::v1::{RelayHead, RelayHeadAction};
 use volary_storage::{StoreError, View};
 
+use super::fate::Reason;
+use super::report;
 use crate::ground::error::Outcome;
+use crate::state::copies::Place;
 use crate::state::messages::Standing;
 use crate::state::{config, contacts, messages, transports};
 
@@ -23,6 +26,26 @@ pub struct Head {
     pub handshake: bool,
     /// It is the file of a split message.
     pub post_message: bool,
+}
+
+/// A mail that was left on its relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Message-ID, or a made-up one.
+    pub mid: String,
+    /// The visible sender, shortened.
+    pub sender: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Skipped {
+    /// The mail with this header and place.
+    pub fn new(head: &Head, place: Place, reason: Reason) -> Self {
+        let made_up = || format!("UID{}.{}@{}", place.uid_validity, place.uid, place.transport);
+        let sender = head.from.as_deref().map(report::short_addr).unwrap_or_default();
+        Self { mid: head.mid.clone().unwrap_or_else(made_up), sender, reason }
+    }
 }
 
 /// Reads the header fields that were fetched.
@@ -76,35 +99,44 @@ impl Judge {
         })
     }
 
-    /// What the relay connection has to do with a mail.
-    pub fn action(&self, view: &impl View, raw: &RelayHead, head: &Head) -> Outcome<RelayHeadAction> {
+    /// What the relay connection has to do with a mail, and why, if it is new and not wanted.
+    pub fn action(
+        &self,
+        view: &impl View,
+        raw: &RelayHead,
+        head: &Head,
+    ) -> Outcome<(RelayHeadAction, Option<Reason>)> {
+        let skip = (RelayHeadAction::Skip, None);
         if raw.unwanted_flag {
-            return Ok(RelayHeadAction::Skip);
+            return Ok(skip);
         }
         if let Some(action) = self.known(view, head)? {
-            return Ok(action);
+            return Ok((action, None));
         }
         // Told only of mail in a renumbered folder, which is looked through from its beginning.
         if raw.arrived != 0 && raw.arrived <= self.ignored_until {
-            return Ok(RelayHeadAction::Skip);
+            return Ok(skip);
         }
-        let Some(from) = &head.from else { return Ok(RelayHeadAction::Skip) };
+        let Some(from) = &head.from else { return Ok((RelayHeadAction::Skip, Some(Reason::NoSender))) };
         let daemon = from.contains("mailer-daemon") || from.contains("mail-daemon");
         let senders = contacts::all_by_addr(view, self.profile, from)?;
         let blocked = !senders.is_empty() && senders.iter().all(|(_, contact)| contact.blocked);
-        if blocked && !daemon {
-            return Ok(RelayHeadAction::Skip);
+        // Only when it is opened it shows whether an encrypted mail belongs to a group that one is in.
+        if blocked && !daemon && !head.encrypted {
+            return Ok((RelayHeadAction::Skip, Some(Reason::Blocked)));
         }
         if self.forced && !head.encrypted && !head.handshake && !daemon {
-            return Ok(RelayHeadAction::Skip);
+            return Ok((RelayHeadAction::Skip, Some(Reason::Unencrypted)));
         }
         let over_limit = self.limit != 0 && u64::from(raw.size) > self.limit;
-        Ok(match (head.post_message, over_limit) {
+        let action = match (head.post_message, over_limit) {
+            // The message that announces it is shown.
             (true, true) => RelayHeadAction::Skip,
             (true, false) if self.bot => RelayHeadAction::Download,
             (true, false) | (false, true) => RelayHeadAction::DownloadLater,
             (false, false) => RelayHeadAction::Download,
-        })
+        };
+        Ok((action, None))
     }
 
     /// What to do with a mail whose Message-ID is known; `None` if it has to be looked at.
@@ -162,7 +194,7 @@ mod tests {
         let head = Head { from: Some("anna@x.test".to_owned()), encrypted: true, ..Head::default() };
         let action = |arrived| {
             let raw = RelayHead { uid: 1, size: 100, arrived, ..RelayHead::default() };
-            desk.db.read(|view| Judge::new(view, PROFILE, id)?.action(view, &raw, &head)).unwrap()
+            desk.db.read(|view| Judge::new(view, PROFILE, id)?.action(view, &raw, &head)).unwrap().0
         };
         assert_eq!(action(5_000), RelayHeadAction::Skip);
         assert_eq!(action(5_001), RelayHeadAction::Download);
@@ -189,7 +221,7 @@ mod tests {
                 ..Head::default()
             };
             let raw = RelayHead { uid: 1, size: 100, ..RelayHead::default() };
-            desk.db.read(|view| Judge::new(view, PROFILE, id)?.action(view, &raw, &head)).unwrap()
+            desk.db.read(|view| Judge::new(view, PROFILE, id)?.action(view, &raw, &head)).unwrap().0
         };
         assert_eq!(action("seen@x"), RelayHeadAction::Download);
         assert_eq!(action("deleted@x"), RelayHeadAction::Delete);

@@ -1,4 +1,6 @@
-//! From the bytes of a mail to what it says and who signed it. Runs on the worker pool with a snapshot.
+//! From the bytes of a mail to what it says and who signed it. Runs on the worker pool.
+//!
+//! What it needs to know it takes from short snapshots: none is held while it decrypts, parses or writes files.
 
 use std::path::Path;
 
@@ -8,31 +10,30 @@ use volary_mail::message::read::parse_outer;
 use volary_mail::message::text::view::full_view;
 use volary_mail::message::{Avatar, ParsedMessage, Payload, ReadOptions, parse_effective};
 use volary_mail::openpgp::{
-    Certificate, DecryptError, Decrypted, Envelope, Fingerprint, SharedSecret, autocrypt,
+    Certificate, DecryptError, Decrypted, Envelope, Fingerprint, Rejection, SecretKey, SharedSecret,
+    autocrypt,
 };
 use volary_mail::securejoin::PendingJoin;
 use volary_storage::View;
 use volary_storage::records::chat_type;
 use volary_storage::{Blobs, StoreError};
 
+use super::fate::{Reason, Wait};
 use super::order::Links;
-use crate::ground::db::put_picture;
+use crate::ground::db::{Db, picture_name, put_picture};
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::key_cache::KeyCache;
 use crate::state::keys;
 use crate::state::messages::Standing;
 use crate::state::{chats, config, contacts, members, messages, tokens};
 
-/// What opening reads besides the snapshot.
+/// What opening reads and writes besides the mail.
 pub struct Sources<'a> {
-    /// Parsed keys.
-    pub keys: &'a KeyCache,
+    /// Database and parsed keys.
+    pub db: &'a Db,
     /// The profile.
     pub profile: u32,
     /// Folder of the blobs.
     pub blob_dir: &'a Path,
-    /// Now.
-    pub now: i64,
 }
 
 /// Which shared secret opened a mail.
@@ -51,10 +52,12 @@ pub enum Matched {
 pub enum Content {
     /// It can be read (or could not be decrypted, which is said inside).
     Parsed(Box<ParsedMessage>),
-    /// It must leave nothing but a tombstone; why.
-    Rejected(String),
+    /// Nothing of it may be shown; why.
+    Rejected(Reason),
     /// It is known already: only relay copies have to be looked after.
     Known,
+    /// Nothing can be said of it now.
+    Closed,
 }
 
 /// An opened mail.
@@ -68,6 +71,11 @@ pub struct Opened {
     pub seen: bool,
     /// What it says.
     pub content: Content,
+    /// What would have to come first. If that does not come, a mail that can be read is taken in as it is, unless only
+    /// signed mail is wanted.
+    pub wait: Option<Wait>,
+    /// Its only visible sender.
+    pub outer_sender: Option<String>,
     /// Whose primary key signed it.
     pub signer: Option<Fingerprint>,
     /// For whom the signer meant it; empty if it does not say.
@@ -82,6 +90,10 @@ pub struct Opened {
     pub blobs: Vec<Option<String>>,
     /// Blob name of the full view, if it shows more than the parts do.
     pub html_blob: String,
+    /// Blob name of the sender's picture, if one came in a header.
+    pub picture: Option<String>,
+    /// Blob name of the group's picture, if one came in a header.
+    pub group_picture: Option<String>,
 }
 
 impl Opened {
@@ -91,6 +103,8 @@ impl Opened {
             received,
             seen,
             content,
+            wait: None,
+            outer_sender: None,
             signer: None,
             intended: Vec::new(),
             matched: None,
@@ -98,52 +112,96 @@ impl Opened {
             gossip: Vec::new(),
             blobs: Vec::new(),
             html_blob: String::new(),
+            picture: None,
+            group_picture: None,
         }
     }
 }
 
 impl Opened {
-    /// A mail that cannot be opened at all; remembered by what it consists of.
-    pub fn rejected(raw: &[u8], received: i64, reason: String) -> Self {
-        Self::new(generated_mid(raw), received, false, Content::Rejected(reason))
+    /// A mail on which we failed. Its own Message-ID names it, if that can be read.
+    pub fn failed(raw: &[u8], mid: Option<String>, received: i64, seen: bool, cause: &str) -> Self {
+        let mid = mid.unwrap_or_else(|| generated_mid(raw));
+        let mut failed = Self::new(mid, received, seen, Content::Closed);
+        failed.wait = Some(Wait::Fault(cause.to_owned()));
+        failed
+    }
+
+    /// Whether it has to wait for others before it is taken in.
+    pub fn is_closed(&self) -> bool {
+        self.wait.is_some()
+    }
+
+    /// The wait is over in vain: whether the mail can be taken in as it is.
+    pub fn opens_anyway(&mut self, signed_only: bool) -> bool {
+        let opens = !signed_only
+            && matches!(self.wait, Some(Wait::Signer(_)))
+            && matches!(self.content, Content::Parsed(_));
+        if opens {
+            self.wait = None;
+        }
+        opens
     }
 
     /// What the mail says about its place among others.
     pub fn links(&self) -> Links<'_> {
         let references = match &self.content {
             Content::Parsed(parsed) => parsed.references.iter().map(|id| id.as_str()).collect(),
-            Content::Rejected(_) | Content::Known => Vec::new(),
+            Content::Rejected(_) | Content::Known | Content::Closed => Vec::new(),
         };
         Links { mid: &self.mid, references }
     }
 }
 
+/// What a mail is read with, from one snapshot.
+struct Facts {
+    own: Vec<SecretKey>,
+    own_certificate: Option<Certificate>,
+    secrets: Vec<(SharedSecret, Matched)>,
+    options: ReadOptions,
+}
+
+/// The Message-ID that the header of a mail names.
+pub fn outer_mid(raw: &[u8]) -> Option<String> {
+    super::heads::read(raw).mid
+}
+
 /// Opens a mail.
-pub fn open(view: &impl View, sources: &Sources<'_>, raw: &[u8], seen: bool) -> Outcome<Opened> {
-    let received = sources.now;
+pub fn open(sources: &Sources<'_>, raw: &[u8], seen: bool) -> Outcome<Opened> {
+    #[cfg(any(test, feature = "testing"))]
+    crate::testing::may_panic(raw);
+    let received = sources.db.now();
     let outer = match parse_outer(raw) {
         Ok(outer) => outer,
         Err(error) => {
-            let mid = generated_mid(raw);
-            return Ok(Opened::new(mid, received, seen, Content::Rejected(error.to_string())));
+            let rejected = Content::Rejected(Reason::Unreadable(error.to_string()));
+            return Ok(Opened::new(generated_mid(raw), received, seen, rejected));
         }
     };
     let outer_mid = outer.message_id.as_ref().map(|id| id.as_str().to_owned());
     let mid = outer_mid.unwrap_or_else(|| generated_mid(raw));
-    if is_settled(view, sources.profile, &mid, outer.is_post_message)? {
-        return Ok(Opened::new(mid, received, seen, Content::Known));
-    }
     let mut opened = Opened::new(mid, received, seen, Content::Known);
-    let decrypted = match outer.ciphertext() {
-        Some(ciphertext) => decrypt(view, sources, ciphertext)?,
-        None => None,
-    };
-    let options = ReadOptions { for_bot: config::flag(view, sources.profile, config::key::BOT)? };
+    opened.outer_sender = outer.from.as_ref().map(|from| from.address.clone());
+    let envelope = outer.ciphertext().and_then(|ciphertext| Envelope::parse(ciphertext).ok());
+    let needs_secret = envelope.as_ref().is_some_and(Envelope::needs_shared_secret);
+    let facts = sources.db.read(|view| {
+        if is_settled(view, sources.profile, &opened.mid, outer.is_post_message)? {
+            return Ok::<_, Failure>(None);
+        }
+        facts(view, sources, envelope.is_some(), needs_secret).map(Some)
+    })?;
+    let Some(facts) = facts else { return Ok(opened) };
+    let decrypted = envelope.and_then(|envelope| decrypt(sources, &facts, envelope));
+    if decrypted.is_none() && needs_secret {
+        opened.content = Content::Closed;
+        opened.wait = Some(Wait::Secret);
+        return Ok(opened);
+    }
     let outer_from = outer.from.as_ref().and_then(|from| from.checked().ok());
     let parsed = match &decrypted {
         None => {
             opened.autocrypt = select_autocrypt(sources, &outer.autocrypt, outer_from.as_ref());
-            parse_effective(&outer, None, options)
+            parse_effective(&outer, None, facts.options)
         }
         Some((decrypted, matched)) => {
             opened.matched.clone_from(matched);
@@ -151,28 +209,46 @@ pub fn open(view: &impl View, sources: &Sources<'_>, raw: &[u8], seen: bool) -> 
             let inside = block.all("Autocrypt");
             let values = if inside.is_empty() { &outer.autocrypt } else { &inside };
             opened.autocrypt = select_autocrypt(sources, values, outer_from.as_ref());
-            if let Err(rejection) = authenticate(view, sources, decrypted, &mut opened)? {
-                opened.content = Content::Rejected(rejection);
+            if let Err(rejection) = authenticate(sources, &facts, decrypted, &mut opened)? {
+                opened.content = Content::Rejected(Reason::Refused(rejection));
                 return Ok(opened);
             }
             let payload = Payload { bytes: &decrypted.payload, signed: opened.signer.is_some() };
-            parse_effective(&outer, Some(&payload), options)
+            parse_effective(&outer, Some(&payload), facts.options)
         }
     };
     match parsed {
         Ok(parsed) => {
             let mime = decrypted.as_ref().map_or(raw, |(decrypted, _)| decrypted.payload.as_slice());
-            finish(view, sources, opened, parsed, outer_from.as_ref(), mime)
+            finish(sources, opened, parsed, outer_from.as_ref(), mime)
+        }
+        // Of a mail whose signer is not known the inside counts for less: it may be fine later.
+        Err(_) if opened.wait.is_some() => {
+            opened.content = Content::Closed;
+            Ok(opened)
         }
         Err(error) => {
-            opened.content = Content::Rejected(error.to_string());
+            opened.content = Content::Rejected(Reason::Refused(error.to_string()));
             Ok(opened)
         }
     }
 }
 
+fn facts(view: &impl View, sources: &Sources<'_>, encrypted: bool, needs_secret: bool) -> Outcome<Facts> {
+    let (keys, profile) = (sources.db.keys(), sources.profile);
+    let options = ReadOptions { for_bot: config::flag(view, profile, config::key::BOT)? };
+    if !encrypted {
+        return Ok(Facts { own: Vec::new(), own_certificate: None, secrets: Vec::new(), options });
+    }
+    Ok(Facts {
+        own: keys::own(view, keys, profile)?.into_iter().collect(),
+        own_certificate: keys::own_certificate(view, keys, profile)?,
+        secrets: if needs_secret { shared_secrets(view, profile)? } else { Vec::new() },
+        options,
+    })
+}
+
 fn finish(
-    view: &impl View,
     sources: &Sources<'_>,
     mut opened: Opened,
     mut parsed: ParsedMessage,
@@ -181,12 +257,9 @@ fn finish(
 ) -> Outcome<Opened> {
     if let Some(id) = &parsed.message_id {
         id.as_str().clone_into(&mut opened.mid);
-        if is_settled(
-            view,
-            sources.profile,
-            &opened.mid,
-            parsed.split == volary_mail::message::read::SplitRole::Post,
-        )? {
+        let post = parsed.split == volary_mail::message::read::SplitRole::Post;
+        if sources.db.look(|view| is_settled(view, sources.profile, &opened.mid, post))? {
+            opened.wait = None;
             return Ok(opened);
         }
     }
@@ -205,19 +278,23 @@ fn finish(
         };
         opened.blobs.push(name);
     }
+    opened.picture = picture(&blobs, parsed.avatar.as_ref())?;
+    opened.group_picture = picture(&blobs, parsed.group.avatar.as_ref())?;
     if parsed.has_html
         && let Some(html) = full_view(mime)
     {
         let name = blobs.put(html.as_bytes(), "html").map_err(Failure::file("full view cannot be stored"))?;
         name.as_str().clone_into(&mut opened.html_blob);
     }
-    for picture in [&parsed.avatar, &parsed.group.avatar] {
-        if let Some(Avatar::Image(bytes)) = picture {
-            put_picture(&blobs, bytes).map_err(Failure::file("picture cannot be stored"))?;
-        }
-    }
     opened.content = Content::Parsed(Box::new(parsed));
     Ok(opened)
+}
+
+/// Stores a small picture that came in a header.
+fn picture(blobs: &Blobs, avatar: Option<&Avatar>) -> Outcome<Option<String>> {
+    let Some(Avatar::Image(bytes)) = avatar else { return Ok(None) };
+    put_picture(blobs, bytes).map_err(Failure::file("picture cannot be stored"))?;
+    Ok(Some(picture_name(bytes)))
 }
 
 /// Whether nothing new can come of a mail with this id.
@@ -230,25 +307,15 @@ fn generated_mid(raw: &[u8]) -> String {
     format!("GEN_{}", &blake3::hash(raw).to_hex()[..32])
 }
 
-fn decrypt(
-    view: &impl View,
-    sources: &Sources<'_>,
-    ciphertext: &[u8],
-) -> Outcome<Option<(Decrypted, Option<Matched>)>> {
-    let envelope = match Envelope::parse(ciphertext) {
-        Ok(envelope) => envelope,
-        Err(error) => return Ok(not_decrypted(sources, &error)),
-    };
-    let own: Vec<_> = keys::own(view, sources.keys, sources.profile)?.into_iter().collect();
-    let secrets =
-        if envelope.needs_shared_secret() { shared_secrets(view, sources.profile)? } else { Vec::new() };
-    match envelope.decrypt(&own, secrets.iter().map(|(secret, _)| secret)) {
+/// `None`: no key or secret fits, or it is broken.
+fn decrypt(sources: &Sources<'_>, facts: &Facts, envelope: Envelope) -> Option<(Decrypted, Option<Matched>)> {
+    match envelope.decrypt(&facts.own, facts.secrets.iter().map(|(secret, _)| secret)) {
         Ok(decrypted) => {
-            let matched =
-                decrypted.matched_secret().and_then(|at| secrets.get(at)).map(|(_, matched)| matched.clone());
-            Ok(Some((decrypted, matched)))
+            let at = decrypted.matched_secret();
+            let matched = at.and_then(|at| facts.secrets.get(at)).map(|(_, matched)| matched.clone());
+            Some((decrypted, matched))
         }
-        Err(error) => Ok(not_decrypted(sources, &error)),
+        Err(error) => not_decrypted(sources, &error),
     }
 }
 
@@ -297,41 +364,66 @@ fn select_autocrypt(
     values: &[String],
     outer_from: Option<&Address>,
 ) -> Option<autocrypt::Header> {
-    let known = |bytes: &[u8]| sources.keys.known(bytes);
+    let known = |bytes: &[u8]| sources.db.keys().known(bytes);
     autocrypt::select(values.iter().map(String::as_str), outer_from?, known)
 }
 
-/// Finds out who signed; `Err` with the reason if the mail must vanish.
+/// Finds out who signed; `Err` with the reason if the mail must vanish. If its signer is not known, it has to wait.
 fn authenticate(
-    view: &impl View,
     sources: &Sources<'_>,
+    facts: &Facts,
     decrypted: &Decrypted,
     opened: &mut Opened,
 ) -> Outcome<Result<(), String>> {
-    let profile = sources.profile;
+    let issuers = decrypted.issuers();
     let mut ring: Vec<Certificate> =
         opened.autocrypt.iter().map(|header| header.certificate.clone()).collect();
-    ring.extend(keys::own_certificate(view, sources.keys, profile)?);
-    for issuer in decrypted.issuers() {
-        ring.extend(keys::certificate(view, sources.keys, profile, &issuer.to_string())?);
-    }
-    let own = keys::own_fingerprint(view, profile)?.and_then(|text| keys::parse_fingerprint(&text));
-    let own: Vec<Fingerprint> = own.into_iter().collect();
+    ring.extend(facts.own_certificate.clone());
+    let damaged = stored_certificates(sources, &issuers, &mut ring)?;
+    let own: Vec<Fingerprint> = facts.own.iter().map(SecretKey::fingerprint).collect();
+    let known = issuers.iter().any(|issuer| ring.iter().any(|one| one.fingerprint() == *issuer));
+    let unknown = decrypted.is_signed() && !issuers.is_empty() && !known;
     match decrypted.authenticate(&own, &ring) {
-        Ok(verified) => {
-            match verified {
-                Ok(verified) => {
-                    opened.signer = Some(verified.signer);
-                    opened.intended = verified.intended_recipients;
-                }
-                Err(unverified) => {
-                    tracing::debug!(profile = sources.profile, %unverified, "no valid signature")
-                }
-            }
-            Ok(Ok(()))
+        Ok(Ok(verified)) => {
+            opened.signer = Some(verified.signer);
+            opened.intended = verified.intended_recipients;
         }
-        Err(rejection) => Ok(Err(rejection.to_string())),
+        // A damaged certificate is our fault, not the sender's.
+        Ok(Err(_)) | Err(Rejection::SecretUnsigned | Rejection::SecretUnknownSigner) if damaged.is_some() => {
+            opened.wait = damaged.map(Wait::Fault);
+        }
+        Ok(Err(_)) | Err(Rejection::SecretUnsigned | Rejection::SecretUnknownSigner) if unknown => {
+            opened.wait = Some(Wait::Signer(issuers.iter().map(ToString::to_string).collect()));
+        }
+        Ok(Err(unverified)) => {
+            tracing::debug!(profile = sources.profile, %unverified, "no valid signature");
+        }
+        Err(rejection) => return Ok(Err(rejection.to_string())),
     }
+    Ok(Ok(()))
+}
+
+/// Adds the stored certificates of these fingerprints; tells if one cannot be read.
+fn stored_certificates(
+    sources: &Sources<'_>,
+    issuers: &[Fingerprint],
+    ring: &mut Vec<Certificate>,
+) -> Outcome<Option<String>> {
+    let (keys, profile) = (sources.db.keys(), sources.profile);
+    sources.db.read(|view| {
+        let mut damaged = None;
+        for issuer in issuers {
+            match keys::certificate(view, keys, profile, &issuer.to_string()) {
+                Ok(stored) => ring.extend(stored),
+                Err(Failure::OpenPgp(error)) => {
+                    tracing::error!(profile, %issuer, error, "a stored certificate cannot be read");
+                    damaged = Some(format!("the stored key of a contact cannot be read: {error}"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(damaged)
+    })
 }
 
 /// Gossiped keys that are valid and belong to somebody named in `To` or `Cc`, but not to the sender.
@@ -344,7 +436,7 @@ fn gossip(
         parsed.to.iter().chain(&parsed.cc).any(|mailbox| mailbox.same_address(addr.as_str()))
             || parsed.group.added.as_ref().is_some_and(|added| added.address == addr.as_str())
     };
-    let known = |bytes: &[u8]| sources.keys.known(bytes);
+    let known = |bytes: &[u8]| sources.db.keys().known(bytes);
     let wanted = |addr: &Address| named(addr) && Some(addr) != outer_from;
     autocrypt::gossip(parsed.gossip.iter().map(String::as_str), wanted, known)
 }

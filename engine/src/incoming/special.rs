@@ -6,12 +6,13 @@ use volary_mail::message::text::reaction::reaction_token;
 use volary_proto::v1::event;
 use volary_storage::View as _;
 use volary_storage::records::{
-    MessageRecord, ReactionRecord, TimeRecord, chat_type, known_mail, message_state, view_type,
+    MessageRecord, PendingEditRecord, ReactionRecord, TimeRecord, chat_type, known_mail, message_state,
+    view_type,
 };
-use volary_storage::tables::{PENDING_REACTIONS, RECEIPTS};
+use volary_storage::tables::{PENDING_DELETIONS, PENDING_EDITS, PENDING_REACTIONS, RECEIPTS};
 
-use super::apply::Fate;
 use super::contacts::People;
+use super::fate::Copies;
 use super::open::Opened;
 use crate::chat::{features, reading, requests};
 use crate::ground::db::Tx;
@@ -22,8 +23,8 @@ use crate::outgoing::{complete, headers};
 use crate::state::{chats, config, messages};
 
 /// Somebody (or another own device) has read messages.
-pub fn receipt(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
-    let Some(receipt) = &parsed.receipt else { return Ok(Fate::Keep) };
+pub fn receipt(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outcome<Copies> {
+    let Some(receipt) = &parsed.receipt else { return Ok(Copies::Keep) };
     for id in &receipt.message_ids {
         let Some((message, record)) = messages::by_mid(tx.store, tx.profile, id.as_str())? else { continue };
         if who.outgoing {
@@ -32,7 +33,7 @@ pub fn receipt(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Out
             read_by(tx, message, &record, who.sender, parsed.date.unwrap_or(tx.now).min(tx.now))?;
         }
     }
-    Ok(Fate::Seen)
+    Ok(Copies::Seen)
 }
 
 fn read_by(
@@ -80,8 +81,8 @@ fn seen_elsewhere(tx: &mut Tx<'_, '_>, message: u32, record: &MessageRecord, enc
 }
 
 /// A relay could not deliver a message.
-pub fn bounce(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<Fate> {
-    let Some(bounce) = parsed.bounce.as_ref().filter(|bounce| bounce.failed) else { return Ok(Fate::Seen) };
+pub fn bounce(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<Copies> {
+    let Some(bounce) = parsed.bounce.as_ref().filter(|bounce| bounce.failed) else { return Ok(Copies::Seen) };
     if let Some((message, record)) = messages::by_mid(tx.store, tx.profile, bounce.message_id.as_str())? {
         let channel = chats::load(tx.store, tx.profile, record.chat)?
             .is_some_and(|chat| chat.chat_type == chat_type::OUT_BROADCAST);
@@ -89,50 +90,120 @@ pub fn bounce(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<Fate> {
             complete::fail_message(tx, message, &bounce.text)?;
         }
     }
-    Ok(Fate::Seen)
+    Ok(Copies::Seen)
 }
 
-/// The author replaces the text of a message.
-pub fn edit(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
-    let Some(target) = &parsed.edit else { return Ok(Fate::Keep) };
-    let Some((message, record)) = messages::by_mid(tx.store, tx.profile, target.as_str())? else {
-        return Ok(Fate::Keep);
-    };
-    if record.from != who.sender || (record.encrypted && !parsed.has_padlock()) {
-        return Ok(Fate::Keep);
-    }
+/// The author replaces the text of a message. For a message that is not here yet the new text waits.
+pub fn edit(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<Copies> {
+    let Some(target) = &parsed.edit else { return Ok(Copies::Keep) };
     let text = parsed.parts.first().map(|part| part.text.as_str()).unwrap_or_default();
-    let text = text.strip_prefix(features::EDIT_MARK).unwrap_or(text);
-    features::apply_edit(tx, message, text)?;
-    Ok(Fate::Keep)
+    let edit = PendingEditRecord {
+        text: text.strip_prefix(features::EDIT_MARK).unwrap_or(text).to_owned(),
+        sent: parsed.sent_at(opened.received),
+        encrypted: parsed.has_padlock(),
+        time: tx.now,
+    };
+    if let Some((message, record)) = messages::by_mid(tx.store, tx.profile, target.as_str())? {
+        apply_edit(tx, message, &record, who.sender, &edit)?;
+    } else if messages::known(tx.store, tx.profile, target.as_str())?.is_none_or(|known| known.kind == 0) {
+        let key = (tx.profile, target.as_str().to_owned(), who.sender);
+        let newer = tx.store.get(&PENDING_EDITS, &key)?.is_none_or(|old| edit.sent >= old.sent);
+        if newer {
+            tx.store.put(&PENDING_EDITS, &key, &edit)?;
+        }
+    }
+    Ok(Copies::Keep)
 }
 
-/// The author deletes messages everywhere. Unknown ones are remembered, so that they are not shown later.
-pub fn delete(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
+/// Of several edits the one that was sent last counts.
+fn apply_edit(
+    tx: &mut Tx<'_, '_>,
+    message: u32,
+    record: &MessageRecord,
+    author: u32,
+    edit: &PendingEditRecord,
+) -> Outcome<()> {
+    let allowed = record.from == author && (edit.encrypted || !record.encrypted);
+    if !allowed || edit.sent < record.edit_sent {
+        return Ok(());
+    }
+    messages::update(tx, message, |record| record.edit_sent = edit.sent)?;
+    Ok(features::apply_edit(tx, message, &edit.text)?)
+}
+
+/// Applies an edit that came before its message.
+pub fn pending_edit(tx: &mut Tx<'_, '_>, message: u32, record: &MessageRecord) -> Outcome<()> {
+    let key = (tx.profile, record.mid.clone(), record.from);
+    let Some(edit) = tx.store.get(&PENDING_EDITS, &key)? else { return Ok(()) };
+    tx.store.remove(&PENDING_EDITS, &key)?;
+    if edit.encrypted || !record.encrypted {
+        messages::update(tx, message, |record| {
+            record.text = edit.text;
+            record.edited = true;
+            record.edit_sent = edit.sent;
+        })?;
+    }
+    Ok(())
+}
+
+/// The author deletes messages everywhere. Of unknown ones it is remembered who deletes them, so that they are not shown
+/// later: nobody can keep the message of somebody else from being shown.
+pub fn delete(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outcome<Copies> {
     if !parsed.has_padlock() {
-        return Ok(Fate::Keep);
+        return Ok(Copies::Keep);
     }
     let mut found = Vec::new();
     for id in &parsed.delete {
         match messages::by_mid(tx.store, tx.profile, id.as_str())? {
             Some((message, record)) if record.from == who.sender => found.push((message, record.chat)),
             Some(_) => {}
-            None => messages::entomb(tx, id.as_str())?,
+            None => {
+                let key = (tx.profile, id.as_str().to_owned(), who.sender);
+                tx.store.put(&PENDING_DELETIONS, &key, &TimeRecord { time: tx.now })?;
+            }
         }
     }
     if !found.is_empty() {
         requests::forget_messages(tx, &found)?;
     }
-    Ok(Fate::Keep)
+    Ok(Copies::Keep)
+}
+
+/// Whether the author has deleted a message before it came; then only its id is remembered.
+pub fn was_deleted_before(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+) -> Outcome<bool> {
+    let post = match &parsed.split {
+        SplitRole::Pre { post_id, .. } => post_id.as_str(),
+        _ => &opened.mid,
+    };
+    let key = (tx.profile, post.to_owned(), who.sender);
+    if !parsed.has_padlock() || !tx.store.contains(&PENDING_DELETIONS, &key)? {
+        return Ok(false);
+    }
+    for mid in [post, opened.mid.as_str()] {
+        messages::entomb(tx, mid)?;
+    }
+    tx.store.remove(&PENDING_DELETIONS, &key)?;
+    tx.store.remove(&PENDING_EDITS, &key)?;
+    Ok(true)
 }
 
 /// A reaction; to a message that is not here yet it waits.
-pub fn reaction(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
+pub fn reaction(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+) -> Outcome<Copies> {
     let text = parsed.parts.iter().find(|part| part.is_reaction).map(|part| part.text.as_str());
     let emoji = reaction_token(text.unwrap_or_default()).to_owned();
     let Some(target) = &parsed.in_reply_to else {
         messages::entomb(tx, &opened.mid)?;
-        return Ok(Fate::Keep);
+        return Ok(Copies::Keep);
     };
     match messages::by_mid(tx.store, tx.profile, target.as_str())? {
         Some((message, record)) => {
@@ -149,7 +220,7 @@ pub fn reaction(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, wh
             messages::entomb(tx, &opened.mid)?;
         }
     }
-    Ok(Fate::Keep)
+    Ok(Copies::Keep)
 }
 
 /// The mail of a reaction is a hidden message of the chat, so that other own devices can tell that it was seen.
@@ -215,14 +286,37 @@ pub fn pending_reactions(tx: &mut Tx<'_, '_>, message: u32, record: &MessageReco
     Ok(())
 }
 
-/// A pre-message whose message is complete or already announced.
-pub fn is_late_pre_message(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outcome<bool> {
+/// A pre-message whose message is complete or already announced. A file that came before it gets its text.
+pub fn is_late_pre_message(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+) -> Outcome<bool> {
     let SplitRole::Pre { post_id, .. } = &parsed.split else { return Ok(false) };
     let Some(known) = messages::known(tx.store, tx.profile, post_id.as_str())? else { return Ok(false) };
     if !matches!(known.kind, known_mail::MESSAGE | known_mail::TOMBSTONE) {
         return Ok(false);
     }
     messages::remember(tx, &opened.mid, known_mail::PRE_MESSAGE, known.message)?;
+    let Some(record) = messages::load(tx.store, tx.profile, known.message)? else { return Ok(true) };
+    let wordless = record.pre_mid.is_empty() && record.text.is_empty() && !record.edited;
+    if wordless && record.from == who.sender && (parsed.has_padlock() || !record.encrypted) {
+        let part = parsed.parts.first();
+        let text = part.map(|part| part.text.clone()).unwrap_or_default();
+        let quote = part.and_then(|part| part.quote.clone());
+        messages::update(tx, known.message, |record| {
+            record.pre_mid.clone_from(&opened.mid);
+            record.text = text;
+            record.has_quote = quote.is_some();
+            record.quote = quote.unwrap_or_default();
+            if let Some(id) = &parsed.in_reply_to {
+                id.as_str().clone_into(&mut record.in_reply_to);
+            }
+            record.wants_receipt |= parsed.wants_receipt && !who.outgoing;
+        })?;
+        tx.msgs_changed(record.chat, known.message);
+    }
     Ok(true)
 }
 

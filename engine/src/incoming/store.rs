@@ -7,14 +7,14 @@ use volary_storage::records::{
     MessageRecord, block, message_state, origin, system_type, view_type, visibility,
 };
 
-use super::apply::Fate;
 use super::assign::Assigned;
 use super::contacts::People;
+use super::fate::Copies;
 use super::group::Change;
 use super::open::Opened;
 use super::special;
 use crate::chat::{compose, reading, sorting};
-use crate::ground::db::{Tx, picture_name};
+use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
@@ -43,7 +43,7 @@ pub fn message(
     who: &People,
     chat: &Assigned,
     change: &Change,
-) -> Outcome<Fate> {
+) -> Outcome<Copies> {
     let current = chats::load(tx.store, tx.profile, chat.id)?.unwrap_or_default();
     let request_was_known =
         current.blocked == block::REQUEST && messages::newest_mail(tx.store, tx.profile, chat.id)?.is_some();
@@ -69,14 +69,14 @@ pub fn message(
     }
     if stored.is_empty() {
         messages::entomb(tx, &opened.mid)?;
-        return Ok(Fate::Keep);
+        return Ok(Copies::Keep);
     }
     after(tx, parsed, who, chat, &current, &stored)?;
     for (id, record) in &stored {
         tell(tx, who, *id, record, request_was_known, change)?;
     }
     let own_copy = who.outgoing && config::flag(tx.store, tx.profile, config::key::BCC_SELF)?;
-    Ok(if own_copy { Fate::Seen } else { Fate::Keep })
+    Ok(if own_copy { Copies::Seen } else { Copies::Keep })
 }
 
 /// What all rows of a mail share.
@@ -256,6 +256,7 @@ fn after(
     }
     for (id, record) in stored {
         if !record.mid.is_empty() {
+            special::pending_edit(tx, *id, record)?;
             special::pending_reactions(tx, *id, record)?;
         }
     }
@@ -298,14 +299,14 @@ pub fn undecryptable(
     opened: &Opened,
     parsed: &ParsedMessage,
     sender: Option<(u32, bool)>,
-) -> Outcome<Fate> {
+) -> Outcome<Copies> {
     let chat = match sender {
         Some((sender, false)) => chats::single_of(tx.store, tx.profile, sender)?.map(|chat| (sender, chat)),
         _ => None,
     };
     let Some((sender, chat)) = chat else {
         messages::entomb(tx, &opened.mid)?;
-        return Ok(Fate::Keep);
+        return Ok(Copies::Keep);
     };
     let sent = parsed.sent_at(opened.received);
     let record = MessageRecord {
@@ -324,7 +325,7 @@ pub fn undecryptable(
     };
     let id = messages::insert(tx, &record)?;
     tx.incoming_msg(chat, id);
-    Ok(Fate::Keep)
+    Ok(Copies::Keep)
 }
 
 /// Takes over the picture of the sender, if it is newer than the one we have.
@@ -338,7 +339,10 @@ pub fn sender_avatar(
     let blob = match &parsed.avatar {
         None => return Ok(false),
         Some(Avatar::Removed) => String::new(),
-        Some(Avatar::Image(bytes)) => picture_name(bytes),
+        Some(Avatar::Image(_)) => match &opened.picture {
+            Some(blob) => blob.clone(),
+            None => return Ok(false),
+        },
         Some(Avatar::InAttachment(name)) => {
             let named = |part: &Part| part.file.as_ref().is_some_and(|file| file.raw_name == *name);
             let at = parsed.parts.iter().position(named);

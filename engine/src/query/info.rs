@@ -11,9 +11,10 @@ use volary_storage::tables::{CHAT_MESSAGES, CONTACTS, KEYS};
 
 use super::look::Look;
 use crate::ground::error::Outcome;
+use crate::ground::settings::{self, Form, Mark};
 use crate::ground::sizes::size;
 use crate::ground::version::API_VERSION;
-use crate::state::{chats, config, transports};
+use crate::state::{chats, transports};
 use volary_mail::login::{Candidate, ConfiguredLogin, Security};
 
 /// What stands for a setting that is not set.
@@ -36,40 +37,17 @@ pub fn system() -> BTreeMap<String, String> {
     .collect()
 }
 
-/// Settings that are listed with their value.
-const SHOWN: &[&str] = &[
-    "bcc_self",
-    "bot",
-    "debug_logging",
-    "delete_device_after",
-    "disable_idle",
-    "download_limit",
-    "force_encryption",
-    "gossip_period",
-    "is_muted",
-    "keyupdate_debounce",
-    "last_msg_id",
-    "mdns_enabled",
-    "media_quality",
-    "proxy_enabled",
-    "sync_msgs",
-    "team_profile",
-    "webxdc_realtime_enabled",
-    "who_can_call_me",
-];
-
 /// Facts about a profile.
 pub fn profile(look: &Look<'_>, dir: &Path) -> Outcome<BTreeMap<String, String>> {
     let mut facts: BTreeMap<&str, String> = BTreeMap::new();
-    for name in SHOWN {
-        facts.insert(name, config::get(look.view, look.profile, name)?.unwrap_or_else(|| "0".to_owned()));
+    for setting in settings::marked(Mark::Info) {
+        let value = super::config::get(look, setting.key)?;
+        let unset = match setting.form {
+            Form::Text | Form::Picture => UNSET,
+            _ => "0",
+        };
+        facts.insert(setting.key, value.unwrap_or_else(|| unset.to_owned()));
     }
-    let set = |name: &str| -> Outcome<String> {
-        Ok(config::stored(look.view, look.profile, name)?.unwrap_or_else(|| UNSET.to_owned()))
-    };
-    let avatar = config::stored(look.view, look.profile, config::key::SELFAVATAR)?;
-    facts.insert("selfavatar", avatar.and_then(|blob| look.path(&blob)).unwrap_or_else(|| UNSET.to_owned()));
-    facts.insert("private_tag", set(config::key::PRIVATE_TAG)?);
     facts.insert("blobdir", look.blob_dir.to_string_lossy().into_owned());
     facts.insert("database_dir", dir.to_string_lossy().into_owned());
     facts.insert("journal_mode", "group commit".to_owned());

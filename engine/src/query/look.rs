@@ -54,5 +54,10 @@ pub fn look<T>(db: &Db, profile: u32, read: impl FnOnce(&Look<'_>) -> Outcome<T>
         };
         read(&look).map(Some)
     });
-    found.map_err(|failure: Failure| Error::from(failure))?.ok_or_else(|| super::no_profile(profile))
+    found.map_err(|failure: Failure| Error::from(failure))?.ok_or_else(|| no_profile(profile))
+}
+
+/// The failure of a request to a profile that does not exist.
+pub(crate) fn no_profile(profile: u32) -> Error {
+    Error::not_found(format!("account with id {profile} not found"))
 }

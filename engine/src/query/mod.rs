@@ -7,6 +7,7 @@
 //! | [`chatlist`], [`chats`] | the chat list and its entries, chats in full, members |
 //! | [`contacts`] | contacts, contact lists, contact cards |
 //! | [`messages`], [`listing`], [`facts`] | messages, lists of their ids, facts about them |
+//! | [`not_shown`] | received mails of which nothing is shown |
 //! | [`search`], [`summary`] | finding messages, and what is shown of one in a line |
 //! | [`config`], [`info`] | settings, and facts for logs |
 //! | [`color`], [`time`], [`convert`] | colours, local days, stored numbers as enums |
@@ -23,6 +24,7 @@ pub mod info;
 pub mod listing;
 pub mod look;
 pub mod messages;
+pub mod not_shown;
 pub mod process;
 pub mod search;
 pub mod summary;
@@ -39,7 +41,7 @@ use volary_proto::v1::{
     request,
 };
 
-use self::look::{Look, look};
+use self::look::{Look, look, no_profile};
 use crate::chat::compose::load_chat;
 use crate::chat::reading;
 use crate::commands::relays::to_param;
@@ -71,11 +73,6 @@ pub fn run(db: &Db, profile: u32, kind: &request::Kind) -> Result<answer::Kind, 
         about_contacts(look, kind)
     })?;
     answered.ok_or_else(|| unsupported(kind))
-}
-
-/// The failure of a request to a profile that does not exist.
-pub(crate) fn no_profile(profile: u32) -> Error {
-    Error::not_found(format!("account with id {profile} not found"))
 }
 
 /// The failure of a request that the engine cannot carry out.
@@ -155,6 +152,7 @@ fn about_profile(db: &Db, look: &Look<'_>, kind: &request::Kind) -> Outcome<Opti
         Kind::BatchGetConfig(call) => ConfigValues { entries: config::batch(look, &call.keys)? }.into(),
         Kind::GetAllUiConfigKeys(_) => Texts { texts: config::ui_keys(look)? }.into(),
         Kind::ListTransports(_) => list_transports(look)?.into(),
+        Kind::GetNotShownMails(call) => not_shown::mails(look, call.limit)?.into(),
         _ => return Ok(None),
     }))
 }

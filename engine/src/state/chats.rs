@@ -1,14 +1,19 @@
 //! Chats: finding, creating, deleting.
 
 use volary_storage::records::{ChatRecord, block, chat_type, system_type};
-use volary_storage::tables::{CHAT_BY_GROUP_ID, CHATS, COUNTERS, GOSSIPED, HIDDEN_MESSAGES, SINGLE_CHAT};
+use volary_storage::tables::{
+    CHAT_BY_GROUP_ID, CHAT_MESSAGES, CHATS, COUNTERS, GOSSIPED, HIDDEN_MESSAGES, SINGLE_CHAT,
+};
 use volary_storage::{StoreError, View};
 
-use super::{config, contacts, members, messages, outbox};
+use super::{config, contacts, deadlines, members, messages, outbox};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
 use crate::ground::texts::{Texts, id as text};
+
+/// Messages of a deleted chat that go in one transaction.
+const ERASED_AT_ONCE: usize = 200;
 
 /// Loads a chat.
 pub fn load(view: &impl View, profile: u32, chat: u32) -> Result<Option<ChatRecord>, StoreError> {
@@ -85,6 +90,9 @@ pub fn update(
     if new == old {
         return Ok(false);
     }
+    if new.channel_secret != old.channel_secret {
+        tx.effects().unlocked.secrets |= !new.channel_secret.is_empty();
+    }
     save(tx, chat, &new)?;
     Ok(true)
 }
@@ -96,6 +104,8 @@ pub fn create(tx: &mut Tx<'_, '_>, mut record: ChatRecord) -> Result<u32, StoreE
     let chat = counters.chat;
     tx.store.put(&COUNTERS, &tx.profile, &counters)?;
     record.created = tx.now;
+    tx.effects().unlocked.groups |= !record.group_id.is_empty();
+    tx.effects().unlocked.secrets |= !record.channel_secret.is_empty();
     save(tx, chat, &record)?;
     tx.chatlist_changed();
     tx.chatlist_item_changed(Some(chat));
@@ -135,21 +145,15 @@ pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: u32, blocked: u32) -> Result<
     Ok(chat)
 }
 
-/// Removes a chat with its messages (which leave tombstones) and members. Mail that is still queued keeps what it
-/// needs, out of sight, and is sent.
+/// Removes a chat with its messages (which leave tombstones) and members. It is out of sight at once; the messages of
+/// a large one go little by little, so that they do not hold up the other profiles. Mail that is still queued keeps
+/// what it needs, out of sight, and is sent.
 pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
     let profile = tx.profile;
     let Some(mut record) = load(tx.store, profile, chat)? else { return Ok(()) };
     if record.draft != 0 {
         messages::erase(tx, record.draft)?;
         record.draft = 0;
-    }
-    for id in messages::visible_ids(tx.store, profile, chat)? {
-        if outbox::is_queued(tx.store, profile, id)? {
-            messages::hide(tx, id)?;
-        } else {
-            messages::bury(tx, id, true)?;
-        }
     }
     if !record.group_id.is_empty() {
         tx.store.unset(&CHAT_BY_GROUP_ID, &(profile, record.group_id.clone(), chat))?;
@@ -159,17 +163,36 @@ pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
     }
     record.deleted = true;
     tx.store.put(&CHATS, &(profile, chat), &record)?;
-    forget_if_deleted(tx, chat)?;
+    erase_some(tx, chat)?;
     tx.chat_deleted(chat);
     tx.msgs_changed_all();
     tx.chatlist_changed();
     Ok(())
 }
 
+/// Removes messages of a deleted chat, as many as one transaction should. A deadline that is due sees to the others.
+pub fn erase_some(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    let rows = tx.store.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.keys().take(ERASED_AT_ONCE);
+    let some: Vec<u32> = rows.map(|row| row.map(|(_, _, _, id)| id)).collect::<Result<_, _>>()?;
+    for id in &some {
+        if outbox::is_queued(tx.store, profile, *id)? {
+            messages::hide(tx, *id)?;
+        } else {
+            messages::bury(tx, *id, true)?;
+        }
+    }
+    match some.len() < ERASED_AT_ONCE {
+        true => forget_if_deleted(tx, chat),
+        false => deadlines::add(tx, tx.now, deadlines::kind::CHAT_DELETED, u64::from(chat)),
+    }
+}
+
 /// Removes the last rows of a deleted chat once none of its mail is queued any more.
 pub fn forget_if_deleted(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
     let profile = tx.profile;
-    if !load_for_sending(tx.store, profile, chat)?.is_some_and(|record| record.deleted) {
+    let deleted = load_for_sending(tx.store, profile, chat)?.is_some_and(|record| record.deleted);
+    if !deleted || tx.store.first(&CHAT_MESSAGES, &(profile, chat))?.is_some() {
         return Ok(());
     }
     let hidden: Vec<u32> = tx

@@ -5,57 +5,8 @@ use volary_storage::tables::CONFIG;
 use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
-
-/// Names of settings that the engine itself uses.
-pub mod key {
-    #![allow(missing_docs)]
-    pub const DISPLAYNAME: &str = "displayname";
-    pub const SELFSTATUS: &str = "selfstatus";
-    pub const SELFAVATAR: &str = "selfavatar";
-    pub const BCC_SELF: &str = "bcc_self";
-    pub const MDNS_ENABLED: &str = "mdns_enabled";
-    pub const CONFIGURED_ADDR: &str = "configured_addr";
-    pub const CONFIGURED: &str = "configured";
-    pub const CONFIGURED_TIMESTAMP: &str = "configured_timestamp";
-    pub const BOT: &str = "bot";
-    pub const SKIP_START_MESSAGES: &str = "skip_start_messages";
-    pub const LAST_MSG_ID: &str = "last_msg_id";
-    pub const GOSSIP_PERIOD: &str = "gossip_period";
-    pub const FORCE_ENCRYPTION: &str = "force_encryption";
-    pub const TEAM_PROFILE: &str = "team_profile";
-    pub const DOWNLOAD_LIMIT: &str = "download_limit";
-    pub const DELETE_DEVICE_AFTER: &str = "delete_device_after";
-    pub const SYNC_MSGS: &str = "sync_msgs";
-    pub const DISABLE_IDLE: &str = "disable_idle";
-    pub const SELF_CHAT_ADDED: &str = "self-chat-added";
-    pub const PRIVATE_TAG: &str = "private_tag";
-    pub const SIMULATE_RECEIVE_ERROR: &str = "simulate_receive_imf_error";
-    pub const KEYUPDATE_BASELINE: &str = "keyupdate_baseline";
-    pub const KEYUPDATE_DEBOUNCE: &str = "keyupdate_debounce";
-}
-
-/// Gossip period if none is set: two days.
-const DEFAULT_GOSSIP_PERIOD: i64 = 172_800;
-/// Wait before relay changes are announced, in seconds.
-const DEFAULT_KEYUPDATE_DEBOUNCE: i64 = 30;
-
-/// The default of a setting, if it has one.
-pub fn default_of(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "bcc_self" | "media_quality" | "delete_device_after" | "skip_start_messages" | "download_limit" => {
-            "0"
-        }
-        "debug_logging" | "disable_idle" => "0",
-        "mdns_enabled" | "sync_msgs" | "force_encryption" | "webxdc_realtime_enabled" | "who_can_call_me" => {
-            "1"
-        }
-        "configured_inbox_folder" => "INBOX",
-        "gossip_period" => "172800",
-        "keyupdate_debounce" => "30",
-        "keyupdate_baseline" => "",
-        _ => return None,
-    })
-}
+pub use crate::ground::settings::key;
+use crate::ground::settings::{default_number, default_of};
 
 /// The stored value.
 pub fn stored(view: &impl View, profile: u32, name: &str) -> Result<Option<String>, StoreError> {
@@ -89,13 +40,13 @@ pub fn requests_receipts(view: &impl View, profile: u32) -> Result<bool, StoreEr
 pub fn gossip_period(view: &impl View, profile: u32) -> Result<i64, StoreError> {
     Ok(get(view, profile, key::GOSSIP_PERIOD)?
         .and_then(|text| text.parse().ok())
-        .unwrap_or(DEFAULT_GOSSIP_PERIOD))
+        .unwrap_or_else(|| default_number(key::GOSSIP_PERIOD)))
 }
 
 /// How long a changed relay list must rest before it is announced, in seconds.
 pub fn keyupdate_debounce(view: &impl View, profile: u32) -> Result<i64, StoreError> {
     let text = get(view, profile, key::KEYUPDATE_DEBOUNCE)?;
-    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_KEYUPDATE_DEBOUNCE))
+    Ok(text.and_then(|text| text.parse().ok()).unwrap_or_else(|| default_number(key::KEYUPDATE_DEBOUNCE)))
 }
 
 /// Stores a value or removes it.

@@ -6,10 +6,10 @@ use volary_storage::{StoreError, View};
 
 use super::deadlines::{self, kind};
 use super::{chats, config, keys, transports};
-use crate::chat::names;
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names;
 use crate::ground::texts::{Texts, id as text};
 
 /// A message time within that many seconds of now counts as "recently seen".

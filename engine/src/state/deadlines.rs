@@ -22,6 +22,8 @@ pub mod kind {
     pub const HOUSEKEEPING: u32 = 6;
     /// Messages older than `delete_device_after` are removed; id = 0, one at most.
     pub const DELETE_OLD: u32 = 7;
+    /// More messages of a deleted chat are removed; id = chat.
+    pub const CHAT_DELETED: u32 = 8;
 }
 
 /// A row of the table.

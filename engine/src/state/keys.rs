@@ -118,7 +118,14 @@ pub fn import(tx: &mut Tx<'_, '_>, received: &Certificate) -> Outcome<bool> {
     if own_fingerprint(tx.store, tx.profile)?.as_ref() == Some(&fingerprint) {
         return Ok(false);
     }
-    let stored = certificate(tx.store, tx.keys, tx.profile, &fingerprint)?;
+    let stored = match certificate(tx.store, tx.keys, tx.profile, &fingerprint) {
+        // Better the one that came than none at all.
+        Err(Failure::OpenPgp(error)) => {
+            tracing::error!(profile = tx.profile, %fingerprint, error, "a stored certificate cannot be read and is replaced");
+            None
+        }
+        stored => stored?,
+    };
     let merged = Certificate::merge(stored.as_ref(), received)?;
     if !merged.changed {
         return Ok(false);
@@ -128,6 +135,7 @@ pub fn import(tx: &mut Tx<'_, '_>, received: &Certificate) -> Outcome<bool> {
         relays: merged.certificate.relays().unwrap_or_default().iter().map(ToString::to_string).collect(),
     };
     tx.store.put(&CERTIFICATES, &(tx.profile, fingerprint.as_str()), &record)?;
+    tx.effects().unlocked.keys = true;
     Ok(true)
 }
 

@@ -48,6 +48,7 @@ pub fn current(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>, St
 /// Writes a row.
 pub fn put(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, record: MemberRecord) -> Result<(), StoreError> {
     tx.store.put(&MEMBERS, &(tx.profile, chat, contact), &record)?;
+    tx.effects().unlocked.groups |= is_current(&record);
     tx.store.set(&CHATS_OF_CONTACT, &(tx.profile, contact, chat))
 }
 

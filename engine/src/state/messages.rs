@@ -4,8 +4,8 @@ use volary_storage::records::{
     KnownMailRecord, MessageRecord, known_mail, message_state, system_type, view_type,
 };
 use volary_storage::tables::{
-    CHAT_MESSAGES, COUNTERS, FRESH, HIDDEN_MESSAGES, KNOWN_MAIL, MESSAGES, PENDING_REACTIONS, REACTIONS,
-    RECEIPT_JOBS, RECEIPTS,
+    CHAT_MESSAGES, COUNTERS, FRESH, HIDDEN_MESSAGES, KNOWN_MAIL, MESSAGES, PENDING_EDITS, PENDING_REACTIONS,
+    REACTIONS, RECEIPT_JOBS, RECEIPTS,
 };
 use volary_storage::{StoreError, View};
 
@@ -231,6 +231,7 @@ pub fn bury(tx: &mut Tx<'_, '_>, id: u32, delete_copies: bool) -> Result<(), Sto
         if !mid.is_empty() {
             entomb(tx, mid)?;
             tx.store.remove_prefix(&PENDING_REACTIONS, &(tx.profile, mid.clone()))?;
+            tx.store.remove_prefix(&PENDING_EDITS, &(tx.profile, mid.clone()))?;
             if delete_copies {
                 copies::want_deleted(tx, mid)?;
             }

@@ -67,6 +67,7 @@ pub fn save(
     }
     let sequence = next_sequence(tx)?;
     let record = TokenRecord { namespace, scope: scope.to_owned(), value: value.to_owned(), created };
+    tx.effects().unlocked.secrets = true;
     tx.store.put(&TOKENS, &(tx.profile, sequence), &record)
 }
 
@@ -91,6 +92,7 @@ pub fn joins(view: &impl View, profile: u32) -> Result<Vec<(u64, JoinRecord)>, S
 pub fn add_join(tx: &mut Tx<'_, '_>, record: &JoinRecord) -> Result<u64, StoreError> {
     let sequence = next_sequence(tx)?;
     tx.store.put(&JOINS, &(tx.profile, sequence), record)?;
+    tx.effects().unlocked.secrets = true;
     Ok(sequence)
 }
 

@@ -45,7 +45,7 @@ fn is_too_far(view: &impl View, row: Deadline, now: i64) -> Result<bool, StoreEr
                     && ahead > i64::from(record.ephemeral_timer)
             })
         }
-        kind::RETRY_SENDING => ahead > outbox::LONGEST_WAIT,
+        kind::RETRY_SENDING | kind::CHAT_DELETED => ahead > outbox::LONGEST_WAIT,
         kind::KEY_UPDATE => ahead > config::keyupdate_debounce(view, row.profile)?.max(0),
         kind::RECENTLY_SEEN_ENDS => ahead > contacts::RECENTLY_SEEN + 1,
         kind::HOUSEKEEPING => ahead > housekeeping::LONGEST_PAUSE,
@@ -70,7 +70,7 @@ fn mend_one(tx: &mut Tx<'_, '_>, row: Deadline) -> Outcome<()> {
                 record.expires = now.saturating_add(i64::from(record.ephemeral_timer));
             })?;
         }
-        kind::RETRY_SENDING => {
+        kind::RETRY_SENDING | kind::CHAT_DELETED => {
             deadlines::remove(tx, row)?;
             deadlines::add(tx, now, row.kind, row.id)?;
         }

@@ -88,6 +88,7 @@ fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
             deadlines::set_single(tx, tx.now + housekeeping::QUIET, kind::DELETE_OLD, 0)?;
         }
         kind::DELETE_OLD => aging::delete_old(tx)?,
+        kind::CHAT_DELETED => chats::erase_some(tx, id)?,
         kind::HOUSEKEEPING if tx.now < quiet.housekeeping + housekeeping::QUIET => {
             let time = housekeeping::first_time(row.profile, quiet.housekeeping);
             deadlines::set_single(tx, time, kind::HOUSEKEEPING, 0)?;

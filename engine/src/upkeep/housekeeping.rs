@@ -2,17 +2,22 @@
 //!
 //! - Tombstones of mails of which no relay has a copy.
 //! - Files among the attachments that no row names.
+//! - Mails that waited too long, and changes to messages that never came.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use volary_storage::records::known_mail;
-use volary_storage::tables::{CHATS, CONTACTS, COPIES_BY_MID, KNOWN_MAIL, MESSAGES};
+use volary_storage::tables::{
+    CHATS, CONTACTS, COPIES_BY_MID, KNOWN_MAIL, MESSAGES, PENDING_DELETIONS, PENDING_EDITS,
+    PENDING_REACTIONS, QUARANTINE,
+};
 use volary_storage::{Blobs, StoreError, View};
 
 use crate::ground::db::{Db, Tx, blob_dir};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::work::Lane;
+use crate::incoming;
 use crate::state::deadlines::{self, kind};
 use crate::state::{config, copies, messages, profiles, transports};
 
@@ -28,6 +33,10 @@ const SPREAD: i64 = 3600;
 const TOMBSTONE_AGE: i64 = 2 * 24 * 3600;
 /// Tombstones removed in one time.
 const MAX_TOMBSTONES: usize = 100_000;
+/// A change to a message that has not come is remembered that long, in seconds.
+const CHANGE_AGE: i64 = 14 * 24 * 3600;
+/// Changes of each kind looked at in one time.
+const MAX_CHANGES: usize = 5_000;
 /// Tombstones removed in one transaction.
 const BATCH: usize = 500;
 /// A file is kept that long: the row that names it may not be stored yet.
@@ -62,6 +71,11 @@ pub async fn clean(db: &Db, profile: u32) -> Outcome<(usize, u64)> {
         let mids = mids.to_vec();
         removed += db.transact_freeing(profile, move |tx| remove_tombstones(tx, &mids, latest)).await?.value;
     }
+    db.transact_freeing::<_, Failure, _>(profile, |tx| {
+        incoming::expire(tx)?;
+        Ok(forget_changes(tx)?)
+    })
+    .await?;
     let (reader, blobs) = (db.clone(), Blobs::new(blob_dir(db.dir(), &record.uuid)));
     let swept = db.work(Lane::Bulk, move || {
         let used = reader.look(|view| used_files(view, profile))?;
@@ -107,6 +121,34 @@ fn remove_tombstones(tx: &mut Tx<'_, '_>, mids: &[String], latest: i64) -> Resul
     Ok(removed)
 }
 
+/// Forgets edits, deletions and reactions whose message has not come for long.
+fn forget_changes(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
+    let (profile, oldest) = (tx.profile, tx.now - CHANGE_AGE);
+    let mut old = Vec::new();
+    for row in tx.store.scan_prefix(&PENDING_EDITS, &profile)?.take(MAX_CHANGES) {
+        let (key, record) = row?;
+        old.extend((record.time < oldest).then_some(key));
+    }
+    for key in old.drain(..) {
+        tx.store.remove(&PENDING_EDITS, &key)?;
+    }
+    for row in tx.store.scan_prefix(&PENDING_DELETIONS, &profile)?.take(MAX_CHANGES) {
+        let (key, record) = row?;
+        old.extend((record.time < oldest).then_some(key));
+    }
+    for key in old.drain(..) {
+        tx.store.remove(&PENDING_DELETIONS, &key)?;
+    }
+    for row in tx.store.scan_prefix(&PENDING_REACTIONS, &profile)?.take(MAX_CHANGES) {
+        let (key, record) = row?;
+        old.extend((record.time < oldest).then_some(key));
+    }
+    for key in old {
+        tx.store.remove(&PENDING_REACTIONS, &key)?;
+    }
+    Ok(())
+}
+
 /// The names of all files that rows of a profile refer to.
 fn used_files(view: &impl View, profile: u32) -> Result<HashSet<String>, StoreError> {
     let mut used = HashSet::new();
@@ -119,6 +161,9 @@ fn used_files(view: &impl View, profile: u32) -> Result<HashSet<String>, StoreEr
     }
     for row in view.scan_prefix(&CHATS, &profile)? {
         used.insert(row?.1.avatar);
+    }
+    for row in view.scan_prefix(&QUARANTINE, &profile)? {
+        used.insert(row?.1.blob);
     }
     used.extend(config::stored(view, profile, config::key::SELFAVATAR)?);
     Ok(used)

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tracing::{debug, info};
 
 pub(crate) use account::{
@@ -70,6 +70,17 @@ pub(crate) struct Mailstore {
     quota_kib: u64,
     accounts: RwLock<HashMap<String, Arc<Account>>>,
     disk: Option<Maildir>,
+    /// Mail that is held back, while it is.
+    held: Mutex<Option<Vec<HeldMail>>>,
+}
+
+/// A mail that was accepted but not delivered, see [`Relay::hold_mail`](crate::Relay::hold_mail).
+#[derive(Clone, Debug)]
+pub struct HeldMail {
+    /// The mailbox that it is for.
+    pub address: String,
+    /// The mail as it would be delivered.
+    pub raw: Arc<[u8]>,
 }
 
 /// Current time in Unix seconds.
@@ -99,6 +110,7 @@ impl Mailstore {
             quota_kib: config.quota_kib,
             accounts: RwLock::new(accounts),
             disk,
+            held: Mutex::default(),
         })
     }
 
@@ -168,23 +180,47 @@ impl Mailstore {
         self.domains.iter().any(|own| own == domain)
     }
 
-    /// Puts a message into the INBOX of an address. The bytes are shared between recipients.
+    /// Delivers a message that a client has sent, or holds it back. The bytes are shared between recipients.
     pub(crate) fn deliver(&self, address: &str, data: &Arc<[u8]>) -> Delivery {
+        if let Some(held) = self.held.lock().as_mut() {
+            if self.get(address).is_none() {
+                return Delivery::UnknownUser;
+            }
+            held.push(HeldMail { address: address.to_owned(), raw: Arc::clone(data) });
+            return Delivery::Stored;
+        }
+        self.put(address, std::slice::from_ref(data))
+    }
+
+    /// Puts messages into the INBOX of an address. Sessions see all of them at once.
+    pub(crate) fn put(&self, address: &str, mails: &[Arc<[u8]>]) -> Delivery {
         let Some(account) = self.get(address) else { return Delivery::UnknownUser };
         let mut state = account.lock();
-        if !state.has_room(data.len()) {
-            return Delivery::OverQuota;
+        for data in mails {
+            if !state.has_room(data.len()) {
+                return Delivery::OverQuota;
+            }
+            let time = now();
+            let folder = state.create_folder(INBOX, time);
+            if folder.len() >= self.max_messages {
+                return Delivery::OverQuota;
+            }
+            let uid = folder.append(Arc::clone(data), Flags::default(), time);
+            self.record_append(&account, INBOX, folder, uid);
         }
-        let time = now();
-        let folder = state.create_folder(INBOX, time);
-        if folder.len() >= self.max_messages {
-            return Delivery::OverQuota;
-        }
-        let uid = folder.append(Arc::clone(data), Flags::default(), time);
-        self.record_append(&account, INBOX, folder, uid);
         drop(state);
         account.ring();
         Delivery::Stored
+    }
+
+    /// Begins or ends to hold mail back; what was held is forgotten.
+    pub(crate) fn hold(&self, on: bool) {
+        *self.held.lock() = on.then(Vec::new);
+    }
+
+    /// Takes out what is held back.
+    pub(crate) fn take_held(&self) -> Vec<HeldMail> {
+        self.held.lock().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The messages of one folder, for inspection.

@@ -233,6 +233,9 @@ pub struct MessageRecord {
     /// View type that a pre-message announces; 0 for none.
     #[prost(uint32, tag = "45")]
     pub announced_type: u32,
+    /// When the author sent the edit whose text is shown; 0 if there was none.
+    #[prost(int64, tag = "51")]
+    pub edit_sent: i64,
 }
 
 impl MessageRecord {

@@ -7,6 +7,7 @@ mod contact;
 mod mail;
 mod message;
 mod profile;
+mod unshown;
 
 pub use chat::{ChatRecord, MemberRecord, block, chat_type, visibility};
 pub use contact::{CertificateRecord, ContactRecord, origin};
@@ -19,3 +20,4 @@ pub use profile::{
     CounterRecord, HostKeyRecord, KeyRecord, LeavingRecord, ManagerRecord, ProfileRecord, RouteRecord,
     TextRecord, TimeRecord, TransportRecord,
 };
+pub use unshown::{NotShownRecord, PendingEditRecord, QuarantineRecord, wait};

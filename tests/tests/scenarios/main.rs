@@ -5,6 +5,8 @@
 //! | `meeting` | joining by code, verification, introductions |
 //! | `messages` | texts, pictures, large files, receipts, edits, reactions, quotes, deletion |
 //! | `groups` | members come, go and come back; everybody has the same list |
+//! | `channels` | channels: joining, posting in the moment of joining |
+//! | `late` | mails that come before what they need: keys, secrets, groups, messages |
 //! | `requests` | strangers, accepting, blocking |
 //! | `vanishing` | disappearing messages |
 //! | `events` | which events come, and in which order |
@@ -16,17 +18,21 @@
 //! | `steps` | connections that are cut at any step and after any byte |
 //! | `hostile` | mails that nobody should send |
 //! | `forged` | mails that claim to be what they are not |
+//! | `faults` | faults of ours: keys that cannot be read, a reader that panics; what is told of mails that are not shown |
 //! | `victim` | who gets those, and who writes them by hand |
 
 // A test that cannot go on ends with a message.
 #![allow(clippy::expect_used)]
 
+mod channels;
 mod clocks;
 mod disks;
 mod events;
+mod faults;
 mod forged;
 mod groups;
 mod hostile;
+mod late;
 mod lines;
 mod meeting;
 mod messages;

@@ -7,7 +7,8 @@ use volary_proto::v1::{RelayHeadAction, RelayHeadDecision, RelayHeads, RelayHead
 
 use super::super::Shared;
 use volary_engine::ground::error::{Failure, Outcome};
-use volary_engine::incoming::heads::{Head, Judge, read};
+use volary_engine::incoming;
+use volary_engine::incoming::heads::{Head, Judge, Skipped, read};
 use volary_engine::state::copies::{self, Place};
 
 /// A copy that another relay is downloading is waited for that long.
@@ -53,6 +54,7 @@ async fn try_decide(
     let profile = shared.id;
     let mut decisions = Vec::with_capacity(read.len());
     let mut known_copies: Vec<(Place, String)> = Vec::new();
+    let mut skipped: Vec<Skipped> = Vec::new();
     let actions = shared.db.read(|view| {
         let judge = Judge::new(view, profile, heads.transport_id)?;
         heads
@@ -62,8 +64,9 @@ async fn try_decide(
             .map(|(raw, head)| judge.action(view, raw, head))
             .collect::<Result<Vec<_>, Failure>>()
     })?;
-    for ((raw, head), action) in heads.heads.iter().zip(read).zip(actions) {
+    for ((raw, head), (action, reason)) in heads.heads.iter().zip(read).zip(actions) {
         let place = Place { transport: heads.transport_id, uid_validity: heads.uidvalidity, uid: raw.uid };
+        skipped.extend(reason.map(|reason| Skipped::new(head, place, reason)));
         if let Some(mid) = &head.mid {
             let downloads = matches!(action, RelayHeadAction::Download | RelayHeadAction::DownloadLater);
             if downloads {
@@ -74,16 +77,14 @@ async fn try_decide(
         }
         decisions.push(RelayHeadDecision { uid: raw.uid, action: action.into() });
     }
-    if !known_copies.is_empty() {
-        shared
-            .db
-            .transact(profile, move |tx| {
-                known_copies.iter().try_for_each(|(place, mid)| copies::add(tx, *place, mid))
-            })
-            .await?
-            .barrier
-            .durable()
-            .await?;
+    if known_copies.is_empty() && skipped.is_empty() {
+        return Ok(decisions);
     }
+    let transport = heads.transport_id;
+    let noted = shared.db.transact(profile, move |tx| {
+        known_copies.iter().try_for_each(|(place, mid)| copies::add(tx, *place, mid))?;
+        skipped.iter().try_for_each(|skip| incoming::skipped(tx, transport, skip))
+    });
+    noted.await?.barrier.durable().await?;
     Ok(decisions)
 }

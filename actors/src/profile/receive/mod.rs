@@ -2,25 +2,33 @@
 //!
 //! The relay is answered when everything is durable. A crash before that leads to a second fetch of the same mails;
 //! their Message-IDs are known by then, so nothing shows twice.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`heads`] | which mails of a window are wanted |
+//! | [`turn`] | in which order mails are taken in, and what becomes of those that cannot be now |
+//! | [`opening`] | opening a mail on the pool, reading one from quarantine |
+//! | [`folder`] | what a relay reports about its folder |
 
 pub mod folder;
 pub mod heads;
+pub mod opening;
+pub mod turn;
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use futures::future::join_all;
-use volary_proto::v1::{RelayMail, RelayMailAction, RelayMailDecision, RelayMails, RelayMailsAnswer, event};
+use volary_proto::v1::{RelayMailDecision, RelayMails, RelayMailsAnswer, event};
 
-use super::{Shared, chats};
-use crate::chat::TakeIn;
+use self::opening::Item;
+use super::Shared;
 use crate::supervisor::reconnect::UNANSWERED_AFTER_TROUBLE;
+use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::work::Lane;
-use volary_engine::incoming::open::{self, Opened, Sources};
-use volary_engine::incoming::{self, order};
+use volary_engine::incoming::{self, Source};
 use volary_engine::state::copies::Place;
-use volary_engine::state::transports;
+use volary_engine::state::{quarantine, transports};
 
 /// Processes a batch; the answer tells the relay what to do with each mail.
 pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
@@ -55,52 +63,14 @@ fn release(shared: &Shared, batch: &RelayMails) {
 
 async fn process(shared: &Rc<Shared>, batch: &RelayMails) -> Outcome<Vec<RelayMailDecision>> {
     let lane = if batch.mails.len() > 4 { Lane::Bulk } else { Lane::Interactive };
-    let opened = join_all(batch.mails.iter().map(|mail| open_one(shared, lane, mail))).await;
-    let opened: Vec<Opened> = opened.into_iter().collect::<Outcome<_>>()?;
-    let order = order::by_references(&opened.iter().map(Opened::links).collect::<Vec<_>>());
-    let mut opened: Vec<Option<Opened>> = opened.into_iter().map(Some).collect();
-    let mut decisions = Vec::with_capacity(batch.mails.len());
-    for at in order {
-        let Some(opened) = opened[at].take() else { continue };
-        let uid = batch.mails[at].uid;
-        let place = Place { transport: batch.transport_id, uid_validity: batch.uidvalidity, uid };
-        let action = apply_one(shared, place, opened).await?;
-        decisions.push(RelayMailDecision { uid, action: action.into() });
-    }
+    let opening = batch.mails.iter().map(|mail| {
+        let place = Place { transport: batch.transport_id, uid_validity: batch.uidvalidity, uid: mail.uid };
+        opening::open(shared, lane, Source::Relay(place), mail.raw.clone(), mail.seen)
+    });
+    let items: Vec<Item> = join_all(opening).await.into_iter().collect::<Outcome<_>>()?;
+    let decisions = turn::take_in(shared, lane, items).await?;
     settle(shared, batch).await?;
     Ok(decisions)
-}
-
-/// Opens a mail on the pool. One whose content makes the parser fail leaves a tombstone, so that it fails only once.
-async fn open_one(shared: &Rc<Shared>, lane: Lane, mail: &RelayMail) -> Outcome<Opened> {
-    let (db, profile, blob_dir) = (shared.db.clone(), shared.id, shared.blob_dir.clone());
-    let (raw, seen) = (mail.raw.clone(), mail.seen);
-    let work = move || {
-        db.read(|view| {
-            let sources = Sources { keys: db.keys(), profile, blob_dir: &blob_dir, now: db.now() };
-            open::open(view, &sources, &raw, seen)
-        })
-    };
-    match shared.hub.pool.run(lane, work).await {
-        Ok(Err(error @ (Failure::Storage(_) | Failure::File { .. }))) => Err(error),
-        Ok(Ok(opened)) => Ok(opened),
-        Ok(Err(error)) => Ok(Opened::rejected(&mail.raw, shared.db.now(), error.to_string())),
-        Err(unfinished) => Ok(Opened::rejected(&mail.raw, shared.db.now(), unfinished.to_string())),
-    }
-}
-
-async fn apply_one(shared: &Rc<Shared>, place: Place, opened: Opened) -> Outcome<RelayMailAction> {
-    let mid = opened.mid.clone();
-    match chats::take_in(shared, TakeIn { place, opened: Arc::new(opened) }).await {
-        Ok(action) => Ok(action),
-        Err(error @ (Failure::Refused(_) | Failure::OpenPgp(_))) => {
-            let cause = error.to_string();
-            let given_up =
-                shared.db.transact(shared.id, move |tx| incoming::give_up(tx, place, &mid, &cause));
-            Ok(given_up.await?.value)
-        }
-        Err(error) => Err(error),
-    }
 }
 
 async fn settle(shared: &Rc<Shared>, batch: &RelayMails) -> Outcome<()> {
@@ -117,4 +87,26 @@ async fn settle(shared: &Rc<Shared>, batch: &RelayMails) -> Outcome<()> {
             .await?;
     }
     Ok(shared.db.store().flush().await?)
+}
+
+/// Tries mails that wait, after a change that may let them in.
+pub async fn retry(shared: Rc<Shared>, unlocked: Unlocked) {
+    let processing = shared.process();
+    let turn = shared.receiving.lock().await;
+    if let Err(error) = try_again(&shared, unlocked).await {
+        tracing::error!(profile = shared.id, %error, "mails that wait cannot be tried again now");
+    }
+    drop(turn);
+    drop(processing);
+}
+
+async fn try_again(shared: &Rc<Shared>, unlocked: Unlocked) -> Outcome<()> {
+    if shared.db.look(|view| quarantine::is_empty(view, shared.id))? {
+        return Ok(());
+    }
+    if unlocked.start {
+        shared.db.transact::<_, Failure, _>(shared.id, incoming::expire).await?;
+    }
+    let items = opening::from_quarantine(shared, unlocked, &[]).await?;
+    turn::take_in(shared, Lane::Bulk, items).await.map(|_| ())
 }

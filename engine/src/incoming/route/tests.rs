@@ -1,7 +1,7 @@
 //! The guess is the chat in which the mail is taken in, unless the mail makes that chat.
 
 use super::super::open::{self, Sources};
-use super::super::take_in;
+use super::super::{Source, take_in};
 use super::*;
 use crate::state::config;
 use crate::state::copies::Place;
@@ -16,12 +16,8 @@ async fn desk() -> Desk {
 
 fn opened(desk: &Desk, raw: &str) -> Opened {
     let raw = raw.replace('\n', "\r\n");
-    let opened = desk.db.read(|view| {
-        let sources =
-            Sources { keys: desk.db.keys(), profile: PROFILE, blob_dir: desk.dir.path(), now: desk.now() };
-        open::open(view, &sources, raw.as_bytes(), false)
-    });
-    opened.unwrap()
+    let sources = Sources { db: &desk.db, profile: PROFILE, blob_dir: desk.dir.path() };
+    open::open(&sources, raw.as_bytes(), false).unwrap()
 }
 
 fn guess(desk: &Desk, opened: &Opened) -> Option<u32> {
@@ -34,7 +30,7 @@ async fn arrives(desk: &Desk, uid: u32, raw: &str) -> (Option<u32>, Option<u32>)
     let guessed = guess(desk, &opened);
     let mid = opened.mid.clone();
     let place = Place { transport: 1, uid_validity: 1, uid };
-    desk.change(move |tx| take_in(tx, place, &opened)).await;
+    desk.change(move |tx| take_in(tx, Source::Relay(place), &opened)).await;
     let came_to = desk.db.look(|view| of_message(view, PROFILE, &mid)).unwrap();
     (guessed, came_to)
 }

@@ -1,5 +1,5 @@
 use volary_proto::v1::event;
-use volary_storage::records::TextRecord;
+use volary_storage::records::{MessageRecord, TextRecord, known_mail, message_state};
 use volary_storage::tables::{CHATS, KEYS, MESSAGES, PROFILES};
 use volary_storage::{Table, View as _};
 
@@ -34,6 +34,38 @@ async fn recently_seen_ends_ten_minutes_after_the_last_sign() {
     let changed = event::Kind::ContactsChanged(event::ContactsChanged { contact_id: Some(anna) });
     let item = event::Kind::ChatlistItemChanged(event::ChatlistItemChanged { chat_id: Some(chat) });
     assert_eq!(desk.events().await, [changed, item]);
+}
+
+#[tokio::test]
+async fn a_large_chat_is_out_of_sight_at_once_and_its_messages_go_in_several_transactions() {
+    let desk = Desk::new().await;
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let chat = desk.chat_with(anna).await;
+    let first = desk.says(chat, "the first").await;
+    let stored = messages::load(&desk.db.store().snapshot().unwrap(), PROFILE, first).unwrap().unwrap();
+    let ids: Vec<u32> = desk
+        .change(move |tx| {
+            let copy = |number| MessageRecord {
+                mid: format!("{number}@x.test"),
+                sort: stored.sort + number,
+                state: message_state::OUT_DELIVERED,
+                ..stored.clone()
+            };
+            (1..=500).map(|number| Ok(messages::insert(tx, &copy(number))?)).collect::<Outcome<_>>()
+        })
+        .await;
+    let left = || ids.iter().filter(|id| desk.has(**id)).count();
+    desk.change(move |tx| requests::delete(tx, chat)).await;
+    assert!((200..500).contains(&left()), "{} are left after the command", left());
+    let view = desk.db.store().snapshot().unwrap();
+    assert!(chats::load(&view, PROFILE, chat).unwrap().is_none());
+    drop(view);
+
+    handles_due(&desk, START).await;
+    assert_eq!(left(), 0);
+    let view = desk.db.store().snapshot().unwrap();
+    let known = messages::known(&view, PROFILE, "500@x.test").unwrap().unwrap();
+    assert_eq!(known.kind, known_mail::TOMBSTONE);
 }
 
 #[tokio::test]

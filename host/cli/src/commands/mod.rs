@@ -7,6 +7,7 @@
 //! | `serve` | `volary serve`: keeps all profiles of a folder connected |
 //! | `relay` | `volary relay`: the embedded relay alone |
 //! | `contacts` | `volary contacts`: who is verified, and who introduced whom |
+//! | `mails` | `volary mails --not-shown`: received mails of which nothing is shown, and why |
 //! | `folder` | the folder that a command works on |
 //!
 //! Exit codes: 0 = done, 1 = failed (the reason is the last line on standard error), 2 = the command line makes no sense.
@@ -14,6 +15,7 @@
 mod contacts;
 mod demo;
 mod folder;
+mod mails;
 mod relay;
 mod serve;
 
@@ -49,6 +51,8 @@ enum Command {
     Relay(relay::RelayArgs),
     /// Lists contacts: who is verified, and who introduced whom
     Contacts(contacts::ContactsArgs),
+    /// Lists received mails of which nothing is shown, and why
+    Mails(mails::MailsArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -68,6 +72,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Serve(args) => serve::run(args).await,
             Command::Relay(args) => relay::run(args).await,
             Command::Contacts(args) => contacts::run(args).await,
+            Command::Mails(args) => mails::run(args).await,
         }
     });
     // Standard input may be in the middle of a read that never ends.

@@ -1,0 +1,179 @@
+//! A message in one line: the text alone, without looking anything up.
+
+use volary_storage::records::{MessageRecord, view_type};
+
+use crate::ground::texts::{Texts, id as text};
+
+/// A cut summary may be that many characters longer than asked for before it is cut.
+const TOLERANCE: usize = 5;
+/// Stands for what was cut.
+const ELLIPSIS: &str = "[...]";
+
+/// How a summary is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// Say that the message was forwarded.
+    pub forwarded: bool,
+    /// An emoji for the type.
+    pub emoji: bool,
+}
+
+/// The style of the chat list.
+pub const CHAT_LIST: Style = Style { forwarded: true, emoji: true };
+
+/// The summary of a message as the chat list shows it.
+pub fn line(texts: &Texts, record: &MessageRecord) -> String {
+    let (head, caption) = parts(texts, record, CHAT_LIST, None);
+    fold(&format!("{head}{caption}"))
+}
+
+/// What stands before the text of the message (or in its place), and that text.
+pub(crate) fn parts(
+    texts: &Texts,
+    record: &MessageRecord,
+    style: Style,
+    card: Option<String>,
+) -> (String, String) {
+    let kind = if record.announced_type != 0 && record.download_state != 0 {
+        record.announced_type
+    } else {
+        record.view_type
+    };
+    let named = |number: u32| texts.get(number);
+    let name = || if record.file_name.is_empty() { named(text::FILE) } else { record.file_name.clone() };
+    // The last member says whether the text replaces the name of the type or follows it.
+    let (emoji, title, replaces) = match kind {
+        view_type::IMAGE => ("📷 ", named(text::IMAGE), true),
+        view_type::GIF => ("", named(text::GIF), false),
+        view_type::STICKER => ("", named(text::STICKER), false),
+        view_type::VIDEO => ("🎥 ", named(text::VIDEO), true),
+        view_type::VOICE => ("🎤 ", named(text::VOICE_MESSAGE), true),
+        view_type::AUDIO => ("🎵 ", name(), false),
+        view_type::FILE => ("📎 ", name(), false),
+        view_type::WEBXDC => ("📱 ", name(), false),
+        view_type::VCARD => ("👤 ", card.unwrap_or_else(name), true),
+        view_type::CALL => ("📞 ", String::new(), true),
+        _ if record.text.is_empty() && record.has_quote => ("", named(text::REPLY), true),
+        _ => ("", String::new(), true),
+    };
+    let mut head = String::new();
+    if style.forwarded && record.forwarded {
+        head.push_str(&format!("{}: ", named(text::FORWARDED)));
+    }
+    if style.emoji {
+        head.push_str(emoji);
+    }
+    let caption = record.text.as_str();
+    let keeps_title = kind == view_type::VCARD;
+    match (caption.trim().is_empty() || keeps_title, replaces) {
+        (true, _) => (head + &title, String::new()),
+        (false, true) => (head, caption.to_owned()),
+        (false, false) => (head + &title + " – ", caption.to_owned()),
+    }
+}
+
+/// Makes one line: runs of white space become one blank.
+pub fn fold(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+/// Cuts a line that is much longer than `limit` characters, behind the last blank before the limit.
+pub(crate) fn cut(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit.saturating_add(TOLERANCE) {
+        return text.to_owned();
+    }
+    let end = text.char_indices().nth(limit).map_or(text.len(), |(at, _)| at);
+    let kept = &text[..end];
+    let kept = kept.rfind(' ').map_or(kept, |blank| &kept[..=blank]);
+    format!("{kept}{ELLIPSIS}")
+}
+
+/// What a message list shows of a pre-message behind its text: what is still to come.
+pub fn announcement(texts: &Texts, record: &MessageRecord) -> String {
+    let title = match record.announced_type {
+        view_type::IMAGE => texts.get(text::IMAGE),
+        view_type::GIF => texts.get(text::GIF),
+        view_type::STICKER => texts.get(text::STICKER),
+        view_type::VIDEO => texts.get(text::VIDEO),
+        view_type::VOICE => texts.get(text::VOICE_MESSAGE),
+        view_type::AUDIO => texts.get(text::AUDIO),
+        view_type::FILE | view_type::WEBXDC | view_type::VCARD => record.file_name.clone(),
+        _ => "Unknown".to_owned(),
+    };
+    let size = match record.file_bytes {
+        0 => "?".to_owned(),
+        bytes => crate::ground::sizes::size(bytes),
+    };
+    format!("[{title} – {size}]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(record: &MessageRecord) -> String {
+        line(&Texts::default(), record)
+    }
+
+    fn message(view_type: u32, file_name: &str, text: &str) -> MessageRecord {
+        MessageRecord { view_type, file_name: file_name.into(), text: text.into(), ..Default::default() }
+    }
+
+    #[test]
+    fn each_type_has_its_own_form() {
+        for (kind, file, caption, expected) in [
+            (view_type::TEXT, "", "two\n lines", "two lines"),
+            (view_type::IMAGE, "a.png", "", "📷 Image"),
+            (view_type::IMAGE, "a.png", "sunset", "📷 sunset"),
+            (view_type::GIF, "a.gif", "", "GIF"),
+            (view_type::GIF, "a.gif", "ha", "GIF – ha"),
+            (view_type::STICKER, "a.png", "", "Sticker"),
+            (view_type::VIDEO, "a.mp4", "", "🎥 Video"),
+            (view_type::VOICE, "a.ogg", "", "🎤 Voice message"),
+            (view_type::AUDIO, "a.mp3", "listen", "🎵 a.mp3 – listen"),
+            (view_type::FILE, "a.pdf", "", "📎 a.pdf"),
+            (view_type::WEBXDC, "game.xdc", "play", "📱 game.xdc – play"),
+        ] {
+            assert_eq!(shown(&message(kind, file, caption)), expected);
+        }
+    }
+
+    #[test]
+    fn forwarded_messages_and_bare_replies_say_so() {
+        let forwarded = MessageRecord { forwarded: true, ..message(view_type::TEXT, "", "hi") };
+        assert_eq!(shown(&forwarded), "Forwarded: hi");
+        let reply = MessageRecord { has_quote: true, ..message(view_type::TEXT, "", "") };
+        assert_eq!(shown(&reply), "Reply");
+    }
+
+    #[test]
+    fn a_pre_message_is_summarised_as_what_it_announces() {
+        let announced = MessageRecord {
+            download_state: 10,
+            announced_type: view_type::FILE,
+            ..message(view_type::TEXT, "test.bin", "test")
+        };
+        assert_eq!(shown(&announced), "📎 test.bin – test");
+        let sized = MessageRecord { file_bytes: 5_001_707, ..announced };
+        assert_eq!(announcement(&Texts::default(), &sized), "[test.bin – 4.77 MiB]");
+        let unknown = MessageRecord { download_state: 10, ..Default::default() };
+        assert_eq!(announcement(&Texts::default(), &unknown), "[Unknown – ?]");
+    }
+
+    #[test]
+    fn long_summaries_are_cut_behind_a_blank() {
+        let text = "line one is here line two is there";
+        assert_eq!(cut(text, 1), "l[...]");
+        assert_eq!(cut(text, 5), "line [...]");
+        assert_eq!(cut(text, 10), "line one [...]");
+        assert_eq!(cut("short", 1), "short");
+        assert_eq!(cut("ääääääääää", 2), "ää[...]");
+    }
+}

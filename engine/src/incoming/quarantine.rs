@@ -1,0 +1,155 @@
+//! Mails that cannot be taken in now: how many are kept, how long, and when one is tried again.
+
+use volary_storage::records::{QuarantineRecord, wait};
+
+use super::fate::Wait;
+use crate::ground::effects::Unlocked;
+
+/// Most mails kept for a profile.
+pub const MAX_MAILS: usize = 500;
+/// Most bytes of mails kept for a profile.
+pub const MAX_BYTES: u64 = 64 << 20;
+/// A mail that waits for something is kept that long, in seconds.
+pub const MAX_AGE: i64 = 14 * 24 * 3600;
+/// A mail that waits for us to be mended is kept that long, in seconds: an upgrade may take its time.
+pub const MAX_AGE_OF_FAULTS: i64 = 90 * 24 * 3600;
+
+/// Whether a mail that waits for this is worth another try. A fault is tried with every start, and whenever a certificate
+/// was stored: it may have replaced a damaged one.
+pub fn serves(unlocked: Unlocked, waits: &Wait) -> bool {
+    match waits {
+        Wait::Secret => unlocked.secrets,
+        Wait::Signer(_) => unlocked.keys,
+        Wait::Group(_) => unlocked.groups,
+        Wait::Fault(_) => unlocked.start || unlocked.keys,
+    }
+}
+
+/// What a row waits for.
+pub fn wait_of(record: &QuarantineRecord) -> Wait {
+    match record.wait {
+        wait::SECRET => Wait::Secret,
+        wait::SIGNER => Wait::Signer(record.waits_for.clone()),
+        wait::GROUP => Wait::Group(record.waits_for.first().cloned().unwrap_or_default()),
+        _ => Wait::Fault(record.detail.clone()),
+    }
+}
+
+/// Writes what a mail waits for into its row.
+pub fn set_wait(record: &mut QuarantineRecord, waits: &Wait) {
+    record.waits_for.clear();
+    record.detail.clear();
+    record.wait = match waits {
+        Wait::Secret => wait::SECRET,
+        Wait::Signer(fingerprints) => {
+            record.waits_for.clone_from(fingerprints);
+            wait::SIGNER
+        }
+        Wait::Group(id) => {
+            record.waits_for.push(id.clone());
+            wait::GROUP
+        }
+        Wait::Fault(detail) => {
+            record.detail.clone_from(detail);
+            wait::FAULT
+        }
+    };
+}
+
+/// Whether a mail was kept long enough.
+pub fn is_over(record: &QuarantineRecord, now: i64) -> bool {
+    let age = if record.wait == wait::FAULT { MAX_AGE_OF_FAULTS } else { MAX_AGE };
+    // A clock that was set back makes nothing older.
+    now.saturating_sub(record.first_seen) > age
+}
+
+/// Which rows (oldest first) have to go so that one of `bytes` more has room: the oldest of those that wait for
+/// others, so that a stranger cannot push out what our own fault holds back.
+pub fn to_evict(rows: &[(u64, QuarantineRecord)], bytes: u64) -> Vec<u64> {
+    let mut mails = rows.len() + 1;
+    let mut total = rows.iter().map(|(_, row)| row.bytes).sum::<u64>().saturating_add(bytes);
+    let (faults, others): (Vec<_>, Vec<_>) = rows.iter().partition(|(_, row)| row.wait == wait::FAULT);
+    let mut evicted = Vec::new();
+    for (sequence, row) in others.into_iter().chain(faults) {
+        if mails <= MAX_MAILS && total <= MAX_BYTES {
+            break;
+        }
+        mails -= 1;
+        total = total.saturating_sub(row.bytes);
+        evicted.push(*sequence);
+    }
+    evicted
+}
+
+/// What copies of one mail on several relays have in common: everything behind the header.
+pub fn digest(raw: &[u8]) -> String {
+    let end = memchr::memmem::find(raw, b"\r\n\r\n").or_else(|| memchr::memmem::find(raw, b"\n\n"));
+    let body = end.and_then(|end| raw.get(end..)).unwrap_or(raw);
+    blake3::hash(body).to_hex()[..32].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(wait: u32, bytes: u64) -> QuarantineRecord {
+        QuarantineRecord { wait, bytes, first_seen: 1_000_000, ..Default::default() }
+    }
+
+    #[test]
+    fn a_mail_is_tried_when_what_it_waits_for_may_be_there() {
+        let secret = Unlocked { secrets: true, ..Unlocked::default() };
+        assert!(serves(secret, &Wait::Secret) && !serves(secret, &Wait::Group("g".to_owned())));
+        assert!(!serves(Unlocked { groups: true, ..secret }, &Wait::Fault(String::new())));
+        for waits in
+            [Wait::Secret, Wait::Signer(Vec::new()), Wait::Group(String::new()), Wait::Fault(String::new())]
+        {
+            assert!(serves(Unlocked::ALL, &waits) && !serves(Unlocked::default(), &waits));
+        }
+    }
+
+    #[test]
+    fn what_a_mail_waits_for_is_read_as_it_was_written() {
+        for waits in [
+            Wait::Secret,
+            Wait::Signer(vec!["AA".to_owned(), "BB".to_owned()]),
+            Wait::Group("abc".to_owned()),
+            Wait::Fault("no key".to_owned()),
+        ] {
+            let mut record = row(wait::SIGNER, 1);
+            record.waits_for.push("old".to_owned());
+            set_wait(&mut record, &waits);
+            assert_eq!(wait_of(&record), waits);
+        }
+    }
+
+    #[test]
+    fn the_oldest_go_first_and_faults_last() {
+        let mut rows: Vec<_> = (0..MAX_MAILS as u64).map(|at| (at, row(wait::SECRET, 10))).collect();
+        assert_eq!(to_evict(&rows, 10), [0]);
+        rows[0].1.wait = wait::FAULT;
+        assert_eq!(to_evict(&rows, 10), [1]);
+        rows.truncate(3);
+        assert_eq!(to_evict(&rows, 10), Vec::<u64>::new());
+        assert_eq!(to_evict(&rows, MAX_BYTES - 20), [1]);
+        assert_eq!(to_evict(&rows, MAX_BYTES), [1, 2, 0]);
+        assert_eq!(to_evict(&[], u64::MAX), Vec::<u64>::new());
+    }
+
+    #[test]
+    fn a_mail_is_given_up_late_and_a_fault_later() {
+        let waiting = row(wait::SECRET, 1);
+        assert!(!is_over(&waiting, 1_000_000 + MAX_AGE) && is_over(&waiting, 1_000_001 + MAX_AGE));
+        let fault = row(wait::FAULT, 1);
+        assert!(!is_over(&fault, 1_000_001 + MAX_AGE) && is_over(&fault, 1_000_001 + MAX_AGE_OF_FAULTS));
+        assert!(!is_over(&waiting, 0), "a clock that was set back");
+    }
+
+    #[test]
+    fn copies_of_several_relays_are_known_as_one_mail() {
+        let one = b"Received: a\r\nFrom: x\r\n\r\nbody";
+        assert_eq!(digest(one), digest(b"Received: b\r\n\r\nbody"));
+        assert_ne!(digest(one), digest(b"Received: a\r\nFrom: x\r\n\r\nother"));
+        assert_ne!(digest(b"no header"), digest(b"none"));
+    }
+}

@@ -1,0 +1,65 @@
+"""Channels: who posts in the very second in which somebody joins is read whole.
+
+`INTEROP_ROUNDS` sets how often (5); the run that counts has 50.
+"""
+
+import os
+
+from story import Chat, eventually
+
+ROUNDS = int(os.environ.get("INTEROP_ROUNDS", "5"))
+POSTS = ["first post", "second post", "third post"]
+PATIENCE = 40
+
+
+def opens_channel(owner, name: str) -> Chat:
+    return Chat(owner, owner.call("create_broadcast", name))
+
+
+def reads(subscriber, channel: Chat, posts: list[str]) -> None:
+    """Waits until exactly these posts are there, each once, in this order."""
+    eventually(f"{subscriber.name} reads {posts}", lambda: len(channel.texts()) >= len(posts), PATIENCE)
+    assert channel.texts() == posts
+
+
+def test_posts_in_the_second_of_joining_are_read(one, other):
+    """The owner posts as soon as it knows of the subscriber."""
+    owner, subscriber = one.account("Alice"), other.account("Bob")
+    for round in range(ROUNDS):
+        channel = opens_channel(owner, f"News {round}")
+        joined = subscriber.joins(channel.invite())
+        owner.event("SecurejoinInviterProgress", progress=1000, chatType="OutBroadcast")
+        for post in POSTS:
+            channel.send(post)
+        reads(subscriber, joined, POSTS)
+
+
+def test_posts_before_the_owner_knows_of_the_subscriber_are_read(one, other):
+    """The owner posts while the handshake is under way."""
+    owner, subscriber = one.account("Alice"), other.account("Bob")
+    for round in range(ROUNDS):
+        channel = opens_channel(owner, f"News {round}")
+        joined = subscriber.joins(channel.invite())
+        for post in POSTS:
+            channel.send(post)
+        eventually("all posts", lambda: sorted(joined.texts()) == sorted(POSTS), PATIENCE)
+
+
+def test_each_new_subscriber_reads_all(one, other):
+    """Several join at once while the owner goes on posting."""
+    owner = one.account("Alice")
+    subscribers = [other.account(name) for name in ("Bob", "Carol", "Dave")]
+    channel = opens_channel(owner, "News")
+    invite = channel.invite()
+    joined = []
+    posts = []
+    for number, subscriber in enumerate(subscribers):
+        joined.append(subscriber.joins(invite))
+        posts.append(f"post {number}")
+        channel.send(posts[-1])
+    for subscriber in subscribers:
+        subscriber.has_joined()
+    posts.append("the last post")
+    channel.send(posts[-1])
+    for at_subscriber in joined:
+        eventually("all posts", lambda: sorted(at_subscriber.texts()) == sorted(posts), PATIENCE)
