@@ -10,7 +10,7 @@
 //! | [`chat`] | the rules of chats |
 //! | [`incoming`] | the life of a received mail |
 //! | [`outgoing`] | from a queued intent to the mails that carry it |
-//! | [`handshake`] | SecureJoin, verification |
+//! | [`handshake`] | SecureJoin |
 //! | [`commands`], [`query`] | what requests do: commands change state in a transaction, queries read a snapshot |
 //! | [`upkeep`] | what becomes due: deadlines, housekeeping, a clock that was set |
 

@@ -1,5 +1,8 @@
 //! A profile in a fresh database whose clock goes as the test says.
 
+// A fixture that cannot be made ends the test.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 

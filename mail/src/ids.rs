@@ -6,18 +6,6 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::{CryptoRng, Rng};
 
-/// An invite number or an auth token: what an invite code proves knowledge of.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Token(String);
-
-/// The id of a group or channel, as in `Chat-Group-ID` and the `x` parameter of invites.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GroupId(String);
-
-/// The password that the messages of a channel are encrypted with.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct ChannelSecret(String);
-
 /// Shortest token or id that is accepted.
 pub const MIN_TOKEN_LEN: usize = 11;
 /// Longest token or id that is accepted.
@@ -27,9 +15,8 @@ pub const MIN_SECRET_LEN: usize = 43;
 /// Longest channel secret that is accepted.
 pub const MAX_SECRET_LEN: usize = 100;
 
-fn is_url_safe(text: &str, min: usize, max: usize) -> bool {
-    (min..=max).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+fn is_url_safe(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 /// 18 random bytes are 144 bits and exactly 24 characters.
@@ -37,27 +24,48 @@ fn random_id(rng: &mut (impl Rng + CryptoRng)) -> String {
     URL_SAFE_NO_PAD.encode(rng.r#gen::<[u8; 18]>())
 }
 
+/// A text of the URL-safe base64 alphabet, with the lengths that are accepted.
+macro_rules! url_safe_text {
+    ($(#[$doc:meta])* $name:ident, $lengths:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes a text of the right length and alphabet; anything else is none.
+            pub fn parse(text: &str) -> Option<Self> {
+                let fits = $lengths.contains(&text.len()) && text.bytes().all(is_url_safe);
+                fits.then(|| Self(text.to_owned()))
+            }
+
+            /// The text as it is written in codes and headers.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+url_safe_text! {
+    /// An invite number or an auth token: what an invite code proves knowledge of. 11 to 32 characters.
+    Token, (MIN_TOKEN_LEN..=MAX_TOKEN_LEN)
+}
+
+url_safe_text! {
+    /// The id of a group or channel, as in `Chat-Group-ID` and the `x` parameter of invites. 11 to 32 characters.
+    GroupId, (MIN_TOKEN_LEN..=MAX_TOKEN_LEN)
+}
+
+url_safe_text! {
+    /// The password that the messages of a channel are encrypted with, as in `Chat-Broadcast-Secret`. 43 to 100
+    /// characters.
+    ChannelSecret, (MIN_SECRET_LEN..=MAX_SECRET_LEN)
+}
+
 impl Token {
     /// Draws a fresh token of 24 characters.
     pub fn generate(rng: &mut (impl Rng + CryptoRng)) -> Self {
         Self(random_id(rng))
-    }
-
-    /// Takes 11 to 32 characters of the URL-safe base64 alphabet; anything else is no token.
-    pub fn parse(text: &str) -> Option<Self> {
-        is_url_safe(text, MIN_TOKEN_LEN, MAX_TOKEN_LEN).then(|| Self(text.to_owned()))
-    }
-
-    /// The token as it is written in codes and headers.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Tokens are secrets, so logs show only that there is one.
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
     }
 }
 
@@ -66,15 +74,22 @@ impl GroupId {
     pub fn generate(rng: &mut (impl Rng + CryptoRng)) -> Self {
         Self(random_id(rng))
     }
+}
 
-    /// Takes 11 to 32 characters of the URL-safe base64 alphabet; anything else is no id.
-    pub fn parse(text: &str) -> Option<Self> {
-        is_url_safe(text, MIN_TOKEN_LEN, MAX_TOKEN_LEN).then(|| Self(text.to_owned()))
+impl ChannelSecret {
+    /// Draws a fresh secret of 43 characters.
+    pub fn generate(rng: &mut (impl Rng + CryptoRng)) -> Self {
+        let mut text =
+            URL_SAFE_NO_PAD.encode([rng.r#gen::<[u8; 32]>().as_slice(), &[rng.r#gen::<u8>()]].concat());
+        text.truncate(MIN_SECRET_LEN);
+        Self(text)
     }
+}
 
-    /// The id as it is written in codes and headers.
-    pub fn as_str(&self) -> &str {
-        &self.0
+/// Tokens are secrets, so logs show only that there is one.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
     }
 }
 
@@ -87,26 +102,6 @@ impl fmt::Debug for GroupId {
 impl fmt::Display for GroupId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-impl ChannelSecret {
-    /// Draws a fresh secret of 43 characters.
-    pub fn generate(rng: &mut (impl Rng + CryptoRng)) -> Self {
-        let mut text =
-            URL_SAFE_NO_PAD.encode([rng.r#gen::<[u8; 32]>().as_slice(), &[rng.r#gen::<u8>()]].concat());
-        text.truncate(MIN_SECRET_LEN);
-        Self(text)
-    }
-
-    /// Takes 43 to 100 characters of the URL-safe base64 alphabet; anything else is no secret.
-    pub fn parse(text: &str) -> Option<Self> {
-        is_url_safe(text, MIN_SECRET_LEN, MAX_SECRET_LEN).then(|| Self(text.to_owned()))
-    }
-
-    /// The secret as it is written in `Chat-Broadcast-Secret` and used as a password.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 

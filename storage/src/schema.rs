@@ -10,12 +10,14 @@ use redb::{Database, Durability};
 
 use crate::error::{OpenError, StoreError};
 use crate::file::store_error;
+use crate::records::message_state;
 use crate::table::{Raw, Table};
+use crate::tables::{MESSAGES, OUTBOX, OUTBOX_BY_MESSAGE, PROFILES, UNTIMED};
 use crate::view::{View, shielded};
 use crate::write_tx::WriteTx;
 
 /// The schema version that this build writes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Facts about the database itself, by name.
 const META: Table<String, Raw> = Table::new("meta.v1");
@@ -32,7 +34,34 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     // Before version 1 there was no version; its rows are those of version 1.
     Migration { to: 1, run: |_| Ok(()) },
+    Migration { to: 2, run: index_queue_and_timers },
 ];
+
+/// Builds the indexes of the send queue by message and of messages whose timer does not run yet.
+fn index_queue_and_timers(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
+    let profiles: Vec<u32> = tx.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
+    for profile in profiles {
+        let queued: Vec<(u32, u64)> = tx
+            .scan_prefix(&OUTBOX, &profile)?
+            .map(|row| row.map(|((_, sequence), job)| (job.message, sequence)))
+            .collect::<Result<_, _>>()?;
+        for (message, sequence) in queued {
+            tx.set(&OUTBOX_BY_MESSAGE, &(profile, message, sequence))?;
+        }
+        let mut untimed = Vec::new();
+        for row in tx.scan_prefix(&MESSAGES, &profile)? {
+            let ((_, id), message) = row?;
+            let listed = !message.hidden && message.state != message_state::OUT_DRAFT;
+            if listed && message.ephemeral_timer != 0 && message.expires == 0 {
+                untimed.push((profile, message.chat, id));
+            }
+        }
+        for key in untimed {
+            tx.set(&UNTIMED, &key)?;
+        }
+    }
+    Ok(())
+}
 
 /// Writes the version into a new file, migrates an older one, refuses a newer one.
 pub(crate) fn bring_up_to_date(database: &mut Database, path: &Path, new: bool) -> Result<(), OpenError> {
@@ -149,7 +178,7 @@ mod tests {
         let store = Store::open(dir.path(), Options::default()).unwrap();
         store
             .read::<_, StoreError>(|tx| {
-                assert_eq!(version(tx)?, 1);
+                assert_eq!(version(tx)?, SCHEMA_VERSION);
                 assert_eq!(tx.get(&OLD, &(1, "hello"))?, Some(Raw(b"one".to_vec())));
                 Ok(())
             })
@@ -169,6 +198,27 @@ mod tests {
             assert_eq!(tx.count_prefix(&OLD, &1).unwrap(), 0);
             assert_eq!(tx.count_prefix(&NEW, &3).unwrap(), rows);
         }
+    }
+
+    #[test]
+    fn version_two_indexes_the_send_queue_and_timers_that_do_not_run_yet() {
+        use crate::records::{MessageRecord, OutboxRecord, ProfileRecord};
+        let (_dir, path) = version_zero();
+        let mut database = Database::open(&path).unwrap();
+        change(&database, |tx| {
+            tx.put(&PROFILES, &7, &ProfileRecord::default())?;
+            tx.put(&OUTBOX, &(7, 3), &OutboxRecord { message: 12, ..Default::default() })?;
+            let timed = MessageRecord { chat: 10, ephemeral_timer: 60, ..Default::default() };
+            tx.put(&MESSAGES, &(7, 12), &MessageRecord { expires: 5, ..timed.clone() })?;
+            tx.put(&MESSAGES, &(7, 13), &MessageRecord { hidden: true, ..timed.clone() })?;
+            tx.put(&MESSAGES, &(7, 14), &timed)?;
+            tx.put(&MESSAGES, &(7, 15), &MessageRecord { chat: 10, ..Default::default() })
+        });
+        migrate(&mut database, &path, 2, MIGRATIONS).unwrap();
+        let tx = snapshot(&database);
+        assert!(tx.contains(&OUTBOX_BY_MESSAGE, &(7, 12, 3)).unwrap());
+        let untimed: Vec<_> = tx.scan_prefix(&UNTIMED, &7).unwrap().keys().map(Result::unwrap).collect();
+        assert_eq!(untimed, [(7, 10, 14)]);
     }
 
     #[test]

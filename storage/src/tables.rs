@@ -54,6 +54,8 @@ pub const MESSAGES: Table<(P, u32), MessageRecord> = Table::new("messages.v1");
 pub const CHAT_MESSAGES: Table<(P, u32, i64, u32), Empty> = Table::new("chat-messages.v1");
 /// Index of visible fresh messages: (profile, chat, message).
 pub const FRESH: Table<(P, u32, u32), Empty> = Table::new("fresh.v1");
+/// Index of visible messages whose timer does not run yet: (profile, chat, message).
+pub const UNTIMED: Table<(P, u32, u32), Empty> = Table::new("untimed.v1");
 /// Hidden messages by chat, for clean-up: (profile, chat, message).
 pub const HIDDEN_MESSAGES: Table<(P, u32, u32), Empty> = Table::new("hidden-messages.v1");
 /// Known Message-IDs.
@@ -88,6 +90,8 @@ pub const NOT_SHOWN_BY_MID: Table<(P, String, u64), Empty> = Table::new("not-sho
 
 /// Mail to be sent, in order.
 pub const OUTBOX: Table<(P, u64), OutboxRecord> = Table::new("outbox.v1");
+/// Index: (profile, message, sequence) of every row of the send queue.
+pub const OUTBOX_BY_MESSAGE: Table<(P, u32, u64), Empty> = Table::new("outbox-by-message.v1");
 /// Read receipts to be sent: (profile, contact, message).
 pub const RECEIPT_JOBS: Table<(P, u32, u32), ReceiptJobRecord> = Table::new("receipt-jobs.v1");
 /// Secrets of own invite codes, in order of creation.

@@ -16,10 +16,10 @@ def opens_channel(owner, name: str) -> Chat:
     return Chat(owner, owner.call("create_broadcast", name))
 
 
-def reads(subscriber, channel: Chat, posts: list[str]) -> None:
-    """Waits until exactly these posts are there, each once, in this order."""
-    eventually(f"{subscriber.name} reads {posts}", lambda: len(channel.texts()) >= len(posts), PATIENCE)
-    assert channel.texts() == posts
+def reads(channel: Chat, posts: list[str]) -> None:
+    """Waits until exactly these posts are there, each once. Relays may swap mails of the same second."""
+    eventually(f"{channel.profile.name} reads {posts}", lambda: len(channel.texts()) >= len(posts), PATIENCE)
+    assert sorted(channel.texts()) == sorted(posts)
 
 
 def test_posts_in_the_second_of_joining_are_read(one, other):
@@ -31,7 +31,7 @@ def test_posts_in_the_second_of_joining_are_read(one, other):
         owner.event("SecurejoinInviterProgress", progress=1000, chatType="OutBroadcast")
         for post in POSTS:
             channel.send(post)
-        reads(subscriber, joined, POSTS)
+        reads(joined, POSTS)
 
 
 def test_posts_before_the_owner_knows_of_the_subscriber_are_read(one, other):
@@ -42,7 +42,7 @@ def test_posts_before_the_owner_knows_of_the_subscriber_are_read(one, other):
         joined = subscriber.joins(channel.invite())
         for post in POSTS:
             channel.send(post)
-        eventually("all posts", lambda: sorted(joined.texts()) == sorted(POSTS), PATIENCE)
+        reads(joined, POSTS)
 
 
 def test_each_new_subscriber_reads_all(one, other):
@@ -62,4 +62,4 @@ def test_each_new_subscriber_reads_all(one, other):
     posts.append("the last post")
     channel.send(posts[-1])
     for at_subscriber in joined:
-        eventually("all posts", lambda: sorted(at_subscriber.texts()) == sorted(posts), PATIENCE)
+        reads(at_subscriber, posts)

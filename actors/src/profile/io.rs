@@ -16,7 +16,7 @@ use volary_engine::ground::effects::{Effects, Unlocked};
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::incoming::folder;
 use volary_engine::outgoing::keyupdate;
-use volary_engine::state::deadlines::{self, kind};
+use volary_engine::state::deadlines::{self, Kind};
 use volary_engine::state::{config, copies, outbox, transports};
 use volary_engine::upkeep::housekeeping;
 use volary_mail::login::ConfiguredLogin;
@@ -88,8 +88,8 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
 /// What the start of I/O makes due some time later.
 async fn plan(shared: &Shared) -> Outcome<()> {
     let needed = shared.db.read(|view| {
-        let announces = deadlines::single(view, shared.id, kind::KEY_UPDATE, 0)?.is_some();
-        let cleans = deadlines::single(view, shared.id, kind::HOUSEKEEPING, 0)?.is_some();
+        let announces = deadlines::single(view, shared.id, Kind::KeyUpdate, 0)?.is_some();
+        let cleans = deadlines::single(view, shared.id, Kind::Housekeeping, 0)?.is_some();
         Ok::<_, Failure>(announces || !cleans || keyupdate::is_news(view, shared.id)?)
     })?;
     if needed {
@@ -168,7 +168,7 @@ pub async fn stop(shared: &Rc<Shared>) {
 
 /// A changed relay list waits for the next start of I/O.
 async fn unplan(shared: &Shared) -> Outcome<()> {
-    if shared.db.look(|view| deadlines::single(view, shared.id, kind::KEY_UPDATE, 0))?.is_some() {
+    if shared.db.look(|view| deadlines::single(view, shared.id, Kind::KeyUpdate, 0))?.is_some() {
         shared.db.transact(shared.id, keyupdate::cancel).await?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Who notices an end, and who does not come back.
 
 use actix::Message;
-use volary_engine::state::deadlines::{self, kind};
+use volary_engine::state::deadlines::{self, Kind};
 use volary_proto::v1::{AddAccount, RemoveAccount, SetConfig, StartIo};
 
 use super::*;
@@ -36,13 +36,13 @@ impl Handler<IsDue> for Supervisor {
 
 async fn adds_deadline(house: &House, profile: u32) {
     let now = house.hub.db.now();
-    let added = house.hub.db.transact(profile, move |tx| deadlines::add(tx, now - 1, kind::RETRY_SENDING, 0));
+    let added = house.hub.db.transact(profile, move |tx| deadlines::add(tx, now - 1, Kind::RetrySending, 0));
     added.await.unwrap();
 }
 
 fn is_due(house: &House) -> bool {
     let first = house.hub.db.look(|view| deadlines::first(view, 100)).unwrap();
-    first.iter().any(|row| row.kind == kind::RETRY_SENDING)
+    first.iter().any(|row| row.kind == Kind::RetrySending)
 }
 
 #[actix::test]

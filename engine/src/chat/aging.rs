@@ -1,7 +1,5 @@
 //! Messages that become too old for this device: `delete_device_after`.
 
-use std::collections::HashSet;
-
 use volary_storage::records::MessageRecord;
 use volary_storage::tables::{CHAT_MESSAGES, HIDDEN_MESSAGES};
 use volary_storage::{StoreError, View};
@@ -10,7 +8,7 @@ use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
-use crate::state::deadlines::{self, kind};
+use crate::state::deadlines::{self, Kind};
 use crate::state::{chats, config, messages, outbox};
 
 /// Messages removed in one transaction.
@@ -23,9 +21,9 @@ const MAX_GRAIN: i64 = 600;
 /// The setting was made or changed: messages that are too old go now.
 pub fn setting_changed(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
     if time_to_live(tx.store, tx.profile)?.is_none() {
-        return deadlines::cancel_single(tx, kind::DELETE_OLD, 0);
+        return deadlines::cancel_single(tx, Kind::DeleteOld, 0);
     }
-    deadlines::set_single(tx, tx.now, kind::DELETE_OLD, 0)
+    deadlines::set_single(tx, tx.now, Kind::DeleteOld, 0)
 }
 
 fn time_to_live(view: &impl View, profile: u32) -> Result<Option<i64>, StoreError> {
@@ -63,7 +61,7 @@ pub fn delete_old(tx: &mut Tx<'_, '_>) -> Outcome<()> {
         let oldest = aged.oldest_left.unwrap_or(tx.now).min(tx.now);
         oldest.saturating_add(seconds).max(tx.now.saturating_add(grain))
     };
-    Ok(deadlines::set_single(tx, next, kind::DELETE_OLD, 0)?)
+    Ok(deadlines::set_single(tx, next, Kind::DeleteOld, 0)?)
 }
 
 /// What a look at the chats found.
@@ -95,15 +93,15 @@ impl Aged {
 /// Messages older than `limit`, drafts and hidden ones included, of all chats but the own one and the device chat.
 /// Mail that waits to be sent stays until it is.
 fn aged(view: &impl View, profile: u32, limit: i64) -> Result<Aged, StoreError> {
-    let waiting: HashSet<u32> =
-        outbox::entries(view, profile, usize::MAX)?.into_iter().map(|(_, job)| job.message).collect();
     let kept = [
         chats::single_of(view, profile, ids::contact::SELF)?,
         chats::single_of(view, profile, ids::contact::DEVICE)?,
     ];
     let mut aged = Aged::default();
-    let look =
-        |id: u32| Ok::<_, StoreError>(messages::load(view, profile, id)?.filter(|_| !waiting.contains(&id)));
+    let look = |id: u32| {
+        let waiting = outbox::is_queued(view, profile, id)?;
+        Ok::<_, StoreError>(if waiting { None } else { messages::load(view, profile, id)? })
+    };
     for (chat, chat_record) in chats::all(view, profile)? {
         if kept.contains(&Some(chat)) {
             continue;

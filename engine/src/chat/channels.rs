@@ -3,14 +3,15 @@
 
 use volary_mail::ids::{ChannelSecret, GroupId};
 use volary_storage::View as _;
-use volary_storage::records::{ChatRecord, OutboxRecord, chat_type, outbox as queue, system_type, view_type};
+use volary_storage::records::{ChatRecord, OutboxRecord, chat_type, outbox as queue, view_type};
 use volary_storage::tables::CHAT_MESSAGES;
 
-use super::compose::{self, SystemMessage};
+use super::compose::{self, Audience, SystemMessage};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::intent::{Intent, Named};
 use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::state::{chats, contacts, keys, members, messages, outbox};
@@ -54,7 +55,7 @@ fn remove_subscriber(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()
     }
     let record = contacts::load(tx.store, tx.profile, contact)?.unwrap_or_default();
     let system = SystemMessage {
-        system_type: system_type::MEMBER_REMOVED,
+        intent: Intent::MemberRemoved(Named { address: record.addr, fingerprint: record.fingerprint }),
         text: super::info_texts::member_removed(
             tx.store,
             tx.texts,
@@ -62,14 +63,8 @@ fn remove_subscriber(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()
             contact,
             Some(ids::contact::SELF),
         )?,
-        wire_text: format!("Member {} was removed.", record.addr),
-        headers: vec![
-            ("Chat-Group-Member-Removed", record.addr),
-            ("Chat-Group-Member-Removed-Fpr", record.fingerprint),
-        ],
         about: contact,
-        only_to: Some(contact),
-        ..Default::default()
+        to: Audience::Only(contact),
     };
     compose::send_system(tx, chat, system)?;
     // Who was subscribed is nobody's business afterwards.
@@ -83,13 +78,11 @@ fn leave(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
     if !members::is_member(tx.store, profile, chat, ids::contact::SELF)? {
         return Ok(());
     }
-    let addr = crate::state::transports::self_addr(tx.store, profile)?.unwrap_or_default();
+    let address = crate::state::transports::self_addr(tx.store, profile)?.unwrap_or_default();
     let fingerprint = keys::own_fingerprint(tx.store, profile)?.unwrap_or_default();
     let system = SystemMessage {
-        system_type: system_type::MEMBER_REMOVED,
+        intent: Intent::MemberRemoved(Named { address, fingerprint }),
         text: tx.texts.get(text::CHANNEL_LEFT),
-        wire_text: format!("Member {addr} was removed."),
-        headers: vec![("Chat-Group-Member-Removed", addr), ("Chat-Group-Member-Removed-Fpr", fingerprint)],
         about: ids::contact::SELF,
         ..Default::default()
     };
@@ -105,19 +98,12 @@ pub fn announce_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<
     let group = compose::load_chat(tx.store, tx.profile, chat)?;
     let record = contacts::load(tx.store, tx.profile, contact)?.unwrap_or_default();
     let system = SystemMessage {
-        system_type: system_type::MEMBER_ADDED,
-        wire_text: format!("Member {} was added.", record.addr),
-        headers: vec![
-            ("Chat-Group-Member-Added", record.addr),
-            ("Chat-Group-Member-Added-Fpr", record.fingerprint),
-            ("Secure-Join", "vg-member-added".to_owned()),
-            ("Chat-Broadcast-Secret", group.channel_secret),
-        ],
+        intent: Intent::ChannelWelcome {
+            subscriber: Named { address: record.addr, fingerprint: record.fingerprint },
+            secret: group.channel_secret,
+        },
         about: contact,
-        with_group_data: true,
-        only_to: Some(contact),
-        gossip: true,
-        hidden: true,
+        to: Audience::Only(contact),
         ..Default::default()
     };
     compose::send_system(tx, chat, system)?;

@@ -3,8 +3,8 @@
 use volary_mail::address::domain_of;
 use volary_mail::message::MessageId;
 use volary_storage::records::{
-    ChatRecord, HeaderRecord, MessageRecord, OutboxRecord, chat_type, message_state, outbox as queue,
-    system_type, view_type, visibility,
+    ChatRecord, MessageRecord, OutboxRecord, chat_type, message_state, outbox as queue, system_type,
+    view_type, visibility,
 };
 use volary_storage::{StoreError, View};
 
@@ -13,6 +13,7 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::intent::Intent;
 use crate::ground::texts::id as text;
 use crate::state::{chats, config, contacts, keys, members, messages, outbox};
 
@@ -71,33 +72,29 @@ impl NewFile {
     }
 }
 
-/// A change of a chat that is told to its members.
+/// A message that makes a change: of a chat, or of another message.
 #[derive(Clone, Debug, Default)]
 pub struct SystemMessage {
-    /// One of [`system_type`].
-    pub system_type: u32,
+    /// The change.
+    pub intent: Intent,
     /// Text shown here.
     pub text: String,
-    /// Text for other mail programs; empty: the same.
-    pub wire_text: String,
-    /// Headers that make the change.
-    pub headers: Vec<(&'static str, String)>,
     /// The contact concerned.
     pub about: u32,
-    /// Description and picture go along.
-    pub with_group_data: bool,
-    /// Contacts that get it though they are no members (any more).
-    pub also_to: Option<u32>,
-    /// Only for this contact.
-    pub only_to: Option<u32>,
-    /// Gossip all keys.
-    pub gossip: bool,
-    /// Not shown, here or anywhere.
-    pub hidden: bool,
-    /// The message that this one is about.
-    pub in_reply_to: String,
-    /// The message does not carry the timer of the chat (it is the change of the timer).
-    pub without_timer: bool,
+    /// Who gets it.
+    pub to: Audience,
+}
+
+/// Who gets a message of a chat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Audience {
+    /// The members.
+    #[default]
+    Members,
+    /// The members and this contact, which is no member any more.
+    MembersAnd(u32),
+    /// This contact alone.
+    Only(u32),
 }
 
 /// A new Message-ID. It tells nothing about the sender.
@@ -283,49 +280,33 @@ pub fn promote(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Tells the members of a chat about a change. Returns the id of the message.
+/// Sends a message that makes a change. Returns its id.
 pub fn send_system(tx: &mut Tx<'_, '_>, chat: u32, system: SystemMessage) -> Outcome<u32> {
     let group = load_chat(tx.store, tx.profile, chat)?;
-    let headers = system.headers.into_iter();
+    // The change of a timer does not disappear.
+    let timer = if system.intent == Intent::TimerChanged { 0 } else { group.ephemeral_timer };
     let mut record = MessageRecord {
         chat,
         from: ids::contact::SELF,
         mid: new_mid(),
         state: message_state::OUT_PENDING,
         view_type: view_type::TEXT,
-        system_type: system.system_type,
         text: system.text,
-        wire_text: system.wire_text,
         encrypted: group.encrypted,
-        ephemeral_timer: if system.without_timer { 0 } else { group.ephemeral_timer },
-        hidden: system.hidden,
-        in_reply_to: system.in_reply_to,
+        ephemeral_timer: timer,
         info_contact: system.about,
-        with_group_data: system.with_group_data,
-        headers: headers.map(|(name, value)| HeaderRecord { name: name.to_owned(), value }).collect(),
         bot: config::flag(tx.store, tx.profile, config::key::BOT)?,
         ..Default::default()
     };
+    system.intent.store_in(&mut record);
     thread(tx.store, tx.profile, &mut record)?;
-    let mut job = OutboxRecord { kind: queue::MESSAGE, gossip: system.gossip, ..Default::default() };
-    if let Some(contact) = system.only_to {
-        job.kind = queue::DIRECTED;
-        job.contacts = vec![contact];
-    } else if let Some(contact) = system.also_to {
-        job.contacts = vec![contact];
-    }
-    store(tx, record, None, job)
-}
-
-/// A hidden message that does something to another one: an edit, a deletion, a reaction.
-pub fn send_hidden(
-    tx: &mut Tx<'_, '_>,
-    chat: u32,
-    text: String,
-    in_reply_to: String,
-    headers: Vec<(&'static str, String)>,
-) -> Outcome<u32> {
-    send_system(tx, chat, SystemMessage { text, in_reply_to, headers, hidden: true, ..Default::default() })
+    let gossip = system.intent.gossips();
+    let (kind, contacts) = match system.to {
+        Audience::Members => (queue::MESSAGE, Vec::new()),
+        Audience::MembersAnd(contact) => (queue::MESSAGE, vec![contact]),
+        Audience::Only(contact) => (queue::DIRECTED, vec![contact]),
+    };
+    store(tx, record, None, OutboxRecord { kind, contacts, gossip, ..Default::default() })
 }
 
 /// Stores an outgoing message and queues it; nothing is queued if nobody would get it.

@@ -2,7 +2,7 @@
 
 use volary_mail::message::text::reaction::reaction_token;
 use volary_proto::v1::event;
-use volary_storage::records::{MessageRecord, ReactionRecord, message_state, system_type, view_type};
+use volary_storage::records::{MessageRecord, ReactionRecord, message_state, view_type};
 use volary_storage::tables::REACTIONS;
 use volary_storage::{StoreError, View};
 
@@ -11,13 +11,9 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::intent::{DELETE_TEXT, EDIT_MARK, Intent};
 use crate::ground::texts::id as text;
 use crate::state::{messages, outbox};
-
-/// Marks the new text of an edit.
-pub const EDIT_MARK: &str = "✏️";
-/// Text of a request to delete a message.
-pub const DELETE_TEXT: &str = "🚮";
 
 fn load(tx: &Tx<'_, '_>, id: u32) -> Outcome<MessageRecord> {
     messages::load(tx.store, tx.profile, id)?
@@ -52,23 +48,11 @@ pub fn set_reaction(
 pub fn react(tx: &mut Tx<'_, '_>, message: u32, reaction: &str) -> Outcome<u32> {
     let target = load(tx, message)?;
     let emoji = reaction_token(reaction).to_owned();
-    let headers = vec![(compose_header::REACTION, "1".to_owned())];
-    let system = SystemMessage {
-        text: emoji.clone(),
-        in_reply_to: target.mid,
-        headers,
-        hidden: true,
-        ..Default::default()
-    };
+    let intent = Intent::Reaction { target: target.mid };
+    let system = SystemMessage { intent, text: emoji.clone(), ..Default::default() };
     let id = compose::send_system(tx, target.chat, system)?;
     set_reaction(tx, message, ids::contact::SELF, &emoji)?;
     Ok(id)
-}
-
-/// Names of pseudo headers that choose the form of a hidden message; they never go over the wire.
-pub mod compose_header {
-    /// The body is a reaction (RFC 9078).
-    pub const REACTION: &str = ":reaction";
 }
 
 /// Replaces the text of an own message everywhere.
@@ -96,10 +80,8 @@ pub fn edit(tx: &mut Tx<'_, '_>, message: u32, new_text: &str) -> Outcome<()> {
         return Ok(());
     }
     let system = SystemMessage {
+        intent: Intent::Edit { target: old.mid, old_text: old.text },
         text: format!("{EDIT_MARK}{new_text}"),
-        in_reply_to: old.mid.clone(),
-        headers: vec![("Chat-Edit", format!("<{}>", old.mid)), (":quote", old.text.clone())],
-        hidden: true,
         ..Default::default()
     };
     compose::send_system(tx, old.chat, system)?;
@@ -140,8 +122,9 @@ pub fn delete_for_all(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
     }
     let Some(chat) = chat else { return Ok(()) };
     compose::check_can_send(tx.store, tx.profile, chat)?;
-    let headers = vec![("Chat-Delete", format!("<{}>", mids.join(" ")))];
-    compose::send_hidden(tx, chat, DELETE_TEXT.to_owned(), String::new(), headers)?;
+    let intent = Intent::Delete { targets: mids };
+    let text = DELETE_TEXT.to_owned();
+    compose::send_system(tx, chat, SystemMessage { intent, text, ..Default::default() })?;
     super::requests::forget_messages(tx, &found)
 }
 
@@ -154,17 +137,11 @@ pub fn pin(tx: &mut Tx<'_, '_>, message: u32, pinned: bool) -> Outcome<()> {
     if target.pinned == pinned {
         return Ok(());
     }
-    let (content, system_type, number) = if pinned {
-        ("message-pinned", system_type::MESSAGE_PINNED, text::PINNED_SELF)
-    } else {
-        ("message-unpinned", system_type::MESSAGE_UNPINNED, text::UNPINNED_SELF)
-    };
+    let number = if pinned { text::PINNED_SELF } else { text::UNPINNED_SELF };
     compose::check_can_send(tx.store, tx.profile, target.chat)?;
     let system = SystemMessage {
-        system_type,
+        intent: Intent::Pin { target: target.mid, pinned },
         text: tx.texts.get(number),
-        headers: vec![("Chat-Content", content.to_owned())],
-        in_reply_to: target.mid,
         ..Default::default()
     };
     compose::send_system(tx, target.chat, system)?;

@@ -4,12 +4,13 @@ use volary_mail::ids::GroupId;
 use volary_storage::View;
 use volary_storage::records::{ChatRecord, chat_type, system_type};
 
-use super::compose::{self, SystemMessage, load_chat};
+use super::compose::{self, Audience, SystemMessage, load_chat};
 use super::info_texts;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::intent::{Intent, Named};
 use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::state::{chats, config, contacts, keys, members, messages};
@@ -49,17 +50,12 @@ fn refuse_outsider(tx: &mut Tx<'_, '_>, msg: String) -> Failure {
 
 /// Adds a member and tells the group.
 pub fn add_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()> {
-    add_member_by(tx, chat, contact, Vec::new())
+    add_member_by(tx, chat, contact, false)
 }
 
-/// As [`add_member`]; `headers` go along (the last step of a handshake). With headers the message is sent even if
-/// the contact is a member already.
-pub fn add_member_by(
-    tx: &mut Tx<'_, '_>,
-    chat: u32,
-    contact: u32,
-    headers: Vec<(&'static str, String)>,
-) -> Outcome<()> {
+/// As [`add_member`], also as the last step of a handshake. Then the message is sent even if the contact is a member
+/// already.
+pub fn add_member_by(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, by_handshake: bool) -> Outcome<()> {
     let (profile, now) = (tx.profile, tx.now);
     let group = load_chat(tx.store, profile, chat)?;
     if group.chat_type != chat_type::GROUP {
@@ -84,7 +80,6 @@ pub fn add_member_by(
         tx.warning("Cannot add self to the group: already a member.");
         return Ok(());
     }
-    let by_handshake = !headers.is_empty();
     if by_handshake {
         compose::promote(tx, chat)?;
     }
@@ -96,19 +91,11 @@ pub fn add_member_by(
     }
     let promoted = chats::load(tx.store, profile, chat)?.is_some_and(|record| !record.unpromoted);
     if promoted {
-        let mut all = vec![
-            ("Chat-Group-Member-Added", added.addr.clone()),
-            ("Chat-Group-Member-Added-Fpr", added.fingerprint.clone()),
-        ];
-        all.extend(headers);
+        let member = Named { address: added.addr, fingerprint: added.fingerprint };
         let system = SystemMessage {
-            system_type: system_type::MEMBER_ADDED,
+            intent: Intent::MemberAdded { member, by_handshake },
             text: info_texts::member_added(tx.store, tx.texts, profile, contact, Some(ids::contact::SELF))?,
-            wire_text: format!("Member {} was added.", added.addr),
-            headers: all,
             about: contact,
-            with_group_data: true,
-            gossip: true,
             ..Default::default()
         };
         compose::send_system(tx, chat, system)?;
@@ -158,16 +145,10 @@ pub fn remove_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()
     let text = info_texts::member_removed(tx.store, tx.texts, profile, contact, Some(ids::contact::SELF))?;
     members::mark_removed(tx, chat, contact, now)?;
     let system = SystemMessage {
-        system_type: system_type::MEMBER_REMOVED,
+        intent: Intent::MemberRemoved(Named { address: removed.addr, fingerprint }),
         text,
-        wire_text: format!("Member {} was removed.", removed.addr),
-        headers: vec![
-            ("Chat-Group-Member-Removed", removed.addr),
-            ("Chat-Group-Member-Removed-Fpr", fingerprint),
-        ],
         about: contact,
-        also_to: Some(contact).filter(|id| *id > ids::LAST_SPECIAL),
-        ..Default::default()
+        to: if contact > ids::LAST_SPECIAL { Audience::MembersAnd(contact) } else { Audience::Members },
     };
     compose::send_system(tx, chat, system)?;
     tx.chat_modified(chat);
@@ -206,10 +187,8 @@ pub fn rename(tx: &mut Tx<'_, '_>, chat: u32, name: &str) -> Outcome<()> {
             (text::NAME_CHANGED_SELF, ids::contact::SELF)
         };
         let system = SystemMessage {
-            system_type: system_type::GROUP_NAME_CHANGED,
+            intent: Intent::NameChanged { old: group.name.clone() },
             text: texts.fill(number, &[&group.name, &clean]),
-            wire_text: "Chat name changed.".to_owned(),
-            headers: vec![("Chat-Group-Name-Changed", group.name.clone())],
             about,
             ..Default::default()
         };
@@ -241,14 +220,9 @@ pub fn describe(tx: &mut Tx<'_, '_>, chat: u32, description: &str) -> Outcome<()
     })?;
     if announces(&group) {
         let system = SystemMessage {
-            system_type: system_type::GROUP_DESCRIPTION_CHANGED,
+            intent: Intent::DescriptionChanged,
             text: tx.texts.get(text::DESCRIPTION_CHANGED_SELF),
-            wire_text:
-                "[Chat description changed. To see this and other new features, please update the app]"
-                    .to_owned(),
-            headers: vec![("Chat-Group-Description-Changed", String::new())],
             about: ids::contact::SELF,
-            with_group_data: true,
             ..Default::default()
         };
         compose::send_system(tx, chat, system)?;
@@ -289,12 +263,9 @@ pub fn set_image(tx: &mut Tx<'_, '_>, chat: u32, blob: Option<&str>) -> Outcome<
             (_, false) => text::IMAGE_CHANGED_SELF,
         };
         let system = SystemMessage {
-            system_type: system_type::GROUP_IMAGE_CHANGED,
+            intent: Intent::PictureChanged,
             text: tx.texts.get(number),
-            wire_text: "Chat image changed.".to_owned(),
-            headers: vec![("Chat-Content", "group-avatar-changed".to_owned())],
             about: ids::contact::SELF,
-            with_group_data: true,
             ..Default::default()
         };
         compose::send_system(tx, chat, system)?;
@@ -321,11 +292,9 @@ pub fn set_timer(tx: &mut Tx<'_, '_>, chat: u32, seconds: u32) -> Outcome<()> {
     tx.ephemeral_timer_modified(chat, seconds);
     if !group.unpromoted {
         let system = SystemMessage {
-            system_type: system_type::EPHEMERAL_TIMER_CHANGED,
+            intent: Intent::TimerChanged,
             text: super::timer::change_text(tx.texts, seconds, None),
-            headers: vec![("Chat-Content", "ephemeral-timer-changed".to_owned())],
             about: ids::contact::SELF,
-            without_timer: true,
             ..Default::default()
         };
         compose::send_system(tx, chat, system)?;

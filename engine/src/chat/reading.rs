@@ -92,9 +92,8 @@ pub fn mark_all_noticed(tx: &mut Tx<'_, '_>) -> Outcome<()> {
 }
 
 fn notice_one(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
-    let timed: Vec<u32> = messages::visible_ids(tx.store, tx.profile, chat)?;
     if chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.ephemeral_timer != 0) {
-        for id in timed {
+        for id in messages::untimed_ids(tx.store, tx.profile, chat)? {
             messages::start_timer(tx, id)?;
         }
     }

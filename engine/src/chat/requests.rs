@@ -7,7 +7,7 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
-use crate::state::{chats, contacts, deadlines, members, messages};
+use crate::state::{chats, contacts, deadlines, members, messages, outbox};
 
 /// A contact request becomes a normal chat.
 pub fn accept(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
@@ -123,7 +123,7 @@ pub fn delete_messages(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
 pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(u32, u32)]) -> Outcome<()> {
     let mut touched: Vec<u32> = Vec::new();
     for (id, chat) in found {
-        cancel_sending(tx, *id)?;
+        outbox::cancel(tx, *id)?;
         messages::bury(tx, *id, true)?;
         tx.msg_deleted(*chat, *id);
         if !touched.contains(chat) {
@@ -136,18 +136,6 @@ pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(u32, u32)]) -> Outcome<()>
     }
     tx.msgs_changed_all();
     tx.chatlist_changed();
-    Ok(())
-}
-
-fn cancel_sending(tx: &mut Tx<'_, '_>, message: u32) -> Outcome<()> {
-    use crate::state::outbox;
-    for (sequence, job) in outbox::entries(tx.store, tx.profile, usize::MAX)? {
-        if job.message == message {
-            outbox::remove(tx, sequence)?;
-            // What waited behind it can go.
-            tx.effects().outbox = true;
-        }
-    }
     Ok(())
 }
 
@@ -176,7 +164,7 @@ pub fn set_mute(tx: &mut Tx<'_, '_>, chat: u32, until: i64) -> Outcome<()> {
     load_chat(tx.store, tx.profile, chat)?;
     chats::update(tx, chat, |record| record.muted_until = until)?;
     if until > 0 {
-        deadlines::add(tx, until, deadlines::kind::MUTE_ENDS, u64::from(chat))?;
+        deadlines::add(tx, until, deadlines::Kind::MuteEnds, u64::from(chat))?;
     }
     tx.chat_modified(chat);
     tx.chatlist_item_changed(Some(chat));

@@ -7,11 +7,14 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbaImage};
+use parking_lot::{Mutex, MutexGuard};
 use volary_mail::message::bounds::MAX_IMAGE_PIXELS as MAX_PIXELS;
 use volary_mail::message::content::dimensions;
 
 /// Memory that decoding may take, in bytes.
 const MAX_DECODING: u64 = 400 << 20;
+/// Of pictures with more pixels than that one is in memory at a time, whatever the number of threads.
+const LARGE_PIXELS: u64 = 12_000_000;
 /// Quality of JPEG files, in percent.
 const JPEG_QUALITY: u8 = 75;
 /// An avatar that does not fit into its bytes at this side is refused, in pixels.
@@ -80,6 +83,14 @@ pub struct Recoded {
 struct Decoded {
     image: DynamicImage,
     has_metadata: bool,
+    /// Held while a large picture is in memory.
+    _turn: Option<MutexGuard<'static, ()>>,
+}
+
+/// The turn of a large picture; small ones need none.
+fn turn(pixels: u64) -> Option<MutexGuard<'static, ()>> {
+    static LARGE: Mutex<()> = Mutex::new(());
+    (pixels > LARGE_PIXELS).then(|| LARGE.lock())
 }
 
 fn reader(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, PictureError> {
@@ -93,15 +104,17 @@ fn reader(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, PictureError> {
 fn decode(bytes: &[u8]) -> Result<Decoded, PictureError> {
     let mut decoder = reader(bytes)?.into_decoder()?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MAX_PIXELS {
         return Err(PictureError::TooLarge);
     }
+    let turn = turn(pixels);
     // Broken metadata is metadata, too.
     let has_metadata = !matches!(decoder.exif_metadata(), Ok(None));
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder)?;
     image.apply_orientation(orientation);
-    Ok(Decoded { image, has_metadata })
+    Ok(Decoded { image, has_metadata, _turn: turn })
 }
 
 /// Makes a picture ready for a message. One that is small enough and without metadata stays as it is.
@@ -111,7 +124,7 @@ pub fn for_message(bytes: &[u8], quality: Quality) -> Result<Ready, PictureError
         let (width, height) = dimensions(bytes).ok_or(PictureError::TooLarge)?;
         return Ok(Ready { recoded: None, width, height });
     }
-    let Decoded { mut image, has_metadata } = decode(bytes)?;
+    let Decoded { mut image, has_metadata, _turn } = decode(bytes)?;
     let large = bytes.len() > quality.bytes;
     if !large && !has_metadata {
         return Ok(Ready { recoded: None, width: image.width(), height: image.height() });
@@ -139,7 +152,7 @@ fn scaled_side(width: u32, height: u32, side: u32) -> u32 {
 /// Makes a picture ready to be an avatar. One that is small enough stays as it is.
 pub fn for_avatar(bytes: &[u8], quality: Quality) -> Result<Ready, PictureError> {
     let format = reader(bytes)?.format();
-    let Decoded { image, has_metadata } = decode(bytes)?;
+    let Decoded { image, has_metadata, _turn } = decode(bytes)?;
     let longest = image.width().max(image.height());
     let known = matches!(format, Some(ImageFormat::Jpeg | ImageFormat::Png));
     if known && !has_metadata && bytes.len() <= quality.avatar_bytes && longest <= quality.avatar_side {
@@ -244,6 +257,17 @@ mod tests {
         assert_eq!((ready.width, ready.height), (10, 20));
         let recoded = ready.recoded.unwrap().bytes;
         assert!(!recoded.windows(4).any(|window| window == b"Exif"));
+    }
+
+    #[test]
+    fn large_pictures_wait_for_each_other_and_small_ones_for_nobody() {
+        let held = turn(LARGE_PIXELS + 1).unwrap();
+        assert!(turn(LARGE_PIXELS).is_none());
+        let other = std::thread::spawn(|| turn(LARGE_PIXELS + 1).is_some());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(!other.is_finished());
+        drop(held);
+        assert!(other.join().unwrap());
     }
 
     #[test]

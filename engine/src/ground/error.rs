@@ -20,6 +20,9 @@ pub enum Failure {
         /// The cause.
         source: std::io::Error,
     },
+    /// Something of ours makes no sense: a row, or a step that cannot fail. Never the fault of a caller or a sender.
+    #[error("internal error: {0}")]
+    Internal(String),
     /// An OpenPGP operation failed.
     #[error("OpenPGP: {0}")]
     OpenPgp(String),
@@ -52,6 +55,7 @@ impl From<Failure> for volary_proto::Error {
         match failure {
             Failure::Storage(error) => Self::internal(error.to_string()),
             Failure::Stored(error) => Self::internal(error.to_string()),
+            Failure::Internal(_) => Self::internal(failure.to_string()),
             Failure::Stopping => Self::new(volary_proto::ErrorCode::Cancelled, failure.to_string()),
             other => Self::failed(other.to_string()),
         }

@@ -1,7 +1,8 @@
 //! Parsed keys of all profiles, so that no message parses them again.
 
-use std::collections::HashMap;
+use std::num::NonZeroUsize;
 
+use lru::LruCache;
 use parking_lot::Mutex;
 use volary_mail::openpgp::{Certificate, KeyError, SecretKey, StoredKeyError};
 use volary_storage::records::KeyRecord;
@@ -13,11 +14,17 @@ const MAX_CERTIFICATES: usize = 4_096;
 /// Parsed own keys are kept up to that number.
 const MAX_OWN_KEYS: usize = 2_048;
 
-/// Parsed keys, so that no message parses them again.
-#[derive(Default)]
+/// Parsed keys, so that no message parses them again. When there are too many, the one goes that was not used for
+/// longest. Nothing is parsed under a lock: now and then two threads parse the same key, and none waits for another.
 pub struct KeyCache {
-    own: Mutex<HashMap<u32, OwnKey>>,
-    certificates: Mutex<HashMap<Box<[u8]>, Certificate>>,
+    own: Mutex<LruCache<u32, OwnKey>>,
+    certificates: Mutex<LruCache<Box<[u8]>, Certificate>>,
+}
+
+impl Default for KeyCache {
+    fn default() -> Self {
+        Self::of(MAX_OWN_KEYS, MAX_CERTIFICATES)
+    }
 }
 
 struct OwnKey {
@@ -40,18 +47,26 @@ impl From<KeyError> for Failure {
 }
 
 impl KeyCache {
+    fn of(own: usize, certificates: usize) -> Self {
+        let room = |places| NonZeroUsize::new(places).unwrap_or(NonZeroUsize::MIN);
+        let (own, certificates) = (LruCache::new(room(own)), LruCache::new(room(certificates)));
+        Self { own: Mutex::new(own), certificates: Mutex::new(certificates) }
+    }
+
     /// The parsed own key of a profile.
     pub(crate) fn secret(&self, profile: u32, record: &KeyRecord) -> Result<SecretKey, StoredKeyError> {
-        let mut own = self.own.lock();
-        if let Some(known) = own.get(&profile).filter(|known| known.fingerprint == record.fingerprint) {
-            return Ok(known.secret.clone());
+        let known = |own: &OwnKey| (own.fingerprint == record.fingerprint).then(|| own.secret.clone());
+        if let Some(secret) = self.own.lock().get(&profile).and_then(known) {
+            return Ok(secret);
         }
         let secret = SecretKey::from_store(&record.secret_key)?;
-        if own.len() >= MAX_OWN_KEYS {
-            own.clear();
-        }
         let fingerprint = record.fingerprint.clone();
-        own.insert(profile, OwnKey { fingerprint, secret: secret.clone(), handed_out: None });
+        let fresh = OwnKey { fingerprint, secret: secret.clone(), handed_out: None };
+        let mut own = self.own.lock();
+        // Another thread may have been faster, and its entry may know what contacts get.
+        if own.get(&profile).and_then(known).is_none() {
+            own.put(profile, fresh);
+        }
         Ok(secret)
     }
 
@@ -62,21 +77,17 @@ impl KeyCache {
 
     /// The parsed certificate of these stored octets.
     pub(crate) fn certificate(&self, bytes: &[u8]) -> Result<Certificate, StoredKeyError> {
-        let mut certificates = self.certificates.lock();
-        if let Some(known) = certificates.get(bytes) {
-            return Ok(known.clone());
+        if let Some(known) = self.known(bytes) {
+            return Ok(known);
         }
         let certificate = Certificate::from_store(bytes)?;
-        if certificates.len() >= MAX_CERTIFICATES {
-            certificates.clear();
-        }
-        certificates.insert(bytes.into(), certificate.clone());
+        self.certificates.lock().put(bytes.into(), certificate.clone());
         Ok(certificate)
     }
 
     /// The certificate that contacts get, if it was made for these relays and this change of them.
     pub(crate) fn handed_out(&self, profile: u32, relays: &[String], changed: i64) -> Option<Certificate> {
-        let own = self.own.lock();
+        let mut own = self.own.lock();
         let handed_out = own.get(&profile)?.handed_out.as_ref()?;
         (handed_out.relays == relays && handed_out.changed == changed).then(|| handed_out.certificate.clone())
     }
@@ -92,5 +103,36 @@ impl KeyCache {
         if let Some(own) = self.own.lock().get_mut(&profile) {
             own.handed_out = Some(HandedOut { relays, changed, certificate: certificate.clone() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+    use volary_mail::address::Address;
+
+    use super::*;
+
+    fn certificate(seed: u64) -> Vec<u8> {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let addr = Address::parse(&format!("p{seed}@x.test")).unwrap();
+        let secret = SecretKey::generate(&addr, 1_750_000_000, &mut rng).unwrap();
+        let relays = [addr.clone()];
+        secret.certificate(&addr, &relays, 1_750_000_000, &mut rng).unwrap().as_bytes().to_vec()
+    }
+
+    #[test]
+    fn the_certificate_that_was_not_used_for_longest_makes_room() {
+        let cache = KeyCache::of(2, 2);
+        let [a, b, c] = [1, 2, 3].map(certificate);
+        for bytes in [&a, &b, &a, &c] {
+            cache.certificate(bytes).unwrap();
+        }
+        assert!(cache.known(&a).is_some(), "it was used again");
+        assert!(cache.known(&b).is_none());
+        assert!(cache.known(&c).is_some());
+        assert!(cache.certificate(b"no certificate").is_err());
+        assert!(cache.known(&a).is_some(), "what does not parse takes no place");
     }
 }

@@ -9,6 +9,7 @@
 //! | [`clock`], [`texts`], [`version`], [`sizes`] | time, texts, API version, sizes as users read them |
 //! | [`names`] | names from the wire or from users, cleaned |
 //! | [`settings`] | the table of settings |
+//! | [`intent`] | what an outgoing message is for, and its stored form |
 //! | [`key_cache`] | parsed keys |
 //! | [`work`] | heavy work on threads of the process |
 //! | [`error`] | what can go wrong |
@@ -19,6 +20,7 @@ pub mod effects;
 pub mod error;
 pub mod events;
 pub mod ids;
+pub mod intent;
 pub mod key_cache;
 pub mod names;
 pub mod settings;

@@ -1,6 +1,7 @@
 //! Names that came over the wire or from the user are cleaned before they are stored or shown.
 
 use volary_mail::message::text::bidi::strip_bidi;
+use volary_storage::records::chat_type;
 
 /// Longest name of a group that is accepted from the wire, in bytes (exclusive).
 pub const MAX_GROUP_NAME: usize = 200;
@@ -27,6 +28,17 @@ pub fn clean_contact_name(name: &str) -> String {
 /// Removes bidirectional overrides and, if they are not properly closed, isolates; trims the ends, keeps lines.
 pub fn clean_bidi(text: &str) -> String {
     strip_bidi(text).trim().to_owned()
+}
+
+/// Name of a chat type in texts.
+pub fn chat_type_name(kind: u32) -> &'static str {
+    match kind {
+        chat_type::GROUP => "Group",
+        chat_type::MAILINGLIST => "Mailinglist",
+        chat_type::OUT_BROADCAST => "OutBroadcast",
+        chat_type::IN_BROADCAST => "InBroadcast",
+        _ => "Single",
+    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use volary_mail::securejoin::{
 };
 use volary_proto::v1::{ChatType, event};
 use volary_storage::records::{
-    ChatRecord, HeaderRecord, JoinRecord, MessageRecord, OutboxRecord, block, chat_type, message_state,
-    origin, outbox as queue, system_type, view_type,
+    ChatRecord, JoinRecord, MessageRecord, OutboxRecord, block, chat_type, message_state, origin,
+    outbox as queue, system_type, view_type,
 };
 
 use super::{HIDDEN, Origin, contact_of};
@@ -18,9 +18,9 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::intent::Intent;
 use crate::ground::texts::id as text;
-use crate::handshake::verification;
-use crate::state::{chats, contacts, keys, members, messages, outbox, tokens};
+use crate::state::{chats, contacts, keys, members, messages, outbox, tokens, verification};
 
 /// Carries out one effect.
 pub(super) fn run(tx: &mut Tx<'_, '_>, effect: Effect, source: &Origin<'_>) -> Outcome<()> {
@@ -131,27 +131,22 @@ fn send(tx: &mut Tx<'_, '_>, mail: StepMail, source: &Origin<'_>) -> Outcome<()>
     };
     let chat = if contact > ids::LAST_SPECIAL { ensure_hidden(tx, contact)? } else { 0 };
     let encrypted = mail.encryption != Encryption::None;
-    let headers = mail
-        .headers
-        .iter()
-        .map(|(name, value)| HeaderRecord { name: (*name).to_owned(), value: value.clone() });
+    let intent = Intent::handshake(mail.headers.iter().map(|(name, value)| (*name, value.as_str())))?;
     let mut message = MessageRecord {
         chat,
         from: ids::contact::SELF,
         mid: compose::new_mid(),
         state: message_state::OUT_PENDING,
         view_type: view_type::TEXT,
-        system_type: system_type::SECUREJOIN,
         text: mail.body.clone(),
         subject: mail.subject.unwrap_or_default().to_owned(),
         fixed_subject: mail.subject.is_some(),
         sent: tx.now,
         sort: tx.now,
-        hidden: true,
         encrypted,
-        headers: headers.collect(),
         ..Default::default()
     };
+    intent.store_in(&mut message);
     if mail.step.carries_chat_version() {
         compose::thread(tx.store, tx.profile, &mut message)?;
     }
@@ -262,7 +257,7 @@ fn announce(
     if to_member_only {
         return channels::announce_member(tx, chat, contact);
     }
-    groups::add_member_by(tx, chat, contact, vec![("Secure-Join", "vg-member-added".to_owned())])
+    groups::add_member_by(tx, chat, contact, true)
 }
 
 fn info(tx: &mut Tx<'_, '_>, target: &JoinTarget, line: InfoLine, source: &Origin<'_>) -> Outcome<()> {

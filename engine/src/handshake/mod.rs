@@ -1,7 +1,5 @@
 //! SecureJoin: starting a join, answering handshake mail, and carrying out what the rules ask for.
 
-pub mod verification;
-
 mod effects;
 
 use volary_mail::address::Address;
@@ -20,6 +18,7 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome as Result};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::names::chat_type_name;
 use crate::incoming::contacts::{People, gossiped};
 use crate::incoming::open::{Matched, Opened};
 use crate::state::contacts::{self, Seen};
@@ -312,7 +311,7 @@ pub fn invite(tx: &mut Tx<'_, '_>, chat: Option<u32>) -> Result<Invite> {
         None => (String::new(), Target::Contact),
         Some(chat) => {
             let record = crate::chat::compose::load_chat(tx.store, profile, chat)?;
-            let kind = crate::query::chats::type_name(record.chat_type);
+            let kind = chat_type_name(record.chat_type);
             let id = GroupId::parse(&record.group_id);
             let target = match (record.chat_type, id) {
                 (chat_type::GROUP, Some(id)) => Target::Group { id, name: record.name.clone() },

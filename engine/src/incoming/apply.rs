@@ -14,10 +14,10 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
-use crate::handshake::{self, verification};
+use crate::handshake;
 use crate::outgoing::complete;
 use crate::state::messages::Standing;
-use crate::state::{chats, config, contacts, keys, messages};
+use crate::state::{chats, config, contacts, keys, messages, verification};
 
 /// The error that clients provoke with the setting `simulate_receive_imf_error`; they compare the text.
 const SIMULATED_ERROR: &str =
@@ -93,12 +93,7 @@ fn duplicate(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Ou
         // The relay has our mail although its answer was lost.
         Standing::ProvesSent => {
             let Some(known) = messages::known(tx.store, tx.profile, &opened.mid)? else { return Ok(None) };
-            for (sequence, job) in crate::state::outbox::entries(tx.store, tx.profile, usize::MAX)? {
-                if job.message == known.message {
-                    crate::state::outbox::remove(tx, sequence)?;
-                    tx.effects().outbox = true;
-                }
-            }
+            crate::state::outbox::cancel(tx, known.message)?;
             complete::delivered(tx, known.message)?;
             Ok(Some(Copies::Seen))
         }

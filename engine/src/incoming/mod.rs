@@ -16,6 +16,7 @@
 //! | [`fate`] | what becomes of a mail, and why |
 //! | [`quarantine`] | how long a mail waits, and for what |
 //! | [`report`] | what is told of a mail of which nothing is shown |
+//! | `source` | where a mail comes from: a relay, or quarantine |
 //! | [`folder`] | what a relay reports about its folder |
 //!
 //! A mail is opened and then taken in ([`take_in`]). One that cannot be opened or taken in for a reason that may pass is
@@ -34,8 +35,11 @@ pub mod order;
 pub mod quarantine;
 pub mod report;
 pub mod route;
+mod source;
 pub mod special;
 pub mod store;
+
+pub use self::source::Source;
 
 use volary_proto::v1::{NotShownState, RelayMailAction};
 use volary_storage::View;
@@ -49,15 +53,6 @@ use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::state::copies::{self, Place};
 use crate::state::{chats, keys, messages, quarantine as rows, transports};
-
-/// Where a mail comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// From a relay, which waits for an answer about its copy.
-    Relay(Place),
-    /// From quarantine, where it has this number.
-    Quarantine(u64),
-}
 
 /// What became of a mail, for the loop around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +82,8 @@ pub fn take_in(tx: &mut Tx<'_, '_>, source: Source, opened: &Opened) -> Outcome<
     let done = match fate {
         Fate::Waits(wait) => Done::Waits(wait),
         Fate::Taken(copies) => {
+            let (profile, mid) = (tx.profile, report::short_mid(&opened.mid));
+            tracing::debug!(profile, mid, ?source, ?copies, "a mail is taken in");
             report::shown(tx, source, opened)?;
             Done::Settled(conclude(tx, source, &opened.mid, copies)?)
         }

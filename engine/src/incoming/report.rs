@@ -4,10 +4,10 @@ use volary_mail::message::ParsedMessage;
 use volary_proto::v1::{NotShownReason, NotShownState};
 use volary_storage::records::{NotShownRecord, QuarantineRecord};
 
-use super::Source;
 use super::fate::{Reason, Wait};
 use super::heads::Skipped;
 use super::open::{Content, Opened};
+use super::source::Source;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;

@@ -19,6 +19,7 @@ use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::intent::EDIT_MARK;
 use crate::outgoing::{complete, headers};
 use crate::state::{chats, config, messages};
 
@@ -98,7 +99,7 @@ pub fn edit(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &
     let Some(target) = &parsed.edit else { return Ok(Copies::Keep) };
     let text = parsed.parts.first().map(|part| part.text.as_str()).unwrap_or_default();
     let edit = PendingEditRecord {
-        text: text.strip_prefix(features::EDIT_MARK).unwrap_or(text).to_owned(),
+        text: text.strip_prefix(EDIT_MARK).unwrap_or(text).to_owned(),
         sent: parsed.sent_at(opened.received),
         encrypted: parsed.has_padlock(),
         time: tx.now,

@@ -149,7 +149,7 @@ pub fn postponed(
     if counts {
         outbox::share_tries(tx, sequence, job, tries.min(MAX_TRIES))?;
     }
-    deadlines::add(tx, retry_at, deadlines::kind::RETRY_SENDING, 0)
+    deadlines::add(tx, retry_at, deadlines::Kind::RetrySending, 0)
 }
 
 /// A transport failed: the others are preferred from now on.

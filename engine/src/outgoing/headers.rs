@@ -2,24 +2,24 @@
 
 use volary_mail::message::{Avatar, ChatContent, ChatHeader, Mailbox, ViewType};
 use volary_storage::View;
-use volary_storage::records::{
-    ChatRecord, HeaderRecord, MessageRecord, chat_type, system_type, view_type as kind,
-};
+use volary_storage::records::{ChatRecord, MessageRecord, chat_type, view_type as kind};
 
-use super::render::{Context, has_duration};
+use super::context::Context;
 use crate::chat::membership;
-use crate::ground::error::{Failure, Outcome};
+use crate::ground::error::Outcome;
 use crate::ground::ids;
-use crate::state::{config, contacts, keys, members};
+use crate::ground::intent::{Intent, MEMBER_ADDED_STEP, Named};
+use crate::state::{contacts, keys, members};
 
 /// All optional headers of a message but the own picture.
 pub fn of(
     view: &impl View,
     context: &Context<'_>,
     message: &MessageRecord,
+    intent: &Intent,
     chat: &ChatRecord,
 ) -> Outcome<Vec<ChatHeader>> {
-    if message.system_type == system_type::SECUREJOIN {
+    if matches!(intent, Intent::Handshake(_)) {
         return Ok(Vec::new());
     }
     let mut headers = Vec::new();
@@ -33,10 +33,10 @@ pub fn of(
         _ => {}
     }
     if message.with_group_data {
-        group_data(context, message, chat, &mut headers)?;
+        group_data(context, intent, chat, &mut headers)?;
     }
-    let timer = match message.system_type {
-        system_type::EPHEMERAL_TIMER_CHANGED => chat.ephemeral_timer,
+    let timer = match intent {
+        Intent::TimerChanged => chat.ephemeral_timer,
         _ => message.ephemeral_timer,
     };
     headers.push(ChatHeader::EphemeralTimer(timer));
@@ -52,7 +52,7 @@ pub fn of(
     if message.view_type == kind::STICKER {
         headers.push(ChatHeader::Content(ChatContent::Sticker));
     }
-    headers.extend(stored(&message.headers));
+    headers.extend(of_intent(intent));
     Ok(headers)
 }
 
@@ -124,54 +124,58 @@ fn channel(chat: &ChatRecord, headers: &mut Vec<ChatHeader>) {
 
 fn group_data(
     context: &Context<'_>,
-    message: &MessageRecord,
+    intent: &Intent,
     chat: &ChatRecord,
     headers: &mut Vec<ChatHeader>,
 ) -> Outcome<()> {
-    if message.system_type != system_type::GROUP_IMAGE_CHANGED {
+    if *intent != Intent::PictureChanged {
         headers.push(ChatHeader::GroupDescription(chat.description.clone()));
         headers.push(ChatHeader::GroupDescriptionTimestamp(chat.description_changed));
     }
-    if message.system_type != system_type::GROUP_DESCRIPTION_CHANGED {
+    if *intent != Intent::DescriptionChanged {
         let avatar = match chat.avatar.as_str() {
-            "" if message.system_type == system_type::GROUP_IMAGE_CHANGED => Some(Avatar::Removed),
+            "" if *intent == Intent::PictureChanged => Some(Avatar::Removed),
             "" => None,
-            blob => {
-                let bytes = std::fs::read(context.blob_dir.join(blob));
-                Some(Avatar::Image(bytes.map_err(Failure::file("group picture cannot be read"))?))
-            }
+            blob => Some(Avatar::Image(context.file(blob)?)),
         };
         headers.extend(avatar.map(ChatHeader::GroupAvatar));
     }
     Ok(())
 }
 
-/// The headers that a message was stored with.
-fn stored(records: &[HeaderRecord]) -> Vec<ChatHeader> {
-    let value = |name: &str| {
-        let found = records.iter().find(|record| record.name.eq_ignore_ascii_case(name));
-        found.map(|record| record.value.clone())
+/// The headers that make the change that a message is for; the body of edits, deletions and reactions brings theirs.
+fn of_intent(intent: &Intent) -> Vec<ChatHeader> {
+    let added = |member: &Named| ChatHeader::MemberAdded {
+        address: member.address.clone(),
+        fingerprint: member.fingerprint.clone(),
     };
-    let mut headers = Vec::new();
-    if let Some(address) = value("Chat-Group-Member-Added") {
-        let fingerprint = value("Chat-Group-Member-Added-Fpr").unwrap_or_default();
-        headers.push(ChatHeader::MemberAdded { address, fingerprint });
+    let step = || ChatHeader::SecureJoin(MEMBER_ADDED_STEP.to_owned());
+    match intent {
+        Intent::Text
+        | Intent::Reaction { .. }
+        | Intent::Edit { .. }
+        | Intent::Delete { .. }
+        | Intent::Handshake(_) => Vec::new(),
+        Intent::MemberAdded { member, by_handshake: false } => vec![added(member)],
+        Intent::MemberAdded { member, by_handshake: true } => vec![added(member), step()],
+        Intent::ChannelWelcome { subscriber, secret } => {
+            vec![added(subscriber), step(), ChatHeader::BroadcastSecret(secret.clone())]
+        }
+        Intent::MemberRemoved(Named { address, fingerprint }) => {
+            vec![ChatHeader::MemberRemoved { address: address.clone(), fingerprint: fingerprint.clone() }]
+        }
+        Intent::NameChanged { old } => vec![ChatHeader::GroupNameChanged(old.clone())],
+        Intent::DescriptionChanged => vec![ChatHeader::GroupDescriptionChanged],
+        Intent::PictureChanged => vec![ChatHeader::Content(ChatContent::GroupAvatarChanged)],
+        Intent::TimerChanged => vec![ChatHeader::Content(ChatContent::EphemeralTimerChanged)],
+        Intent::Pin { pinned: true, .. } => vec![ChatHeader::Content(ChatContent::MessagePinned)],
+        Intent::Pin { pinned: false, .. } => vec![ChatHeader::Content(ChatContent::MessageUnpinned)],
     }
-    if let Some(address) = value("Chat-Group-Member-Removed") {
-        let fingerprint = value("Chat-Group-Member-Removed-Fpr").unwrap_or_default();
-        headers.push(ChatHeader::MemberRemoved { address, fingerprint });
-    }
-    headers.extend(value("Chat-Group-Name-Changed").map(ChatHeader::GroupNameChanged));
-    headers.extend(value("Chat-Group-Description-Changed").map(|_| ChatHeader::GroupDescriptionChanged));
-    headers.extend(value("Chat-Content").and_then(|name| ChatContent::parse(&name)).map(ChatHeader::Content));
-    headers.extend(value("Secure-Join").map(ChatHeader::SecureJoin));
-    headers.extend(value("Chat-Broadcast-Secret").map(ChatHeader::BroadcastSecret));
-    headers
 }
 
-/// Whether receipts are requested for a message at all.
-pub fn wants_receipts(view: &impl View, profile: u32) -> Outcome<bool> {
-    Ok(config::requests_receipts(view, profile)?)
+/// A message is a voice message or has a play time.
+fn has_duration(message: &MessageRecord) -> bool {
+    message.duration > 0 && matches!(message.view_type, kind::VOICE | kind::AUDIO | kind::VIDEO)
 }
 
 /// The view type in the words of the message format.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rand::thread_rng;
 use volary_mail::message::{
-    Body, Mailbox, MessageId, OuterHeaders, Outgoing, Recipients, render_encrypted, render_payload,
+    Body, Mailbox, OuterHeaders, Outgoing, Recipients, render_encrypted, render_payload,
 };
 use volary_mail::openpgp::{Certificate, Layers, encrypt};
 use volary_storage::records::{
@@ -13,12 +13,15 @@ use volary_storage::records::{
 };
 use volary_storage::{StoreError, View};
 
-use super::render::{Context, Mail, Rendered, own_autocrypt, recipients, targets};
+use super::body::message_id;
+use super::context::{Context, own_autocrypt};
+use super::rendered::{Mail, Rendered};
+use super::targets::{recipients, targets};
 use crate::chat::compose;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids;
-use crate::state::deadlines::{self, kind};
+use crate::state::deadlines::{self, Kind};
 use crate::state::{chats, config, contacts, keys, members, messages, outbox, transports};
 
 /// Contacts that share one mail. Each adds a session key to it and all its relays to the envelope.
@@ -43,12 +46,12 @@ pub fn schedule(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
         return cancel(tx);
     }
     let rest = config::keyupdate_debounce(tx.store, tx.profile)?.max(0);
-    deadlines::set_single(tx, tx.now.saturating_add(rest), kind::KEY_UPDATE, 0)
+    deadlines::set_single(tx, tx.now.saturating_add(rest), Kind::KeyUpdate, 0)
 }
 
 /// Nothing is announced until I/O runs again.
 pub fn cancel(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
-    deadlines::cancel_single(tx, kind::KEY_UPDATE, 0)
+    deadlines::cancel_single(tx, Kind::KeyUpdate, 0)
 }
 
 /// The relay list has rested: queues its announcement and remembers it as told, also if there is nobody to tell.
@@ -118,7 +121,7 @@ pub fn render(
     let certificates: Vec<Certificate> =
         targets.into_iter().filter_map(|target| target.certificate).collect();
     let rng = &mut thread_rng();
-    let id = MessageId::parse(&message.mid).ok_or_else(|| Failure::refused("message without Message-ID"))?;
+    let id = message_id(&message.mid)?;
     let from = Mailbox::bare(context.from);
     let mut outgoing = Outgoing::new(from, Recipients::Hidden, id, message.sent, Body::KeyUpdate);
     outgoing.autocrypt = own_autocrypt(view, context)?;
@@ -128,7 +131,7 @@ pub fn render(
         .map_err(|error| Failure::OpenPgp(error.to_string()))?;
     let raw = render_encrypted(&outer, &armored, rng);
     let mail = Mail { recipients, raw, mid: outer.message_id.as_str().to_owned() };
-    Ok(Some(Rendered { chat: 0, mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() }))
+    Ok(Some(Rendered::single(mail)))
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use volary_storage::records::{ReceiptJobRecord, TimeRecord};
 use volary_storage::tables::{GOSSIPED, RECEIPT_JOBS};
 use volary_storage::{StoreError, View};
 
-use super::render::{Context, Mail, own_autocrypt};
+use super::context::{Context, own_autocrypt};
+use super::rendered::Mail;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids;

@@ -25,17 +25,6 @@ const SIMILARITY: usize = 10;
 /// and were used within that many seconds (42 days).
 const SIMILAR_ACTIVE: i64 = 42 * 24 * 3600;
 
-/// Name of a chat type in texts.
-pub fn type_name(kind: u32) -> &'static str {
-    match kind {
-        chat_type::GROUP => "Group",
-        chat_type::MAILINGLIST => "Mailinglist",
-        chat_type::OUT_BROADCAST => "OutBroadcast",
-        chat_type::IN_BROADCAST => "InBroadcast",
-        _ => "Single",
-    }
-}
-
 /// A reserved chat: only its name and colour say something.
 fn special(look: &Look<'_>, chat: u32) -> Option<(String, String)> {
     let name = match chat {
@@ -183,8 +172,10 @@ pub fn fresh_messages(look: &Look<'_>) -> Outcome<Vec<u32>> {
         let ((_, of, id), _) = row?;
         if of != chat {
             chat = of;
-            let record = chats::load(look.view, look.profile, chat)?.unwrap_or_default();
-            counts = record.blocked == block::NOT && !is_muted(record.muted_until, look.now);
+            // A chat that was deleted may still have rows.
+            counts = chats::load(look.view, look.profile, chat)?.is_some_and(|record| {
+                record.blocked == block::NOT && !is_muted(record.muted_until, look.now)
+            });
         }
         if !counts {
             continue;

@@ -16,9 +16,8 @@ use volary_mail::securejoin::Verification;
 
 use crate::ground::ids;
 use crate::ground::texts::id as text;
-use crate::handshake::verification;
 use crate::state::contacts::{self, RECENTLY_SEEN, display_name};
-use crate::state::{chats, config, keys, transports};
+use crate::state::{chats, config, keys, transports, verification};
 
 /// Flag of contact lists: with ourselves.
 pub const WITH_SELF: u32 = 2;

@@ -99,7 +99,9 @@ pub fn media(look: &Look<'_>, chat: Option<u32>, kinds: &[i32]) -> Outcome<Vec<u
         None => {
             for row in look.view.scan_prefix(&MESSAGES, &look.profile)? {
                 let ((_, id), record) = row?;
-                look_at(id, record);
+                if !chats::is_deleted(look.view, look.profile, record.chat)? {
+                    look_at(id, record);
+                }
             }
         }
     }

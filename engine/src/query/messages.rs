@@ -27,7 +27,12 @@ pub fn not_found(message: u32) -> Failure {
 
 /// A stored message.
 pub fn record(look: &Look<'_>, message: u32) -> Outcome<MessageRecord> {
-    messages::load(look.view, look.profile, message)?.ok_or_else(|| not_found(message))
+    let record = messages::load(look.view, look.profile, message)?.ok_or_else(|| not_found(message))?;
+    // Messages of a deleted chat go little by little.
+    if stored_chats::is_deleted(look.view, look.profile, record.chat)? {
+        return Err(not_found(message));
+    }
+    Ok(record)
 }
 
 /// The state to show: delivered and confirmed by somebody is read.
@@ -317,6 +322,7 @@ pub fn existing(look: &Look<'_>, wanted: &[u32]) -> Outcome<Vec<u32>> {
         if seen.insert(*id)
             && let Some(record) = look.view.get(&MESSAGES, &(look.profile, *id))?
             && !messages::is_over(&record, look.now)
+            && !stored_chats::is_deleted(look.view, look.profile, record.chat)?
         {
             found.push(*id);
         }

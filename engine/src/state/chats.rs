@@ -6,13 +6,14 @@ use volary_storage::tables::{
 };
 use volary_storage::{StoreError, View};
 
-use super::{config, contacts, deadlines, members, messages, outbox};
+use super::deadlines::{self, Kind};
+use super::{config, contacts, members, messages, outbox};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
 use crate::ground::texts::{Texts, id as text};
 
-/// Messages of a deleted chat that go in one transaction.
+/// Messages of a deleted chat that are removed in one transaction.
 const ERASED_AT_ONCE: usize = 200;
 
 /// Loads a chat.
@@ -145,9 +146,9 @@ pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: u32, blocked: u32) -> Result<
     Ok(chat)
 }
 
-/// Removes a chat with its messages (which leave tombstones) and members. It is out of sight at once; the messages of
-/// a large one go little by little, so that they do not hold up the other profiles. Mail that is still queued keeps
-/// what it needs, out of sight, and is sent.
+/// Removes a chat with its messages (which leave tombstones) and members. It is out of sight at once; the messages go
+/// little by little, so that a large chat does not hold up others. Mail that is still queued keeps what it needs, and is
+/// sent.
 pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
     let profile = tx.profile;
     let Some(mut record) = load(tx.store, profile, chat)? else { return Ok(()) };
@@ -170,29 +171,38 @@ pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes messages of a deleted chat, as many as one transaction should. A deadline that is due sees to the others.
+/// Whether a chat was deleted, though some of its rows are still there.
+pub fn is_deleted(view: &impl View, profile: u32, chat: u32) -> Result<bool, StoreError> {
+    Ok(load_for_sending(view, profile, chat)?.is_some_and(|record| record.deleted))
+}
+
+/// Removes some messages of a deleted chat, and comes back while there are more; then its last rows go. The deadline
+/// by which it comes back survives the end of the process.
 pub fn erase_some(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
     let profile = tx.profile;
-    let rows = tx.store.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.keys().take(ERASED_AT_ONCE);
-    let some: Vec<u32> = rows.map(|row| row.map(|(_, _, _, id)| id)).collect::<Result<_, _>>()?;
-    for id in &some {
+    if !is_deleted(tx.store, profile, chat)? {
+        return Ok(());
+    }
+    let rows = tx.store.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.take(ERASED_AT_ONCE);
+    let shown: Vec<u32> = rows.map(|row| row.map(|((_, _, _, id), _)| id)).collect::<Result<_, _>>()?;
+    for id in &shown {
         if outbox::is_queued(tx.store, profile, *id)? {
             messages::hide(tx, *id)?;
         } else {
             messages::bury(tx, *id, true)?;
         }
     }
-    match some.len() < ERASED_AT_ONCE {
-        true => forget_if_deleted(tx, chat),
-        false => deadlines::add(tx, tx.now, deadlines::kind::CHAT_DELETED, u64::from(chat)),
+    if shown.len() == ERASED_AT_ONCE {
+        return deadlines::set_single(tx, tx.now, Kind::ChatDeleted, u64::from(chat));
     }
+    forget_if_deleted(tx, chat)
 }
 
-/// Removes the last rows of a deleted chat once none of its mail is queued any more.
+/// Removes the last rows of a deleted chat once it is empty and none of its mail is queued any more.
 pub fn forget_if_deleted(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
     let profile = tx.profile;
-    let deleted = load_for_sending(tx.store, profile, chat)?.is_some_and(|record| record.deleted);
-    if !deleted || tx.store.first(&CHAT_MESSAGES, &(profile, chat))?.is_some() {
+    let filled = tx.store.first(&CHAT_MESSAGES, &(profile, chat))?.is_some();
+    if filled || !is_deleted(tx.store, profile, chat)? {
         return Ok(());
     }
     let hidden: Vec<u32> = tx
@@ -200,12 +210,15 @@ pub fn forget_if_deleted(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreErro
         .scan_prefix(&HIDDEN_MESSAGES, &(profile, chat))?
         .map(|row| row.map(|((_, _, id), _)| id))
         .collect::<Result<_, _>>()?;
-    let mut queued = false;
+    let (mut queued, mut buried) = (false, 0);
     for id in hidden {
         if outbox::is_queued(tx.store, profile, id)? {
             queued = true;
-        } else {
+        } else if buried < ERASED_AT_ONCE {
             messages::bury(tx, id, true)?;
+            buried += 1;
+        } else {
+            return deadlines::set_single(tx, tx.now, Kind::ChatDeleted, u64::from(chat));
         }
     }
     if !queued {

@@ -4,7 +4,7 @@ use volary_storage::records::{ContactRecord, origin};
 use volary_storage::tables::{CONTACT_BY_ADDR, CONTACT_BY_FINGERPRINT, CONTACTS, COUNTERS};
 use volary_storage::{StoreError, View};
 
-use super::deadlines::{self, kind};
+use super::deadlines::{self, Kind};
 use super::{chats, config, keys, transports};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
@@ -256,9 +256,9 @@ pub fn touch_last_seen(tx: &mut Tx<'_, '_>, contact: u32, sent: i64) -> Result<(
     if rose && tx.now - sent <= RECENTLY_SEEN {
         tx.contacts_changed(Some(contact));
         // A deadline that comes too early looks again: messages that follow each other need no more than one.
-        if deadlines::single(tx.store, tx.profile, kind::RECENTLY_SEEN_ENDS, u64::from(contact))?.is_none() {
+        if deadlines::single(tx.store, tx.profile, Kind::RecentlySeenEnds, u64::from(contact))?.is_none() {
             let ends = sent.min(tx.now) + RECENTLY_SEEN + 1;
-            deadlines::set_single(tx, ends, kind::RECENTLY_SEEN_ENDS, u64::from(contact))?;
+            deadlines::set_single(tx, ends, Kind::RecentlySeenEnds, u64::from(contact))?;
         }
     }
     Ok(())
@@ -270,7 +270,7 @@ pub fn recently_seen_ends(tx: &mut Tx<'_, '_>, contact: u32) -> Result<(), Store
     let ends = record.last_seen.saturating_add(RECENTLY_SEEN + 1);
     // A time in the future is one of a wrong clock.
     if ends > tx.now && record.last_seen <= tx.now {
-        return deadlines::set_single(tx, ends, kind::RECENTLY_SEEN_ENDS, u64::from(contact));
+        return deadlines::set_single(tx, ends, Kind::RecentlySeenEnds, u64::from(contact));
     }
     tx.contacts_changed(Some(contact));
     if let Some(chat) = chats::single_of(tx.store, tx.profile, contact)? {

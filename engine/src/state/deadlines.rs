@@ -6,24 +6,47 @@ use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
 
-/// Kinds of deadlines.
-pub mod kind {
+/// What becomes due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
     /// A message with a timer disappears; id = message.
-    pub const MESSAGE_EXPIRES: u32 = 1;
+    MessageExpires,
     /// A queued mail may be tried again; id = 0.
-    pub const RETRY_SENDING: u32 = 2;
+    RetrySending,
     /// A mute ends; id = chat.
-    pub const MUTE_ENDS: u32 = 3;
+    MuteEnds,
     /// A changed relay list is announced; id = 0, one at most.
-    pub const KEY_UPDATE: u32 = 4;
+    KeyUpdate,
     /// "Recently seen" of a contact ends; id = contact, one at most.
-    pub const RECENTLY_SEEN_ENDS: u32 = 5;
+    RecentlySeenEnds,
     /// Old tombstones and unused files are removed; id = 0, one at most.
-    pub const HOUSEKEEPING: u32 = 6;
+    Housekeeping,
     /// Messages older than `delete_device_after` are removed; id = 0, one at most.
-    pub const DELETE_OLD: u32 = 7;
-    /// More messages of a deleted chat are removed; id = chat.
-    pub const CHAT_DELETED: u32 = 8;
+    DeleteOld,
+    /// A deleted chat is emptied further; id = chat, one at most.
+    ChatDeleted,
+}
+
+impl Kind {
+    /// All of them, with the number that is stored.
+    const STORED: [(Self, u32); 8] = [
+        (Self::MessageExpires, 1),
+        (Self::RetrySending, 2),
+        (Self::MuteEnds, 3),
+        (Self::KeyUpdate, 4),
+        (Self::RecentlySeenEnds, 5),
+        (Self::Housekeeping, 6),
+        (Self::DeleteOld, 7),
+        (Self::ChatDeleted, 8),
+    ];
+
+    fn stored(self) -> u32 {
+        Self::STORED.iter().find(|(kind, _)| *kind == self).map_or(0, |(_, number)| *number)
+    }
+
+    fn of(stored: u32) -> Option<Self> {
+        Self::STORED.iter().find(|(_, number)| *number == stored).map(|(kind, _)| *kind)
+    }
 }
 
 /// A row of the table.
@@ -33,34 +56,34 @@ pub struct Deadline {
     pub time: i64,
     /// Whose it is.
     pub profile: u32,
-    /// One of [`kind`].
-    pub kind: u32,
+    /// What becomes due.
+    pub kind: Kind,
     /// What it is about.
     pub id: u64,
 }
 
 /// Adds a deadline. There may be several of this kind and id.
-pub fn add(tx: &mut Tx<'_, '_>, time: i64, kind: u32, id: u64) -> Result<(), StoreError> {
-    tx.store.set(&DEADLINES, &(time, tx.profile, kind, id))?;
+pub fn add(tx: &mut Tx<'_, '_>, time: i64, kind: Kind, id: u64) -> Result<(), StoreError> {
+    tx.store.set(&DEADLINES, &(time, tx.profile, kind.stored(), id))?;
     let effects = tx.effects();
     effects.deadline = Some(effects.deadline.map_or(time, |other| other.min(time)));
     Ok(())
 }
 
 /// When the one deadline of this kind and id is due, if it is set.
-pub fn single(view: &impl View, profile: u32, kind: u32, id: u64) -> Result<Option<i64>, StoreError> {
-    Ok(view.get(&SINGLE_DEADLINES, &(profile, kind, id))?.map(|record| record.time))
+pub fn single(view: &impl View, profile: u32, kind: Kind, id: u64) -> Result<Option<i64>, StoreError> {
+    Ok(view.get(&SINGLE_DEADLINES, &(profile, kind.stored(), id))?.map(|record| record.time))
 }
 
 /// Sets the one deadline of this kind and id, in place of the one that may be there.
-pub fn set_single(tx: &mut Tx<'_, '_>, time: i64, kind: u32, id: u64) -> Result<(), StoreError> {
+pub fn set_single(tx: &mut Tx<'_, '_>, time: i64, kind: Kind, id: u64) -> Result<(), StoreError> {
     cancel_single(tx, kind, id)?;
-    tx.store.put(&SINGLE_DEADLINES, &(tx.profile, kind, id), &TimeRecord { time })?;
+    tx.store.put(&SINGLE_DEADLINES, &(tx.profile, kind.stored(), id), &TimeRecord { time })?;
     add(tx, time, kind, id)
 }
 
 /// Takes back the one deadline of this kind and id.
-pub fn cancel_single(tx: &mut Tx<'_, '_>, kind: u32, id: u64) -> Result<(), StoreError> {
+pub fn cancel_single(tx: &mut Tx<'_, '_>, kind: Kind, id: u64) -> Result<(), StoreError> {
     match single(tx.store, tx.profile, kind, id)? {
         Some(time) => remove(tx, Deadline { time, profile: tx.profile, kind, id }),
         None => Ok(()),
@@ -70,9 +93,9 @@ pub fn cancel_single(tx: &mut Tx<'_, '_>, kind: u32, id: u64) -> Result<(), Stor
 /// Removes a deadline that was handled or is not needed any more.
 pub fn remove(tx: &mut Tx<'_, '_>, deadline: Deadline) -> Result<(), StoreError> {
     let Deadline { time, profile, kind, id } = deadline;
-    tx.store.unset(&DEADLINES, &(time, profile, kind, id))?;
+    tx.store.unset(&DEADLINES, &(time, profile, kind.stored(), id))?;
     if single(tx.store, profile, kind, id)? == Some(time) {
-        tx.store.remove(&SINGLE_DEADLINES, &(profile, kind, id))?;
+        tx.store.remove(&SINGLE_DEADLINES, &(profile, kind.stored(), id))?;
     }
     Ok(())
 }
@@ -94,5 +117,35 @@ pub fn all(view: &impl View) -> Result<impl Iterator<Item = Result<Deadline, Sto
 
 fn rows(view: &impl View) -> Result<impl Iterator<Item = Result<Deadline, StoreError>>, StoreError> {
     let rows = view.scan_prefix(&DEADLINES, &())?;
-    Ok(rows.map(|row| row.map(|((time, profile, kind, id), _)| Deadline { time, profile, kind, id })))
+    // A newer release may have left kinds that this one does not know; they wait for it.
+    Ok(rows.filter_map(|row| {
+        row.map(|((time, profile, kind, id), _)| Some(Deadline { time, profile, kind: Kind::of(kind)?, id }))
+            .transpose()
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Desk, PROFILE};
+
+    #[tokio::test]
+    async fn rows_of_a_kind_that_is_not_known_are_passed_over() {
+        let desk = Desk::new().await;
+        desk.change(|tx| {
+            tx.store.set(&DEADLINES, &(1, PROFILE, 99, 7))?;
+            Ok(add(tx, 2, Kind::MuteEnds, 10)?)
+        })
+        .await;
+        let rows = desk.db.look(|view| first(view, 10)).unwrap();
+        assert_eq!(rows, [Deadline { time: 2, profile: PROFILE, kind: Kind::MuteEnds, id: 10 }]);
+    }
+
+    #[test]
+    fn every_kind_comes_back_from_its_number() {
+        for (kind, number) in Kind::STORED {
+            assert_eq!((kind.stored(), Kind::of(number)), (number, Some(kind)));
+        }
+        assert_eq!(Kind::of(0), None);
+    }
 }

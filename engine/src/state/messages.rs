@@ -5,7 +5,7 @@ use volary_storage::records::{
 };
 use volary_storage::tables::{
     CHAT_MESSAGES, COUNTERS, FRESH, HIDDEN_MESSAGES, KNOWN_MAIL, MESSAGES, PENDING_EDITS, PENDING_REACTIONS,
-    REACTIONS, RECEIPT_JOBS, RECEIPTS,
+    REACTIONS, RECEIPT_JOBS, RECEIPTS, UNTIMED,
 };
 use volary_storage::{StoreError, View};
 
@@ -115,12 +115,20 @@ pub fn is_listed(record: &MessageRecord) -> bool {
     !record.hidden && record.state != message_state::OUT_DRAFT
 }
 
+/// Whether a message has a timer that does not run yet.
+fn is_untimed(record: &MessageRecord) -> bool {
+    record.ephemeral_timer != 0 && record.expires == 0
+}
+
 fn index(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), StoreError> {
     let profile = tx.profile;
     if is_listed(record) {
         tx.store.set(&CHAT_MESSAGES, &(profile, record.chat, record.sort, id))?;
         if record.state == message_state::IN_FRESH {
             tx.store.set(&FRESH, &(profile, record.chat, id))?;
+        }
+        if is_untimed(record) {
+            tx.store.set(&UNTIMED, &(profile, record.chat, id))?;
         }
     } else if record.hidden {
         tx.store.set(&HIDDEN_MESSAGES, &(profile, record.chat, id))?;
@@ -134,6 +142,9 @@ fn unindex(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), S
         tx.store.unset(&CHAT_MESSAGES, &(profile, record.chat, record.sort, id))?;
         if record.state == message_state::IN_FRESH {
             tx.store.unset(&FRESH, &(profile, record.chat, id))?;
+        }
+        if is_untimed(record) {
+            tx.store.unset(&UNTIMED, &(profile, record.chat, id))?;
         }
     } else if record.hidden {
         tx.store.unset(&HIDDEN_MESSAGES, &(profile, record.chat, id))?;
@@ -170,7 +181,7 @@ pub fn insert_as(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result
         tx.effects().messages += 1;
     }
     if record.expires != 0 {
-        deadlines::add(tx, record.expires, deadlines::kind::MESSAGE_EXPIRES, u64::from(id))?;
+        deadlines::add(tx, record.expires, deadlines::Kind::MessageExpires, u64::from(id))?;
     }
     Ok(())
 }
@@ -187,13 +198,15 @@ pub fn update(
     if new == old {
         return Ok(false);
     }
-    let moved = (old.chat, old.sort, old.hidden, old.state) != (new.chat, new.sort, new.hidden, new.state);
+    let place =
+        |record: &MessageRecord| (record.chat, record.sort, record.hidden, record.state, is_untimed(record));
+    let moved = place(&old) != place(&new);
     if moved {
         unindex(tx, id, &old)?;
         index(tx, id, &new)?;
     }
     if new.expires != old.expires && new.expires != 0 {
-        deadlines::add(tx, new.expires, deadlines::kind::MESSAGE_EXPIRES, u64::from(id))?;
+        deadlines::add(tx, new.expires, deadlines::Kind::MessageExpires, u64::from(id))?;
     }
     tx.store.put(&MESSAGES, &(tx.profile, id), &new)?;
     Ok(true)
@@ -277,6 +290,11 @@ pub fn newest_sort(view: &impl View, profile: u32, chat: u32) -> Result<Option<i
 /// Ids of the shown fresh messages of a chat.
 pub fn fresh_ids(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>, StoreError> {
     view.scan_prefix(&FRESH, &(profile, chat))?.map(|row| row.map(|((_, _, id), _)| id)).collect()
+}
+
+/// Ids of the shown messages of a chat whose timer does not run yet.
+pub fn untimed_ids(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>, StoreError> {
+    view.scan_prefix(&UNTIMED, &(profile, chat))?.map(|row| row.map(|((_, _, id), _)| id)).collect()
 }
 
 /// Adds an info line that is made locally and tells of it.

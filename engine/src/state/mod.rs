@@ -18,3 +18,4 @@ pub mod profiles;
 pub mod quarantine;
 pub mod tokens;
 pub mod transports;
+pub mod verification;

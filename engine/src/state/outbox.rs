@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use volary_storage::records::{OutboxRecord, ReceiptJobRecord, outbox as queue};
-use volary_storage::tables::{COUNTERS, OUTBOX, RECEIPT_JOBS};
+use volary_storage::tables::{COUNTERS, OUTBOX, OUTBOX_BY_MESSAGE, RECEIPT_JOBS};
 use volary_storage::{StoreError, View};
 
 use super::messages;
@@ -44,6 +44,7 @@ pub fn push(tx: &mut Tx<'_, '_>, record: &OutboxRecord) -> Result<u64, StoreErro
     let chat = messages::load(tx.store, tx.profile, record.message)?.map_or(0, |message| message.chat);
     let record = OutboxRecord { chat, ..record.clone() };
     tx.store.put(&OUTBOX, &(tx.profile, sequence), &record)?;
+    tx.store.set(&OUTBOX_BY_MESSAGE, &(tx.profile, record.message, sequence))?;
     tx.effects().outbox = true;
     Ok(sequence)
 }
@@ -145,17 +146,27 @@ pub fn is_empty(view: &impl View, profile: u32) -> Result<bool, StoreError> {
 
 /// Whether a message still waits to be sent.
 pub fn is_queued(view: &impl View, profile: u32, message: u32) -> Result<bool, StoreError> {
-    for row in view.scan_prefix(&OUTBOX, &profile)? {
-        if row?.1.message == message {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(view.first(&OUTBOX_BY_MESSAGE, &(profile, message))?.is_some())
 }
 
-/// Takes an entry from the queue.
+/// Takes an entry from the queue; false if it is gone.
 pub fn remove(tx: &mut Tx<'_, '_>, sequence: u64) -> Result<bool, StoreError> {
-    tx.store.remove(&OUTBOX, &(tx.profile, sequence))
+    let key = (tx.profile, sequence);
+    let Some(job) = tx.store.get(&OUTBOX, &key)? else { return Ok(false) };
+    tx.store.unset(&OUTBOX_BY_MESSAGE, &(tx.profile, job.message, sequence))?;
+    tx.store.remove(&OUTBOX, &key)
+}
+
+/// Takes all entries of a message from the queue; what waited behind them can go.
+pub fn cancel(tx: &mut Tx<'_, '_>, message: u32) -> Result<(), StoreError> {
+    let rows = tx.store.scan_prefix(&OUTBOX_BY_MESSAGE, &(tx.profile, message))?;
+    let queued: Vec<u64> =
+        rows.map(|row| row.map(|((_, _, sequence), _)| sequence)).collect::<Result<_, _>>()?;
+    for sequence in queued {
+        remove(tx, sequence)?;
+        tx.effects().outbox = true;
+    }
+    Ok(())
 }
 
 /// Changes an entry; entries that are gone are left alone.

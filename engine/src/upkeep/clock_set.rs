@@ -9,7 +9,7 @@ use super::housekeeping;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::Outcome;
 use crate::outgoing::keyupdate;
-use crate::state::deadlines::{self, Deadline, kind};
+use crate::state::deadlines::{self, Deadline, Kind};
 use crate::state::{config, contacts, messages, outbox};
 
 /// Brings deadlines that are too far away back to where they belong; how many there were.
@@ -37,7 +37,7 @@ fn is_too_far(view: &impl View, row: Deadline, now: i64) -> Result<bool, StoreEr
     let ahead = row.time.saturating_sub(now);
     Ok(match row.kind {
         _ if ahead <= 0 => false,
-        kind::MESSAGE_EXPIRES => {
+        Kind::MessageExpires => {
             let record = messages::load(view, row.profile, message(row))?;
             record.is_some_and(|record| {
                 record.expires == row.time
@@ -45,15 +45,16 @@ fn is_too_far(view: &impl View, row: Deadline, now: i64) -> Result<bool, StoreEr
                     && ahead > i64::from(record.ephemeral_timer)
             })
         }
-        kind::RETRY_SENDING | kind::CHAT_DELETED => ahead > outbox::LONGEST_WAIT,
-        kind::KEY_UPDATE => ahead > config::keyupdate_debounce(view, row.profile)?.max(0),
-        kind::RECENTLY_SEEN_ENDS => ahead > contacts::RECENTLY_SEEN + 1,
-        kind::HOUSEKEEPING => ahead > housekeeping::LONGEST_PAUSE,
-        kind::DELETE_OLD => {
+        Kind::RetrySending => ahead > outbox::LONGEST_WAIT,
+        Kind::KeyUpdate => ahead > config::keyupdate_debounce(view, row.profile)?.max(0),
+        Kind::RecentlySeenEnds => ahead > contacts::RECENTLY_SEEN + 1,
+        Kind::Housekeeping => ahead > housekeeping::LONGEST_PAUSE,
+        Kind::DeleteOld => {
             ahead > config::number(view, row.profile, config::key::DELETE_DEVICE_AFTER)? + housekeeping::QUIET
         }
-        // The end of a mute is a time that a user chose.
-        _ => false,
+        Kind::ChatDeleted => true,
+        // A time that a user chose.
+        Kind::MuteEnds => false,
     })
 }
 
@@ -64,18 +65,18 @@ fn message(row: Deadline) -> u32 {
 fn mend_one(tx: &mut Tx<'_, '_>, row: Deadline) -> Outcome<()> {
     let now = tx.now;
     match row.kind {
-        kind::MESSAGE_EXPIRES => {
+        Kind::MessageExpires => {
             deadlines::remove(tx, row)?;
             messages::update(tx, message(row), |record| {
                 record.expires = now.saturating_add(i64::from(record.ephemeral_timer));
             })?;
         }
-        kind::RETRY_SENDING | kind::CHAT_DELETED => {
+        Kind::RetrySending => {
             deadlines::remove(tx, row)?;
             deadlines::add(tx, now, row.kind, row.id)?;
         }
-        kind::KEY_UPDATE => keyupdate::schedule(tx)?,
-        kind::HOUSEKEEPING => housekeeping::again(tx)?,
+        Kind::KeyUpdate => keyupdate::schedule(tx)?,
+        Kind::Housekeeping => housekeeping::again(tx)?,
         _ => deadlines::set_single(tx, now, row.kind, row.id)?,
     }
     Ok(())

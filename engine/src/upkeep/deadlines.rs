@@ -10,7 +10,7 @@ use crate::ground::effects::Effects;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::outgoing::keyupdate;
-use crate::state::deadlines::{self, Deadline, kind};
+use crate::state::deadlines::{self, Deadline, Kind};
 use crate::state::{chats, contacts, messages, profiles};
 
 /// Rows handled before looking again.
@@ -46,7 +46,7 @@ pub async fn handle_due(db: &Db, quiet: Quiet) -> Outcome<Handled> {
                     cleaning.extend(written.value.then_some(row.profile));
                 }
                 Err(error) => {
-                    tracing::error!(profile = row.profile, kind = row.kind, %error, "a deadline cannot be handled");
+                    tracing::error!(profile = row.profile, kind = ?row.kind, %error, "a deadline cannot be handled");
                     stuck |= db.transact_freeing(row.profile, move |tx| put_off(tx, row)).await.is_err();
                 }
             }
@@ -79,25 +79,24 @@ fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
         return Ok(false);
     }
     match row.kind {
-        kind::MESSAGE_EXPIRES => expire(tx, id)?,
-        kind::RETRY_SENDING => tx.effects().merge(Effects { outbox: true, ..Effects::default() }),
-        kind::MUTE_ENDS => unmute(tx, id)?,
-        kind::KEY_UPDATE => keyupdate::announce(tx)?,
-        kind::RECENTLY_SEEN_ENDS => contacts::recently_seen_ends(tx, id)?,
-        kind::DELETE_OLD if quiet.aging.is_some_and(|set| tx.now < set + housekeeping::QUIET) => {
-            deadlines::set_single(tx, tx.now + housekeeping::QUIET, kind::DELETE_OLD, 0)?;
+        Kind::MessageExpires => expire(tx, id)?,
+        Kind::RetrySending => tx.effects().merge(Effects { outbox: true, ..Effects::default() }),
+        Kind::ChatDeleted => chats::erase_some(tx, id)?,
+        Kind::MuteEnds => unmute(tx, id)?,
+        Kind::KeyUpdate => keyupdate::announce(tx)?,
+        Kind::RecentlySeenEnds => contacts::recently_seen_ends(tx, id)?,
+        Kind::DeleteOld if quiet.aging.is_some_and(|set| tx.now < set + housekeeping::QUIET) => {
+            deadlines::set_single(tx, tx.now + housekeeping::QUIET, Kind::DeleteOld, 0)?;
         }
-        kind::DELETE_OLD => aging::delete_old(tx)?,
-        kind::CHAT_DELETED => chats::erase_some(tx, id)?,
-        kind::HOUSEKEEPING if tx.now < quiet.housekeeping + housekeeping::QUIET => {
+        Kind::DeleteOld => aging::delete_old(tx)?,
+        Kind::Housekeeping if tx.now < quiet.housekeeping + housekeeping::QUIET => {
             let time = housekeeping::first_time(row.profile, quiet.housekeeping);
-            deadlines::set_single(tx, time, kind::HOUSEKEEPING, 0)?;
+            deadlines::set_single(tx, time, Kind::Housekeeping, 0)?;
         }
-        kind::HOUSEKEEPING => {
+        Kind::Housekeeping => {
             housekeeping::again(tx)?;
             return Ok(true);
         }
-        _ => {}
     }
     Ok(false)
 }

@@ -18,7 +18,7 @@ use crate::ground::db::{Db, Tx, blob_dir};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::work::Lane;
 use crate::incoming;
-use crate::state::deadlines::{self, kind};
+use crate::state::deadlines::{self, Kind};
 use crate::state::{config, copies, messages, profiles, transports};
 
 /// Time between two times for one profile, in seconds.
@@ -49,15 +49,15 @@ pub fn first_time(profile: u32, start: i64) -> i64 {
 
 /// Makes housekeeping due, unless it is already.
 pub fn schedule(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
-    if deadlines::single(tx.store, tx.profile, kind::HOUSEKEEPING, 0)?.is_some() {
+    if deadlines::single(tx.store, tx.profile, Kind::Housekeeping, 0)?.is_some() {
         return Ok(());
     }
-    deadlines::set_single(tx, first_time(tx.profile, tx.now), kind::HOUSEKEEPING, 0)
+    deadlines::set_single(tx, first_time(tx.profile, tx.now), Kind::Housekeeping, 0)
 }
 
 /// Makes it due again tomorrow.
 pub fn again(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
-    deadlines::set_single(tx, tx.now + PERIOD, kind::HOUSEKEEPING, 0)
+    deadlines::set_single(tx, tx.now + PERIOD, Kind::Housekeeping, 0)
 }
 
 /// Cleans up a profile; how many tombstones and files went.

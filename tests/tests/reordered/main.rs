@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod child;
+mod remains;
 mod story;
 
 use rand::Rng as _;

@@ -7,14 +7,14 @@ use std::time::Duration;
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use volary_proto::{GetChatContacts, GetContact, GetNotShownMails, NotShownState};
+use volary_proto::{GetChatContacts, GetContact, GetNotShownMails, NotShownState, SendEditRequest};
 use volary_relay::HeldMail;
 use volary_tests::{Chat, Mail, Person, Postman, World};
 
-use crate::child;
+use crate::{child, remains};
 
 /// Things that happen before everything is carried to its end.
-const STEPS: usize = 45;
+const STEPS: usize = 70;
 /// Posts in the channel: as many as a new subscriber gets of what was said before.
 const POSTS: usize = 8;
 /// Longest life of an engine that is killed.
@@ -27,16 +27,20 @@ pub struct Figures {
     doubled: usize,
     restarts: usize,
     kills: usize,
+    /// Mails that were gone from the relay when the engine was killed.
+    deleted: usize,
     texts: usize,
-    waiting: usize,
+    /// Reasons of the mails that wait at the end.
+    waiting: Vec<String>,
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} mails, {} of them twice, {} restarts, {} kills; {} texts shown; {} mails wait at the end",
-            self.mails, self.doubled, self.restarts, self.kills, self.texts, self.waiting
+            "{} mails, {} of them twice, {} restarts, {} kills after {} deletions; {} texts shown; \
+             at the end wait {:?}",
+            self.mails, self.doubled, self.restarts, self.kills, self.deleted, self.texts, self.waiting
         )
     }
 }
@@ -56,6 +60,10 @@ struct Story {
     /// Who has to see a text.
     expected: BTreeMap<String, Vec<usize>>,
     subscribers: Vec<usize>,
+    /// Texts that others took the place of.
+    replaced: Vec<String>,
+    /// The last text that somebody has said, with its author and id.
+    last: Option<(usize, u32, String)>,
     figures: Figures,
 }
 
@@ -65,8 +73,9 @@ pub async fn told(seed: u64) -> Figures {
     for _ in 0..STEPS {
         story = match story.rng.gen_range(0..100) {
             0..=54 => story.carries().await,
-            55..=74 => story.speaks().await,
-            75..=88 => story.scans().await,
+            55..=70 => story.speaks().await,
+            71..=76 => story.edits().await,
+            77..=88 => story.scans().await,
             89..=94 => story.restarts().await,
             _ => story.dies().await,
         };
@@ -102,6 +111,8 @@ impl Story {
             said: 0,
             expected: BTreeMap::new(),
             subscribers: Vec::new(),
+            last: None,
+            replaced: Vec::new(),
             figures: Figures::default(),
             world,
         }
@@ -133,7 +144,8 @@ impl Story {
         if self.posts < POSTS && self.rng.gen_bool(0.5) {
             self.posts += 1;
             let text = format!("post {}", self.posts);
-            self.chat(0, self.channel).says(&text).await;
+            let id = self.chat(0, self.channel).says(&text).await;
+            self.last = Some((0, id, text.clone()));
             self.expected.insert(text, Vec::new());
             return self;
         }
@@ -146,8 +158,20 @@ impl Story {
         }
         self.said += 1;
         let text = format!("{} says {}", chat.person, self.said);
-        chat.says(&text).await;
+        let id = chat.says(&text).await;
+        self.last = Some((author, id, text.clone()));
         self.expected.insert(text, readers);
+        self
+    }
+
+    /// Whoever spoke last finds better words.
+    async fn edits(mut self) -> Self {
+        let Some((author, msg_id, old)) = self.last.take() else { return self };
+        let text = format!("{old}, edited");
+        self.people[author].call(SendEditRequest { msg_id, text: text.clone() }).await;
+        let readers = self.expected.remove(&old).expect("the text is expected");
+        self.expected.insert(text, readers);
+        self.replaced.push(old);
         self
     }
 
@@ -171,18 +195,26 @@ impl Story {
     async fn dies(mut self) -> Self {
         self.figures.kills += 1;
         let (rng, bag, figures) = (&mut self.rng, &mut self.bag, &mut self.figures);
-        let people = self.people.clone().map(|person| (person.name.clone(), person.address.clone()));
+        let profiles: BTreeMap<String, u32> =
+            self.people.iter().map(|person| (person.address.clone(), person.profile)).collect();
         let dies = async |relay: &volary_relay::Relay, dir: &std::path::Path| {
             let mut child = child::start(dir);
             bag.extend(relay.take_held_mail());
             bag.shuffle(rng);
-            for mail in bag.drain(..) {
+            for mail in bag.iter() {
                 figures.mails += 1;
-                assert!(people.iter().any(|(_, address)| *address == mail.address));
-                relay.inject_all(&mail.address, &[mail.raw]);
+                relay.inject_all(&mail.address, std::slice::from_ref(&mail.raw));
             }
             tokio::time::sleep(Duration::from_millis(rng.gen_range(0..LIFE))).await;
             child.kill().await.expect("the engine is killed");
+            for mail in bag.drain(..) {
+                let profile = profiles[&mail.address];
+                let there = relay.mailbox(&mail.address).expect("a mailbox");
+                if !there.iter().any(|stored| stored.raw == mail.raw) {
+                    figures.deleted += 1;
+                    remains::knows(dir, profile, &mail.raw);
+                }
+            }
         };
         (self.world, self.people) = self.world.restarts_engine_after(self.people, dies).await;
         self
@@ -218,8 +250,12 @@ impl Story {
             }
         }
         for person in &self.people {
+            for text in &self.replaced {
+                assert_eq!(person.count(text).await, 0, "{person} still has {text:?}");
+            }
             let kept = person.call(GetNotShownMails { limit: 0 }).await.mails;
-            self.figures.waiting += kept.iter().filter(|mail| mail.state() == NotShownState::Kept).count();
+            let kept = kept.into_iter().filter(|mail| mail.state() == NotShownState::Kept);
+            self.figures.waiting.extend(kept.map(|mail| format!("{person}: {}", mail.text)));
         }
         self.world.ends().await;
         self.figures

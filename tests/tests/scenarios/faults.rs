@@ -2,7 +2,7 @@
 
 use volary_mail::openpgp::Layers;
 use volary_proto::event::Kind;
-use volary_proto::{GetNotShownMails, NotShownMail, NotShownReason, NotShownState, ViewType};
+use volary_proto::{GetNotShownMails, NotShownMail, NotShownReason, NotShownState, SetConfig, ViewType};
 use volary_storage::records::{CertificateRecord, KeyRecord};
 use volary_storage::tables::{CERTIFICATES, KEYS};
 use volary_storage::{Options, Store, StoreError, View as _};
@@ -133,6 +133,29 @@ async fn a_reader_that_panics_loses_no_mail() {
     volary_engine::testing::reading_panics_at(None);
     let (world, [alice, _]) = world.restarts_engine([alice, pandora]).await;
     alice.sees("boo").await;
+    assert_eq!(not_shown(&alice).await, []);
+    alice.empties_mailboxes(&world.relay).await;
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn rules_that_fail_on_a_mail_lose_it_not() {
+    let world = World::new().await;
+    let (alice, bob) = friends(&world).await;
+    let fails = |value: Option<&str>| SetConfig {
+        key: "simulate_receive_imf_error".to_owned(),
+        value: value.map(str::to_owned),
+    };
+    alice.call(fails(Some("1"))).await;
+    bob.says(&alice, "bad luck").await;
+    keeps(&alice, 1).await;
+    alice.call(fails(None)).await;
+    bob.says(&alice, "good luck").await;
+    alice.sees("good luck").await;
+    let told = alice.messages().await.into_iter();
+    assert_eq!(told.filter(|message| message.text.starts_with("❌ Failed to receive")).count(), 1);
+    let (world, [alice, _]) = world.restarts_engine([alice, bob]).await;
+    alice.sees("bad luck").await;
     assert_eq!(not_shown(&alice).await, []);
     alice.empties_mailboxes(&world.relay).await;
     world.ends().await;

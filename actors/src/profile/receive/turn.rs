@@ -116,10 +116,10 @@ fn open_anyway(
     Ok(!waiting.is_empty())
 }
 
-/// One mail, in one transaction, at its turn in its chat.
+/// One mail, in one transaction.
 async fn step(shared: &Rc<Shared>, item: &Item) -> Outcome<Step> {
-    let source = item.source;
-    match chats::take_in(shared, TakeIn { source, opened: item.opened.clone() }).await {
+    let (source, opened) = (item.source, item.opened.clone());
+    match chats::take_in(shared, TakeIn { source, opened }).await {
         Ok(step) => Ok(step),
         Err(error) if opening::stops_everything(&error) => Err(error),
         Err(error) => {

@@ -26,8 +26,10 @@ use crate::watch::cause;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::work::Lane;
 use volary_engine::outgoing::complete::{self, Traces};
+use volary_engine::outgoing::context::Context;
 use volary_engine::outgoing::receipts::{self, Due};
-use volary_engine::outgoing::render::{self, Context, Mail, Rendered};
+use volary_engine::outgoing::render;
+use volary_engine::outgoing::rendered::{Mail, Rendered};
 use volary_engine::state::{outbox, transports};
 
 /// Rows rendered and submitted in one pass.
@@ -407,7 +409,7 @@ async fn send_receipt(shared: &Rc<Shared>, due: Due, exits: &[Exit]) -> Outcome<
             volary_engine::state::deadlines::add(
                 tx,
                 retry_at,
-                volary_engine::state::deadlines::kind::RETRY_SENDING,
+                volary_engine::state::deadlines::Kind::RetrySending,
                 0,
             )
         })

@@ -17,7 +17,7 @@ async fn keeps_for(desk: &Desk, seconds: &'static str) {
 }
 
 fn due(desk: &Desk) -> Option<i64> {
-    desk.db.look(|view| single(view, PROFILE, kind::DELETE_OLD, 0)).unwrap()
+    desk.db.look(|view| single(view, PROFILE, Kind::DeleteOld, 0)).unwrap()
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ fn queue_of(desk: &Desk) -> Vec<(u64, OutboxRecord)> {
 }
 
 fn due(desk: &Desk) -> Option<i64> {
-    desk.db.look(|view| deadlines::single(view, PROFILE, kind::KEY_UPDATE, 0)).unwrap()
+    desk.db.look(|view| deadlines::single(view, PROFILE, Kind::KeyUpdate, 0)).unwrap()
 }
 
 fn told(desk: &Desk) -> Option<String> {

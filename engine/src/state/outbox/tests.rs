@@ -98,3 +98,23 @@ async fn a_next_try_does_not_wait_for_a_clock_that_was_set_back() {
     desk.waits(-7 * 24 * 3600);
     assert_eq!(due_now(&desk), [sequence], "a week");
 }
+
+#[tokio::test]
+async fn a_message_is_queued_until_its_last_entry_has_left() {
+    let desk = Desk::new().await;
+    let [(annas, anna), _] = two_chats(&desk).await;
+    let message = desk.says(annas, "hello").await;
+    let other = desk.says(annas, "something else").await;
+    let job = |kind| OutboxRecord { kind, message, contacts: vec![anna], ..Default::default() };
+    let (first, second) = (job(queue::MESSAGE), job(queue::DIRECTED));
+    let first = desk.change(move |tx| Ok(push(tx, &first)?)).await;
+    let second = desk.change(move |tx| Ok(push(tx, &second)?)).await;
+    let queued = |message| desk.db.look(|view| is_queued(view, PROFILE, message)).unwrap();
+    assert!(queued(message) && !queued(other));
+    assert!(desk.change(move |tx| Ok(remove(tx, first)?)).await);
+    assert!(queued(message), "one entry is left");
+    desk.change(move |tx| Ok(cancel(tx, message)?)).await;
+    assert!(!queued(message));
+    assert!(!desk.change(move |tx| Ok(remove(tx, second)?)).await, "it is gone already");
+    assert!(desk.db.look(|view| is_empty(view, PROFILE)).unwrap());
+}

@@ -5,7 +5,7 @@ use crate::testing::{Desk, PROFILE};
 
 const DAY: i64 = 24 * 3600;
 
-fn pending(desk: &Desk, kind: u32) -> Vec<i64> {
+fn pending(desk: &Desk, kind: Kind) -> Vec<i64> {
     let rows = desk.db.look(|view| deadlines::of_profile(view, PROFILE)).unwrap();
     rows.into_iter().filter(|row| row.kind == kind).map(|row| row.time).collect()
 }
@@ -25,7 +25,7 @@ async fn a_message_disappears_after_its_time_though_the_clock_was_ahead_when_it_
     desk.waits(-10 * DAY);
     assert_eq!(mend(&desk.db).await.unwrap(), 1);
     assert_eq!(expires(&desk, message), desk.now() + 3600);
-    assert_eq!(pending(&desk, kind::MESSAGE_EXPIRES), [desk.now() + 3600]);
+    assert_eq!(pending(&desk, Kind::MessageExpires), [desk.now() + 3600]);
     desk.waits(1800);
     assert_eq!(mend(&desk.db).await.unwrap(), 0, "half of its time is over");
 }
@@ -40,9 +40,9 @@ async fn what_was_noted_by_a_clock_that_was_ahead_comes_when_it_would_have() {
     let ahead = desk.now();
     desk.change(move |tx| {
         config::set(tx, config::key::DELETE_DEVICE_AFTER, Some("86400"))?;
-        deadlines::add(tx, tx.now + 30, kind::RETRY_SENDING, 0)?;
-        deadlines::add(tx, tx.now + 30, kind::MUTE_ENDS, u64::from(chat))?;
-        deadlines::set_single(tx, tx.now + DAY, kind::DELETE_OLD, 0)?;
+        deadlines::add(tx, tx.now + 30, Kind::RetrySending, 0)?;
+        deadlines::add(tx, tx.now + 30, Kind::MuteEnds, u64::from(chat))?;
+        deadlines::set_single(tx, tx.now + DAY, Kind::DeleteOld, 0)?;
         contacts::touch_last_seen(tx, anna, tx.now)?;
         keyupdate::schedule(tx)?;
         Ok(housekeeping::again(tx)?)
@@ -52,11 +52,11 @@ async fn what_was_noted_by_a_clock_that_was_ahead_comes_when_it_would_have() {
     desk.waits(-400 * DAY);
     assert_eq!(mend(&desk.db).await.unwrap(), 5);
     let now = desk.now();
-    assert_eq!(pending(&desk, kind::RETRY_SENDING), [now]);
-    assert_eq!(pending(&desk, kind::DELETE_OLD), [now]);
-    assert_eq!(pending(&desk, kind::RECENTLY_SEEN_ENDS), [now]);
-    assert_eq!(pending(&desk, kind::KEY_UPDATE), [now + 30]);
-    assert_eq!(pending(&desk, kind::HOUSEKEEPING), [now + DAY]);
-    assert_eq!(pending(&desk, kind::MUTE_ENDS), [ahead + 30], "the user said so");
+    assert_eq!(pending(&desk, Kind::RetrySending), [now]);
+    assert_eq!(pending(&desk, Kind::DeleteOld), [now]);
+    assert_eq!(pending(&desk, Kind::RecentlySeenEnds), [now]);
+    assert_eq!(pending(&desk, Kind::KeyUpdate), [now + 30]);
+    assert_eq!(pending(&desk, Kind::Housekeeping), [now + DAY]);
+    assert_eq!(pending(&desk, Kind::MuteEnds), [ahead + 30], "the user said so");
     assert_eq!(mend(&desk.db).await.unwrap(), 0);
 }

@@ -125,9 +125,9 @@ async fn a_deadline_that_fails_waits_and_stops_no_other() {
     let broken = desk.says(chat, "broken").await;
     let whole = desk.says(chat, "whole").await;
     desk.change(move |tx| {
-        deadlines::add(tx, START, kind::MESSAGE_EXPIRES, u64::from(broken))?;
+        deadlines::add(tx, START, Kind::MessageExpires, u64::from(broken))?;
         messages::update(tx, whole, |record| record.expires = START + 1)?;
-        deadlines::add(tx, START + 1, kind::MESSAGE_EXPIRES, u64::from(whole))?;
+        deadlines::add(tx, START + 1, Kind::MessageExpires, u64::from(whole))?;
         let damaged: Table<(u32, u32), TextRecord> = Table::new(MESSAGES.name());
         Ok(tx.store.put(&damaged, &(PROFILE, broken), &TextRecord { text: "no message".to_owned() })?)
     })
@@ -164,7 +164,7 @@ async fn a_removed_profile_leaves_nothing() {
             let record = volary_storage::records::MessageRecord { chat, sort: number, ..Default::default() };
             messages::insert(tx, &record)?;
         }
-        deadlines::add(tx, START + 5, kind::MUTE_ENDS, u64::from(chat))?;
+        deadlines::add(tx, START + 5, Kind::MuteEnds, u64::from(chat))?;
         housekeeping::schedule(tx)?;
         Ok(())
     })

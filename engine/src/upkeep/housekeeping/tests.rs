@@ -28,7 +28,7 @@ fn has_file(desk: &Desk, name: &str) -> bool {
 #[tokio::test]
 async fn it_is_due_some_time_after_the_start_and_then_daily() {
     let desk = Desk::new().await;
-    let due = || desk.db.look(|view| single(view, PROFILE, kind::HOUSEKEEPING, 0)).unwrap();
+    let due = || desk.db.look(|view| single(view, PROFILE, Kind::Housekeeping, 0)).unwrap();
     desk.change(|tx| Ok(schedule(tx)?)).await;
     assert_eq!(due(), Some(START + QUIET + 1));
     desk.waits(5);

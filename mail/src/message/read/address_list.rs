@@ -149,7 +149,7 @@ mod tests {
             parse_addresses(&format!("{long}@{}", bomb.repeat(1_000_000)));
             parse_addresses(&bomb.repeat(1_000_000));
         }
-        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     }
 
     proptest! {

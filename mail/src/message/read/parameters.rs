@@ -212,7 +212,7 @@ mod tests {
             Parameterised::parse(&format!("{name}{}", bomb.repeat(1_000_000)));
             Parameterised::parse(&format!("{name}={}", bomb.repeat(1_000_000)));
         }
-        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     }
 
     #[test]

@@ -234,7 +234,7 @@ mod tests {
         for bomb in ["=?", "=?u?q?", "=?u?q?x ", "=?utf-8?B?YQ==?= ", "=?utf-8?B?YQ"] {
             decode_words(&bomb.repeat(500_000));
         }
-        assert!(start.elapsed().as_secs() < 20);
+        assert!(start.elapsed().as_secs() < 60);
     }
 
     proptest! {

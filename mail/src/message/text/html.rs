@@ -460,7 +460,7 @@ mod tests {
         ] {
             html_to_text(&bomb.repeat(300_000));
         }
-        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     }
 
     proptest! {

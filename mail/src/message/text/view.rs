@@ -300,7 +300,7 @@ mod tests {
         for bomb in ["cid:", "=cid:", "=cid:x ", "=\"cid:&", "é=cid:é"] {
             assert!(full_view(frame(&bomb.repeat(100_000)).as_bytes()).is_some());
         }
-        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
     }
 
     #[test]

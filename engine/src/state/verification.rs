@@ -6,10 +6,10 @@ use volary_mail::securejoin::{Introducer, Verification};
 use volary_storage::StoreError;
 use volary_storage::records::ContactRecord;
 
+use super::contacts;
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids::contact::SELF;
-use crate::state::contacts;
 
 /// Reads the stored fact.
 pub fn of(record: &ContactRecord, contact: u32) -> Verification<u32> {

@@ -1,0 +1,357 @@
+//! What an outgoing message is for, and how that is kept in its row until the message is rendered.
+//!
+//! [`Intent::store_in`] and [`Intent::of`] are the only places that know the stored form: names and values in
+//! [`MessageRecord::headers`], beside the fields that a row has anyway. What is stored and not understood is an error of
+//! ours; it never makes a message go out as something else.
+
+use volary_mail::message::{ChatContent, Handshake, MessageId};
+use volary_storage::records::{HeaderRecord, MessageRecord, system_type};
+
+use super::error::Failure;
+
+/// Marks the new text of an edit.
+pub const EDIT_MARK: &str = "✏️";
+/// Text of a request to delete a message.
+pub const DELETE_TEXT: &str = "🚮";
+
+/// A member of a group or channel, as messages name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Address.
+    pub address: String,
+    /// Upper-case hex; empty for members without key.
+    pub fingerprint: String,
+}
+
+/// What an outgoing message is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Intent {
+    /// Something that a user wrote.
+    #[default]
+    Text,
+    /// A member was added to a group.
+    MemberAdded {
+        /// Who.
+        member: Named,
+        /// It is the last step of a handshake.
+        by_handshake: bool,
+    },
+    /// A member was removed from a group or channel, or left it.
+    MemberRemoved(Named),
+    /// A new subscriber learns the secret of a channel; nobody else is told.
+    ChannelWelcome {
+        /// Who.
+        subscriber: Named,
+        /// The secret.
+        secret: String,
+    },
+    /// A group or channel has another name.
+    NameChanged {
+        /// The former name.
+        old: String,
+    },
+    /// A group or channel has another description.
+    DescriptionChanged,
+    /// A group or channel has another picture, or none any more.
+    PictureChanged,
+    /// The timer of disappearing messages changed.
+    TimerChanged,
+    /// A reaction to a message; the text is the emoji.
+    Reaction {
+        /// Its Message-ID.
+        target: String,
+    },
+    /// An own message has another text.
+    Edit {
+        /// Its Message-ID.
+        target: String,
+        /// The former text.
+        old_text: String,
+    },
+    /// Own messages are deleted everywhere.
+    Delete {
+        /// Their Message-IDs.
+        targets: Vec<String>,
+    },
+    /// A message was pinned or unpinned.
+    Pin {
+        /// Its Message-ID.
+        target: String,
+        /// Pinned, not unpinned.
+        pinned: bool,
+    },
+    /// A step of a handshake.
+    Handshake(Handshake),
+}
+
+/// Names under which parts of an intent are stored. Those with a colon never were names of header fields.
+mod name {
+    pub const REACTION: &str = ":reaction";
+    pub const QUOTE: &str = ":quote";
+    pub const EDIT: &str = "Chat-Edit";
+    pub const DELETE: &str = "Chat-Delete";
+    pub const CONTENT: &str = "Chat-Content";
+    pub const ADDED: &str = "Chat-Group-Member-Added";
+    pub const ADDED_FINGERPRINT: &str = "Chat-Group-Member-Added-Fpr";
+    pub const REMOVED: &str = "Chat-Group-Member-Removed";
+    pub const REMOVED_FINGERPRINT: &str = "Chat-Group-Member-Removed-Fpr";
+    pub const NAME_CHANGED: &str = "Chat-Group-Name-Changed";
+    pub const DESCRIPTION_CHANGED: &str = "Chat-Group-Description-Changed";
+    pub const CHANNEL_SECRET: &str = "Chat-Broadcast-Secret";
+    pub const STEP: &str = "Secure-Join";
+    pub const AUTH: &str = "Secure-Join-Auth";
+    pub const INVITE_NUMBER: &str = "Secure-Join-Invitenumber";
+    pub const FINGERPRINT: &str = "Secure-Join-Fingerprint";
+    pub const GROUP: &str = "Secure-Join-Group";
+}
+
+/// The step that goes along when a handshake ends with a new member.
+pub const MEMBER_ADDED_STEP: &str = "vg-member-added";
+
+/// A stored intent that makes no sense. No row that the engine wrote is like that.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IntentError {
+    /// A part that no intent has, or not together with the others.
+    #[error("a message to be sent has an unknown part {0:?}")]
+    Unknown(String),
+    /// A part whose value cannot be read.
+    #[error("a message to be sent has a malformed part {0:?}")]
+    Malformed(&'static str),
+}
+
+impl From<IntentError> for Failure {
+    fn from(error: IntentError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl Intent {
+    /// One of [`system_type`].
+    pub fn system_type(&self) -> u32 {
+        match self {
+            Self::Text | Self::Reaction { .. } | Self::Edit { .. } | Self::Delete { .. } => system_type::NONE,
+            Self::MemberAdded { .. } | Self::ChannelWelcome { .. } => system_type::MEMBER_ADDED,
+            Self::MemberRemoved(_) => system_type::MEMBER_REMOVED,
+            Self::NameChanged { .. } => system_type::GROUP_NAME_CHANGED,
+            Self::DescriptionChanged => system_type::GROUP_DESCRIPTION_CHANGED,
+            Self::PictureChanged => system_type::GROUP_IMAGE_CHANGED,
+            Self::TimerChanged => system_type::EPHEMERAL_TIMER_CHANGED,
+            Self::Pin { pinned: true, .. } => system_type::MESSAGE_PINNED,
+            Self::Pin { pinned: false, .. } => system_type::MESSAGE_UNPINNED,
+            Self::Handshake(_) => system_type::SECUREJOIN,
+        }
+    }
+
+    /// Whether the message is shown nowhere.
+    pub fn is_hidden(&self) -> bool {
+        matches!(
+            self,
+            Self::Reaction { .. }
+                | Self::Edit { .. }
+                | Self::Delete { .. }
+                | Self::ChannelWelcome { .. }
+                | Self::Handshake(_)
+        )
+    }
+
+    /// Whether description and picture of the group go along.
+    pub fn brings_group_data(&self) -> bool {
+        matches!(
+            self,
+            Self::MemberAdded { .. }
+                | Self::ChannelWelcome { .. }
+                | Self::DescriptionChanged
+                | Self::PictureChanged
+        )
+    }
+
+    /// Whether the keys of all recipients go along, whatever was sent before.
+    pub fn gossips(&self) -> bool {
+        matches!(self, Self::MemberAdded { .. } | Self::ChannelWelcome { .. })
+    }
+
+    /// The text for other mail programs, where it is another one than here; else empty.
+    fn wire_text(&self) -> String {
+        match self {
+            Self::MemberAdded { member, .. } | Self::ChannelWelcome { subscriber: member, .. } => {
+                format!("Member {} was added.", member.address)
+            }
+            Self::MemberRemoved(member) => format!("Member {} was removed.", member.address),
+            Self::NameChanged { .. } => "Chat name changed.".to_owned(),
+            Self::DescriptionChanged => {
+                "[Chat description changed. To see this and other new features, please update the app]"
+                    .to_owned()
+            }
+            Self::PictureChanged => "Chat image changed.".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// The Message-ID of the message that this one is about.
+    fn target(&self) -> Option<&str> {
+        match self {
+            Self::Reaction { target } | Self::Edit { target, .. } | Self::Pin { target, .. } => Some(target),
+            _ => None,
+        }
+    }
+
+    /// Makes a row the row of a message with this intent; its text and chat are set by others.
+    pub fn store_in(&self, record: &mut MessageRecord) {
+        record.system_type = self.system_type();
+        record.hidden = self.is_hidden();
+        record.with_group_data = self.brings_group_data();
+        record.wire_text = self.wire_text();
+        if let Some(target) = self.target() {
+            target.clone_into(&mut record.in_reply_to);
+        }
+        let parts = self.parts().into_iter();
+        record.headers = parts.map(|(name, value)| HeaderRecord { name: name.to_owned(), value }).collect();
+    }
+
+    fn parts(&self) -> Vec<(&'static str, String)> {
+        let content = |content: ChatContent| vec![(name::CONTENT, content.as_str().to_owned())];
+        match self {
+            Self::Text => Vec::new(),
+            Self::MemberAdded { member, by_handshake } => {
+                let mut parts = named(name::ADDED, name::ADDED_FINGERPRINT, member);
+                if *by_handshake {
+                    parts.push((name::STEP, MEMBER_ADDED_STEP.to_owned()));
+                }
+                parts
+            }
+            Self::MemberRemoved(member) => named(name::REMOVED, name::REMOVED_FINGERPRINT, member),
+            Self::ChannelWelcome { subscriber, secret } => {
+                let mut parts = named(name::ADDED, name::ADDED_FINGERPRINT, subscriber);
+                parts.push((name::STEP, MEMBER_ADDED_STEP.to_owned()));
+                parts.push((name::CHANNEL_SECRET, secret.clone()));
+                parts
+            }
+            Self::NameChanged { old } => vec![(name::NAME_CHANGED, old.clone())],
+            Self::DescriptionChanged => vec![(name::DESCRIPTION_CHANGED, String::new())],
+            Self::PictureChanged => content(ChatContent::GroupAvatarChanged),
+            Self::TimerChanged => content(ChatContent::EphemeralTimerChanged),
+            Self::Reaction { .. } => vec![(name::REACTION, "1".to_owned())],
+            Self::Edit { target, old_text } => {
+                vec![(name::EDIT, format!("<{target}>")), (name::QUOTE, old_text.clone())]
+            }
+            Self::Delete { targets } => vec![(name::DELETE, format!("<{}>", targets.join(" ")))],
+            Self::Pin { pinned: true, .. } => content(ChatContent::MessagePinned),
+            Self::Pin { pinned: false, .. } => content(ChatContent::MessageUnpinned),
+            Self::Handshake(step) => step_parts(step),
+        }
+    }
+
+    /// The intent of a handshake mail with these header fields.
+    pub fn handshake<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, IntentError> {
+        let part =
+            |(name, value): (&str, &str)| HeaderRecord { name: name.to_owned(), value: value.to_owned() };
+        let headers = fields.into_iter().map(part).collect();
+        Self::of(&MessageRecord { system_type: system_type::SECUREJOIN, headers, ..Default::default() })
+    }
+
+    /// The intent of a stored message.
+    pub fn of(record: &MessageRecord) -> Result<Self, IntentError> {
+        let mut parts = Parts(record.headers.iter().map(Some).collect());
+        let intent = if record.system_type == system_type::SECUREJOIN {
+            parts.handshake()
+        } else {
+            parts.chat(record)?
+        };
+        match parts.0.into_iter().flatten().next() {
+            Some(left) => Err(IntentError::Unknown(left.name.clone())),
+            None => Ok(intent),
+        }
+    }
+}
+
+fn named(address: &'static str, fingerprint: &'static str, member: &Named) -> Vec<(&'static str, String)> {
+    vec![(address, member.address.clone()), (fingerprint, member.fingerprint.clone())]
+}
+
+fn step_parts(step: &Handshake) -> Vec<(&'static str, String)> {
+    let optional = [
+        (name::AUTH, &step.auth),
+        (name::INVITE_NUMBER, &step.invite_number),
+        (name::FINGERPRINT, &step.fingerprint),
+        (name::GROUP, &step.group),
+    ];
+    let mut parts = vec![(name::STEP, step.step.clone())];
+    parts.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+    parts
+}
+
+/// The stored parts that were not understood yet.
+struct Parts<'a>(Vec<Option<&'a HeaderRecord>>);
+
+impl Parts<'_> {
+    fn take(&mut self, name: &str) -> Option<String> {
+        let wanted =
+            |part: &&mut Option<&HeaderRecord>| part.is_some_and(|part| part.name.eq_ignore_ascii_case(name));
+        self.0.iter_mut().find(wanted)?.take().map(|part| part.value.clone())
+    }
+
+    fn handshake(&mut self) -> Intent {
+        Intent::Handshake(Handshake {
+            step: self.take(name::STEP).unwrap_or_default(),
+            auth: self.take(name::AUTH),
+            invite_number: self.take(name::INVITE_NUMBER),
+            fingerprint: self.take(name::FINGERPRINT),
+            group: self.take(name::GROUP),
+        })
+    }
+
+    fn chat(&mut self, record: &MessageRecord) -> Result<Intent, IntentError> {
+        let target = || record.in_reply_to.clone();
+        if self.take(name::REACTION).is_some() {
+            return Ok(Intent::Reaction { target: target() });
+        }
+        if let Some(stored) = self.take(name::EDIT) {
+            let target = MessageId::parse(&stored).ok_or(IntentError::Malformed(name::EDIT))?;
+            let old_text = self.take(name::QUOTE).unwrap_or_default();
+            return Ok(Intent::Edit { target: target.as_str().to_owned(), old_text });
+        }
+        if let Some(stored) = self.take(name::DELETE) {
+            let ids =
+                stored.split_whitespace().map(|id| MessageId::parse(id).map(|id| id.as_str().to_owned()));
+            let targets: Option<Vec<String>> = ids.collect();
+            let targets = targets.filter(|targets| !targets.is_empty());
+            return Ok(Intent::Delete { targets: targets.ok_or(IntentError::Malformed(name::DELETE))? });
+        }
+        if let Some(address) = self.take(name::ADDED) {
+            return self.added(address);
+        }
+        if let Some(address) = self.take(name::REMOVED) {
+            let fingerprint = self.take(name::REMOVED_FINGERPRINT).unwrap_or_default();
+            return Ok(Intent::MemberRemoved(Named { address, fingerprint }));
+        }
+        if let Some(old) = self.take(name::NAME_CHANGED) {
+            return Ok(Intent::NameChanged { old });
+        }
+        if self.take(name::DESCRIPTION_CHANGED).is_some() {
+            return Ok(Intent::DescriptionChanged);
+        }
+        Ok(match self.take(name::CONTENT).as_deref().map(ChatContent::parse) {
+            None => Intent::Text,
+            Some(Some(ChatContent::GroupAvatarChanged)) => Intent::PictureChanged,
+            Some(Some(ChatContent::EphemeralTimerChanged)) => Intent::TimerChanged,
+            Some(Some(ChatContent::MessagePinned)) => Intent::Pin { target: target(), pinned: true },
+            Some(Some(ChatContent::MessageUnpinned)) => Intent::Pin { target: target(), pinned: false },
+            Some(_) => return Err(IntentError::Malformed(name::CONTENT)),
+        })
+    }
+
+    fn added(&mut self, address: String) -> Result<Intent, IntentError> {
+        let member = Named { address, fingerprint: self.take(name::ADDED_FINGERPRINT).unwrap_or_default() };
+        let step = self.take(name::STEP);
+        if step.as_deref().is_some_and(|step| step != MEMBER_ADDED_STEP) {
+            return Err(IntentError::Malformed(name::STEP));
+        }
+        Ok(match self.take(name::CHANNEL_SECRET) {
+            Some(secret) => Intent::ChannelWelcome { subscriber: member, secret },
+            None => Intent::MemberAdded { member, by_handshake: step.is_some() },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

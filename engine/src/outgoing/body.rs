@@ -1,0 +1,82 @@
+//! The body of an outgoing message, by its intent.
+
+use volary_mail::message::{Attachment, Body, ChatBody, MessageId, PostMetadata, Quoted};
+use volary_storage::records::MessageRecord;
+use volary_storage::{StoreError, View};
+
+use super::context::Context;
+use super::headers;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::intent::{EDIT_MARK, Intent};
+use crate::state::{config, messages};
+
+/// The body of a message.
+pub(super) fn body(
+    view: &impl View,
+    context: &Context<'_>,
+    message: &MessageRecord,
+    intent: &Intent,
+) -> Outcome<Body> {
+    match intent {
+        Intent::Reaction { .. } => Ok(Body::Reaction(message.text.clone())),
+        Intent::Edit { target, old_text } => Ok(Body::Edit {
+            target: message_id(target)?,
+            old_text: old_text.clone(),
+            new_text: message.text.strip_prefix(EDIT_MARK).unwrap_or(&message.text).to_owned(),
+        }),
+        Intent::Delete { targets } => {
+            let targets = targets.iter().map(|id| message_id(id)).collect::<Outcome<_>>()?;
+            Ok(Body::Delete { targets })
+        }
+        Intent::Handshake(step) => Ok(Body::Handshake(step.clone())),
+        _ => chat_body(view, context, message),
+    }
+}
+
+/// A stored Message-ID.
+pub(super) fn message_id(stored: &str) -> Outcome<MessageId> {
+    MessageId::parse(stored).ok_or_else(|| Failure::Internal("message without Message-ID".to_owned()))
+}
+
+fn chat_body(view: &impl View, context: &Context<'_>, message: &MessageRecord) -> Outcome<Body> {
+    let text = if message.wire_text.is_empty() { &message.text } else { &message.wire_text };
+    let html = match message.html_blob.as_str() {
+        "" => None,
+        blob => Some(String::from_utf8_lossy(&context.file(blob)?).into_owned()),
+    };
+    let quote = message.has_quote.then(|| quoted(view, context, message)).transpose()?;
+    Ok(Body::Chat(Box::new(ChatBody {
+        forwarded: message.forwarded,
+        quote,
+        text: text.clone(),
+        status: config::get(view, context.profile, config::key::SELFSTATUS)?.unwrap_or_default(),
+        html,
+        file: attachment(context, message)?,
+        ..Default::default()
+    })))
+}
+
+fn quoted(view: &impl View, context: &Context<'_>, message: &MessageRecord) -> Result<Quoted, StoreError> {
+    let original = messages::by_mid(view, context.profile, &message.in_reply_to)?;
+    let protected = original.is_some_and(|(_, original)| original.encrypted);
+    Ok(Quoted { text: message.quote.clone(), protected })
+}
+
+fn attachment(context: &Context<'_>, message: &MessageRecord) -> Outcome<Option<Attachment>> {
+    if message.blob.is_empty() {
+        return Ok(None);
+    }
+    let bytes = context.file(&message.blob)?;
+    let mut file = Attachment::from_name(headers::file_name(message), bytes);
+    if !message.mime_type.is_empty() {
+        file.mime.clone_from(&message.mime_type);
+    }
+    file.metadata = PostMetadata {
+        size: file.bytes.len() as u64,
+        view_type: headers::view_type(message.view_type),
+        file_name: message.file_name.clone(),
+        dimensions: (message.width > 0 && message.height > 0).then_some((message.width, message.height)),
+        duration: (message.duration > 0).then_some(u64::from(message.duration)),
+    };
+    Ok(Some(file))
+}

@@ -1,0 +1,61 @@
+use volary_storage::records::HeaderRecord;
+
+use super::*;
+use crate::chat::{features, groups};
+use crate::testing::{Desk, PROFILE};
+
+fn rendered(desk: &Desk, message: u32) -> Outcome<Option<Rendered>> {
+    let context = Context {
+        keys: desk.db.keys(),
+        texts: desk.db.texts(),
+        profile: PROFILE,
+        blob_dir: desk.dir.path(),
+        from: "me@one.test",
+        now: desk.now(),
+    };
+    let job = OutboxRecord { kind: queue::MESSAGE, message, ..Default::default() };
+    desk.db.read(|view| render(view, &context, &job))
+}
+
+fn intent(desk: &Desk, message: u32) -> Intent {
+    let record = desk.db.look(|view| messages::load(view, PROFILE, message)).unwrap().unwrap();
+    Intent::of(&record).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_not_sent_as_something_else() {
+    let desk = Desk::new().await;
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let chat = desk.chat_with(anna).await;
+    let message = desk.says(chat, "hello").await;
+    assert_eq!(rendered(&desk, message).unwrap().unwrap().mails.len(), 1);
+    desk.change(move |tx| {
+        let part = HeaderRecord { name: "Chat-New-Thing".to_owned(), value: "1".to_owned() };
+        Ok(messages::update(tx, message, |record| record.headers.push(part))?)
+    })
+    .await;
+    let refused = rendered(&desk, message).err().unwrap();
+    assert!(matches!(refused, Failure::Internal(_)), "{refused}");
+    assert_eq!(
+        refused.to_string(),
+        "internal error: a message to be sent has an unknown part \"Chat-New-Thing\""
+    );
+}
+
+#[tokio::test]
+async fn what_a_command_means_is_what_its_row_says() {
+    let desk = Desk::new().await;
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let chat = desk.chat_with(anna).await;
+    let message = desk.says(chat, "hello").await;
+    let target = desk.db.look(|view| messages::load(view, PROFILE, message)).unwrap().unwrap().mid;
+    let reaction = desk.change(move |tx| features::react(tx, message, "👍")).await;
+    assert_eq!(intent(&desk, reaction), Intent::Reaction { target: target.clone() });
+    desk.change(move |tx| features::edit(tx, message, "hello again")).await;
+    assert_eq!(intent(&desk, reaction + 1), Intent::Edit { target, old_text: "hello".to_owned() });
+    desk.change(move |tx| groups::set_timer(tx, chat, 60)).await;
+    assert_eq!(intent(&desk, reaction + 2), Intent::TimerChanged);
+    for id in reaction..=reaction + 2 {
+        assert_eq!(rendered(&desk, id).unwrap().unwrap().mails.len(), 1);
+    }
+}

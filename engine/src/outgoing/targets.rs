@@ -1,0 +1,112 @@
+//! Who gets a mail: the contacts, the field `To`, the envelope.
+
+use volary_mail::message::{Mailbox, Recipients};
+use volary_mail::openpgp::Certificate;
+use volary_storage::View;
+use volary_storage::records::{
+    ChatRecord, ContactRecord, MessageRecord, OutboxRecord, chat_type, outbox as queue,
+};
+
+use super::context::Context;
+use crate::ground::error::Outcome;
+use crate::ground::ids;
+use crate::state::{config, contacts, keys, members, transports};
+
+/// A recipient of an encrypted mail.
+pub(super) struct Target {
+    pub(super) contact: u32,
+    pub(super) record: ContactRecord,
+    /// Its certificate, if it can be encrypted to.
+    pub(super) certificate: Option<Certificate>,
+    addrs: Vec<String>,
+    in_to: bool,
+}
+
+/// Who gets a queued mail.
+pub(super) fn targets(
+    view: &impl View,
+    context: &Context<'_>,
+    job: &OutboxRecord,
+    message: &MessageRecord,
+    chat: &ChatRecord,
+) -> Outcome<Vec<Target>> {
+    let profile = context.profile;
+    let mut chosen: Vec<(u32, bool)> = Vec::new();
+    if job.kind == queue::MESSAGE {
+        let mut rows = members::rows(view, profile, message.chat)?;
+        rows.retain(|(_, row)| members::is_current(row));
+        rows.sort_by_key(|(id, row)| (std::cmp::Reverse(row.added), *id));
+        chosen.extend(rows.into_iter().map(|(id, _)| (id, true)));
+    }
+    let direct = chat.chat_type == chat_type::SINGLE || job.kind == queue::DIRECTED;
+    for contact in &job.contacts {
+        if !chosen.iter().any(|(id, _)| id == contact) {
+            chosen.push((*contact, direct));
+        }
+    }
+    let mut found = Vec::with_capacity(chosen.len());
+    for (contact, in_to) in chosen {
+        if contact <= ids::LAST_SPECIAL {
+            continue;
+        }
+        let Some(record) = contacts::load(view, profile, contact)? else { continue };
+        let certificate = keys::certificate(view, context.keys, profile, &record.fingerprint)?;
+        let usable = certificate.filter(|certificate| certificate.can_encrypt(context.now));
+        let mut addrs = keys::relays_of(view, profile, &record.fingerprint)?;
+        if addrs.is_empty() {
+            addrs.push(record.addr.clone());
+        }
+        found.push(Target { contact, record, certificate: usable, addrs, in_to });
+    }
+    Ok(found)
+}
+
+/// The field `To`.
+pub(super) fn to_field(
+    from: &Mailbox,
+    job: &OutboxRecord,
+    chat: &ChatRecord,
+    targets: &[Target],
+) -> Recipients {
+    let mailbox = |target: &Target| Mailbox::new(target.record.auth_name.clone(), target.record.addr.clone());
+    match job.kind {
+        queue::PASSWORD => Recipients::Hidden,
+        queue::CLEAR => Recipients::Listed(job.addrs.first().map(Mailbox::bare).into_iter().collect()),
+        queue::MESSAGE if chat.chat_type == chat_type::OUT_BROADCAST => Recipients::Hidden,
+        _ => {
+            let mut listed: Vec<Mailbox> = Vec::new();
+            for target in targets.iter().filter(|target| target.in_to) {
+                if !listed.iter().any(|known| known.same_address(&target.record.addr)) {
+                    listed.push(mailbox(target));
+                }
+            }
+            if listed.is_empty() {
+                let named = chat.contact == ids::contact::SELF;
+                listed.push(if named { from.clone() } else { Mailbox::bare(from.address.clone()) });
+            }
+            Recipients::Listed(listed)
+        }
+    }
+}
+
+/// Envelope recipients: all relays of each contact, then own relays, the sending address last.
+pub(super) fn recipients(
+    view: &impl View,
+    context: &Context<'_>,
+    job: &OutboxRecord,
+    targets: &[&Target],
+) -> Outcome<Vec<String>> {
+    let mut all: Vec<String> = Vec::new();
+    for addr in targets.iter().flat_map(|target| &target.addrs) {
+        if !all.contains(addr) {
+            all.push(addr.clone());
+        }
+    }
+    if config::flag(view, context.profile, config::key::BCC_SELF)? && !job.no_self_copy {
+        let own = transports::own_addrs(view, context.profile)?;
+        all.extend(own.into_iter().filter(|addr| addr != context.from));
+        all.push(context.from.to_owned());
+    }
+    all.retain(|addr| !job.done.contains(addr));
+    Ok(all)
+}
