@@ -42,7 +42,7 @@ pub async fn handle_due(db: &Db, quiet: Quiet) -> Outcome<Handled> {
             // Every deadline is a row less, so none has to wait for space.
             match db.transact_freeing(row.profile, move |tx| handle(tx, row, quiet)).await {
                 Ok(written) => {
-                    tracing::debug!(profile = row.profile, kind = row.kind, id = row.id, "deadline handled");
+                    tracing::debug!(profile = row.profile, kind = ?row.kind, id = row.id, "deadline handled");
                     cleaning.extend(written.value.then_some(row.profile));
                 }
                 Err(error) => {
