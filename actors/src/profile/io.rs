@@ -9,7 +9,9 @@ use super::connectivity::{self, Shown};
 use super::{Profile, Shared, receive, transports as configuring};
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
 use crate::supervisor::reconnect::AFTER_TROUBLE;
+use crate::watch::run_once;
 use actix::Addr;
+use tracing::Instrument as _;
 use volary_engine::ground::effects::{Effects, Unlocked};
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::incoming::folder;
@@ -79,7 +81,7 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
     tell_connectivity(shared);
     shared.hub.wakes.new_messages(shared.id).notify_one();
     shared.wake_sender();
-    actix::spawn(receive::retry(shared.clone(), Unlocked::ALL));
+    run_once("retry", receive::retry(shared.clone(), Unlocked::ALL).instrument(shared.span()));
     plan(shared).await
 }
 

@@ -217,7 +217,8 @@ impl StreamHandler<Effects> for Profile {
             io::send_orders(&self.shared, effects.downloads);
         }
         if effects.unlocked.any() {
-            ctx.spawn(receive::retry(self.shared.clone(), effects.unlocked).into_actor(self));
+            let retry = receive::retry(self.shared.clone(), effects.unlocked);
+            ctx.spawn(retry.instrument(self.shared.span()).into_actor(self));
         }
         if effects.transports && self.shared.io.get() {
             let shared = self.shared.clone();

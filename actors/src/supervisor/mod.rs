@@ -24,7 +24,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use actix::{Actor, Addr, Arbiter, AsyncContext as _, Context, Handler, Message, ResponseFuture};
-use volary_proto::v1::{Answer, Done, Error, Request, StartIo, request};
+use volary_proto::v1::{Answer, Done, Error, ErrorCode, Request, StartIo, request};
 
 use self::deadlines::DeadlineQueue;
 use self::housekeeping::{Due, Housekeeping};
@@ -134,7 +134,7 @@ impl Supervisor {
     /// The actor of a profile; started if it does not run (any more). All actors of a profile share one arbiter.
     fn profile(&mut self, id: u32, ctx: &Context<Self>) -> Result<Addr<Profile>, Error> {
         if self.stopping {
-            return Err(Error::internal("the engine is stopping"));
+            return Err(Error::new(ErrorCode::Cancelled, "the engine is stopping"));
         }
         let missing = || Error::not_found(format!("account with id {id} not found"));
         if self.leaving.contains(&id) {

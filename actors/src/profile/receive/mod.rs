@@ -91,14 +91,13 @@ async fn settle(shared: &Rc<Shared>, batch: &RelayMails) -> Outcome<()> {
 
 /// Tries mails that wait, after a change that may let them in.
 pub async fn retry(shared: Rc<Shared>, unlocked: Unlocked) {
-    shared.processing.set(shared.processing.get() + 1);
+    let processing = shared.process();
     let turn = shared.receiving.lock().await;
     if let Err(error) = try_again(&shared, unlocked).await {
         tracing::error!(profile = shared.id, %error, "mails that wait cannot be tried again now");
     }
     drop(turn);
-    shared.processing.set(shared.processing.get() - 1);
-    shared.changed.notify_waiters();
+    drop(processing);
 }
 
 async fn try_again(shared: &Rc<Shared>, unlocked: Unlocked) -> Outcome<()> {
