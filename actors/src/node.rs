@@ -208,7 +208,7 @@ mod tests {
     async fn a_network_that_may_have_changed_is_asked_for_names_anew() {
         let folder = tempfile::tempdir().unwrap();
         let node = Node::start(NodeOptions::new(folder.path())).unwrap();
-        let resolver = node.inner.network.resolver();
+        let resolver = node.inner.hub.network.resolver();
         resolver.addresses("no-such-host.invalid", 993, Protocol::Imap, true, 0).await;
         assert!(resolver.remembers("no-such-host.invalid"));
         let kind = Some(request::Kind::MaybeNetwork(MaybeNetwork {}));

@@ -235,6 +235,9 @@ async fn send_chunk(
         match sent {
             Ok(receipts) => {
                 current.used = Instant::now();
+                if !current.session.is_usable() {
+                    *connected = None;
+                }
                 return Ok(Ok(receipts));
             }
             Err(_) if lost_before_use => *connected = None,

@@ -208,6 +208,24 @@ async fn a_self_signed_certificate_is_refused_unless_checks_are_off_or_the_key_i
 }
 
 #[actix::test]
+async fn the_cause_of_a_failed_trial_is_told_beside_the_text_for_users() {
+    let relay = relay("mail.invalid").await;
+    let network = network(&relay);
+    let cause = async |change: fn(&mut EnteredLogin)| {
+        let mut login = entered(&relay, "bob", false);
+        change(&mut login);
+        let tried = try_transport(&network, &login, &FoundServers::default(), None, |_| {}).await;
+        tried.unwrap_err().cause()
+    };
+    let certificate = cause(|_| {}).await;
+    assert!(certificate.contains("invalid peer certificate"), "{certificate}");
+    let port = cause(|login| login.imap.port = 1).await;
+    assert!(port.contains("Connection refused"), "{port}");
+    let host = cause(|login| login.imap.server = "no-such-host.invalid".into()).await;
+    assert!(host.contains("Could not find DNS resolutions for no-such-host.invalid"), "{host}");
+}
+
+#[actix::test]
 async fn a_certificate_for_another_name_is_refused_even_for_underscore_hosts() {
     let relay = relay("_other.invalid").await;
     let network = network(&relay);
