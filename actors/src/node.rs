@@ -183,3 +183,24 @@ impl Node {
         self.inner.db.bus().close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use volary_mail::login::Protocol;
+    use volary_proto::v1::MaybeNetwork;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_network_that_may_have_changed_is_asked_for_names_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = Node::start(NodeOptions::new(folder.path())).unwrap();
+        let resolver = node.inner.network.resolver();
+        resolver.addresses("no-such-host.invalid", 993, Protocol::Imap, true, 0).await;
+        assert!(resolver.remembers("no-such-host.invalid"));
+        let kind = Some(request::Kind::MaybeNetwork(MaybeNetwork {}));
+        node.call(Request { profile_id: 0, kind }).await.unwrap();
+        assert!(!resolver.remembers("no-such-host.invalid"));
+        node.stop().await;
+    }
+}

@@ -33,8 +33,13 @@ pub enum ConfigureError {
     #[error("{0}")]
     Entered(#[from] LoginError),
     /// No IMAP login.
-    #[error("{0}")]
-    Imap(String),
+    #[error("{shown}")]
+    Imap {
+        /// What clients show, in the words that they know.
+        shown: String,
+        /// What happened.
+        cause: String,
+    },
     /// No SMTP login.
     #[error("{0}")]
     Smtp(String),
@@ -44,6 +49,14 @@ pub enum ConfigureError {
 }
 
 impl ConfigureError {
+    /// What happened, for those who can mend it: without the simplification for users.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Imap { cause, .. } => cause.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// The text as it is reported: in the stock string for errors.
     pub fn stock_text(&self) -> String {
         format!("Error:\n\n“{self}”")
@@ -78,8 +91,10 @@ pub async fn try_transport(
         let smtp = log_in_smtp(network, &login, &how);
         progress(600);
         let imap = log_in_imap(network, &login, &how).map(|result| {
-            let outcome =
-                result.map(|_| ()).map_err(|error| ConfigureError::Imap(imap_text(&error.to_string())));
+            let outcome = result.map(|_| ()).map_err(|error| {
+                let cause = error.to_string();
+                ConfigureError::Imap { shown: imap_text(&cause), cause }
+            });
             if outcome.is_ok() {
                 progress(850);
             }

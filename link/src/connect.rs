@@ -21,7 +21,7 @@ use super::{
     imap::{ImapError, ImapSession, ServerInfo},
     pacer::Pacer,
     proxy::{self, ProxyError},
-    resolve::{Resolver, Route, Success},
+    resolve::{Resolver, Route, Success, make_room},
     smtp::{SmtpError, SmtpSession},
     tls::{TlsMode, TlsSetup},
     wire::BoxedStream,
@@ -150,7 +150,7 @@ impl Network {
     pub fn remember_server(&self, host: &str, info: Arc<ServerInfo>) {
         let mut servers = self.servers.write();
         if servers.len() >= MAX_SERVER_INFOS && !servers.contains_key(host) {
-            servers.clear();
+            make_room(&mut servers);
         }
         servers.insert(host.to_string(), info);
     }

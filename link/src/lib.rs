@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Network`] (`connect`, [`resolve`], [`tls`], `pacer`) | what all connections of a process share |
 //! | `proxy` | tunnels through a proxy |
-//! | [`wire`] | bounded reading and writing on a socket |
+//! | [`guard`] | what stands between a socket and the libraries: async-imap and async-smtp get only what they survive |
 //! | [`imap`], [`smtp`] | one session each, over any stream |
 //! | [`log_in`] | from a configured transport to a session that is logged in |
 //! | [`configure`] | trying out a transport |
@@ -12,6 +12,7 @@
 //! Nothing in here blocks, and every wait can be dropped.
 
 pub mod configure;
+pub mod guard;
 pub mod imap;
 pub mod log_in;
 pub mod resolve;

@@ -9,7 +9,7 @@ use tokio::{
 };
 use volary_mail::{
     login::Protocol,
-    proxy::{ProxyProtocol, ProxyUrl},
+    proxy::{ProxyProtocol, ProxyUrl, ProxyUrlError},
 };
 
 use super::{
@@ -30,8 +30,8 @@ pub enum ProxyError {
     #[error("bad target host")]
     BadTarget,
     /// The protocol of the proxy is not spoken.
-    #[error("Shadowsocks proxies are not supported")]
-    Unsupported,
+    #[error("{0}")]
+    Unsupported(#[from] ProxyUrlError),
     /// The proxy cannot be reached.
     #[error("Failed to connect to the proxy: {0}")]
     Unreachable(String),
@@ -59,9 +59,7 @@ pub(crate) async fn tunnel(
     if host.len() > MAX_PART || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(ProxyError::BadTarget);
     }
-    if proxy.protocol == ProxyProtocol::Shadowsocks {
-        return Err(ProxyError::Unsupported);
-    }
+    proxy.check_spoken()?;
     let mut stream = reach(proxy, network).await?;
     if proxy.protocol == ProxyProtocol::Https {
         let mode = TlsMode { strict: true, sni: true, alpn: None };

@@ -102,8 +102,8 @@ impl Resolver {
     async fn resolve(self: &Arc<Self>, host: &str) -> Vec<IpAddr> {
         let entry = {
             let mut hosts = self.hosts.lock();
-            if hosts.len() >= MAX_HOSTS {
-                hosts.clear();
+            if hosts.len() >= MAX_HOSTS && !hosts.contains_key(host) {
+                make_room(&mut hosts);
             }
             hosts.entry(host.to_string()).or_default().clone()
         };
@@ -130,10 +130,12 @@ impl Resolver {
     /// A connection over this route stands.
     pub fn remember(&self, route: Route, success: Success) {
         let mut history = self.history.lock();
-        if history.len() >= MAX_HISTORY {
-            history.retain(|_, success| success.at.saturating_add(HISTORY_LIFE) >= success.at);
+        if history.len() >= MAX_HISTORY && !history.contains_key(&route) {
+            let oldest = success.at.saturating_sub(HISTORY_LIFE);
+            history.retain(|_, known| known.at >= oldest);
             if history.len() >= MAX_HISTORY {
-                history.clear();
+                let least = history.iter().min_by_key(|(_, known)| known.at).map(|(route, _)| route.clone());
+                least.map(|route| history.remove(&route));
             }
         }
         history.insert(route, success);
@@ -165,6 +167,18 @@ impl Resolver {
     /// Results of the resolver may be wrong now.
     pub(super) fn forget_lookups(&self) {
         self.hosts.lock().clear();
+    }
+
+    /// Whether the system was asked for this host, and the answer is still used.
+    pub fn remembers(&self, host: &str) -> bool {
+        self.hosts.lock().contains_key(host)
+    }
+}
+
+/// Removes one entry, whichever.
+pub(super) fn make_room<K: Clone + Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>) {
+    if let Some(key) = map.keys().next().cloned() {
+        map.remove(&key);
     }
 }
 
@@ -240,6 +254,36 @@ mod tests {
         let first = entry.lock().await.asked;
         assert!(resolver.resolve("no-such-host.invalid").await.is_empty());
         assert_eq!(entry.lock().await.asked, first, "the failure is remembered for a while");
+    }
+
+    #[test]
+    fn a_full_history_forgets_what_is_oldest_and_nothing_else() {
+        let resolver = Resolver::default();
+        let route =
+            |port: usize| Route { host: format!("h{port}"), port: 993, protocol: Protocol::Imap, ip: ip(1) };
+        let known = |port: usize| resolver.history.lock().contains_key(&route(port));
+        let success = |at: usize| Success { at: i64::try_from(at).unwrap() + HISTORY_LIFE, strict: true };
+        for port in 0..MAX_HISTORY {
+            resolver.remember(route(port), success(port));
+        }
+        resolver.remember(route(5), success(MAX_HISTORY));
+        assert!(known(0), "a route that is known already needs no room");
+        resolver.remember(route(MAX_HISTORY), success(MAX_HISTORY));
+        assert_eq!(resolver.history.lock().len(), MAX_HISTORY);
+        assert!(!known(0) && known(1) && known(MAX_HISTORY));
+        // A month later most of it is of no use any more.
+        let late = Success { at: success(MAX_HISTORY - 10).at + HISTORY_LIFE, strict: true };
+        resolver.remember(route(MAX_HISTORY + 1), late);
+        assert!(known(MAX_HISTORY + 1) && known(MAX_HISTORY) && known(5) && !known(6));
+    }
+
+    #[tokio::test]
+    async fn a_changed_network_asks_for_addresses_again() {
+        let network = crate::Network::with_defaults().unwrap();
+        network.resolver().resolve("no-such-host.invalid").await;
+        assert!(network.resolver().remembers("no-such-host.invalid"));
+        network.changed();
+        assert!(!network.resolver().remembers("no-such-host.invalid"));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use tokio_rustls::TlsConnector;
 
 use volary_mail::login::Protocol;
 
-use super::wire::BoxedStream;
+use super::{resolve::make_room, wire::BoxedStream};
 
 /// SHA-256 of a certificate's SubjectPublicKeyInfo.
 pub type KeyHash = [u8; 32];
@@ -52,7 +52,7 @@ impl KeyMemory {
         }
         let mut keys = self.keys.write();
         if keys.len() >= MAX_PINS && !keys.contains_key(host) {
-            keys.clear();
+            make_room(&mut keys);
         }
         keys.insert(host.to_string(), key);
         true

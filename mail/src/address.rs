@@ -58,6 +58,12 @@ impl fmt::Debug for Address {
     }
 }
 
+/// An address for logs: its first character and its domain.
+pub fn shortened(addr: &str) -> String {
+    let (local, domain) = addr.rsplit_once('@').unwrap_or((addr, ""));
+    format!("{}…@{domain}", local.chars().next().map_or_else(String::new, String::from))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +72,12 @@ mod tests {
     fn normalises_case_blanks_and_scheme() {
         assert_eq!(Address::parse(" MailTo:Alice@Example.ORG ").unwrap().as_str(), "alice@example.org");
         assert_eq!(Address::parse("a@b@c.d").unwrap().domain(), "c.d");
+    }
+
+    #[test]
+    fn logs_hold_no_whole_address() {
+        assert_eq!(shortened("alice@example.org"), "a…@example.org");
+        assert_eq!((shortened(""), shortened("x")), ("…@".to_owned(), "x…@".to_owned()));
     }
 
     #[test]

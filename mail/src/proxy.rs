@@ -31,6 +31,9 @@ pub enum ProxyUrlError {
     /// A scheme that is no proxy protocol.
     #[error("Unknown URL scheme {0:?}")]
     Scheme(String),
+    /// A proxy that this engine cannot use.
+    #[error("Shadowsocks proxies (ss://) are not supported")]
+    NotSpoken,
     /// Something else is malformed.
     #[error("{0}")]
     Malformed(&'static str),
@@ -132,6 +135,14 @@ impl ProxyUrl {
             port: url.port().unwrap_or(default_port),
             credentials: url.password().map(|password| (decode(url.username()), decode(password))),
         })
+    }
+
+    /// Shadowsocks addresses can be read, but this engine does not speak the protocol.
+    pub fn check_spoken(&self) -> Result<(), ProxyUrlError> {
+        match self.protocol {
+            ProxyProtocol::Shadowsocks => Err(ProxyUrlError::NotSpoken),
+            _ => Ok(()),
+        }
     }
 
     /// The host without the brackets of an IPv6 address.

@@ -19,6 +19,8 @@ pub struct Faults {
     pub refuse_login: bool,
     /// Answer this to every `RCPT` command.
     pub rcpt: Option<SmtpFault>,
+    /// Only for recipients whose address contains this; all of them if it is empty.
+    pub rcpt_only: String,
     /// Answer this after the content of every mail, which is then dropped.
     pub data: Option<SmtpFault>,
     /// Close SMTP connections after the content of a mail was delivered, without an answer.

@@ -1,5 +1,6 @@
 //! Changing settings: what is checked, and what follows.
 
+use volary_mail::proxy::ProxyUrl;
 use volary_proto::Error;
 use volary_proto::v1::{ConfigEntry, event};
 use volary_storage::View as _;
@@ -67,6 +68,12 @@ fn clean(name: &str, value: Option<String>) -> Outcome<Option<String>> {
     if SWITCHES.contains(&name) && !matches!(value.as_str(), "0" | "1") {
         return Err(Failure::refused("Boolean value must be either 0 or 1"));
     }
+    if name == "proxy_url" {
+        for proxy in value.lines().filter_map(|line| ProxyUrl::parse(line.trim()).ok()) {
+            // A proxy that cannot be used would take the profile off line.
+            proxy.check_spoken().map_err(|error| Failure::refused(error.to_string()))?;
+        }
+    }
     Ok(Some(match name {
         key::DISPLAYNAME => names::clean_line(&value),
         key::CONFIGURED_ADDR | "addr" => value.trim().to_lowercase(),
@@ -132,6 +139,15 @@ mod tests {
             assert_eq!(cleaned(name, ""), Err("Boolean value must be either 0 or 1".to_owned()));
             assert!(matches!(clean(name, None), Ok(None)));
         }
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_spoken_is_refused() {
+        let shadowsocks = "socks5://h:1\nss://YWVzLTEyOC1nY206dGVzdA@192.0.2.1:8888#x";
+        let refused = Err("Shadowsocks proxies (ss://) are not supported".to_owned());
+        assert_eq!(cleaned("proxy_url", shadowsocks), refused);
+        let spoken = "socks5://h:1\nhttp://h:2";
+        assert_eq!(cleaned("proxy_url", spoken), Ok(Some(spoken.to_owned())));
     }
 
     #[test]

@@ -22,6 +22,9 @@ ul { list-style-type: none; padding-left: 1em; }\n\
 pub fn render(shared: &Shared) -> Outcome<String> {
     let texts = shared.db.texts();
     let mut page = HEAD.to_owned();
+    if let Some(error) = shared.setup_error.borrow().as_deref() {
+        page.push_str(&format!("<ul><li><span class=\"red dot\"></span> {}</li></ul>\n", escape(error)));
+    }
     if !shared.io.get() {
         page.push_str(&format!("<h3>{}</h3>\n</body></html>\n", escape(&texts.get(text::NOT_CONNECTED))));
         return Ok(page);

@@ -82,6 +82,8 @@ pub struct Shared {
     pub send_again: Cell<bool>,
     /// What connections told of accepted mails; told on when the queue knows it, too.
     pub accepted: RefCell<Vec<String>>,
+    /// Why the last attempt to set up a relay failed.
+    pub setup_error: RefCell<Option<String>>,
     /// Generation of the last order to the connections.
     pub generation: Cell<u64>,
     /// Something of the above changed.
@@ -155,6 +157,7 @@ impl Profile {
             shown: RefCell::default(),
             downloading: RefCell::default(),
             accepted: RefCell::default(),
+            setup_error: RefCell::default(),
             processing: Cell::new(0),
             receiving: Mutex::new(()),
             sending: Cell::new(false),

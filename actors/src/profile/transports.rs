@@ -13,7 +13,8 @@ use super::{Profile, Shared, io};
 use crate::error::{Failure, Outcome};
 use crate::state::{config, keys, transports};
 use crate::texts::id as text;
-use volary_link::configure::{FoundServers, try_transport};
+use volary_link::configure::{ConfigureError, FoundServers, try_transport};
+use volary_mail::address::shortened;
 use volary_mail::login::{EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp};
 
 /// Carries out a request that sets up, tries or removes transports.
@@ -98,13 +99,25 @@ async fn try_and_store(shared: &Rc<Shared>, entered: EnteredLogin) -> Result<(),
     let found = FoundServers::default();
     let login = try_transport(&shared.network, &entered, &found, proxy, |step| progress(shared, step, None))
         .await
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| refused(shared, &entered.addr, &error))?;
+    *shared.setup_error.borrow_mut() = None;
     progress(shared, 910, None);
     let configured = serde_json::to_string(&login).map_err(|error| error.to_string())?;
     let stored = serde_json::to_string(&entered).map_err(|error| error.to_string())?;
     store(shared, entered.addr, stored, configured).await.map_err(|error| error.to_string())?;
     progress(shared, 1000, None);
     Ok(())
+}
+
+/// A trial failed: clients get the text that they know; the log, the events and the connectivity tell the cause.
+fn refused(shared: &Shared, addr: &str, error: &ConfigureError) -> String {
+    let short = shortened(addr);
+    let cause = error.cause().replace(addr, &short);
+    tracing::warn!(profile = shared.id, addr = short, error = cause, "the relay cannot be used");
+    let msg = format!("Setting up {short} failed: {cause}");
+    shared.db.emit(shared.id, event::Kind::Warning(event::Warning { msg: msg.clone() }));
+    *shared.setup_error.borrow_mut() = Some(msg);
+    error.to_string()
 }
 
 /// Stores a transport that works, and everything that a profile gets with its first one.
@@ -358,6 +371,7 @@ async fn config_from_qr(shared: &Rc<Shared>, profile: &Addr<Profile>, text: &str
             configure(shared, profile, entered).await
         }
         Code::Proxy(proxy) => {
+            proxy.check_spoken().map_err(|error| Error::failed(error.to_string()))?;
             shared
                 .db
                 .transact(shared.id, move |tx| {

@@ -206,6 +206,7 @@ fn unsent(error: &str) -> RelaySubmitResult {
         status: RelaySubmitStatus::NotConnected.into(),
         error: error.to_string(),
         accepted: 0,
+        left: Vec::new(),
     }
 }
 

@@ -152,6 +152,16 @@ impl Shared {
         }
     }
 
+    /// Profile and transport, for logs.
+    pub fn log_fields(&self) -> (u32, u32) {
+        (self.params.profile_id, self.params.transport_id)
+    }
+
+    /// The own address, shortened for logs.
+    pub fn short_addr(&self) -> String {
+        volary_mail::address::shortened(&self.params.login.addr)
+    }
+
     /// Asks the profile which mails it wants.
     pub async fn ask_heads(&self, heads: RelayHeads) -> Result<RelayHeadsAnswer, ProfileGone> {
         Ok(self.link.heads.send(heads).await?)

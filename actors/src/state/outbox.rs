@@ -24,6 +24,8 @@ pub fn is_due(not_before: i64, now: i64) -> bool {
 fn lane(job: &OutboxRecord) -> Option<(u32, u32)> {
     match job.kind {
         _ if job.chat == 0 => None,
+        // The others have got it: one recipient that is not there now must not hold up a whole group.
+        _ if !job.done.is_empty() => None,
         queue::MESSAGE => Some((job.chat, 0)),
         queue::DIRECTED => Some((job.chat, job.contacts.first().copied().unwrap_or(0))),
         _ => None,

@@ -181,6 +181,10 @@ impl Handler<Request> for Supervisor {
     fn handle(&mut self, request: Request, ctx: &mut Self::Context) -> Self::Result {
         let id = request.profile_id;
         if id == 0 {
+            if matches!(request.kind, Some(volary_proto::v1::request::Kind::MaybeNetwork(_))) {
+                // Before the connections are told: names may have other addresses now.
+                self.network.changed();
+            }
             let (db, supervisor) = (self.db.clone(), ctx.address());
             return Box::pin(async move { registry::request(&db, &supervisor, request).await });
         }

@@ -1,19 +1,26 @@
-//! One IMAP session: commands out, responses in, every byte bounded.
+//! One IMAP session over async-imap: commands out, responses in.
 //!
-//! Own code instead of a client library, for what a process with ten thousands of sessions to servers of strangers
-//! needs: the length of a literal is checked before memory is set aside for it (one that is too large is read past), a
-//! response is scanned once however slowly it arrives, nesting and the number of responses are bounded, bodies are handed on without a copy, and a
-//! waiting session owns no buffers.
+//! The library reads and decodes every response; a guard below it bounds what it gets to see (see [`crate::guard`]).
+//! Commands go out past the library, because its own ones take a refusal of FETCH or STORE for an empty answer, cannot
+//! be sent together, and log passwords. The connection object of the library exists only while an answer is read: a
+//! session that waits owns no buffer.
 
 use std::time::Duration;
 
+use async_imap::{
+    Client,
+    imap_proto::{MailboxDatum, Outcome, Response, ResponseCode, Status},
+};
 use bytes::Bytes;
 
-use super::{
-    frame::{Frame, MAX_LINE, Scan},
-    parse::{Code, FetchData, ParseError, QuotaResource, Response, Status, StatusLine, quote},
+use super::data::{self, FetchData, QuotaAnswer, QuotaResource, SelectAnswer, refusal};
+use crate::{
+    guard::{
+        Guard,
+        imap::{ImapFraming, MAX_LINE},
+    },
+    wire::{BoxedStream, IO_TIMEOUT, WireError},
 };
-use crate::wire::{BoxedStream, IO_TIMEOUT, Wire, WireError};
 
 /// Largest mail that is accepted, well above what relays transport.
 pub const MAX_MAIL: usize = 160 * 1024 * 1024;
@@ -36,21 +43,25 @@ pub enum ImapError {
     /// The socket or the framing failed.
     #[error("{0}")]
     Wire(#[from] WireError),
-    /// A response could not be understood.
-    #[error("{0}")]
-    Parse(#[from] ParseError),
     /// The server refused the command.
-    #[error("no response: code: None, info: {0:?}")]
-    No(Option<String>),
+    #[error("no response: {0}")]
+    No(String),
     /// The server did not understand the command.
-    #[error("bad response: code: None, info: {0:?}")]
-    Bad(Option<String>),
+    #[error("bad response: {0}")]
+    Bad(String),
     /// The server said good-bye.
     #[error("connection closed by the server: {0}")]
     Bye(String),
     /// The server does something it must not do.
     #[error("{0}")]
     Protocol(&'static str),
+}
+
+impl ImapError {
+    /// The server answered NO or BAD: the command was not carried out, the session goes on.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::No(_) | Self::Bad(_))
+    }
 }
 
 /// Capabilities that make a difference.
@@ -66,19 +77,6 @@ pub struct Capabilities {
     pub metadata: bool,
     /// `XDELTAPUSH`: push tokens are accepted.
     pub push: bool,
-}
-
-impl Capabilities {
-    fn from_words<S: AsRef<str>>(words: &[S]) -> Self {
-        let has = |name: &str| words.iter().any(|word| word.as_ref().eq_ignore_ascii_case(name));
-        Self {
-            idle: has("IDLE"),
-            id: has("ID"),
-            quota: has("QUOTA"),
-            metadata: has("METADATA"),
-            push: has("XDELTAPUSH"),
-        }
-    }
 }
 
 /// Result of selecting a folder.
@@ -113,7 +111,8 @@ pub type QuotaRoots = Vec<(String, Vec<QuotaResource>)>;
 
 /// A connection to an IMAP server.
 pub struct ImapSession {
-    wire: Wire,
+    /// Gone when the session broke.
+    guard: Option<Guard<ImapFraming>>,
     tag: u32,
     idle_tag: Option<String>,
     /// What the server can do.
@@ -126,7 +125,7 @@ impl ImapSession {
     /// Takes over a connected socket and reads the greeting. After STARTTLS there is none.
     pub async fn open(stream: BoxedStream, expect_greeting: bool) -> Result<Self, ImapError> {
         let mut session = Self {
-            wire: Wire::new(stream),
+            guard: Some(Guard::new(stream, ImapFraming::new(MAX_SMALL_RESPONSE))),
             tag: 0,
             idle_tag: None,
             capabilities: Capabilities::default(),
@@ -139,17 +138,21 @@ impl ImapSession {
     }
 
     async fn greeting(&mut self) -> Result<(), ImapError> {
-        match self.read_response(MAX_SMALL_RESPONSE, IO_TIMEOUT).await? {
-            Response::Status(StatusLine { status: Status::Ok | Status::PreAuth, .. }) => Ok(()),
-            Response::Status(line) => Err(ImapError::Bye(line.text)),
-            _ => Err(ImapError::Protocol("the greeting is not a greeting")),
-        }
+        self.read(MAX_SMALL_RESPONSE, IO_TIMEOUT, |response, _| match response {
+            Response::Data { status: Status::Ok | Status::PreAuth, .. } => Turn::End(Ok(())),
+            Response::Data { status, outcome } => Turn::End(Err(match refusal(status, outcome) {
+                ImapError::No(text) | ImapError::Bad(text) => ImapError::Bye(text),
+                other => other,
+            })),
+            _ => Turn::End(Err(ImapError::Protocol("the greeting is not a greeting"))),
+        })
+        .await
     }
 
     /// Asks for STARTTLS and gives the socket back for the handshake. What the server sent ahead is dropped.
     pub async fn starttls(mut self) -> Result<BoxedStream, ImapError> {
-        self.command("STARTTLS", MAX_SMALL_RESPONSE, |_| {}).await?;
-        Ok(self.wire.into_stream())
+        self.command("STARTTLS", MAX_SMALL_RESPONSE, |_, _| {}).await?;
+        Ok(self.guard.ok_or(WireError::Closed)?.into_stream())
     }
 
     /// Logs in and learns the capabilities.
@@ -157,36 +160,38 @@ impl ImapSession {
         let (Some(user), Some(password)) = (quote(user), quote(password)) else {
             return Err(ImapError::Protocol("user name and password must not contain line ends"));
         };
-        let mut words = None;
-        let line = self
-            .command(&format!("LOGIN {user} {password}"), MAX_SMALL_RESPONSE, |response| {
-                if let Response::Capability(list) = response {
-                    words = Some(list);
-                }
-            })
-            .await?;
-        if let Some(Code::Capability(list)) = line.code {
-            words = Some(list);
+        let mut known = self.capabilities_after(&format!("LOGIN {user} {password}")).await?;
+        if known.is_none() {
+            known = self.capabilities_after("CAPABILITY").await?;
         }
-        if words.is_none() {
-            self.command("CAPABILITY", MAX_SMALL_RESPONSE, |response| {
-                if let Response::Capability(list) = response {
-                    words = Some(list);
-                }
-            })
-            .await?;
-        }
-        self.capabilities = Capabilities::from_words(&words.unwrap_or_default());
+        self.capabilities = known.unwrap_or_default();
         Ok(())
+    }
+
+    async fn capabilities_after(&mut self, command: &str) -> Result<Option<Capabilities>, ImapError> {
+        let mut found = None;
+        self.command(command, MAX_SMALL_RESPONSE, |response, _| {
+            let words = match response {
+                Response::Capabilities(words) => words,
+                Response::Done {
+                    outcome: Outcome { code: Some(ResponseCode::Capabilities(words)), .. },
+                    ..
+                } => words,
+                _ => return,
+            };
+            found = Some(Capabilities::read(words));
+        })
+        .await?;
+        Ok(found)
     }
 
     /// Tells the server who we are. Returns what it says about itself.
     pub async fn id(&mut self, name: &str) -> Result<Vec<(String, String)>, ImapError> {
         let mut server = Vec::new();
         let name = quote(name).unwrap_or_default();
-        self.command(&format!("ID (\"name\" {name})"), MAX_SMALL_RESPONSE, |response| {
-            if let Response::Id(fields) = response {
-                server = fields;
+        self.command(&format!("ID (\"name\" {name})"), MAX_SMALL_RESPONSE, |response, _| {
+            if let Response::Id(Some(fields)) = response {
+                server = fields.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
             }
         })
         .await?;
@@ -197,7 +202,7 @@ impl ImapSession {
     pub async fn select(&mut self, folder: &str) -> Result<Option<Selected>, ImapError> {
         let mut answer = SelectAnswer::default();
         let command = select_command(folder)?;
-        match self.command(&command, MAX_SMALL_RESPONSE, |response| answer.take(&response)).await {
+        match self.command(&command, MAX_SMALL_RESPONSE, |response, _| answer.take(response)).await {
             Ok(_) => {}
             Err(ImapError::No(_)) => return Ok(None),
             Err(error) => return Err(error),
@@ -211,14 +216,12 @@ impl ImapSession {
         if uid_next.is_none() {
             let folder = quote(folder).ok_or(ImapError::Protocol("bad folder name"))?;
             let command = format!("STATUS {folder} (UIDNEXT)");
-            let asked = self.command(&command, MAX_SMALL_RESPONSE, |response| {
-                if let Response::FolderStatus(next) = response {
-                    uid_next = next;
-                }
+            let asked = self.command(&command, MAX_SMALL_RESPONSE, |response, _| {
+                uid_next = data::status_uid_next(response).or(uid_next);
             });
             match asked.await {
-                Ok(_) | Err(ImapError::No(_) | ImapError::Bad(_)) => {}
-                Err(error) => return Err(error),
+                Err(error) if !error.is_refusal() => return Err(error),
+                _ => {}
             }
         }
         self.new_mail = false;
@@ -261,8 +264,8 @@ impl ImapSession {
         let set = range.map_or("*".to_string(), |(first, last)| format!("{first}:{last}"));
         let (first, last) = range.unwrap_or((1, u32::MAX));
         let mut found: Option<u32> = None;
-        self.command(&format!("UID FETCH {set} (UID)"), MAX_SMALL_RESPONSE, |response| {
-            if let Response::Fetch(FetchData { uid: Some(uid), .. }) = response
+        self.command(&format!("UID FETCH {set} (UID)"), MAX_SMALL_RESPONSE, |response, literals| {
+            if let Some(FetchData { uid: Some(uid), .. }) = fetch_data(response, literals)
                 && (first..=last).contains(&uid)
             {
                 found = Some(found.map_or(uid, |lowest| lowest.min(uid)));
@@ -275,8 +278,8 @@ impl ImapSession {
     /// When the newest mail of the folder arrived, by the clock of the server. `None` if there is none or it is not told.
     pub async fn newest_arrival(&mut self) -> Result<Option<i64>, ImapError> {
         let mut newest: Option<(u32, Option<i64>)> = None;
-        self.command("UID FETCH * (UID INTERNALDATE)", MAX_SMALL_RESPONSE, |response| {
-            if let Response::Fetch(FetchData { uid: Some(uid), arrived, .. }) = response {
+        self.command("UID FETCH * (UID INTERNALDATE)", MAX_SMALL_RESPONSE, |response, literals| {
+            if let Some(FetchData { uid: Some(uid), arrived, .. }) = fetch_data(response, literals) {
                 newest = newest.max(Some((uid, arrived)));
             }
         })
@@ -287,13 +290,12 @@ impl ImapSession {
     async fn fetch(&mut self, command: &str, limit: usize, most: usize) -> Result<Vec<Fetched>, ImapError> {
         let mut out: Vec<Fetched> = Vec::new();
         let mut unsolicited = false;
-        self.command(command, limit + MAX_LINE, |response| {
-            if let Response::Fetch(data) = response {
-                match data.uid {
-                    Some(uid) if data.body.is_some() && out.len() < most => out.push(Fetched { uid, data }),
-                    // Changed flags of some mail: not what was asked for.
-                    _ => unsolicited = true,
-                }
+        self.command(command, limit + MAX_LINE, |response, literals| {
+            let Some(data) = fetch_data(response, literals) else { return };
+            match data.uid {
+                Some(uid) if data.body.is_some() && out.len() < most => out.push(Fetched { uid, data }),
+                // Changed flags of some mail: not what was asked for.
+                _ => unsolicited = true,
             }
         })
         .await?;
@@ -305,13 +307,13 @@ impl ImapSession {
 
     /// Stores `\Seen`.
     pub async fn mark_seen(&mut self, set: &str) -> Result<(), ImapError> {
-        self.command(&format!("UID STORE {set} +FLAGS (\\Seen)"), MAX_SMALL_RESPONSE, |_| {}).await?;
+        self.command(&format!("UID STORE {set} +FLAGS (\\Seen)"), MAX_SMALL_RESPONSE, |_, _| {}).await?;
         Ok(())
     }
 
     /// Marks mails for deletion; [`Self::close_and_select`] removes them.
     pub async fn mark_deleted(&mut self, set: &str) -> Result<(), ImapError> {
-        self.command(&format!("UID STORE {set} +FLAGS (\\Deleted)"), MAX_SMALL_RESPONSE, |_| {}).await?;
+        self.command(&format!("UID STORE {set} +FLAGS (\\Deleted)"), MAX_SMALL_RESPONSE, |_, _| {}).await?;
         Ok(())
     }
 
@@ -320,15 +322,14 @@ impl ImapSession {
         let close = self.next_tag();
         let select = self.next_tag();
         let text = format!("{close} CLOSE\r\n{select} {}\r\n", select_command(folder)?);
-        self.wire.write(text.as_bytes()).await?;
-        let closed = match self.finish(&close, MAX_SMALL_RESPONSE, &mut |_| {}).await {
+        self.write(text.as_bytes()).await?;
+        let closed = match self.finish(&close, MAX_SMALL_RESPONSE, |_, _| {}).await {
             // A refusal is followed by the answer to SELECT, anything else by nothing that is worth a wait.
-            Ok(_) => Ok(()),
-            Err(refusal @ (ImapError::No(_) | ImapError::Bad(_))) => Err(refusal),
-            Err(error) => return Err(error),
+            Err(error) if !error.is_refusal() => return Err(error),
+            closed => closed,
         };
         let mut answer = SelectAnswer::default();
-        let selected = self.finish(&select, MAX_SMALL_RESPONSE, &mut |response| answer.take(&response)).await;
+        let selected = self.finish(&select, MAX_SMALL_RESPONSE, |response, _| answer.take(response)).await;
         closed?;
         match selected {
             Ok(_) => self.selected(answer, folder).await.map(Some),
@@ -340,14 +341,10 @@ impl ImapSession {
     /// Fill level of the quota roots of a folder.
     pub async fn quota(&mut self, folder: &str) -> Result<QuotaRoots, ImapError> {
         let folder = quote(folder).ok_or(ImapError::Protocol("bad folder name"))?;
-        let mut roots = Vec::new();
-        let mut quotas: QuotaRoots = Vec::new();
-        self.command(&format!("GETQUOTAROOT {folder}"), MAX_SMALL_RESPONSE, |response| match response {
-            Response::QuotaRoot(names) => roots = names,
-            Response::Quota(root, resources) => quotas.push((root, resources)),
-            _ => {}
-        })
-        .await?;
+        let mut answer = QuotaAnswer::default();
+        let command = format!("GETQUOTAROOT {folder}");
+        self.command(&command, MAX_SMALL_RESPONSE, |response, _| answer.take(response)).await?;
+        let QuotaAnswer { roots, quotas } = answer;
         if roots.iter().any(|root| !quotas.iter().any(|(name, _)| name == root)) {
             return Err(ImapError::Protocol("a quota root has no quota"));
         }
@@ -357,46 +354,46 @@ impl ImapSession {
     /// Values of server annotations (RFC 5464).
     pub async fn metadata(&mut self, entries: &str) -> Result<Vec<(String, Option<Bytes>)>, ImapError> {
         let mut out = Vec::new();
-        self.command(&format!("GETMETADATA \"\" ({entries})"), MAX_SMALL_RESPONSE, |response| {
-            if let Response::Metadata(values) = response {
-                out.extend(values);
-            }
-        })
-        .await?;
+        let command = format!("GETMETADATA \"\" ({entries})");
+        self.command(&command, MAX_SMALL_RESPONSE, |response, _| out.extend(data::metadata(response)))
+            .await?;
         Ok(out)
     }
 
     /// Begins to wait for changes (RFC 2177).
     pub async fn idle_start(&mut self) -> Result<(), ImapError> {
         let tag = self.send("IDLE").await?;
-        for _ in 0..MAX_RESPONSES {
-            match self.read_response(MAX_SMALL_RESPONSE, IO_TIMEOUT).await? {
-                Response::Continue => {
-                    self.idle_tag = Some(tag);
-                    return Ok(());
-                }
-                Response::Tagged(_, line) => return Err(refusal(line)),
-                response => self.notice(&response)?,
-            }
-        }
-        Err(ImapError::Protocol("too many responses"))
+        self.read(MAX_SMALL_RESPONSE, IO_TIMEOUT, |response, _| match response {
+            Response::Continue(_) => Turn::End(Ok(())),
+            Response::Done { status, outcome, .. } => Turn::End(Err(refusal(status, outcome))),
+            _ => Turn::Next,
+        })
+        .await?;
+        self.idle_tag = Some(tag);
+        Ok(())
     }
 
     /// Waits until something changes or nothing was heard for `silence`. The future may be dropped at any time.
     pub async fn idle_wait(&mut self, silence: Duration) -> Result<IdleEnd, ImapError> {
         loop {
-            let response = match self.read_response(MAX_SMALL_RESPONSE, silence).await {
-                Err(ImapError::Wire(WireError::TimedOut)) => return Ok(IdleEnd::Silence),
+            let guard = self.guard.as_mut().ok_or(WireError::Closed)?;
+            guard.framing().set_limit(MAX_SMALL_RESPONSE);
+            guard.expect(silence);
+            match guard.ready().await {
+                Err(WireError::TimedOut) => return Ok(IdleEnd::Silence),
                 other => other?,
-            };
-            match response {
-                // A keep-alive.
-                Response::Status(StatusLine { status: Status::Ok, .. }) | Response::Continue => {}
-                Response::Tagged(_, line) => return Err(refusal(line)),
-                response => {
-                    self.notice(&response)?;
-                    return Ok(IdleEnd::Changed);
-                }
+            }
+            // The response is there, so this neither waits nor can be dropped half way.
+            let changed = Box::pin(self.read(MAX_SMALL_RESPONSE, IO_TIMEOUT, |response, _| {
+                Turn::End(match response {
+                    // A keep-alive.
+                    Response::Data { status: Status::Ok, .. } | Response::Continue(_) => Ok(false),
+                    Response::Done { status, outcome, .. } => Err(refusal(status, outcome)),
+                    _ => Ok(true),
+                })
+            }));
+            if changed.await? {
+                return Ok(IdleEnd::Changed);
             }
         }
     }
@@ -404,11 +401,10 @@ impl ImapSession {
     /// Ends waiting, so that commands are possible again.
     pub async fn idle_done(&mut self) -> Result<(), ImapError> {
         let Some(tag) = self.idle_tag.take() else { return Ok(()) };
-        self.wire.write(b"DONE\r\n").await?;
-        tokio::time::timeout(DONE_TIMEOUT, self.finish(&tag, MAX_SMALL_RESPONSE, &mut |_| {}))
+        self.write(b"DONE\r\n").await?;
+        tokio::time::timeout(DONE_TIMEOUT, self.finish(&tag, MAX_SMALL_RESPONSE, |_, _| {}))
             .await
-            .map_err(|_| ImapError::Wire(WireError::TimedOut))??;
-        Ok(())
+            .map_err(|_| WireError::TimedOut)?
     }
 
     fn next_tag(&mut self) -> String {
@@ -416,9 +412,13 @@ impl ImapSession {
         format!("A{:04}", self.tag)
     }
 
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), ImapError> {
+        Ok(self.guard.as_mut().ok_or(WireError::Closed)?.send(bytes).await?)
+    }
+
     async fn send(&mut self, command: &str) -> Result<String, ImapError> {
         let tag = self.next_tag();
-        self.wire.write(format!("{tag} {command}\r\n").as_bytes()).await?;
+        self.write(format!("{tag} {command}\r\n").as_bytes()).await?;
         Ok(tag)
     }
 
@@ -426,108 +426,95 @@ impl ImapSession {
         &mut self,
         command: &str,
         limit: usize,
-        mut visit: impl FnMut(Response),
-    ) -> Result<StatusLine, ImapError> {
+        visit: impl FnMut(&Response<'_>, &[Bytes]),
+    ) -> Result<(), ImapError> {
         let tag = self.send(command).await?;
-        self.finish(&tag, limit, &mut visit).await
+        self.finish(&tag, limit, visit).await
     }
 
-    /// Reads up to the end of the command with `tag`.
+    /// Reads up to the end of the command with `tag`; `visit` sees all responses, the last one included.
     async fn finish(
         &mut self,
         tag: &str,
         limit: usize,
-        visit: &mut impl FnMut(Response),
-    ) -> Result<StatusLine, ImapError> {
-        for _ in 0..MAX_RESPONSES {
-            match self.read_or_skip(limit).await? {
-                Response::Tagged(its, line) if its == tag => {
-                    return if line.status == Status::Ok { Ok(line) } else { Err(refusal(line)) };
+        mut visit: impl FnMut(&Response<'_>, &[Bytes]),
+    ) -> Result<(), ImapError> {
+        self.read(limit, IO_TIMEOUT, |response, literals| {
+            visit(response, literals);
+            match response {
+                Response::Done { tag: its, .. } if its.0 != tag => {
+                    Turn::End(Err(ImapError::Protocol("answer to another command")))
                 }
-                Response::Tagged(..) => return Err(ImapError::Protocol("answer to another command")),
-                response => {
-                    self.notice(&response)?;
-                    visit(response);
+                Response::Done { status: Status::Ok, .. } => Turn::End(Ok(())),
+                Response::Done { status, outcome, .. } => Turn::End(Err(refusal(status, outcome))),
+                _ => Turn::Next,
+            }
+        })
+        .await
+    }
+
+    /// Reads responses until `visit` has what it wants. After any error but a refusal the session is over.
+    async fn read<T>(
+        &mut self,
+        limit: usize,
+        patience: Duration,
+        mut visit: impl FnMut(&Response<'_>, &[Bytes]) -> Turn<T>,
+    ) -> Result<T, ImapError> {
+        let mut guard = self.guard.take().ok_or(WireError::Closed)?;
+        guard.framing().set_limit(limit);
+        let mut client = Client::new(guard);
+        for _ in 0..MAX_RESPONSES {
+            client.get_mut().expect(patience);
+            let data = client.read_response().await.map_err(WireError::from)?.ok_or(WireError::Closed)?;
+            let literals = client.get_mut().framing().take_literals();
+            self.notice(data.parsed())?;
+            match visit(data.parsed(), &literals) {
+                Turn::Next => {}
+                Turn::End(result) => {
+                    if result.as_ref().err().is_none_or(ImapError::is_refusal) {
+                        self.guard = Some(client.into_inner());
+                    }
+                    return result;
                 }
             }
         }
-        Err(ImapError::Protocol("too many responses"))
+        Err(WireError::TooMany.into())
     }
 
     /// Takes note of what a server may say at any time.
-    fn notice(&mut self, response: &Response) -> Result<(), ImapError> {
+    fn notice(&mut self, response: &Response<'_>) -> Result<(), ImapError> {
         match response {
-            Response::Exists(_) => self.new_mail = true,
-            Response::Status(StatusLine { status: Status::Bye, text, .. }) => {
-                return Err(ImapError::Bye(text.clone()));
-            }
+            Response::MailboxData(MailboxDatum::Exists(_)) => self.new_mail = true,
+            Response::Data { status: Status::Bye, outcome } => return Err(refusal(&Status::Bye, outcome)),
             _ => {}
         }
         Ok(())
     }
+}
 
-    /// Reads one response. Dropping the future loses nothing.
-    async fn read_response(&mut self, limit: usize, patience: Duration) -> Result<Response, ImapError> {
-        let mut frame = Frame::default();
-        loop {
-            match frame.scan(self.wire.buffered(), limit)? {
-                Scan::Complete(len) => return Ok(Response::parse(&self.wire.take(len))?),
-                Scan::Excess { .. } => return Err(WireError::TooLong(limit).into()),
-                Scan::Needs(more) => self.read_more(more, limit, patience).await?,
-            }
-        }
-    }
+/// What follows a response.
+enum Turn<T> {
+    /// The next response.
+    Next,
+    /// Nothing, this was the last one.
+    End(Result<T, ImapError>),
+}
 
-    /// Reads one response; literals that are too large come out empty. A single mail that goes beyond all bounds must
-    /// not keep those behind it from being seen.
-    async fn read_or_skip(&mut self, limit: usize) -> Result<Response, ImapError> {
-        let mut frame = Frame::default();
-        loop {
-            match frame.scan(self.wire.buffered(), limit)? {
-                Scan::Complete(len) => return Ok(Response::parse(&self.wire.take(len))?),
-                Scan::Excess { at, len, digits } => {
-                    self.wire.fill_with_zeros(digits.0..digits.1);
-                    self.wire.cut(at, len, IO_TIMEOUT).await?;
-                }
-                Scan::Needs(more) => self.read_more(more, limit, IO_TIMEOUT).await?,
-            }
-        }
-    }
-
-    async fn read_more(&mut self, more: usize, limit: usize, patience: Duration) -> Result<(), ImapError> {
-        // Once a response has begun the rest must follow as fast as any other answer.
-        let patience = if self.wire.buffered().is_empty() { patience } else { IO_TIMEOUT };
-        Ok(self.wire.fill(more, limit + MAX_LINE, patience).await?)
+fn fetch_data(response: &Response<'_>, literals: &[Bytes]) -> Option<FetchData> {
+    match response {
+        Response::Fetch(_, attributes) => Some(FetchData::read(attributes, literals)),
+        _ => None,
     }
 }
 
-fn refusal(line: StatusLine) -> ImapError {
-    let info = Some(line.text).filter(|text| !text.is_empty());
-    match line.status {
-        Status::Bad => ImapError::Bad(info),
-        Status::Bye => ImapError::Bye(info.unwrap_or_default()),
-        _ => ImapError::No(info),
+/// Quotes a string for a command. `None` if it cannot be sent as a quoted string.
+fn quote(value: &str) -> Option<String> {
+    if value.contains(['\r', '\n', '\0']) {
+        return None;
     }
+    Some(format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
 fn select_command(folder: &str) -> Result<String, ImapError> {
     Ok(format!("SELECT {}", quote(folder).ok_or(ImapError::Protocol("bad folder name"))?))
-}
-
-#[derive(Default)]
-struct SelectAnswer {
-    uidvalidity: Option<u32>,
-    uid_next: Option<u32>,
-}
-
-impl SelectAnswer {
-    fn take(&mut self, response: &Response) {
-        if let Response::Status(line) = response {
-            match line.code {
-                Some(Code::UidValidity(number)) => self.uidvalidity = Some(number),
-                Some(Code::UidNext(number)) => self.uid_next = Some(number),
-                _ => {}
-            }
-        }
-    }
 }

@@ -1,6 +1,8 @@
-//! SMTP: replies (pure), and one session.
+//! SMTP: one session, and what of it is pure.
 
-mod reply;
+mod content;
 mod session;
+mod stream;
 
-pub use session::{SmtpError, SmtpSession};
+pub use session::{Receipt, SmtpSession};
+pub use stream::SmtpError;

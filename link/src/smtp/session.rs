@@ -1,47 +1,52 @@
-//! One SMTP session.
+//! One SMTP session over async-smtp: its commands, its reader of replies, and its view of the extensions.
 //!
-//! Own code instead of a client library for three things: replies of strangers are bounded in length and number, MAIL,
-//! RCPT and DATA go out in one write when the server allows pipelining (RFC 2920), and all replies of such a group are
-//! read, so that the session survives a refused mail.
+//! `SmtpTransport::send` of the library writes each command by itself, stops reading at the first refusal, which leaves
+//! the session useless, and takes a whole copy of the mail. So the commands of a transaction are written together
+//! (RFC 2920), every reply is read, and the content goes past the library, piece by piece.
 
 use std::time::Duration;
 
+use async_smtp::{
+    EmailAddress,
+    authentication::{Credentials, Mechanism},
+    commands::{
+        AuthCommand, DataCommand, MailCommand, QuitCommand, RcptCommand, RsetCommand, StarttlsCommand,
+    },
+    extension::{Extension, MailBodyParameter, MailParameter, ServerInfo},
+    response::Response,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 
-use super::reply::{
-    DataWriter, Extensions, MAX_REPLY_LINES, Outcome, Reply, is_envelope_address, parse_line,
+use super::{
+    content::DataWriter,
+    stream::{SmtpError, Transport},
 };
-use crate::wire::{BoxedStream, IO_TIMEOUT, Wire, WireError};
+use crate::wire::{BoxedStream, IO_TIMEOUT};
 
-/// Longest line of a reply, generous against RFC 5321 section 4.5.3.1.5.
-const MAX_REPLY_LINE: usize = 4096;
 /// Time for the reply to a whole mail: the server may run filters (RFC 5321 section 4.5.3.2.6).
 const DATA_END_TIMEOUT: Duration = Duration::from_secs(300);
 /// Size of the pieces in which a mail is written.
 const PIECE: usize = 16 * 1024;
+/// Longest address in an envelope.
+const MAX_ADDRESS: usize = 512;
 
-/// Why an SMTP command failed.
-#[derive(Debug, thiserror::Error)]
-pub enum SmtpError {
-    /// The socket failed.
-    #[error("{0}")]
-    Wire(#[from] WireError),
-    /// A 4xx reply.
-    #[error("transient: {0}")]
-    Temporary(String),
-    /// A 5xx reply.
-    #[error("permanent: {0}")]
-    Permanent(String),
-    /// The server does something it must not do.
-    #[error("{0}")]
-    Protocol(&'static str),
+/// What became of one recipient of a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// The server has taken over the mail for it.
+    Accepted,
+    /// Not now. Nothing was sent to it.
+    Deferred(String),
+    /// Never. Nothing was sent to it.
+    Refused(String),
 }
 
 /// A connection to an SMTP server.
 pub struct SmtpSession {
-    wire: Wire,
-    extensions: Extensions,
+    transport: Transport,
+    /// What the server can do; `None` if it does not say.
+    server: Option<ServerInfo>,
     usable: bool,
     /// A refused transaction may still be open on the server.
     needs_reset: bool,
@@ -50,28 +55,19 @@ pub struct SmtpSession {
 impl SmtpSession {
     /// Takes over a connected socket, reads the greeting and introduces the client. After STARTTLS there is no greeting.
     pub async fn open(stream: BoxedStream, expect_greeting: bool) -> Result<Self, SmtpError> {
-        let mut session = Self {
-            wire: Wire::new(stream),
-            extensions: Extensions::default(),
-            usable: true,
-            needs_reset: false,
-        };
-        if expect_greeting && session.accepted(IO_TIMEOUT).await?.code != 220 {
-            return Err(SmtpError::Protocol("the greeting is not a greeting"));
-        }
-        // A fixed literal: the name of the device is nobody's business.
-        let reply = session.command("EHLO [127.0.0.1]").await?;
-        session.extensions = Extensions::from_reply(&reply);
-        Ok(session)
+        let (transport, reply) = Transport::open(stream, expect_greeting).await?;
+        let server = ServerInfo::from_response(&readable(reply)).ok();
+        Ok(Self { transport, server, usable: true, needs_reset: false })
     }
 
     /// Asks for STARTTLS and gives the socket back for the handshake. What the server sent ahead is dropped.
     pub async fn starttls(mut self) -> Result<BoxedStream, SmtpError> {
-        if !self.extensions.starttls {
+        if !self.offers(Extension::StartTls) {
             return Err(SmtpError::Protocol("server does not support STARTTLS"));
         }
-        self.command("STARTTLS").await?;
-        Ok(self.wire.into_stream())
+        self.transport.commands(&StarttlsCommand.to_string()).await?;
+        self.transport.reply(IO_TIMEOUT).await??;
+        self.transport.into_stream()
     }
 
     /// Logs in with PLAIN or LOGIN.
@@ -79,17 +75,27 @@ impl SmtpSession {
         if user.contains('\0') || password.contains('\0') {
             return Err(SmtpError::Protocol("user name and password must not contain NUL"));
         }
-        if self.extensions.auth_plain {
-            let token = STANDARD.encode(format!("\0{user}\0{password}"));
-            self.command(&format!("AUTH PLAIN {token}")).await?;
-        } else if self.extensions.auth_login {
-            self.command("AUTH LOGIN").await?;
-            self.command(&STANDARD.encode(user)).await?;
-            self.command(&STANDARD.encode(password)).await?;
+        let lines = if self.offers(Extension::Authentication(Mechanism::Plain)) {
+            let credentials = Credentials::new(user.to_string(), password.to_string());
+            let command = AuthCommand::new(Mechanism::Plain, credentials, None);
+            vec![command.map_err(|_| SmtpError::Protocol("the login cannot be written"))?.to_string()]
+        } else if self.offers(Extension::Authentication(Mechanism::Login)) {
+            // The library insists on the exact words of the questions, which differ between servers.
+            let answer = |text: &str| format!("{}\r\n", STANDARD.encode(text));
+            vec![format!("AUTH {}\r\n", Mechanism::Login), answer(user), answer(password)]
         } else {
             return Err(SmtpError::Protocol("the server offers no usable way to log in"));
+        };
+        for line in lines {
+            // Past the library, which writes what it sends into a log.
+            self.transport.send(line.as_bytes()).await?;
+            self.transport.reply(IO_TIMEOUT).await??;
         }
         Ok(())
+    }
+
+    fn offers(&self, extension: Extension) -> bool {
+        self.server.as_ref().is_some_and(|server| server.supports_feature(extension))
     }
 
     /// False when the session must not be used again.
@@ -97,67 +103,127 @@ impl SmtpSession {
         self.usable
     }
 
-    /// Sends one mail in one transaction. All recipients are accepted, or none.
-    pub async fn send(&mut self, from: &str, recipients: &[String], mail: &Bytes) -> Result<(), SmtpError> {
+    /// Sends one mail in one transaction, to those recipients that the server accepts. If it accepts none that counts by
+    /// `matters`, nothing is sent. An error means that the mail went to nobody, and concerns all recipients.
+    pub async fn send(
+        &mut self,
+        from: &str,
+        recipients: &[String],
+        mail: &Bytes,
+        matters: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Receipt>, SmtpError> {
         if !is_envelope_address(from) || !recipients.iter().all(|to| is_envelope_address(to)) {
             return Err(SmtpError::Permanent("invalid address in the envelope".to_string()));
         }
         // Whatever happens on the way leaves the session in a state that only success or a clean refusal repairs.
         self.usable = false;
-        self.envelope(from, recipients).await?;
-        self.content(mail).await?;
-        let reply = self.reply(DATA_END_TIMEOUT).await?;
-        self.usable = true;
-        check(reply).map(|_| ())
-    }
-
-    async fn envelope(&mut self, from: &str, recipients: &[String]) -> Result<(), SmtpError> {
-        let mut commands = Vec::with_capacity(recipients.len() + 3);
-        if std::mem::take(&mut self.needs_reset) {
-            commands.push("RSET\r\n".to_string());
+        let mut receipts = Vec::with_capacity(recipients.len());
+        let data = self.envelope(from, recipients, &mut receipts).await?;
+        let mut accepted =
+            recipients.iter().zip(&receipts).filter(|(_, receipt)| **receipt == Receipt::Accepted);
+        let worth_it = accepted.any(|(to, _)| matters(to));
+        match data {
+            Some(Ok(())) if worth_it => {}
+            // The server waits for content: only closing the connection avoids a useless delivery.
+            Some(Ok(())) => return Ok(unsent(receipts)),
+            Some(Err(error)) => {
+                (self.usable, self.needs_reset) = (true, true);
+                return if worth_it { Err(error) } else { Ok(unsent(receipts)) };
+            }
+            None => {
+                (self.usable, self.needs_reset) = (true, true);
+                return Ok(unsent(receipts));
+            }
         }
-        commands.push(format!("MAIL FROM:<{from}>{}{}\r\n", self.body_parameter(), self.utf8_parameter()));
-        commands.extend(recipients.iter().map(|to| format!("RCPT TO:<{to}>\r\n")));
-        commands.push("DATA\r\n".to_string());
-        let refusal = if self.extensions.pipelining {
-            self.wire.write(commands.concat().as_bytes()).await?;
-            let mut refusal = None;
-            for number in 1..=commands.len() {
-                let result = match self.reply(IO_TIMEOUT).await {
-                    Ok(reply) => check(reply),
-                    // A server that refuses and hangs up has said why.
-                    Err(error) => return Err(refusal.unwrap_or(error)),
-                };
-                if number == commands.len() && result.is_ok() && refusal.is_some() {
-                    // The server waits for content though a recipient was refused: only closing the connection avoids
-                    // a partial delivery.
-                    return refusal.map_or(Ok(()), Err);
-                }
-                refusal = refusal.or(result.err());
-            }
-            refusal
-        } else {
-            let mut refusal = None;
-            for command in &commands {
-                self.wire.write(command.as_bytes()).await?;
-                refusal = check(self.reply(IO_TIMEOUT).await?).err();
-                if refusal.is_some() {
-                    break;
-                }
-            }
-            refusal
-        };
-        self.needs_reset = refusal.is_some();
-        self.usable = refusal.is_some();
-        refusal.map_or(Ok(()), Err)
+        self.content(mail).await?;
+        let reply = self.transport.reply(DATA_END_TIMEOUT).await?;
+        self.usable = true;
+        reply?;
+        Ok(receipts)
     }
 
-    fn body_parameter(&self) -> &'static str {
-        if self.extensions.eight_bit { " BODY=8BITMIME" } else { "" }
+    /// Sends MAIL, RCPT and DATA. Returns the answer to DATA, `None` if it was not asked for because nobody is left.
+    async fn envelope(
+        &mut self,
+        from: &str,
+        recipients: &[String],
+        receipts: &mut Vec<Receipt>,
+    ) -> Result<Option<Result<(), SmtpError>>, SmtpError> {
+        let reset = std::mem::take(&mut self.needs_reset).then(|| RsetCommand.to_string());
+        let mail = self.mail_command(from);
+        let to: Vec<String> = recipients.iter().map(|to| rcpt_command(to)).collect();
+        let data = DataCommand.to_string();
+        let piped = self.offers(Extension::Pipelining);
+        if piped {
+            let all: Vec<&str> =
+                reset.iter().chain([&mail]).chain(&to).chain([&data]).map(String::as_str).collect();
+            self.transport.commands(&all.concat()).await?;
+        }
+        for command in reset.iter().chain([&mail]) {
+            if let Err(error) = self.exchange(command, piped).await? {
+                // The server has an opinion about each recipient, too, and all of them say the same.
+                self.skip(if piped { to.len() + 1 } else { 0 }).await;
+                return Err(error);
+            }
+        }
+        for command in &to {
+            let reply = match self.exchange(command, piped).await {
+                Ok(reply) => reply,
+                Err(lost) => return Err(worst(receipts).unwrap_or(lost)),
+            };
+            receipts.push(match reply {
+                Ok(_) => Receipt::Accepted,
+                Err(SmtpError::Permanent(text)) => Receipt::Refused(text),
+                Err(error) => Receipt::Deferred(error.to_string()),
+            });
+        }
+        if !piped && !receipts.contains(&Receipt::Accepted) {
+            return Ok(None);
+        }
+        match self.exchange(&data, piped).await {
+            Ok(reply) => Ok(Some(reply.map(|_| ()))),
+            // A server that refuses and hangs up has said why.
+            Err(lost) => Err(worst(receipts).unwrap_or(lost)),
+        }
     }
 
-    fn utf8_parameter(&self) -> &'static str {
-        if self.extensions.utf8 { " SMTPUTF8" } else { "" }
+    async fn exchange(
+        &mut self,
+        command: &str,
+        piped: bool,
+    ) -> Result<Result<Response, SmtpError>, SmtpError> {
+        if !piped {
+            self.transport.commands(command).await?;
+        }
+        self.transport.reply(IO_TIMEOUT).await
+    }
+
+    /// Reads replies whose content makes no difference. The session can go on if they all come.
+    async fn skip(&mut self, replies: usize) {
+        for last in (0..replies).rev() {
+            match self.transport.reply(IO_TIMEOUT).await {
+                // The server waits for content that it does not get.
+                Ok(Ok(_)) if last == 0 => return,
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+        (self.usable, self.needs_reset) = (true, true);
+    }
+
+    fn mail_command(&self, from: &str) -> String {
+        let mut parameters = Vec::new();
+        if self.offers(Extension::EightBitMime) {
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        if self.offers(Extension::SmtpUtfEight) {
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        match EmailAddress::new(from.to_string()) {
+            Ok(from) => MailCommand::new(Some(from), parameters).to_string(),
+            // The library knows ASCII addresses only.
+            Err(_) => MailCommand::new(None, parameters).to_string().replacen("<>", &format!("<{from}>"), 1),
+        }
     }
 
     async fn content(&mut self, mail: &[u8]) -> Result<(), SmtpError> {
@@ -166,51 +232,96 @@ impl SmtpSession {
         for piece in mail.chunks(PIECE) {
             writer.piece(piece, &mut out);
             if out.len() >= PIECE {
-                self.wire.write(&out).await?;
+                self.transport.send(&out).await?;
                 out.clear();
             }
         }
         writer.end(&mut out);
-        Ok(self.wire.write(&out).await?)
+        self.transport.send(&out).await
     }
 
     /// Says good-bye without waiting for an answer.
     pub async fn quit(mut self) {
         // The server forgets nothing if this is lost.
-        let _ = self.wire.write(b"QUIT\r\n").await;
-    }
-
-    async fn command(&mut self, command: &str) -> Result<Reply, SmtpError> {
-        self.wire.write(format!("{command}\r\n").as_bytes()).await?;
-        self.accepted(IO_TIMEOUT).await
-    }
-
-    async fn accepted(&mut self, patience: Duration) -> Result<Reply, SmtpError> {
-        check(self.reply(patience).await?)
-    }
-
-    async fn reply(&mut self, patience: Duration) -> Result<Reply, SmtpError> {
-        let mut reply: Option<Reply> = None;
-        for _ in 0..MAX_REPLY_LINES {
-            let line = self.wire.read_line(MAX_REPLY_LINE, patience).await?;
-            let (code, last, text) = parse_line(&line).ok_or(SmtpError::Protocol("unparsable reply"))?;
-            let reply = reply.get_or_insert_with(|| Reply { code, lines: Vec::new() });
-            if reply.code != code {
-                return Err(SmtpError::Protocol("reply with two codes"));
-            }
-            reply.lines.push(text);
-            if last {
-                return Ok(reply.clone());
-            }
-        }
-        Err(SmtpError::Protocol("reply with too many lines"))
+        let _ = self.transport.send(QuitCommand.to_string().as_bytes()).await;
     }
 }
 
-fn check(reply: Reply) -> Result<Reply, SmtpError> {
-    match reply.outcome() {
-        Outcome::Accepted => Ok(reply),
-        Outcome::Temporary(text) => Err(SmtpError::Temporary(text)),
-        Outcome::Permanent(text) => Err(SmtpError::Permanent(text)),
+fn rcpt_command(to: &str) -> String {
+    match EmailAddress::new(to.to_string()) {
+        Ok(to) => RcptCommand::new(to, Vec::new()).to_string(),
+        Err(_) => format!("RCPT TO:<{to}>\r\n"),
+    }
+}
+
+/// Nothing was sent, so those that were accepted are to be asked again.
+fn unsent(receipts: Vec<Receipt>) -> Vec<Receipt> {
+    let as_unsent = |receipt| match receipt {
+        Receipt::Accepted => Receipt::Deferred("not sent, because all others were refused".to_string()),
+        other => other,
+    };
+    receipts.into_iter().map(as_unsent).collect()
+}
+
+/// The first refusal as an error.
+fn worst(receipts: &[Receipt]) -> Option<SmtpError> {
+    receipts.iter().find_map(|receipt| match receipt {
+        Receipt::Accepted => None,
+        Receipt::Deferred(text) => {
+            Some(SmtpError::Temporary(text.trim_start_matches("transient: ").to_string()))
+        }
+        Receipt::Refused(text) => Some(SmtpError::Permanent(text.clone())),
+    })
+}
+
+/// True if an address can stand in an envelope without changing the meaning of the command.
+fn is_envelope_address(address: &str) -> bool {
+    !address.is_empty()
+        && address.len() <= MAX_ADDRESS
+        && !address.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '<' | '>'))
+}
+
+/// The reply to EHLO in the spelling that the library knows: upper case, `AUTH` without the `=` of old servers.
+fn readable(mut reply: Response) -> Response {
+    for line in reply.message.iter_mut().skip(1) {
+        *line = line.to_ascii_uppercase().replacen("AUTH=", "AUTH ", 1);
+    }
+    if let Some(name) = reply.message.first_mut() {
+        // What the server calls itself may be nothing, and is no extension.
+        *name = format!("server {name}");
+    }
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extensions_are_found_however_they_are_written() {
+        let lines = ["", "PIPELINING", "AUTH=PLAIN", "auth login xoauth2", "8BITMIME"];
+        let code = "250 x\r\n".parse::<Response>().unwrap().code;
+        let server =
+            ServerInfo::from_response(&readable(Response::new(code, lines.map(String::from).to_vec())));
+        let features = server.unwrap().features;
+        for found in [
+            Extension::Pipelining,
+            Extension::EightBitMime,
+            Extension::Authentication(Mechanism::Plain),
+            Extension::Authentication(Mechanism::Login),
+        ] {
+            assert!(features.contains(&found), "{found}");
+        }
+        assert!(!features.contains(&Extension::SmtpUtfEight) && !features.contains(&Extension::StartTls));
+    }
+
+    #[test]
+    fn addresses_cannot_carry_commands() {
+        assert!(is_envelope_address("a+b@example.org"));
+        for bad in ["", "a@b>\r\nDATA", "a b@c", "<a@b"] {
+            assert!(!is_envelope_address(bad), "{bad}");
+        }
+        assert_eq!(rcpt_command("ä@b"), "RCPT TO:<ä@b>\r\n");
+        assert_eq!(rcpt_command("a@b"), "RCPT TO:<a@b>\r\n");
     }
 }

@@ -316,8 +316,9 @@ impl Session<'_> {
         let Some(envelope) = &mut self.envelope else {
             return self.fault(503, "5.5.1 Need MAIL command first");
         };
-        let fault = self.shared.faults.read().rcpt.clone();
-        if let Some(SmtpFault { code, text }) = fault {
+        let faults = self.shared.faults.read().clone();
+        let concerned = to.address.to_ascii_lowercase().contains(&faults.rcpt_only.to_ascii_lowercase());
+        if let (Some(SmtpFault { code, text }), true) = (faults.rcpt, concerned) {
             return self.say(code, text);
         }
         if envelope.sender != lease.account.address() {

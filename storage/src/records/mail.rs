@@ -92,7 +92,7 @@ pub struct OutboxRecord {
     /// Gossip the keys of all recipients, whatever the gossip period says.
     #[prost(bool, tag = "9")]
     pub gossip: bool,
-    /// Recipients that already accepted it (earlier chunk or first half of a split attachment).
+    /// Recipients that need no mail of it any more, because they have got it or were refused; empty before anybody has.
     #[prost(string, repeated, tag = "10")]
     pub done: Vec<String>,
     /// Do not compress the encrypted part.

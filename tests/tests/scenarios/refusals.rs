@@ -58,6 +58,63 @@ async fn a_refused_message_fails_with_the_words_of_the_relay() {
 }
 
 #[tokio::test]
+async fn one_member_that_the_relay_refuses_keeps_nobody_else_from_the_message() {
+    let (world, alice, bob) = friends().await;
+    let carol = world.person("Carol").await;
+    alice.invites(&carol).await;
+    let group = alice.founds("Some").await;
+    group.adds(&bob).await;
+    group.adds(&carol).await;
+    group.says("all of you").await;
+    carol.sees("all of you").await;
+    let rcpt = fault(550, "5.1.1 nobody of that name");
+    world.relay.set_faults(Faults { rcpt, rcpt_only: carol.address.clone(), ..Faults::default() });
+    let sent = group.says("those who are left").await;
+    bob.sees("those who are left").await;
+    alice.sees_state(sent, MessageState::OutDelivered).await;
+    alice
+        .hears("a warning about Carol", |kind| match kind {
+            Kind::Warning(warning) => warning.msg.contains("nobody of that name").then_some(()),
+            _ => None,
+        })
+        .await;
+    world.relay.set_faults(Faults::default());
+    group.says("and all again").await;
+    carol.sees("and all again").await;
+    assert_eq!(carol.count("those who are left").await, 0);
+    assert_eq!(bob.count("those who are left").await, 1);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn one_member_that_the_relay_puts_off_gets_the_message_later_and_nobody_twice() {
+    let (world, alice, bob) = friends().await;
+    let carol = world.person("Carol").await;
+    alice.invites(&carol).await;
+    let group = alice.founds("Some").await;
+    group.adds(&bob).await;
+    group.adds(&carol).await;
+    group.says("all of you").await;
+    carol.sees("all of you").await;
+    let rcpt = fault(450, "4.2.0 try again later");
+    world.relay.set_faults(Faults { rcpt, rcpt_only: carol.address.clone(), ..Faults::default() });
+    let sent = group.says("one after the other").await;
+    bob.sees("one after the other").await;
+    assert_eq!(alice.message(sent).await.state(), MessageState::OutPending);
+    world.relay.set_faults(Faults::default());
+    world.relay.log_commands(true);
+    carol.sees("one after the other").await;
+    alice.sees_state(sent, MessageState::OutDelivered).await;
+    // The last mail of all is the one that was still owed to Carol, and it is for her alone.
+    let asked = world.relay.command_log();
+    let mails = asked.rsplitn(2, |line| line.contains("MAIL FROM")).next().unwrap_or_default();
+    let recipients: Vec<&String> = mails.iter().filter(|line| line.contains("RCPT")).collect();
+    assert!(recipients.len() == 1 && recipients[0].contains(&carol.address), "{recipients:?}");
+    assert_eq!(bob.count("one after the other").await, 1);
+    world.ends().await;
+}
+
+#[tokio::test]
 async fn content_that_is_refused_fails_too() {
     let (world, alice, bob) = friends().await;
     world.relay.set_faults(Faults { data: fault(554, "5.7.1 not today"), ..Faults::default() });
@@ -115,6 +172,13 @@ async fn a_wrong_password_is_refused_and_the_right_one_kept() {
     let wrong = EnteredLoginParam { password: "incorrect horse".to_owned(), ..world.login("Alice") };
     let refused = alice.tries(AddOrUpdateTransport { param: Some(wrong) }).await;
     assert!(refused.is_err());
+    alice
+        .hears("why it cannot be used", |kind| match kind {
+            Kind::Warning(warning) => warning.msg.starts_with("Setting up a…@").then_some(()),
+            _ => None,
+        })
+        .await;
+    assert!(alice.call(GetConnectivityHtml {}).await.text.contains("Setting up a…@"));
     let kept = alice.call(ListTransports {}).await.transports;
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].password, world.login("Alice").password);
@@ -209,7 +273,14 @@ async fn a_message_does_not_overtake_one_of_its_chat_that_waits_for_its_next_try
     world.relay.log_commands(true);
     world.relay.set_faults(Faults { rcpt: fault(450, "4.2.0 try again later"), ..Faults::default() });
     let first = alice.says(&bob, "first").await;
-    alice.eventually("the relay was asked", async || asked(&world, "RCPT").then_some(())).await;
+    alice
+        .eventually("the relay has answered", async || {
+            let log = world.relay.command_log();
+            let mut lines =
+                log.iter().skip_while(|line| !(line.contains("RCPT") && line.contains(&bob.address)));
+            lines.any(|line| line.contains("DATA")).then_some(())
+        })
+        .await;
     world.relay.set_faults(Faults::default());
     let second = alice.says(&bob, "second").await;
     let other = alice.says(&carol, "meanwhile").await;

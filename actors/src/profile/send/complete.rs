@@ -1,5 +1,6 @@
 //! What follows when a relay took a mail, or did not.
 
+use volary_proto::v1::event;
 use volary_storage::StoreError;
 use volary_storage::records::{OutboxRecord, TimeRecord, known_mail, message_state, outbox as queue};
 use volary_storage::tables::GOSSIPED;
@@ -109,6 +110,19 @@ pub fn dropped(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result
     Ok(())
 }
 
+/// Some have got a mail, the others did not within the tries that it has.
+fn given_up(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result<(), StoreError> {
+    let msg =
+        format!("Message {} did not reach all of its recipients: {MAX_TRIES} tries failed", job.message);
+    tracing::warn!(profile = tx.profile, message = job.message, "given up for the recipients that are left");
+    tx.emit(event::Kind::Warning(event::Warning { msg }));
+    dropped(tx, sequence, job)?;
+    if job.kind == queue::KEY_UPDATE {
+        return Ok(());
+    }
+    delivered(tx, job.message)
+}
+
 /// Marks a message as failed; several errors are kept, one after the other.
 pub fn fail_message(tx: &mut Tx<'_, '_>, id: u32, error: &str) -> Result<(), StoreError> {
     let mut chat = 0;
@@ -138,6 +152,9 @@ pub fn postponed(
     retry_at: i64,
 ) -> Result<(), StoreError> {
     let tries = job.tries + u32::from(counts);
+    if tries > MAX_TRIES && !job.done.is_empty() {
+        return given_up(tx, sequence, job);
+    }
     if tries > MAX_TRIES {
         return failed(tx, sequence, job, "Number of retries exceeded the limit.");
     }

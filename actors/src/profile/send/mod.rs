@@ -165,8 +165,11 @@ async fn send_over(
                     continue;
                 }
                 let chat = rendered.chat;
+                // All mails of a row go to the same addresses.
+                let recipients =
+                    rendered.mails.first().map(|mail| mail.recipients.clone()).unwrap_or_default();
                 let (traces, answers) = submit(shared, sequence, &job, rendered, exit);
-                in_flight.push(InFlight { sequence, job, chat, traces, answers });
+                in_flight.push(InFlight { sequence, job, chat, traces, recipients, answers });
             }
             Ok(None) => {
                 shared.db.transact(shared.id, move |tx| complete::dropped(tx, sequence, &job)).await?;
@@ -187,6 +190,7 @@ struct InFlight {
     job: OutboxRecord,
     chat: u32,
     traces: Traces,
+    recipients: Vec<String>,
     answers: Vec<Answer>,
 }
 
@@ -201,8 +205,11 @@ async fn settle_all(
     for row in in_flight {
         let answers = join_all(row.answers).await;
         pace.accepted(row.chat, Instant::now());
-        if !settle(shared, row.sequence, &row.job, row.traces, &answers, exit).await? {
-            unsent.push((row.sequence, row.job));
+        let (sequence, job) = (row.sequence, row.job);
+        let begun = !job.done.is_empty();
+        let job = note_done(shared, sequence, job, &row.recipients, &answers).await?;
+        if !settle(shared, sequence, &job, begun, row.traces, &answers, exit).await? {
+            unsent.push((sequence, job));
         }
     }
     tell_accepted(shared);
@@ -272,29 +279,60 @@ fn submit(
 
 fn submit_mail(shared: &Shared, queue_id: u64, mail: Mail, exit: &Exit) -> Answer {
     tracing::debug!(profile = shared.id, queue_id, recipients = mail.recipients.len(), "submitting");
-    let submit =
-        RelaySubmit { queue_id, from: exit.addr.clone(), recipients: mail.recipients, raw: mail.raw.into() };
+    let own = shared.db.look(|view| transports::own_addrs(view, shared.id)).unwrap_or_default();
+    let own = own.into_iter().filter(|addr| mail.recipients.contains(addr)).collect();
+    let (from, raw) = (exit.addr.clone(), mail.raw.into());
+    let submit = RelaySubmit { queue_id, from, recipients: mail.recipients, raw, own };
     let request = exit.connection.send(submit);
     Box::pin(async move {
         request.await.unwrap_or_else(|_| RelaySubmitResult {
             status: RelaySubmitStatus::NotConnected.into(),
             error: "the connection was stopped".to_owned(),
             accepted: 0,
+            left: Vec::new(),
         })
     })
 }
 
-/// Records the outcome of a row; false if another relay should be tried at once.
+/// Notes in the row who needs none of its mails any more, if anybody has got them: the next try goes to the others.
+async fn note_done(
+    shared: &Rc<Shared>,
+    sequence: u64,
+    mut job: OutboxRecord,
+    recipients: &[String],
+    answers: &[RelaySubmitResult],
+) -> Outcome<OutboxRecord> {
+    let is_done =
+        |addr: &&String| answers.iter().all(|answer| answer.accepted > 0 && !answer.left.contains(*addr));
+    let done: Vec<String> = recipients.iter().filter(is_done).cloned().collect();
+    let is_partial = answers.iter().any(|answer| answer.status() != RelaySubmitStatus::Sent);
+    if is_partial && !done.is_empty() {
+        job.done.extend(done.iter().cloned());
+        shared
+            .db
+            .transact(shared.id, move |tx| outbox::update(tx, sequence, |row| row.done.extend(done)))
+            .await?;
+    }
+    Ok(job)
+}
+
+/// Records the outcome of a row; false if another relay should be tried at once. `begun`: somebody got it earlier.
 async fn settle(
     shared: &Rc<Shared>,
     sequence: u64,
     job: &OutboxRecord,
+    begun: bool,
     traces: Traces,
     answers: &[RelaySubmitResult],
     exit: &Exit,
 ) -> Outcome<bool> {
     let (job, transport) = (job.clone(), exit.transport);
-    let failure = answers.iter().position(|answer| answer.status() != RelaySubmitStatus::Sent);
+    let failure = answers.iter().position(|answer| match answer.status() {
+        RelaySubmitStatus::Sent => false,
+        // Those who were left are refused for good; the others have got it.
+        RelaySubmitStatus::Permanent => !begun,
+        _ => true,
+    });
     let Some(at) = failure else {
         shared
             .db

@@ -308,7 +308,7 @@ fn subject(
 fn clear(job: &OutboxRecord, outgoing: Outgoing) -> Outcome<Rendered> {
     let mid = outgoing.message_id.as_str().to_owned();
     let raw = render_unencrypted(&outgoing, &mut thread_rng());
-    let mail = Mail { recipients: job.addrs.clone(), raw, mid };
+    let mail = Mail { recipients: addrs_left(job), raw, mid };
     Ok(Rendered { chat: 0, mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() })
 }
 
@@ -338,7 +338,7 @@ fn with_password(
     let armored = encrypt_with_secret(payload, &secret, signer.as_ref(), false, context.now, rng)
         .map_err(|error| Failure::OpenPgp(error.to_string()))?;
     let raw = render_encrypted(&outer, &armored, rng);
-    let mail = Mail { recipients: job.addrs.clone(), raw, mid: outer.message_id.as_str().to_owned() };
+    let mail = Mail { recipients: addrs_left(job), raw, mid: outer.message_id.as_str().to_owned() };
     Ok(Rendered { chat: 0, mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() })
 }
 
@@ -443,6 +443,11 @@ fn avatar(
         };
     outgoing.headers.push(ChatHeader::UserAvatar(avatar));
     Ok(targets.iter().map(|target| target.contact).collect())
+}
+
+/// The addresses named in a row, without those that are done.
+fn addrs_left(job: &OutboxRecord) -> Vec<String> {
+    job.addrs.iter().filter(|addr| !job.done.contains(addr)).cloned().collect()
 }
 
 /// Envelope recipients: all relays of each contact, then own relays, the sending address last.

@@ -61,7 +61,9 @@ pub async fn run(shared: Rc<Shared>) {
         if attempt(&shared, &mut turns, &mut progress).await.is_err() {
             return;
         }
-        turns.ended();
+        let next = turns.ended();
+        let (profile, relay) = shared.log_fields();
+        tracing::info!(profile, relay, seconds = next.as_secs(), "connecting again later");
         progress.reconnected();
     }
 }
@@ -118,23 +120,33 @@ impl Turns {
         }
     }
 
-    fn ended(&mut self) {
-        self.backoff.ended(self.start.elapsed(), self.member.spread(), &mut rand::thread_rng());
+    /// Returns how long the next attempt is away.
+    fn ended(&mut self) -> Duration {
+        let now = self.start.elapsed();
+        self.backoff.ended(now, self.member.spread(), &mut rand::thread_rng());
+        self.backoff.wait(now)
     }
 }
 
 async fn attempt(shared: &Rc<Shared>, turns: &mut Turns, progress: &mut Progress) -> Result<(), ProfileGone> {
     shared.state(RelaySide::Imap, RelayConnectivity::Connecting, "").await?;
     let how = shared.params.manner();
+    let (profile, relay) = shared.log_fields();
+    let begin = Instant::now();
     // Boxed: a waiting connection shall not carry the room that a login needs.
     let result = Box::pin(log_in_imap(&shared.network, &shared.params.login, &how)).await;
     let (session, host, user) = match result {
         Ok(logged_in) => {
             turns.connected();
+            let ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(profile, relay, host = logged_in.1, addr = shared.short_addr(), ms, "connected");
             logged_in
         }
         Err(error) => {
             turns.failed(&error);
+            // The text of a refused login names the whole address.
+            let error_text = error.to_string().replace(&shared.params.login.addr, &shared.short_addr());
+            tracing::warn!(profile, relay, addr = shared.short_addr(), error = error_text, "not connected");
             return shared.state(RelaySide::Imap, RelayConnectivity::Error, &error.to_string()).await;
         }
     };
@@ -162,6 +174,7 @@ async fn attempt(shared: &Rc<Shared>, turns: &mut Turns, progress: &mut Progress
         End::Imap(error) => {
             // What the profile has taken over is settled, whatever happened to the connection.
             serving.drain(0).await?;
+            tracing::warn!(profile, relay, addr = shared.short_addr(), %error, "connection lost");
             shared.state(RelaySide::Imap, RelayConnectivity::Error, &error.to_string()).await
         }
     }
@@ -206,12 +219,19 @@ impl Serving<'_> {
         }
     }
 
-    /// First words on a new connection.
+    /// First words on a new connection. They are a courtesy: a server that refuses them is used all the same.
     async fn introduce(&mut self) -> Result<(), End> {
-        if self.session.capabilities.id {
-            self.session.id(CLIENT_NAME).await?;
+        if !self.session.capabilities.id {
+            return Ok(());
         }
-        Ok(())
+        match self.session.id(CLIENT_NAME).await {
+            Err(error) if error.is_refusal() => {
+                let (profile, relay) = self.shared.log_fields();
+                tracing::debug!(profile, relay, %error, "the server refuses ID");
+                Ok(())
+            }
+            other => Ok(other.map(|_| ())?),
+        }
     }
 
     /// Does everything that waits. Returns the generation of orders that is served by that.
@@ -474,7 +494,8 @@ impl Serving<'_> {
                 () = tokio::time::sleep(POLL_INTERVAL) => self.session.new_mail = true,
             }
         } else {
-            self.session.idle_start().await?;
+            // Boxed like everything that does not wait.
+            Box::pin(self.session.idle_start()).await?;
             while !self.session.new_mail {
                 let end = tokio::select! {
                     () = self.shared.imap_wake.notified() => None,
@@ -485,8 +506,8 @@ impl Serving<'_> {
                     Some(IdleEnd::Changed) => self.session.new_mail = true,
                     // Nobody heard anything for long: find out whether the connection still lives.
                     Some(IdleEnd::Silence) => {
-                        self.session.idle_done().await?;
-                        self.session.idle_start().await?;
+                        Box::pin(self.session.idle_done()).await?;
+                        Box::pin(self.session.idle_start()).await?;
                     }
                 }
             }
@@ -496,7 +517,7 @@ impl Serving<'_> {
             self.shared.state(RelaySide::Imap, RelayConnectivity::Interrupting, "").await?;
         }
         if idle {
-            self.session.idle_done().await?;
+            Box::pin(self.session.idle_done()).await?;
         } else if !self.selected {
             self.session.new_mail = false;
         }

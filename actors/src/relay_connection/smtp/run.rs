@@ -11,9 +11,10 @@ use volary_proto::{
 
 use volary_link::{
     log_in_smtp,
-    smtp::{SmtpError, SmtpSession},
+    smtp::{Receipt, SmtpError, SmtpSession},
     wire::WireError,
 };
+use volary_mail::address::shortened;
 
 use crate::relay_connection::profile_link::{Job, ProfileGone, Shared};
 
@@ -67,8 +68,21 @@ async fn serve(
     submit: &RelaySubmit,
 ) -> Result<RelaySubmitResult, ProfileGone> {
     let result = send(shared, connected, submit).await?;
+    let (profile, relay) = shared.log_fields();
+    let (status, accepted, queue_id) = (result.status(), result.accepted, submit.queue_id);
+    match status {
+        RelaySubmitStatus::Sent => tracing::debug!(profile, relay, queue_id, accepted, "mail sent"),
+        _ => {
+            let left = result.left.len();
+            tracing::warn!(profile, relay, queue_id, ?status, accepted, left, "mail not sent to all");
+        }
+    }
     match result.status() {
+        // Somebody is not there now; the relay works.
         RelaySubmitStatus::Sent => shared.state(RelaySide::Smtp, RelayConnectivity::Idle, "").await?,
+        RelaySubmitStatus::Temporary if connected.is_some() && result.accepted > 0 => {
+            shared.state(RelaySide::Smtp, RelayConnectivity::Idle, "").await?;
+        }
         _ => shared.state(RelaySide::Smtp, RelayConnectivity::Error, &result.error).await?,
     }
     Ok(result)
@@ -79,16 +93,104 @@ async fn send(
     connected: &mut Option<Connected>,
     submit: &RelaySubmit,
 ) -> Result<RelaySubmitResult, ProfileGone> {
-    let mut accepted = 0;
-    for chunk in submit.recipients.chunks(max_recipients(shared)) {
-        match send_chunk(shared, connected, submit, chunk).await? {
-            Ok(()) => accepted += u32::try_from(chunk.len()).unwrap_or(u32::MAX),
-            Err((status, error)) => return Ok(RelaySubmitResult { status: status.into(), error, accepted }),
+    let mut tally = Tally::default();
+    let only_own = submit.recipients.iter().all(|to| submit.own.contains(to));
+    let is_foreign = |to: &str| only_own || !submit.own.iter().any(|own| own == to);
+    let mut failure = None;
+    let mut chunks = submit.recipients.chunks(max_recipients(shared));
+    for chunk in chunks.by_ref() {
+        // A copy for own devices of what nobody else got would show a mail as sent that is not.
+        let matters = |to: &str| tally.accepted > 0 || is_foreign(to);
+        if !chunk.iter().any(|to| matters(to)) {
+            tally.left.extend_from_slice(chunk);
+            continue;
         }
-        let text = format!("Message len={} was SMTP-sent to {} recipients.", submit.raw.len(), chunk.len());
-        shared.event(RelayEventKind::SmtpMessageSent, text).await?;
+        match send_chunk(shared, connected, submit, chunk, &matters).await? {
+            Ok(receipts) => {
+                let accepted = tally.take(chunk, receipts, is_foreign);
+                if accepted > 0 {
+                    let len = submit.raw.len();
+                    let text = format!("Message len={len} was SMTP-sent to {accepted} recipients.");
+                    shared.event(RelayEventKind::SmtpMessageSent, text).await?;
+                }
+            }
+            Err(error) => {
+                tally.left.extend_from_slice(chunk);
+                failure = Some(error);
+                break;
+            }
+        }
     }
-    Ok(RelaySubmitResult { status: RelaySubmitStatus::Sent.into(), error: String::new(), accepted })
+    tally.left.extend(chunks.flatten().cloned());
+    if tally.accepted > 0 {
+        tell_refused(shared, &tally.refused).await?;
+    }
+    Ok(tally.result(failure))
+}
+
+/// What became of the recipients so far.
+#[derive(Default)]
+struct Tally {
+    accepted: usize,
+    left: Vec<String>,
+    refused: Vec<(String, String)>,
+    /// Why somebody who matters may get it only later.
+    deferral: Option<String>,
+}
+
+impl Tally {
+    /// Adds the answers for these recipients. Returns how many of them were accepted.
+    fn take(
+        &mut self,
+        recipients: &[String],
+        receipts: Vec<Receipt>,
+        is_foreign: impl Fn(&str) -> bool,
+    ) -> usize {
+        let before = self.accepted;
+        for (to, receipt) in recipients.iter().zip(receipts) {
+            match receipt {
+                Receipt::Accepted => self.accepted += 1,
+                Receipt::Deferred(text) => {
+                    self.left.push(to.clone());
+                    if is_foreign(to) {
+                        self.deferral.get_or_insert(text);
+                    }
+                }
+                Receipt::Refused(text) => self.refused.push((to.clone(), text)),
+            }
+        }
+        self.accepted - before
+    }
+
+    /// The whole; `failure` ended it early.
+    fn result(self, failure: Option<Failure>) -> RelaySubmitResult {
+        let accepted = u32::try_from(self.accepted).unwrap_or(u32::MAX);
+        let first_refusal = self.refused.into_iter().next().map(|(_, text)| text);
+        let (status, error) = match (failure, self.deferral, first_refusal) {
+            (Some(failure), ..) => failure,
+            (None, Some(deferral), _) => (RelaySubmitStatus::Temporary, deferral),
+            (None, None, Some(refusal)) if accepted == 0 => (RelaySubmitStatus::Permanent, refusal),
+            (None, None, _) if !self.left.is_empty() => {
+                (RelaySubmitStatus::Temporary, "the copy for own devices was not accepted".to_owned())
+            }
+            (None, None, _) => (RelaySubmitStatus::Sent, String::new()),
+        };
+        RelaySubmitResult { status: status.into(), error, accepted, left: self.left }
+    }
+}
+
+/// Says who does not get a mail though others do.
+async fn tell_refused(shared: &Shared, refused: &[(String, String)]) -> Result<(), ProfileGone> {
+    let (profile, relay) = shared.log_fields();
+    for (to, error) in refused {
+        let short = shortened(to);
+        // Servers repeat the address in their answers.
+        let error = error.replace(to, &short);
+        tracing::warn!(profile, relay, recipient = short, error, "recipient refused");
+        let text = format!("The relay refused the recipient {short}: {error}");
+        shared.event(RelayEventKind::Warning, text).await?;
+    }
+    Ok(())
 }
 
 fn max_recipients(shared: &Shared) -> usize {
@@ -106,7 +208,8 @@ async fn send_chunk(
     connected: &mut Option<Connected>,
     submit: &RelaySubmit,
     recipients: &[String],
-) -> Result<Result<(), Failure>, ProfileGone> {
+    matters: &impl Fn(&str) -> bool,
+) -> Result<Result<Vec<Receipt>, Failure>, ProfileGone> {
     loop {
         let stale = shared.smtp_stale.take();
         if connected.as_ref().is_some_and(|c| stale || c.used.elapsed() > MAX_AGE || !c.session.is_usable()) {
@@ -120,7 +223,7 @@ async fn send_chunk(
         }
         let Some(current) = connected.as_mut() else { continue };
         shared.state(RelaySide::Smtp, RelayConnectivity::Working, "").await?;
-        let sent = current.session.send(&submit.from, recipients, &submit.raw).await;
+        let sent = current.session.send(&submit.from, recipients, &submit.raw, matters).await;
         let was_fresh = std::mem::take(&mut current.fresh);
         let lost = match &sent {
             Err(SmtpError::Wire(WireError::Closed | WireError::Io(_) | WireError::TimedOut)) => true,
@@ -130,9 +233,12 @@ async fn send_chunk(
         };
         let lost_before_use = !was_fresh && lost;
         match sent {
-            Ok(()) => {
+            Ok(receipts) => {
                 current.used = Instant::now();
-                return Ok(Ok(()));
+                if !current.session.is_usable() {
+                    *connected = None;
+                }
+                return Ok(Ok(receipts));
             }
             Err(_) if lost_before_use => *connected = None,
             Err(SmtpError::Permanent(text)) => return Ok(Err((RelaySubmitStatus::Permanent, text))),
@@ -147,11 +253,18 @@ async fn send_chunk(
 async fn connect(shared: &Shared) -> Result<Result<Connected, String>, ProfileGone> {
     shared.state(RelaySide::Smtp, RelayConnectivity::Connecting, "").await?;
     let how = shared.params.manner();
+    let (profile, relay) = shared.log_fields();
+    let begin = Instant::now();
     match log_in_smtp(&shared.network, &shared.params.login, &how).await {
         Ok((session, user)) => {
+            let ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(profile, relay, addr = shared.short_addr(), ms, "connected for sending");
             shared.event(RelayEventKind::SmtpConnected, format!("SMTP-LOGIN as {user} ok")).await?;
             Ok(Ok(Connected { session, used: Instant::now(), fresh: true }))
         }
-        Err(error) => Ok(Err(error.to_string())),
+        Err(error) => {
+            tracing::warn!(profile, relay, addr = shared.short_addr(), %error, "not connected for sending");
+            Ok(Err(error.to_string()))
+        }
     }
 }

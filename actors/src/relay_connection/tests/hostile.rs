@@ -39,6 +39,33 @@ async fn garbage_ends_the_session() {
     }
 }
 
+// imap-proto panics on each of these; the guard keeps them away.
+#[actix::test]
+async fn what_makes_the_library_panic_does_not_reach_it() {
+    for answer in [
+        &b"* METADATA \"\" (/shared/comment \"\xff\")\r\n* 7 EXISTS\r\n* BYE a\r\n"[..],
+        b"* 1 FETCH (UID 1 INTERNALDATE NIL)\r\n* BYE a\r\n",
+        "* OK [ALERT]\u{e9}\r\n* BYE a\r\n".as_bytes(),
+        b"* METADATA \"\" (/shared/vendor \"x\")\r\n* BYE a\r\n",
+    ] {
+        assert_eq!(error_after(answer).await, "connection closed by the server: a");
+    }
+}
+
+#[actix::test]
+async fn a_bare_refusal_of_idle_ends_the_session_with_an_error() {
+    let (imap, smtp) = (Server::new().await, Server::new().await);
+    let mut rig = Rig::start(&imap, &smtp, Wishes::default());
+    let mut server = imap.accept().await;
+    server.log_in(5, 1).await;
+    server.answer("A0003 IDLE", "A0003 BAD\r\n").await;
+    let error = rig.notice(|notice| match notice {
+        Notice::State(state) if state.connectivity() == RelayConnectivity::Error => Some(state.error),
+        _ => None,
+    });
+    assert_eq!(error.await, "bad response: code: None, info: None");
+}
+
 #[actix::test]
 async fn a_good_bye_is_told() {
     let error = error_after(b"* BYE shutting down\r\n").await;

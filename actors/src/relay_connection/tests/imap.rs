@@ -249,6 +249,27 @@ async fn a_refused_login_is_told_with_the_words_of_the_server() {
     );
 }
 
+// Optional commands that are refused: the session goes on without them.
+#[actix::test]
+async fn a_server_that_refuses_optional_commands_stays_connected() {
+    for refusal in ["BAD command not supported", "NO not for you", "BAD"] {
+        let (imap, smtp) = servers().await;
+        let mut rig = Rig::start(&imap, &smtp, Wishes::default());
+        let mut server = imap.accept().await;
+        server.send("* OK ready\r\n").await;
+        server.line().await;
+        server.send("A0001 OK [CAPABILITY IMAP4rev1 IDLE ID QUOTA METADATA] in\r\n").await;
+        server.answer("A0002 ID (\"name\" \"Volary\")", &format!("A0002 {refusal}\r\n")).await;
+        server.answer("A0003 GETQUOTAROOT \"INBOX\"", &format!("A0003 {refusal}\r\n")).await;
+        assert!(server.line().await.starts_with("A0004 GETMETADATA"));
+        server.send(&format!("A0004 {refusal}\r\n")).await;
+        server.expect("A0005 SELECT \"INBOX\"").await;
+        server.selected("A0005", 5, 1).await;
+        server.answer("A0006 IDLE", "+ idling\r\n").await;
+        rig.notice(|notice| matches!(notice, Notice::Idle(_)).then_some(())).await;
+    }
+}
+
 #[actix::test]
 async fn a_changed_network_checks_the_connection_and_stop_closes_it() {
     let (imap, smtp) = servers().await;

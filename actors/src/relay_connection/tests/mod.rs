@@ -2,6 +2,7 @@
 
 mod hostile;
 mod imap;
+mod panic;
 mod relay;
 mod smtp;
 

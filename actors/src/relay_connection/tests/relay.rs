@@ -86,6 +86,7 @@ fn mail(number: usize) -> RelaySubmit {
         from: format!("alice@{DOMAIN}"),
         recipients: vec![format!("bob@{DOMAIN}")],
         raw: Bytes::from(raw),
+        own: Vec::new(),
     }
 }
 
@@ -204,6 +205,24 @@ async fn a_self_signed_certificate_is_refused_unless_checks_are_off_or_the_key_i
         rustls::pki_types::pem::PemObject::from_pem_slice(pem.as_bytes()).unwrap();
     strict.tls().keys().remember("mail.invalid", key_hash(&certificate).unwrap());
     configured(&strict, &entered(&relay, "bob", false)).await.unwrap();
+}
+
+#[actix::test]
+async fn the_cause_of_a_failed_trial_is_told_beside_the_text_for_users() {
+    let relay = relay("mail.invalid").await;
+    let network = network(&relay);
+    let cause = async |change: fn(&mut EnteredLogin)| {
+        let mut login = entered(&relay, "bob", false);
+        change(&mut login);
+        let tried = try_transport(&network, &login, &FoundServers::default(), None, |_| {}).await;
+        tried.unwrap_err().cause()
+    };
+    let certificate = cause(|_| {}).await;
+    assert!(certificate.contains("invalid peer certificate"), "{certificate}");
+    let port = cause(|login| login.imap.port = 1).await;
+    assert!(port.contains("Connection refused"), "{port}");
+    let host = cause(|login| login.imap.server = "no-such-host.invalid".into()).await;
+    assert!(host.contains("Could not find DNS resolutions for no-such-host.invalid"), "{host}");
 }
 
 #[actix::test]

@@ -9,6 +9,7 @@ fn submit(recipients: &[&str]) -> RelaySubmit {
         from: "alice@example.org".into(),
         recipients: recipients.iter().map(|to| to.to_string()).collect(),
         raw: Bytes::from_static(b"Subject: x\r\n\r\n.hi\r\n"),
+        own: Vec::new(),
     }
 }
 
@@ -100,18 +101,82 @@ async fn a_refused_recipient_fails_the_mail_and_spares_the_session() {
 }
 
 #[actix::test]
-async fn a_partial_refusal_after_354_closes_the_connection_without_sending() {
+async fn one_refused_recipient_does_not_keep_the_mail_from_the_others() {
+    for extensions in ["250-PIPELINING\r\n", ""] {
+        let (mut rig, _imap, smtp) = start().await;
+        let result = actix::spawn(rig.connection.send(submit(&["x@example.org", "bob@example.org"])));
+        let mut server = smtp.accept().await;
+        server.greet(extensions).await;
+        let answers = ["250 ok\r\n", "550 5.1.1 <x@example.org>: unknown\r\n", "250 ok\r\n", "354 go\r\n"];
+        if extensions.is_empty() {
+            for answer in answers {
+                server.line().await;
+                server.send(answer).await;
+            }
+        } else {
+            server.envelope("", &["x@example.org", "bob@example.org"]).await;
+            server.send(&answers.concat()).await;
+        }
+        server.content().await;
+        server.send("250 queued\r\n").await;
+        let result = result.await.unwrap().unwrap();
+        assert_eq!((sent(&result), result.left.len()), ((RelaySubmitStatus::Sent, 1), 0));
+        let warning = rig.notice(|notice| match notice {
+            Notice::Event(event) if event.kind() == RelayEventKind::Warning => Some(event.text),
+            _ => None,
+        });
+        assert_eq!(
+            warning.await,
+            "The relay refused the recipient x…@example.org: 5.1.1 <x…@example.org>: unknown"
+        );
+    }
+}
+
+#[actix::test]
+async fn a_deferred_recipient_is_left_and_the_others_get_the_mail() {
     let (rig, _imap, smtp) = start().await;
-    let result = rig.connection.send(submit(&["bob@example.org", "x@example.org"]));
-    let result = actix::spawn(result);
+    let result = actix::spawn(rig.connection.send(submit(&["bob@example.org", "x@example.org"])));
     let mut server = smtp.accept().await;
     server.greet("250-PIPELINING\r\n").await;
     server.envelope("", &["bob@example.org", "x@example.org"]).await;
     server.send("250 ok\r\n250 ok\r\n450 4.2.0 later\r\n354 go\r\n").await;
-    server.closed().await;
+    server.content().await;
+    server.send("250 queued\r\n").await;
     let result = result.await.unwrap().unwrap();
-    assert_eq!(sent(&result), (RelaySubmitStatus::Temporary, 0));
-    assert_eq!(result.error, "transient: 4.2.0 later");
+    assert_eq!(sent(&result), (RelaySubmitStatus::Temporary, 1));
+    assert_eq!(
+        (result.left, result.error.as_str()),
+        (vec!["x@example.org".into()], "transient: 4.2.0 later")
+    );
+}
+
+// The sender would see the mail as sent though nobody else has it.
+#[actix::test]
+async fn a_copy_for_own_devices_alone_is_not_sent() {
+    let (rig, _imap, smtp) = start().await;
+    for (reply, status) in [
+        ("550 5.1.1 unknown\r\n", RelaySubmitStatus::Permanent),
+        ("450 4.2.0 later\r\n", RelaySubmitStatus::Temporary),
+    ] {
+        let mail = RelaySubmit {
+            own: vec!["alice@example.org".into()],
+            ..submit(&["x@example.org", "alice@example.org"])
+        };
+        let result = actix::spawn(rig.connection.send(mail));
+        let mut server = smtp.accept().await;
+        server.greet("250-PIPELINING\r\n").await;
+        server.envelope("", &["x@example.org", "alice@example.org"]).await;
+        server.send(&format!("250 ok\r\n{reply}250 ok\r\n354 go\r\n")).await;
+        server.closed().await;
+        assert_eq!(sent(&result.await.unwrap().unwrap()), (status, 0));
+    }
+    // A note to oneself is for nobody else.
+    let note = RelaySubmit { own: vec!["bob@example.org".into()], ..submit(&["bob@example.org"]) };
+    let result = actix::spawn(rig.connection.send(note));
+    let mut server = smtp.accept().await;
+    server.greet("250-PIPELINING\r\n").await;
+    server.takes_mail_for_bob().await;
+    assert_eq!(sent(&result.await.unwrap().unwrap()), (RelaySubmitStatus::Sent, 1));
 }
 
 #[actix::test]

@@ -1,3 +1,6 @@
+use volary_proto::v1::event;
+use volary_storage::records::message_state;
+
 use super::*;
 use crate::profile::send::complete::{self, MAX_TRIES};
 use crate::testing::{Desk, PROFILE};
@@ -97,4 +100,42 @@ async fn a_next_try_does_not_wait_for_a_clock_that_was_set_back() {
     assert!(due_now(&desk).is_empty(), "a little");
     desk.waits(-7 * 24 * 3600);
     assert_eq!(due_now(&desk), [sequence], "a week");
+}
+
+/// The relay took a mail for somebody, and put off the others.
+async fn is_begun(desk: &Desk, sequence: u64) {
+    desk.change(move |tx| Ok(update(tx, sequence, |row| row.done.push("anna@x.test".to_owned()))?)).await;
+}
+
+#[tokio::test]
+async fn a_mail_that_waits_for_one_recipient_does_not_hold_up_its_chat() {
+    let desk = Desk::new().await;
+    let [(annas, _), _] = two_chats(&desk).await;
+    let begun = queues(&desk, annas, None).await;
+    let behind = queues(&desk, annas, None).await;
+    is_begun(&desk, begun).await;
+    waits(&desk, begun, true).await;
+    assert_eq!(due_now(&desk), [behind]);
+    let job = desk.db.look(|view| view.get(&OUTBOX, &(PROFILE, behind))).unwrap().unwrap();
+    assert!(!desk.db.look(|view| is_behind(view, PROFILE, behind, &job)).unwrap());
+    desk.waits(30);
+    assert_eq!(due_now(&desk), [begun, behind]);
+}
+
+#[tokio::test]
+async fn a_mail_that_some_have_got_counts_as_delivered_when_it_is_given_up_for_the_others() {
+    let desk = Desk::new().await;
+    let [(annas, _), _] = two_chats(&desk).await;
+    let begun = queues(&desk, annas, None).await;
+    let message = desk.db.look(|view| view.get(&OUTBOX, &(PROFILE, begun))).unwrap().unwrap().message;
+    is_begun(&desk, begun).await;
+    desk.events().await;
+    for _ in 0..=MAX_TRIES {
+        waits(&desk, begun, true).await;
+    }
+    assert!(desk.db.look(|view| is_empty(view, PROFILE)).unwrap());
+    let record = desk.db.look(|view| messages::load(view, PROFILE, message)).unwrap().unwrap();
+    assert_eq!((record.state, record.error.as_str()), (message_state::OUT_DELIVERED, ""));
+    let said = desk.events().await;
+    assert!(said.iter().any(|kind| matches!(kind, event::Kind::Warning(_))), "{said:?}");
 }

@@ -2,8 +2,10 @@
 //!
 //! The first octet says how the session begins; the others are what the server says ([`Script::server`]).
 
-use bytes::Bytes;
-use volary_link::imap::{ALL_ENTRIES, Fetched, Frame, ImapError, ImapSession, Response, Scan, ServerInfo};
+use bytes::BytesMut;
+use volary_link::guard::imap::ImapFraming;
+use volary_link::guard::{Framing as _, Step};
+use volary_link::imap::{ALL_ENTRIES, Fetched, ImapError, ImapSession, ServerInfo};
 use volary_link::wire::BoxedStream;
 
 use crate::people::NOW;
@@ -32,34 +34,28 @@ pub fn run(data: &[u8]) {
     check_commands(&written.bytes());
 }
 
-/// Where responses end does not depend on how they arrive, and every one that is complete is read or refused.
+/// What the library gets to see does not depend on how it arrives, and the library survives it.
 fn responses(data: &[u8]) {
+    let whole = passed([data].into_iter());
+    let in_pieces = passed(data.chunks(7));
+    assert_eq!(whole, in_pieces);
+}
+
+/// The responses that pass the guard, up to the first that ends the session.
+fn passed<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<BytesMut> {
     const LIMIT: usize = 4096;
-    let mut rest = data;
-    loop {
-        let whole = Frame::default().scan(rest, LIMIT);
-        let mut frame = Frame::default();
-        let in_pieces = (0..=rest.len()).step_by(7).chain([rest.len()]).find_map(|end| {
-            match frame.scan(&rest[..end], LIMIT) {
-                Ok(Scan::Needs(_)) => None,
-                found => Some(found),
+    let (mut framing, mut input, mut out) = (ImapFraming::new(LIMIT), BytesMut::new(), Vec::new());
+    for piece in pieces {
+        input.extend_from_slice(piece);
+        loop {
+            match framing.next(&mut input) {
+                Ok(Step::Response(response)) => out.push(response),
+                Ok(Step::Needs(_)) => break,
+                Err(_) => return out,
             }
-        });
-        match (whole, in_pieces) {
-            (Ok(Scan::Complete(len)), Some(Ok(Scan::Complete(same)))) => {
-                assert_eq!(len, same);
-                let _ = Response::parse(&Bytes::copy_from_slice(&rest[..len]));
-                rest = &rest[len..];
-            }
-            (Ok(Scan::Needs(_)), None) => return,
-            (Ok(Scan::Excess { at, .. }), Some(Ok(Scan::Excess { at: same, .. }))) => {
-                assert_eq!(at, same);
-                return;
-            }
-            (Err(_), Some(Err(_))) => return,
-            (whole, in_pieces) => panic!("{whole:?} as a whole, {in_pieces:?} in pieces"),
         }
     }
+    out
 }
 
 async fn session(mut server: BoxedStream, starttls: bool) -> Result<(), ImapError> {

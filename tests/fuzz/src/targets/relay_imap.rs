@@ -2,8 +2,10 @@
 //!
 //! The first octet says whether the client is logged in and has a folder open; the others are what it sends.
 
-use bytes::Bytes;
-use volary_link::imap::{Frame, Response, Scan};
+use bytes::BytesMut;
+use volary_link::guard::imap::ImapFraming;
+use volary_link::guard::{Framing as _, Step};
+use volary_link::wire::WireError;
 use volary_mail::message::render_unencrypted;
 use volary_relay::{AccountRules, Relay, RelayConfig};
 
@@ -63,31 +65,32 @@ fn inbox() -> [Vec<u8>; 3] {
 
 /// The client of this product can read every answer.
 fn check_answers(said: &[u8]) {
-    let mut rest = said;
-    while !rest.is_empty() {
-        let len = match Frame::default().scan(rest, MAX_RESPONSE) {
-            Ok(Scan::Complete(len)) => len,
+    let (mut framing, mut input) = (ImapFraming::new(MAX_RESPONSE), BytesMut::from(said));
+    loop {
+        match framing.next(&mut input) {
+            Ok(Step::Response(answer)) => check_answer(&answer),
+            Ok(Step::Needs(_)) => {
+                assert!(input.is_empty() && !framing.has_begun(), "an answer without an end");
+                return;
+            }
+            Err(WireError::Unreadable) => {
+                assert!(is_beyond_the_client(&String::from_utf8_lossy(said)));
+                return;
+            }
             // More than the client would read, not wrong.
             Err(_) => return,
-            found => panic!("{found:?}: {:?}", String::from_utf8_lossy(&rest[..rest.len().min(200)])),
-        };
-        let (answer, behind) = rest.split_at(len);
-        assert!(answer.ends_with(b"\r\n"), "{:?}", String::from_utf8_lossy(answer));
-        check_answer(answer);
-        rest = behind;
+        }
     }
 }
 
+/// The tag is the client's own, and this client might choose another; what it is said is known.
 fn check_answer(answer: &[u8]) {
-    let text = String::from_utf8_lossy(answer);
+    assert!(answer.ends_with(b"\r\n"), "{:?}", String::from_utf8_lossy(answer));
     if !answer.starts_with(b"* ") && !answer.starts_with(b"+ ") {
-        // The tag is the client's own, and this client might choose another.
-        let status = text.split(' ').nth(1).unwrap_or_default();
+        let text = String::from_utf8_lossy(answer);
+        let status = text.split([' ', '\r']).nth(1).unwrap_or_default();
         assert!(["OK", "NO", "BAD"].contains(&status), "{text:?}");
-        return;
     }
-    let read = Response::parse(&Bytes::copy_from_slice(answer));
-    assert!(read.is_ok() || is_beyond_the_client(&text), "{text:?}");
 }
 
 /// What the client of this product never asks for: the structure of a mail, which may be nested deeper than it reads,
