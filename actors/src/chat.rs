@@ -104,7 +104,8 @@ impl Handler<Request> for Chat {
 
     fn handle(&mut self, request: Request, ctx: &mut Self::Context) -> Self::Result {
         let span = self.receives(ctx);
-        let (db, profile) = (self.db.clone(), self.profile);
+        // Messages may be copied here from another profile, which then is the one that asks.
+        let (db, profile) = (self.db.clone(), request.profile_id);
         let work = async move {
             match request.kind {
                 Some(kind) => commands::run(&db, profile, kind).await.map(Answer::new),

@@ -48,16 +48,17 @@ pub(super) fn of(shared: &Shared, chat: u32) -> Option<Addr<Chat>> {
 }
 
 /// Carries out a command in the order of the chat that it changes; one that changes several, or none, at once. What is
-/// called first comes first.
+/// called first comes first. `asker` is this profile, or the one from which messages are copied here.
 pub fn command(
     shared: &Rc<Shared>,
+    asker: u32,
     kind: request::Kind,
 ) -> impl Future<Output = Result<Answer, Error>> + 'static {
     let chat = shared.db.look(|view| commands::route::chat_of(view, shared.id, &kind));
-    let (db, profile) = (shared.db.clone(), shared.id);
+    let db = shared.db.clone();
     let asked = match chat {
         Ok(Some(chat)) => match of(shared, chat) {
-            Some(addr) => Ok(addr.send(Request { profile_id: profile, kind: Some(kind) })),
+            Some(addr) => Ok(addr.send(Request { profile_id: asker, kind: Some(kind) })),
             None => Err(Err(Error::internal("the profile has ended"))),
         },
         Ok(None) => Err(Ok(kind)),
@@ -68,7 +69,7 @@ pub fn command(
             Ok(answer) => {
                 answer.await.unwrap_or_else(|_| Err(Error::internal("the chat ended before it answered")))
             }
-            Err(Ok(kind)) => commands::run(&db, profile, kind).await.map(Answer::new),
+            Err(Ok(kind)) => commands::run(&db, asker, kind).await.map(Answer::new),
             Err(Err(error)) => Err(error),
         }
     }

@@ -346,6 +346,6 @@ impl Handler<Request> for Profile {
             let work = async move { io::request(shared, profile, kind).await.map(Answer::new) };
             return Box::pin(work.instrument(span));
         }
-        Box::pin(chats::command(&self.shared, kind).instrument(self.shared.span()))
+        Box::pin(chats::command(&self.shared, request.profile_id, kind).instrument(self.shared.span()))
     }
 }

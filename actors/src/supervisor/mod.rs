@@ -160,6 +160,10 @@ impl Supervisor {
         Ok(addr)
     }
 
+    fn exists(&self, id: u32) -> bool {
+        self.hub.db.look(|view| profiles::load(view, id)).is_ok_and(|record| record.is_some())
+    }
+
     fn count(&self) {
         metrics::gauge!("volary_profiles_running").set(self.profiles.len() as f64);
     }
@@ -329,7 +333,14 @@ impl Handler<Request> for Supervisor {
             let (hub, supervisor) = (self.hub.clone(), ctx.address());
             return Box::pin(async move { registry::request(&hub, &supervisor, request).await });
         }
-        match self.profile(id, ctx) {
+        let asked = self.profile(id, ctx).and_then(|profile| match &request.kind {
+            // What is copied changes a chat of the other profile; one that is not there refuses in its own words.
+            Some(request::Kind::ForwardMessagesToAccount(call)) if self.exists(call.account_id) => {
+                self.profile(call.account_id, ctx)
+            }
+            _ => Ok(profile),
+        });
+        match asked {
             Ok(profile) => {
                 self.note(id, request.kind.as_ref());
                 let answer = profile.send(request);

@@ -1,8 +1,12 @@
 //! Who notices an end, and who does not come back.
 
 use actix::Message;
+use volary_engine::state::chats;
 use volary_engine::state::deadlines::{self, Kind};
-use volary_proto::v1::{AddAccount, RemoveAccount, SetConfig, StartIo};
+use volary_proto::v1::{
+    AddAccount, CreateChatByContactId, ForwardMessagesToAccount, MessageData, RemoveAccount, SendMessage,
+    SetConfig, SetDraft, StartIo, answer, event,
+};
 
 use super::*;
 use crate::faults::Spot;
@@ -97,6 +101,41 @@ async fn a_command_to_a_profile_that_is_being_removed_does_not_bring_it_back() {
     }
     assert!(house.running().await.is_empty());
     assert!(house.hub.db.look(profiles::ids).unwrap().is_empty());
+}
+
+#[actix::test]
+async fn messages_are_copied_to_another_profile_at_their_turn_in_the_chat_there() {
+    let house = House::new();
+    let (from, to) = (house.profile("me@one.test").await, house.profile("me@two.test").await);
+    let own_chat = async |profile| {
+        let made = house.asks(profile, CreateChatByContactId { contact_id: 1 }).await.unwrap();
+        let Some(answer::Kind::Id(chat)) = made.kind else { panic!("{made:?}") };
+        chat.id
+    };
+    let (chat_id, target) = (own_chat(from).await, own_chat(to).await);
+    let text = MessageData { text: Some("Hi".to_owned()), ..Default::default() };
+    let said = house.asks(from, SendMessage { chat_id, data: Some(text) }).await.unwrap();
+    let Some(answer::Kind::Id(said)) = said.kind else { panic!("{said:?}") };
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("large.bin");
+    std::fs::write(&file, vec![7; 16 << 20]).unwrap();
+    let file = Some(file.to_str().unwrap().to_owned());
+    let events = house.hub.bus.subscribe_to(to);
+    let draft = SetDraft { chat_id: target, file, ..Default::default() };
+    let copy = ForwardMessagesToAccount { msg_ids: vec![said.id], account_id: to, chat_id: target };
+    let (drafted, copied) = futures::join!(house.asks(to, draft), house.asks(from, copy));
+    assert!(drafted.is_ok() && copied.is_ok(), "{drafted:?} {copied:?}");
+    // The draft was asked for first, so it has the lower id.
+    let mut changed = Vec::new();
+    while let Some(event) = events.try_next() {
+        if let Some(event::Kind::MsgsChanged(told)) = &event.kind {
+            changed.extend((told.chat_id == target && told.msg_id != 0).then_some(told.msg_id));
+        }
+    }
+    let drafted = house.hub.db.look(|view| chats::load(view, to, target)).unwrap().unwrap().draft;
+    assert!(changed.len() >= 2 && changed[0] == drafted, "draft {drafted} in {changed:?}");
+    let nowhere = ForwardMessagesToAccount { msg_ids: vec![said.id], account_id: 77, chat_id: target };
+    assert!(house.asks(from, nowhere).await.is_err());
 }
 
 #[actix::test]

@@ -13,13 +13,14 @@ use volary_storage::{StoreError, View};
 use crate::ground::ids;
 use crate::state::{chats, messages};
 
-/// The chat whose actor submits a command; `None`: the profile does.
+/// The chat whose actor submits a command; `None`: the profile does. What copies messages to another profile changes a
+/// chat there, so that profile is to be asked.
 pub fn chat_of(view: &impl View, profile: u32, kind: &Kind) -> Result<Option<u32>, StoreError> {
     match kind {
         // Copies are made in the own chat, wherever the messages are.
         Kind::SaveMessages(_) => chats::single_of(view, profile, ids::contact::SELF),
-        // The chat that is named is one of another profile.
-        Kind::ForwardMessagesToAccount(_) => Ok(None),
+        // The chat that is named is one of the other profile, which is asked.
+        Kind::ForwardMessagesToAccount(call) => Ok(Some(call.chat_id)),
         Kind::CreateChatByContactId(call) => chats::single_of(view, profile, call.contact_id),
         _ if kind.scope() != Scope::Chat => Ok(None),
         _ => match kind.chat_id() {
