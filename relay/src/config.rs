@@ -1,4 +1,4 @@
-//! What a relay is told at start.
+//! The configuration of a relay.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! What everything else stands on.
+//! What all other modules use.
 //!
 //! | file | holds |
 //! |---|---|
