@@ -1,4 +1,4 @@
-//! The configuration of a relay.
+//! What a relay is told at start.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -18,7 +18,7 @@ use super::key_cache::KeyCache;
 use super::texts::Texts;
 use super::work::{Lane, Workers};
 
-/// Is notified of commits, in their order.
+/// Who hears of commits, in their order.
 pub trait Listener: Send + Sync + 'static {
     /// An event of a profile; 0: of the process.
     fn event(&self, profile: u32, event: event::Kind);
@@ -29,7 +29,7 @@ pub trait Listener: Send + Sync + 'static {
 /// What the database needs from the process around it.
 #[derive(Clone)]
 pub struct Surroundings {
-    /// Is notified of commits.
+    /// Who hears of commits.
     pub listener: Arc<dyn Listener>,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
@@ -150,7 +150,7 @@ impl Db {
         Ok(self.inner.store.read(read)?)
     }
 
-    /// Runs `job` as one transaction. When this returns, the change is visible and its events are queued; the barrier
+    /// Runs `job` as one transaction. When this returns, the change is visible and its events are told; the barrier
     /// of the answer tells when it is durable.
     pub async fn transact<T, E, F>(&self, profile: u32, job: F) -> Result<Written<T>, E>
     where

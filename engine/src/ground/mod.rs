@@ -1,4 +1,4 @@
-//! What all other modules use.
+//! What everything else stands on.
 //!
 //! | file | holds |
 //! |---|---|

@@ -15,7 +15,7 @@
 //! | [`store`] | rows and events of shown messages |
 //! | [`fate`] | what becomes of a mail, and why |
 //! | [`quarantine`] | how long a mail waits, and for what |
-//! | [`report`] | log line, event and row of a mail of which nothing is shown |
+//! | [`report`] | what is told of a mail of which nothing is shown |
 //! | `source` | where a mail comes from: a relay, or quarantine |
 //! | [`folder`] | what a relay reports about its folder |
 //!

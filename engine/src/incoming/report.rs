@@ -1,4 +1,4 @@
-//! The report of a received mail of which nothing is shown: a line in the log, an event, and a row that can be queried.
+//! What is told of a received mail of which nothing is shown: a line in the log, an event, and a row that can be asked for.
 
 use volary_mail::message::ParsedMessage;
 use volary_proto::v1::{NotShownReason, NotShownState};
