@@ -1,12 +1,12 @@
-//! Who runs profiles: supervisor, profiles, relay connections and chats as actors.
+//! What runs profiles: supervisor, profiles, relay connections and chats as actors.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`node`] | [`Node`]: the one way in, for commands, queries and events |
-//! | [`supervisor`] | registry of profiles, arbiters, deadline queue |
+//! | [`node`] | [`Node`]: the entry point for commands, queries and events |
+//! | [`supervisor`] | registry of profiles, arbiters, deadline queue, policy of reconnection, fan-in |
 //! | [`profile`] | one actor for each profile: its relays, receiving, sending |
 //! | [`relay_connection`] | one actor for each (profile, relay): IMAP and SMTP |
-//! | [`chat`] | one actor for each chat in use |
+//! | [`chat`] | one actor for each chat in use: commands on it and incoming mail, in order |
 //! | [`hub`], [`bus`], [`wake`], [`pool`] | what actors share: database, events, wake-ups, workers |
 //! | [`watch`] | how owners notice the end of what they own |
 

@@ -1,6 +1,6 @@
 //! What a profile is: its rows with their indexes, and the rules and transactions on them.
 //!
-//! No actor, socket, thread or task lives here: the process lends threads ([`ground::work`]) and hears of commits
+//! No actor, socket, thread or task lives here: the process lends threads ([`ground::work`]) and is notified of commits
 //! ([`ground::db::Listener`]).
 //!
 //! | module | holds |

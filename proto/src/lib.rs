@@ -1,4 +1,4 @@
-//! What actors and frontends of Volary say to each other: the protobuf package `volary.v1`.
+//! The messages between actors and frontends of Volary: the protobuf package `volary.v1`.
 //!
 //! The `.proto` files in `proto/volary/v1` are the definition and the documentation:
 //!
@@ -9,7 +9,7 @@
 //! | `answers.proto`, `views.proto`, `qr.proto` | what is answered; serialises to JSON-RPC results as it is |
 //! | `events.proto` | [`Event`]: what has happened |
 //! | `values.proto` | enums that all of them share |
-//! | `relay.proto` | what a profile and its relay connections say to each other |
+//! | `relay.proto` | messages between a profile and its relay connections |
 //!
 //! Four hand-written files give the messages their Rust manners: `calls.rs` says in one line for each request which
 //! answer belongs to it and where it goes ([`Class`]), `mailbox.rs` what an actor answers, `json.rs` how messages look
@@ -57,10 +57,10 @@
 //! | to the process | `NotFound`: no such profile. `Failed`: a file cannot be read, a text is too long to draw |
 //! | settings, files, keys | `Failed`: no such setting, a value that it does not take, a file that cannot be read or written |
 //! | relays (`Configure`, `AddOrUpdateTransport`, `AddTransportFromQr`, `InitTransports`) | `Failed`: login refused, no connection, a code that means something else. `Cancelled`: by [`StopOngoingProcess`] |
-//! | connections | nothing of their own: without relay or network they are answered, and events tell how it goes |
+//! | connections | nothing of their own: without relay or network they are answered, and events report the progress |
 //! | one chat, one message, one contact | `Failed`: there is none of this id, or its state does not allow it (not a member, not a group, not the own message) |
 //! | several messages or contacts | commands and [`GetContactsByIds`], [`MessageIdsToSearchResults`] fail as a whole; in [`GetChatlistItems`] and [`GetMessages`] each entry says for itself why it cannot be shown |
-//! | sending | `Failed`: the chat cannot be written to, the file cannot be copied. Whether the mail arrives is told by events: `MsgDelivered`, `MsgFailed` |
+//! | sending | `Failed`: the chat cannot be written to, the file cannot be copied. Whether the mail arrives is reported by events: `MsgDelivered`, `MsgFailed` |
 //! | codes (`CheckQr`, `SecureJoin`, `SetConfigFromQr`) | `Failed`: the code cannot be read or means something else |
 //!
 //! A query that fails has changed nothing, and neither has a command, but for [`BatchSetConfig`], which keeps the
