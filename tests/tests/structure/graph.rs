@@ -115,7 +115,9 @@ fn folder_of(file: &File, files: &[File]) -> String {
 fn without_tests(files: Vec<File>) -> Vec<File> {
     let mut tests: Vec<Vec<String>> = Vec::new();
     for file in &files {
-        tests.extend(file.tests.iter().map(|name| [file.module.as_slice(), std::slice::from_ref(name)].concat()));
+        tests.extend(
+            file.tests.iter().map(|name| [file.module.as_slice(), std::slice::from_ref(name)].concat()),
+        );
     }
     let is_test = |file: &File| tests.iter().any(|test| file.module.starts_with(test));
     files.into_iter().filter(|file| !is_test(file)).collect()
