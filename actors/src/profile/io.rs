@@ -220,9 +220,14 @@ pub fn revive(shared: &Rc<Shared>, profile: &Addr<Profile>) {
 
 /// After a failure of the disk: connections are made anew in a while, if I/O is still wanted.
 pub fn reconnect_later(shared: &Rc<Shared>) {
+    // Batches that fail one after the other reconnect once.
+    if shared.reconnects.replace(true) {
+        return;
+    }
     let shared = shared.clone();
     actix::spawn(async move {
         tokio::time::sleep(AFTER_TROUBLE).await;
+        shared.reconnects.set(false);
         shared.hub.wakes.send(shared.id, Effects { transports: true, ..Effects::default() });
     });
 }
@@ -239,6 +244,8 @@ pub async fn reconnect(shared: &Rc<Shared>, profile: &Addr<Profile>) {
     let msg = "scheduler is running".to_owned();
     shared.db.emit(shared.id, event::Kind::Info(event::Info { msg }));
     shared.wake_sender();
+    // What a mail brought is forgotten when its batch failed behind it.
+    run_once("retry", receive::retry(shared.clone(), Unlocked::ALL).instrument(shared.span()));
     if let Err(error) = plan(shared).await {
         tracing::error!(profile = shared.id, %error, "changed relays cannot be announced");
     }

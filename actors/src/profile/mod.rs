@@ -72,6 +72,8 @@ pub struct Shared {
     pub chats: Chats,
     /// Batches of mails that are being processed.
     pub processing: Cell<u32>,
+    /// After a failure of the disk connections are made anew in a while: that is planned.
+    pub reconnects: Cell<bool>,
     /// One batch at a time, so that mails apply in the order in which they came.
     pub receiving: Mutex<()>,
     /// A send loop runs.
@@ -180,6 +182,7 @@ impl Profile {
             accepted: RefCell::default(),
             setup_error: RefCell::default(),
             processing: Cell::new(0),
+            reconnects: Cell::new(false),
             receiving: Mutex::new(()),
             sending: Cell::new(false),
             send_again: Cell::new(false),

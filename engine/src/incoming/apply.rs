@@ -15,7 +15,6 @@ use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
 use crate::handshake;
-use crate::outgoing::complete;
 use crate::state::messages::Standing;
 use crate::state::{chats, config, contacts, keys, messages, verification};
 
@@ -90,13 +89,9 @@ fn duplicate(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Ou
     match messages::standing(tx.store, tx.profile, &opened.mid, parsed.split == SplitRole::Post)? {
         Standing::Unknown | Standing::Available | Standing::Incomplete => Ok(None),
         Standing::Settled => Ok(Some(Copies::Keep)),
-        // The relay has our mail although its answer was lost.
-        Standing::ProvesSent => {
-            let Some(known) = messages::known(tx.store, tx.profile, &opened.mid)? else { return Ok(None) };
-            crate::state::outbox::cancel(tx, known.message)?;
-            complete::delivered(tx, known.message)?;
-            Ok(Some(Copies::Seen))
-        }
+        // A copy of what is still being sent proves nothing about its other recipients, and whoever got the message
+        // knows its id: the queue goes on by itself. A second submission has the same id.
+        Standing::ProvesSent => Ok(Some(Copies::Seen)),
     }
 }
 

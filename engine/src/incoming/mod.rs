@@ -121,10 +121,9 @@ pub struct Kept<'a> {
 /// Keeps a mail that came from a relay until it can be taken in. A second copy is not kept twice.
 pub fn keep(tx: &mut Tx<'_, '_>, place: Place, kept: &Kept<'_>) -> Outcome<RelayMailAction> {
     let all = rows::all(tx.store, tx.profile)?;
-    if !all.iter().any(|(_, row)| row.digest == kept.digest) {
-        for sequence in quarantine::to_evict(&all, kept.bytes) {
-            give_up(tx, sequence)?;
-        }
+    // Two mails may have the same body; one mail has the same id on all relays.
+    let is_kept = all.iter().any(|(_, row)| row.digest == kept.digest && row.mid == kept.opened.mid);
+    if !is_kept {
         let mut record = QuarantineRecord {
             mid: kept.opened.mid.clone(),
             digest: kept.digest.clone(),
@@ -137,6 +136,14 @@ pub fn keep(tx: &mut Tx<'_, '_>, place: Place, kept: &Kept<'_>) -> Outcome<Relay
             ..Default::default()
         };
         quarantine::set_wait(&mut record, kept.wait);
+        let Some(evicted) = quarantine::make_room(&all, kept.bytes, kept.wait.is_fault()) else {
+            report::given_up(tx, &record, kept.wait)?;
+            copies::add(tx, place, &kept.opened.mid)?;
+            return Ok(RelayMailAction::Keep);
+        };
+        for sequence in evicted {
+            give_up(tx, sequence)?;
+        }
         rows::add(tx, &record)?;
         report::kept(tx, Source::Relay(place), kept.opened, kept.wait)?;
     }
@@ -164,6 +171,10 @@ fn give_up(tx: &mut Tx<'_, '_>, sequence: u64) -> Outcome<()> {
     rows::remove(tx, sequence)?;
     let wait = quarantine::wait_of(&record);
     report::given_up(tx, &record, &wait)?;
+    // The copy of the relay may be the last one of what our own fault held back.
+    if wait.is_fault() {
+        return Ok(());
+    }
     delete_copies(tx, &record.mid, Copies::Keep)
 }
 

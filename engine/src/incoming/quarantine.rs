@@ -64,13 +64,15 @@ pub fn is_over(record: &QuarantineRecord, now: i64) -> bool {
 }
 
 /// Which rows (oldest first) have to go so that one of `bytes` more has room: the oldest of those that wait for
-/// others, so that a stranger cannot push out what our own fault holds back.
-pub fn to_evict(rows: &[(u64, QuarantineRecord)], bytes: u64) -> Vec<u64> {
+/// others. What our own fault holds back makes room only for its like, so that a stranger cannot push it out; `None`:
+/// there is no room.
+pub fn make_room(rows: &[(u64, QuarantineRecord)], bytes: u64, is_fault: bool) -> Option<Vec<u64>> {
     let mut mails = rows.len() + 1;
     let mut total = rows.iter().map(|(_, row)| row.bytes).sum::<u64>().saturating_add(bytes);
     let (faults, others): (Vec<_>, Vec<_>) = rows.iter().partition(|(_, row)| row.wait == wait::FAULT);
+    let protected = !faults.is_empty() && !is_fault;
     let mut evicted = Vec::new();
-    for (sequence, row) in others.into_iter().chain(faults) {
+    for (sequence, row) in others.into_iter().chain(faults.into_iter().filter(|_| is_fault)) {
         if mails <= MAX_MAILS && total <= MAX_BYTES {
             break;
         }
@@ -78,7 +80,8 @@ pub fn to_evict(rows: &[(u64, QuarantineRecord)], bytes: u64) -> Vec<u64> {
         total = total.saturating_sub(row.bytes);
         evicted.push(*sequence);
     }
-    evicted
+    let fits = mails <= MAX_MAILS && total <= MAX_BYTES;
+    (fits || !protected).then_some(evicted)
 }
 
 /// What copies of one mail on several relays have in common: everything behind the header.
@@ -126,14 +129,23 @@ mod tests {
     #[test]
     fn the_oldest_go_first_and_faults_last() {
         let mut rows: Vec<_> = (0..MAX_MAILS as u64).map(|at| (at, row(wait::SECRET, 10))).collect();
-        assert_eq!(to_evict(&rows, 10), [0]);
+        assert_eq!(make_room(&rows, 10, false), Some(vec![0]));
         rows[0].1.wait = wait::FAULT;
-        assert_eq!(to_evict(&rows, 10), [1]);
+        assert_eq!(make_room(&rows, 10, false), Some(vec![1]));
         rows.truncate(3);
-        assert_eq!(to_evict(&rows, 10), Vec::<u64>::new());
-        assert_eq!(to_evict(&rows, MAX_BYTES - 20), [1]);
-        assert_eq!(to_evict(&rows, MAX_BYTES), [1, 2, 0]);
-        assert_eq!(to_evict(&[], u64::MAX), Vec::<u64>::new());
+        assert_eq!(make_room(&rows, 10, false), Some(Vec::new()));
+        assert_eq!(make_room(&rows, MAX_BYTES - 20, false), Some(vec![1]));
+        assert_eq!(make_room(&rows, MAX_BYTES, true), Some(vec![1, 2, 0]));
+        assert_eq!(make_room(&[], u64::MAX, false), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_stranger_does_not_push_out_what_a_fault_holds_back() {
+        let rows: Vec<_> = (0..3).map(|at| (at, row(wait::FAULT, 10))).collect();
+        assert_eq!(make_room(&rows, MAX_BYTES, false), None);
+        let full: Vec<_> = (0..MAX_MAILS as u64).map(|at| (at, row(wait::FAULT, 10))).collect();
+        assert_eq!(make_room(&full, 10, false), None);
+        assert_eq!(make_room(&full, 10, true), Some(vec![0]));
     }
 
     #[test]

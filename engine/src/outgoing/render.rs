@@ -56,7 +56,7 @@ pub fn render(view: &impl View, context: &Context<'_>, job: &OutboxRecord) -> Ou
     match job.kind {
         queue::CLEAR => Ok(Some(clear(job, outgoing))),
         queue::PASSWORD => with_password(view, context, job, outgoing).map(Some),
-        _ if !message.encrypted => Ok(Some(clear_to_targets(outgoing, &letter.targets))),
+        _ if !message.encrypted => Ok(Some(clear_to_targets(job, outgoing, &letter.targets))),
         _ => encrypted(view, context, &letter, outgoing).map(Some),
     }
 }
@@ -122,9 +122,10 @@ fn clear(job: &OutboxRecord, outgoing: Outgoing) -> Rendered {
     Rendered::single(Mail { recipients: addrs_left(job), raw, mid })
 }
 
-fn clear_to_targets(outgoing: Outgoing, targets: &[Target]) -> Rendered {
+fn clear_to_targets(job: &OutboxRecord, outgoing: Outgoing, targets: &[Target]) -> Rendered {
     let mid = outgoing.message_id.as_str().to_owned();
-    let recipients = targets.iter().map(|target| target.record.addr.clone()).collect();
+    let addrs = targets.iter().map(|target| &target.record.addr);
+    let recipients = addrs.filter(|addr| !job.done.contains(addr)).cloned().collect();
     Rendered::single(Mail { recipients, raw: render_unencrypted(&outgoing, &mut thread_rng()), mid })
 }
 

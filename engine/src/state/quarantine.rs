@@ -6,10 +6,16 @@ use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
 
-/// All rows of a profile, oldest first.
+/// All rows of a profile that can be read, oldest first: a damaged one must not stop receiving.
 pub fn all(view: &impl View, profile: u32) -> Result<Vec<(u64, QuarantineRecord)>, StoreError> {
     view.scan_prefix(&QUARANTINE, &profile)?
-        .map(|row| row.map(|((_, sequence), record)| (sequence, record)))
+        .filter_map(|row| match row {
+            Err(error @ StoreError::Row { .. }) => {
+                tracing::error!(profile, %error, "a mail that waits cannot be read");
+                None
+            }
+            row => Some(row.map(|((_, sequence), record)| (sequence, record))),
+        })
         .collect()
 }
 

@@ -159,17 +159,18 @@ impl SmtpSession {
                 reset.iter().chain([&mail]).chain(&to).chain([&data]).map(String::as_str).collect();
             self.transport.commands(&all.concat()).await?;
         }
-        for command in reset.iter().chain([&mail]) {
+        let before_mail = usize::from(reset.is_some());
+        for (at, command) in reset.iter().chain([&mail]).enumerate() {
             if let Err(error) = self.exchange(command, piped).await? {
                 // The server has an opinion about each recipient, too, and all of them say the same.
-                self.skip(if piped { to.len() + 1 } else { 0 }).await;
+                self.skip(if piped { before_mail - at + to.len() + 1 } else { 0 }).await;
                 return Err(error);
             }
         }
         for command in &to {
             let reply = match self.exchange(command, piped).await {
                 Ok(reply) => reply,
-                Err(lost) => return Err(worst(receipts).unwrap_or(lost)),
+                Err(lost) => return Err(worst(receipts, to.len()).unwrap_or(lost)),
             };
             receipts.push(match reply {
                 Ok(_) => Receipt::Accepted,
@@ -183,7 +184,7 @@ impl SmtpSession {
         match self.exchange(&data, piped).await {
             Ok(reply) => Ok(Some(reply.map(|_| ()))),
             // A server that refuses and hangs up has said why.
-            Err(lost) => Err(worst(receipts).unwrap_or(lost)),
+            Err(lost) => Err(worst(receipts, to.len()).unwrap_or(lost)),
         }
     }
 
@@ -263,14 +264,22 @@ fn unsent(receipts: Vec<Receipt>) -> Vec<Receipt> {
     receipts.into_iter().map(as_unsent).collect()
 }
 
-/// The first refusal as an error.
-fn worst(receipts: &[Receipt]) -> Option<SmtpError> {
-    receipts.iter().find_map(|receipt| match receipt {
-        Receipt::Accepted => None,
+/// Why a server hung up that has turned everybody away; `None` if it took somebody, or was not asked about everybody.
+fn worst(receipts: &[Receipt], asked: usize) -> Option<SmtpError> {
+    if receipts.len() < asked || receipts.contains(&Receipt::Accepted) {
+        return None;
+    }
+    let deferred = receipts.iter().find_map(|receipt| match receipt {
         Receipt::Deferred(text) => {
             Some(SmtpError::Temporary(text.trim_start_matches("transient: ").to_string()))
         }
-        Receipt::Refused(text) => Some(SmtpError::Permanent(text.clone())),
+        _ => None,
+    });
+    deferred.or_else(|| {
+        receipts.iter().find_map(|receipt| match receipt {
+            Receipt::Refused(text) => Some(SmtpError::Permanent(text.clone())),
+            _ => None,
+        })
     })
 }
 
@@ -296,6 +305,16 @@ fn readable(mut reply: Response) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lost_connection_says_nothing_about_those_who_were_not_refused() {
+        let refused = || Receipt::Refused("550 no such user".to_string());
+        let deferred = || Receipt::Deferred("451 later".to_string());
+        assert!(worst(&[refused()], 2).is_none(), "the second one was not asked about");
+        assert!(worst(&[refused(), Receipt::Accepted], 2).is_none());
+        assert!(matches!(worst(&[refused(), deferred()], 2), Some(SmtpError::Temporary(_))));
+        assert!(matches!(worst(&[refused(), refused()], 2), Some(SmtpError::Permanent(_))));
+    }
 
     #[test]
     fn extensions_are_found_however_they_are_written() {

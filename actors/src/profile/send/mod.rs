@@ -196,6 +196,10 @@ async fn send_over(
             Ok(None) => {
                 shared.db.transact(shared.id, move |tx| complete::dropped(tx, sequence, &job)).await?;
             }
+            Err(error) if may_pass(&error) => {
+                tracing::error!(profile = shared.id, sequence, %error, "a message cannot be rendered now");
+                postpone(shared, vec![(sequence, job)], true).await?;
+            }
             Err(error) => {
                 let text = error.to_string();
                 shared.db.transact(shared.id, move |tx| complete::failed(tx, sequence, &job, &text)).await?;
@@ -204,6 +208,15 @@ async fn send_over(
     }
     unsent.extend(settle_all(shared, in_flight, exit, pace).await?);
     Ok(unsent)
+}
+
+/// Whether rendering failed for a reason of the machine that may be gone later: a disk, descriptors, the database.
+fn may_pass(error: &Failure) -> bool {
+    match error {
+        Failure::Storage(_) => true,
+        Failure::File { source, .. } => source.kind() != std::io::ErrorKind::NotFound,
+        _ => false,
+    }
 }
 
 /// A row whose mails were handed to a relay.
@@ -352,7 +365,8 @@ async fn settle(
     let failure = answers.iter().position(|answer| match answer.status() {
         RelaySubmitStatus::Sent => false,
         // Those who were left are refused for good; the others have got it.
-        RelaySubmitStatus::Permanent => !begun,
+        // Who is in `left` was not answered for good.
+        RelaySubmitStatus::Permanent => !begun || !answer.left.is_empty(),
         _ => true,
     });
     let Some(at) = failure else {
@@ -371,7 +385,7 @@ async fn settle(
     }
     let answer = &answers[at];
     match answer.status() {
-        RelaySubmitStatus::Permanent => {
+        RelaySubmitStatus::Permanent if !begun => {
             let error = format!("Permanent SMTP error: permanent: {}", answer.error);
             shared
                 .db
