@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use actix::{Actor as _, Addr, WeakAddr};
+use actix::{Actor as _, Addr, WeakRecipient};
 use volary_proto::v1::{Answer, Error, Request, request};
 
-use super::Shared;
+use super::shared::Shared;
 use crate::chat::{self, Chat, Quiet, TakeIn};
 use volary_engine::commands;
 use volary_engine::ground::error::Outcome;
@@ -38,7 +38,7 @@ impl Chats {
 pub(super) fn of(shared: &Shared, chat: u32) -> Option<Addr<Chat>> {
     let mut chats = shared.chats.0.borrow_mut();
     if chats.get(&chat).is_none_or(|known| !known.addr.connected()) {
-        let owner = shared.actor.get().and_then(WeakAddr::upgrade)?.recipient();
+        let owner = shared.owner.get().and_then(WeakRecipient::upgrade)?;
         let addr = Chat::new(shared.db.clone(), shared.id, chat, owner).start();
         chats.insert(chat, InUse { addr, sent: 0 });
     }

@@ -3,8 +3,8 @@
 use volary_mail::message::text::view::escape;
 use volary_proto::v1::{RelayConnectivity, RelayQuotaRoot};
 
-use super::Shared;
 use super::connectivity::Shown;
+use super::shared::Shared;
 use volary_engine::ground::error::Outcome;
 use volary_engine::ground::sizes::size;
 use volary_engine::ground::texts::{Texts, id as text};

@@ -6,13 +6,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::connectivity::{self, Shown};
-use super::{Profile, Shared, receive, transports as configuring};
+use super::shared::{Shared, drop_connections};
+use super::{Profile, receive, transports as configuring};
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
-use crate::supervisor::reconnect::AFTER_TROUBLE;
 use crate::watch::run_once;
 use actix::Addr;
 use tracing::Instrument as _;
-use volary_engine::ground::effects::{Effects, Unlocked};
+use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::incoming::folder;
 use volary_engine::outgoing::keyupdate;
@@ -23,8 +23,7 @@ use volary_mail::login::ConfiguredLogin;
 use volary_mail::proxy::ProxyUrl;
 use volary_proto::v1::{
     Done, Error, Number, RelayCommand, RelayConnectivity, RelayEventKind, RelayFetchNow, RelayNetworkChanged,
-    RelayNotice, RelaySide, RelayStop, RelayUids, answer, event, relay_command, relay_notice::Notice,
-    request,
+    RelayNotice, RelaySide, RelayUids, answer, event, relay_command, relay_notice::Notice, request,
 };
 
 type Later = Pin<Box<dyn Future<Output = ()>>>;
@@ -174,19 +173,6 @@ async fn unplan(shared: &Shared) -> Outcome<()> {
     Ok(())
 }
 
-/// Ends all connections at once.
-pub fn drop_connections(shared: &Shared) {
-    for (_, connection) in shared.connections.borrow_mut().drain() {
-        connection.do_send(RelayCommand {
-            generation: shared.generation.get(),
-            command: Some(relay_command::Command::Stop(RelayStop {})),
-        });
-    }
-    shared.shown.borrow_mut().clear();
-    shared.fan_in.borrow_mut().clear();
-    shared.changed.notify_waiters();
-}
-
 /// Whether the connection of a transport has ended though nobody has stopped it.
 pub fn has_failed(shared: &Shared, transport: u32) -> bool {
     shared.connections.borrow().get(&transport).is_some_and(|connection| !connection.connected())
@@ -216,20 +202,6 @@ pub fn revive(shared: &Rc<Shared>, profile: &Addr<Profile>) {
     if let Err(error) = connect(shared, profile) {
         tracing::error!(profile = shared.id, %error, "connections cannot be made");
     }
-}
-
-/// After a failure of the disk: connections are made anew in a while, if I/O is still wanted.
-pub fn reconnect_later(shared: &Rc<Shared>) {
-    // Batches that fail one after the other reconnect once.
-    if shared.reconnects.replace(true) {
-        return;
-    }
-    let shared = shared.clone();
-    actix::spawn(async move {
-        tokio::time::sleep(AFTER_TROUBLE).await;
-        shared.reconnects.set(false);
-        shared.hub.wakes.send(shared.id, Effects { transports: true, ..Effects::default() });
-    });
 }
 
 /// The transports changed: connections are made anew.

@@ -8,6 +8,7 @@
 //! | [`receive`] | incoming mail: which is wanted, decrypting, assigning, applying |
 //! | [`send`] | outgoing mail: the queue, rendering, what follows an answer |
 //! | [`connectivity`] | the state that is shown |
+//! | [`shared`] | what all of them share |
 
 pub mod chats;
 pub mod connectivity;
@@ -15,126 +16,35 @@ pub mod connectivity_html;
 pub mod io;
 pub mod receive;
 pub mod send;
+pub mod shared;
 pub mod transports;
 
 #[cfg(test)]
 mod tests;
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
 use actix::{
     Actor, ActorContext as _, Addr, AsyncContext as _, Context, Handler, Message, ResponseFuture,
-    StreamHandler, WeakAddr, WrapFuture as _,
+    StreamHandler, WrapFuture as _,
 };
-use tokio::sync::{Mutex, Notify};
-use tracing::{Instrument as _, Span};
+use tracing::Instrument as _;
 use volary_proto::v1::{
     Answer, Error, RelayHeads, RelayHeadsAnswer, RelayMails, RelayMailsAnswer, RelayNotice, Request,
 };
 
-use self::chats::Chats;
-use self::connectivity::Connections;
+use self::shared::{Shared, StartSending};
 use crate::chat::Quiet;
 use crate::hub::Hub;
-use crate::relay_connection::{ConnectionEnded, RelayConnection};
-use crate::supervisor::fan_in::FanIn;
+use crate::relay_connection::ConnectionEnded;
 use crate::supervisor::reconnect::revival::Revival;
 use crate::watch::Farewell;
-use volary_engine::ground::db::Db;
 use volary_engine::ground::effects::Effects;
 
 /// Messages that wait for a profile; more push back on the relay connections.
 const MAILBOX: usize = 256;
-
-/// What the actor, its tasks and its handlers share, all on one thread.
-pub struct Shared {
-    /// The profile.
-    pub id: u32,
-    /// What all actors share.
-    pub hub: Hub,
-    /// The database of the hub.
-    pub db: Db,
-    /// Folder of the blobs.
-    pub blob_dir: PathBuf,
-    /// I/O was started.
-    pub io: Cell<bool>,
-    /// Running connections by transport.
-    pub connections: RefCell<HashMap<u32, Addr<RelayConnection>>>,
-    /// What they show.
-    pub shown: RefCell<Connections>,
-    /// Mails that are being downloaded.
-    pub fan_in: RefCell<FanIn>,
-    /// Chats in use.
-    pub chats: Chats,
-    /// Batches of mails that are being processed.
-    pub processing: Cell<u32>,
-    /// After a failure of the disk connections are made anew in a while: that is planned.
-    pub reconnects: Cell<bool>,
-    /// One batch at a time, so that mails apply in the order in which they came.
-    pub receiving: Mutex<()>,
-    /// A send loop runs.
-    pub sending: Cell<bool>,
-    /// The send loop has to look again.
-    pub send_again: Cell<bool>,
-    /// What connections told of accepted mails; told on when the queue knows it, too.
-    pub accepted: RefCell<Vec<String>>,
-    /// Why the last attempt to set up a relay failed.
-    pub setup_error: RefCell<Option<String>>,
-    /// Generation of the last order to the connections.
-    pub generation: Cell<u64>,
-    /// Something of the above changed.
-    pub changed: Notify,
-    /// Cancels the running configuration or transfer.
-    pub ongoing: RefCell<Option<Rc<Notify>>>,
-    /// Connections that failed lately, by transport.
-    pub revivals: RefCell<BTreeMap<u32, Revival>>,
-    /// The actor itself.
-    pub actor: OnceCell<WeakAddr<Profile>>,
-}
-
-/// A batch is being processed for as long as this lives.
-pub struct Processing(Rc<Shared>);
-
-impl Drop for Processing {
-    fn drop(&mut self) {
-        self.0.processing.set(self.0.processing.get() - 1);
-        self.0.changed.notify_waiters();
-    }
-}
-
-impl Shared {
-    /// The connection of a transport, if it runs.
-    pub fn connection(&self, transport: u32) -> Option<Addr<RelayConnection>> {
-        self.connections.borrow().get(&transport).cloned()
-    }
-
-    /// Starts the send loop, or makes the running one look again.
-    pub fn wake_sender(&self) {
-        if self.sending.replace(true) {
-            self.send_again.set(true);
-            return;
-        }
-        match self.actor.get().and_then(WeakAddr::upgrade) {
-            Some(profile) => profile.do_send(StartSending),
-            None => self.sending.set(false),
-        }
-    }
-
-    /// What the work of this profile is logged under.
-    pub fn span(&self) -> Span {
-        tracing::info_span!("profile", profile = self.id)
-    }
-
-    /// A batch is processed from now on.
-    pub fn process(self: &Rc<Self>) -> Processing {
-        self.processing.set(self.processing.get() + 1);
-        Processing(self.clone())
-    }
-}
 
 /// The actor. See the module documentation.
 pub struct Profile {
@@ -168,30 +78,7 @@ impl Profile {
     /// An actor for a profile, without I/O.
     pub fn new(parts: Parts) -> Self {
         let Parts { id, hub, blob_dir, farewell } = parts;
-        let db = hub.db.clone();
-        let shared = Shared {
-            id,
-            hub,
-            db,
-            blob_dir,
-            io: Cell::new(false),
-            connections: RefCell::default(),
-            shown: RefCell::default(),
-            fan_in: RefCell::default(),
-            chats: Chats::default(),
-            accepted: RefCell::default(),
-            setup_error: RefCell::default(),
-            processing: Cell::new(0),
-            reconnects: Cell::new(false),
-            receiving: Mutex::new(()),
-            sending: Cell::new(false),
-            send_again: Cell::new(false),
-            generation: Cell::new(0),
-            changed: Notify::new(),
-            ongoing: RefCell::default(),
-            revivals: RefCell::default(),
-            actor: OnceCell::new(),
-        };
+        let shared = Shared::new(id, hub, blob_dir);
         Self { shared: Rc::new(shared), _farewell: farewell }
     }
 }
@@ -202,12 +89,14 @@ impl Actor for Profile {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.add_stream(self.shared.hub.wakes.register(self.shared.id));
+        let me = ctx.address();
         // It is started once.
-        let _ = self.shared.actor.set(ctx.address().downgrade());
+        let _ = self.shared.sender.set(me.clone().recipient().downgrade());
+        let _ = self.shared.owner.set(me.recipient().downgrade());
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        io::drop_connections(&self.shared);
+        shared::drop_connections(&self.shared);
     }
 }
 
@@ -242,11 +131,6 @@ impl Handler<Quiet> for Profile {
         self.shared.chats.let_go(quiet);
     }
 }
-
-/// There is something to send, and no send loop runs.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct StartSending;
 
 impl Handler<StartSending> for Profile {
     type Result = ();

@@ -12,6 +12,7 @@ use super::*;
 use crate::bus::EventStream;
 use crate::chat::Chat;
 use crate::faults::Spot;
+use crate::relay_connection::RelayConnection;
 use crate::testing::{House, until};
 use volary_engine::ground::error::Failure;
 

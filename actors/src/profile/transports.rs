@@ -8,7 +8,8 @@ use volary_engine::commands::relays;
 use volary_mail::qr::{self, Code};
 use volary_proto::v1::{Error, ErrorCode, event, request};
 
-use super::{Profile, Shared, io};
+use super::shared::Shared;
+use super::{Profile, io};
 use volary_engine::ground::error::Failure;
 use volary_engine::ground::texts::id as text;
 use volary_engine::state::{config, transports};

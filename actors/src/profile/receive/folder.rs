@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use volary_proto::v1::relay_notice::Notice;
 
-use super::super::Shared;
+use super::super::shared::Shared;
 use volary_engine::incoming::folder;
 
 /// Takes note of a report.

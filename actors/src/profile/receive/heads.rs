@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use volary_proto::v1::{RelayHeadAction, RelayHeadDecision, RelayHeads, RelayHeadsAnswer};
 
-use super::super::Shared;
+use super::super::shared::Shared;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::incoming;
 use volary_engine::incoming::heads::{Head, Judge, Skipped, read};

@@ -21,7 +21,7 @@ use futures::future::join_all;
 use volary_proto::v1::{RelayMailDecision, RelayMails, RelayMailsAnswer, event};
 
 use self::opening::Item;
-use super::Shared;
+use super::shared::{self, Shared};
 use crate::supervisor::reconnect::UNANSWERED_AFTER_TROUBLE;
 use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
@@ -44,8 +44,8 @@ pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
             tracing::error!(profile = shared.id, %error, "received mail cannot be stored");
             let msg = format!("Received messages cannot be stored and stay on the relay: {error}");
             shared.db.emit(shared.id, event::Kind::Error(event::Error { msg }));
-            super::io::drop_connections(shared);
-            super::io::reconnect_later(shared);
+            shared::drop_connections(shared);
+            shared::reconnect_later(shared);
             drop(turn);
             tokio::time::sleep(UNANSWERED_AFTER_TROUBLE).await;
             RelayMailsAnswer { decisions: Vec::new() }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use volary_storage::{Blobs, StoreError};
 
-use super::super::Shared;
+use super::super::shared::Shared;
 use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::work::Lane;

@@ -12,7 +12,8 @@ use futures::future::join_all;
 use volary_proto::v1::{RelayMailAction, RelayMailDecision, event};
 use volary_storage::Blobs;
 
-use super::super::{Shared, chats};
+use super::super::chats;
+use super::super::shared::Shared;
 use super::opening::{self, Item};
 use crate::chat::TakeIn;
 use volary_engine::ground::effects::Unlocked;

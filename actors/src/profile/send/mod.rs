@@ -17,7 +17,7 @@ use volary_storage::ReadTx;
 use volary_storage::records::OutboxRecord;
 
 use self::pace::Pace;
-use super::Shared;
+use super::shared::Shared;
 use crate::faults::Spot;
 use crate::relay_connection::RelayConnection;
 use crate::supervisor::reconnect::revival::Revival;
