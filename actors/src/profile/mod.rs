@@ -27,8 +27,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use actix::{
-    Actor, ActorContext as _, Addr, AsyncContext as _, Context, Handler, Message, ResponseFuture,
-    StreamHandler, WrapFuture as _,
+    Actor, ActorContext as _, AsyncContext as _, Context, Handler, Message, ResponseFuture, StreamHandler,
+    WrapFuture as _,
 };
 use tracing::Instrument as _;
 use volary_proto::v1::{

@@ -8,6 +8,8 @@ use volary_proto::v1::{
     SendMessage, SendReaction, SetConfig, SetDraft, StartIo, answer, event,
 };
 
+use actix::Addr;
+
 use super::*;
 use crate::bus::EventStream;
 use crate::chat::Chat;

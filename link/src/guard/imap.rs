@@ -6,7 +6,7 @@
 //!   library gets its number in its place. A claimed length costs nothing, a mail is in memory once.
 //! - A response that the parser of the library does not understand is dropped; a status loses its code and odd
 //!   characters; a FETCH that is not understood ends the session, because what is dropped would be a mail.
-//! - Known faults of the library (imap-proto 0.17) are met one by one; see [`repair`].
+//! - Known faults of the library (imap-proto 0.17) are met one by one; see `repair`.
 
 use async_imap::imap_proto::Response;
 use bytes::{BufMut as _, Bytes, BytesMut};
