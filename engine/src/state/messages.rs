@@ -47,7 +47,7 @@ pub enum Standing {
     Available,
     /// The message is here without its file, and the mail carries one.
     Incomplete,
-    /// An own message that still waits to be sent: the copy proves that a relay has it.
+    /// An own message that still waits to be sent: the copy proves that one recipient's relay has it, and no more.
     ProvesSent,
     /// Nothing: it is here, was judged before, or must never be shown.
     Settled,
