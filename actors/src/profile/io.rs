@@ -319,7 +319,7 @@ async fn all_work_done(shared: &Rc<Shared>) -> Outcome<()> {
 fn nothing_to_send(shared: &Shared) -> Outcome<bool> {
     let now = shared.db.now();
     shared.db.read(|view| {
-        let mail = !outbox::due(view, shared.id, now, 1)?.is_empty();
+        let mail = !outbox::due(view, shared.id, now, &[], 1)?.is_empty();
         let receipts =
             outbox::receipts(view, shared.id)?.iter().any(|(_, _, job)| outbox::is_due(job.not_before, now));
         Ok(!mail && !receipts)

@@ -12,6 +12,7 @@ use volary_proto::v1::{RelayCommand, RelayStop, relay_command};
 
 use super::chats::Chats;
 use super::connectivity::Connections;
+use super::send::pace::Pace;
 use crate::chat::Quiet;
 use crate::hub::Hub;
 use crate::relay_connection::RelayConnection;
@@ -56,6 +57,8 @@ pub struct Shared {
     pub sending: Cell<bool>,
     /// The send loop has to look again.
     pub send_again: Cell<bool>,
+    /// When mails of chats were accepted lately.
+    pub pace: RefCell<Pace>,
     /// What connections told of accepted mails; told on when the queue knows it, too.
     pub accepted: RefCell<Vec<String>>,
     /// Why the last attempt to set up a relay failed.
@@ -105,6 +108,7 @@ impl Shared {
             receiving: Mutex::new(()),
             sending: Cell::new(false),
             send_again: Cell::new(false),
+            pace: RefCell::default(),
             generation: Cell::new(0),
             changed: Notify::new(),
             ongoing: RefCell::default(),

@@ -189,7 +189,8 @@ fn encrypted(
         let raw = render_encrypted(&outer, &armored, rng);
         mails.push(Mail { recipients: recipients.clone(), raw, mid: outer.message_id.as_str().to_owned() });
     }
-    Ok(Rendered { chat: message.chat, mails, gossiped, avatar_to })
+    let brings_secret = matches!(intent, Intent::ChannelWelcome { .. });
+    Ok(Rendered { chat: message.chat, brings_secret, mails, gossiped, avatar_to })
 }
 
 /// Adds the certificates of the recipients, if they are due, and returns their fingerprints.

@@ -14,6 +14,8 @@ pub struct Mail {
 pub struct Rendered {
     /// The chat of the message.
     pub chat: u32,
+    /// Brings the secret without which later mails of the chat cannot be opened.
+    pub brings_secret: bool,
     /// In the order of sending.
     pub mails: Vec<Mail>,
     /// Fingerprints whose certificates are gossiped with it.
@@ -25,6 +27,6 @@ pub struct Rendered {
 impl Rendered {
     /// One mail, outside of the order of any chat, of which nothing has to be remembered.
     pub(super) fn single(mail: Mail) -> Self {
-        Self { chat: 0, mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() }
+        Self { chat: 0, brings_secret: false, mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() }
     }
 }

@@ -57,15 +57,16 @@ pub fn entries(view: &impl View, profile: u32, limit: usize) -> Result<Vec<(u64,
     rows.map(|row| row.map(|((_, sequence), record)| (sequence, record))).collect()
 }
 
-/// What can be sent now, oldest first, at most `limit` entries.
+/// What can be sent now, oldest first, at most `limit` entries. Nothing that is meant for all of a chat in `held` is.
 pub fn due(
     view: &impl View,
     profile: u32,
     now: i64,
+    held: &[u32],
     limit: usize,
 ) -> Result<Vec<(u64, OutboxRecord)>, StoreError> {
     let mut found = Vec::new();
-    let mut held: HashSet<(u32, u32)> = HashSet::new();
+    let mut held: HashSet<(u32, u32)> = held.iter().map(|chat| (*chat, 0)).collect();
     for row in view.scan_prefix(&OUTBOX, &profile)? {
         let ((_, sequence), job) = row?;
         let lane = lane(&job);

@@ -4,7 +4,7 @@
 //! relay that last worked and removes each row when the relay has accepted it. A crash in between leads to a second
 //! submission with the same Message-ID, which receivers ignore; never to a loss.
 
-mod pace;
+pub mod pace;
 
 use std::rc::Rc;
 
@@ -14,9 +14,9 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 use volary_proto::v1::{RelaySubmit, RelaySubmitResult, RelaySubmitStatus, event};
 use volary_storage::ReadTx;
-use volary_storage::records::OutboxRecord;
+use volary_storage::records::{OutboxRecord, outbox as queue};
 
-use self::pace::Pace;
+use self::pace::SECRET_GAP;
 use super::shared::Shared;
 use crate::faults::Spot;
 use crate::relay_connection::RelayConnection;
@@ -81,9 +81,8 @@ pub async fn keep_running(shared: Rc<Shared>) {
 
 /// Sends until nothing is left that can be sent now.
 async fn run(shared: Rc<Shared>) {
-    let mut pace = Pace::default();
     loop {
-        let passed = pass(&shared, &mut pace).await;
+        let passed = pass(&shared).await;
         tell_accepted(&shared);
         match passed {
             Ok(Pass::Progress) => {}
@@ -110,11 +109,12 @@ fn tell_trouble(shared: &Rc<Shared>, error: &Failure) {
     });
 }
 
-async fn pass(shared: &Rc<Shared>, pace: &mut Pace) -> Outcome<Pass> {
+async fn pass(shared: &Rc<Shared>) -> Outcome<Pass> {
     shared.hub.faults.pass(Spot::Sending);
     let now = shared.db.now();
+    let held = shared.pace.borrow_mut().held(Instant::now());
     let (rows, order) = shared.db.read(|view| {
-        let rows = outbox::due(view, shared.id, now, BATCH)?;
+        let rows = outbox::due(view, shared.id, now, &held, BATCH)?;
         Ok::<_, Failure>((rows, transports::sending_order(view, shared.id)?))
     })?;
     metrics::histogram!("volary_outbox_pass_rows").record(rows.len() as f64);
@@ -127,7 +127,7 @@ async fn pass(shared: &Rc<Shared>, pace: &mut Pace) -> Outcome<Pass> {
     }
     // A mail must not leave before the message that it carries would survive a crash.
     shared.db.store().flush().await?;
-    send_rows(shared, rows, &exits, pace).await
+    send_rows(shared, rows, &exits).await
 }
 
 fn exits(shared: &Shared, order: &[u32]) -> Outcome<Vec<Exit>> {
@@ -142,15 +142,10 @@ fn exits(shared: &Shared, order: &[u32]) -> Outcome<Vec<Exit>> {
     Ok(exits)
 }
 
-async fn send_rows(
-    shared: &Rc<Shared>,
-    rows: Vec<(u64, OutboxRecord)>,
-    exits: &[Exit],
-    pace: &mut Pace,
-) -> Outcome<Pass> {
+async fn send_rows(shared: &Rc<Shared>, rows: Vec<(u64, OutboxRecord)>, exits: &[Exit]) -> Outcome<Pass> {
     let mut waiting = rows;
     for exit in exits {
-        waiting = send_over(shared, waiting, exit, pace).await?;
+        waiting = send_over(shared, waiting, exit).await?;
         if waiting.is_empty() {
             return Ok(Pass::Progress);
         }
@@ -166,7 +161,6 @@ async fn send_over(
     shared: &Rc<Shared>,
     rows: Vec<(u64, OutboxRecord)>,
     exit: &Exit,
-    pace: &mut Pace,
 ) -> Outcome<Vec<(u64, OutboxRecord)>> {
     let rendering = rows.iter().map(|(_, job)| render(shared, job.clone(), exit.addr.clone()));
     let rendered = join_all(rendering).await;
@@ -177,21 +171,27 @@ async fn send_over(
             Ok(Some(rendered)) => {
                 // The next mail of a chat is handed over only when the one before is accepted.
                 if in_flight.iter().any(|other| other.chat == rendered.chat) {
-                    unsent.extend(settle_all(shared, std::mem::take(&mut in_flight), exit, pace).await?);
+                    unsent.extend(settle_all(shared, std::mem::take(&mut in_flight), exit).await?);
                 }
-                if let Some(turn) = pace.turn(rendered.chat) {
+                let now = Instant::now();
+                // Mails for single subscribers go on, the secret for another one above all.
+                if job.kind == queue::MESSAGE && shared.pace.borrow_mut().held(now).contains(&rendered.chat) {
+                    continue;
+                }
+                let turn = shared.pace.borrow().turn(rendered.chat);
+                if let Some(turn) = turn {
                     tokio::time::sleep_until(turn).await;
                 }
                 // One that could not be sent holds those behind it: they are looked at again when it is gone.
                 if shared.db.look(|view| outbox::is_behind(view, shared.id, sequence, &job))? {
                     continue;
                 }
-                let chat = rendered.chat;
+                let (chat, brings_secret) = (rendered.chat, rendered.brings_secret);
                 // All mails of a row go to the same addresses.
                 let recipients =
                     rendered.mails.first().map(|mail| mail.recipients.clone()).unwrap_or_default();
                 let (traces, answers) = submit(shared, sequence, &job, rendered, exit);
-                in_flight.push(InFlight { sequence, job, chat, traces, recipients, answers });
+                in_flight.push(InFlight { sequence, job, chat, brings_secret, traces, recipients, answers });
             }
             Ok(None) => {
                 shared.db.transact(shared.id, move |tx| complete::dropped(tx, sequence, &job)).await?;
@@ -206,7 +206,7 @@ async fn send_over(
             }
         }
     }
-    unsent.extend(settle_all(shared, in_flight, exit, pace).await?);
+    unsent.extend(settle_all(shared, in_flight, exit).await?);
     Ok(unsent)
 }
 
@@ -224,6 +224,7 @@ struct InFlight {
     sequence: u64,
     job: OutboxRecord,
     chat: u32,
+    brings_secret: bool,
     traces: Traces,
     recipients: Vec<String>,
     answers: Vec<Answer>,
@@ -234,12 +235,14 @@ async fn settle_all(
     shared: &Rc<Shared>,
     in_flight: Vec<InFlight>,
     exit: &Exit,
-    pace: &mut Pace,
 ) -> Outcome<Vec<(u64, OutboxRecord)>> {
     let mut unsent = Vec::new();
     for row in in_flight {
         let answers = join_all(row.answers).await;
-        pace.accepted(row.chat, Instant::now());
+        shared.pace.borrow_mut().accepted(row.chat, Instant::now());
+        if row.brings_secret {
+            hold(shared, row.chat);
+        }
         let (sequence, job) = (row.sequence, row.job);
         let begun = !job.done.is_empty();
         let job = note_done(shared, sequence, job, &row.recipients, &answers).await?;
@@ -249,6 +252,19 @@ async fn settle_all(
     }
     tell_accepted(shared);
     Ok(unsent)
+}
+
+/// What goes to the whole chat waits until the secret that it needs has surely been delivered.
+fn hold(shared: &Rc<Shared>, chat: u32) {
+    tracing::debug!(profile = shared.id, chat, gap = ?SECRET_GAP, "a new subscriber got the secret; posts wait");
+    shared.pace.borrow_mut().secret_accepted(chat, Instant::now());
+    let shared = shared.clone();
+    actix::spawn(async move {
+        tokio::time::sleep(SECRET_GAP).await;
+        if shared.io.get() {
+            shared.wake_sender();
+        }
+    });
 }
 
 /// Tells of accepted mails. Whoever hears it may ask at once whether anything is left to send, so the rows have gone

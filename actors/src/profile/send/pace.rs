@@ -2,6 +2,9 @@
 //!
 //! Relays deliver several queued mails at once, in no fixed order, and receivers sort by whole seconds. Mails of
 //! different chats travel together.
+//!
+//! A receiver that gets a post of a channel before the secret of the channel cannot open it; chatmail core then drops it.
+//! So posts keep a larger distance from the mail that brings the secret to a new subscriber.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,22 +15,49 @@ use tokio::time::Instant;
 /// Dovecot on an idle machine 200 mails in a row keep their order with 4 ms and more, and lose it with 3 ms.
 pub const GAP: Duration = Duration::from_millis(4);
 
+/// Time between the acceptance of a secret and the posts that need it. A busy relay has swapped mails that were
+/// accepted some hundred milliseconds apart.
+pub const SECRET_GAP: Duration = Duration::from_secs(1);
+
+/// While one subscriber after the other joins, posts wait no longer than that.
+pub const LONGEST_HOLD: Duration = Duration::from_secs(5);
+
+/// Subscribers that joined one soon after the other.
+#[derive(Debug)]
+struct Joining {
+    first: Instant,
+    last: Instant,
+}
+
 /// When the last mail of each chat was accepted.
 #[derive(Debug, Default)]
 pub struct Pace {
     accepted: HashMap<u32, Instant>,
+    joining: HashMap<u32, Joining>,
 }
 
 impl Pace {
-    /// Takes note that a mail of the chat was accepted at that time.
+    /// A mail of the chat was accepted at that time.
     pub fn accepted(&mut self, chat: u32, at: Instant) {
         self.accepted.retain(|_, earlier| at.saturating_duration_since(*earlier) < GAP);
         self.accepted.insert(chat, at);
     }
 
+    /// A mail that brings the secret of the chat to somebody was accepted at that time.
+    pub fn secret_accepted(&mut self, chat: u32, at: Instant) {
+        self.joining.entry(chat).or_insert(Joining { first: at, last: at }).last = at;
+    }
+
     /// When the next mail of the chat may be handed over; `None`: at once.
     pub fn turn(&self, chat: u32) -> Option<Instant> {
         self.accepted.get(&chat).map(|at| *at + GAP)
+    }
+
+    /// Chats whose posts wait for the delivery of a secret.
+    pub fn held(&mut self, now: Instant) -> Vec<u32> {
+        let since = |earlier: Instant| now.saturating_duration_since(earlier);
+        self.joining.retain(|_, chat| since(chat.last) < SECRET_GAP && since(chat.first) < LONGEST_HOLD);
+        self.joining.keys().copied().collect()
     }
 }
 
@@ -45,5 +75,20 @@ mod tests {
         pace.accepted(11, start + GAP);
         assert_eq!(pace.turn(10), None, "what is long past is forgotten");
         assert_eq!(pace.turn(11), Some(start + 2 * GAP));
+    }
+
+    #[test]
+    fn posts_wait_for_the_delivery_of_the_last_secret() {
+        let mut pace = Pace::default();
+        let start = Instant::now();
+        pace.secret_accepted(10, start);
+        assert_eq!(pace.held(start), [10]);
+        pace.secret_accepted(10, start + SECRET_GAP / 2);
+        assert_eq!(pace.held(start + SECRET_GAP), [10], "another subscriber came");
+        assert_eq!(pace.held(start + 2 * SECRET_GAP), [] as [u32; 0]);
+        for half in 0..12 {
+            pace.secret_accepted(10, start + SECRET_GAP / 2 * half);
+        }
+        assert_eq!(pace.held(start + LONGEST_HOLD), [] as [u32; 0], "posts do not wait for ever");
     }
 }

@@ -25,7 +25,7 @@ async fn waits(desk: &Desk, sequence: u64, refused: bool) {
 }
 
 fn due_now(desk: &Desk) -> Vec<u64> {
-    let rows = desk.db.look(|view| due(view, PROFILE, desk.now(), 100)).unwrap();
+    let rows = desk.db.look(|view| due(view, PROFILE, desk.now(), &[], 100)).unwrap();
     rows.into_iter().map(|(sequence, _)| sequence).collect()
 }
 
