@@ -5,6 +5,7 @@
 //! | `world` | [`World`]: relay, engine and files of one test |
 //! | `person` | [`Person`]: a profile that meets others, says things and sees things |
 //! | `chat` | [`Chat`]: a chat as one person has it |
+//! | `circle` | who knows whom when a story begins |
 //! | `log` | [`Log`]: everything that was told about a profile, in order |
 //! | `clock` | [`WallClock`]: a clock that a test sets |
 //! | `disk` | [`SmallDisk`]: a file system that is soon full |
@@ -20,6 +21,7 @@
 #![allow(clippy::panic, clippy::expect_used)]
 
 mod chat;
+mod circle;
 mod clock;
 mod disk;
 mod door;

@@ -13,8 +13,7 @@ async fn place(person: &Person, what: &str, pick: impl Fn(&Kind) -> bool) -> usi
 #[tokio::test]
 async fn a_message_is_in_the_chat_before_it_is_delivered_and_delivered_before_it_is_read() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     let sent = alice.says(&bob, "hi").await;
     let seen = bob.sees("hi").await;
     bob.reads(&[seen.id]).await;
@@ -36,8 +35,7 @@ async fn a_message_is_in_the_chat_before_it_is_delivered_and_delivered_before_it
 #[tokio::test]
 async fn the_joiner_hears_of_progress_in_order() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     let progress = |wanted: u32| move |kind: &Kind| matches!(kind, Kind::SecurejoinJoinerProgress(event) if event.progress == wanted);
     let begun = place(&bob, "progress 400", progress(400)).await;
     let done = place(&bob, "progress 1000", progress(1000)).await;
@@ -73,8 +71,7 @@ async fn a_new_chat_is_announced_before_its_first_message() {
 #[tokio::test]
 async fn what_an_event_tells_can_be_queried_at_once() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     let events = world.engine.events();
     let texts: Vec<String> = (0..20).map(|number| format!("number {number}")).collect();
     let chat = alice.chat_with(&bob).await;

@@ -40,18 +40,10 @@ async fn says_that_something_is_wrong(person: &Person) {
     person.hears("an error", |kind| matches!(kind, Kind::Error(_)).then_some(())).await;
 }
 
-async fn friends(world: &World) -> (Person, Person) {
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
-    bob.says(&alice, "hello").await;
-    alice.sees("hello").await;
-    (alice, bob)
-}
-
 #[tokio::test]
 async fn an_own_key_that_cannot_be_read_loses_no_mail() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.old_friends().await;
     let profile = alice.profile;
     let mut good = None;
     let garble = async |_: &volary_relay::Relay, dir: &std::path::Path| {
@@ -87,7 +79,7 @@ async fn an_own_key_that_cannot_be_read_loses_no_mail() {
 #[tokio::test]
 async fn a_stored_key_of_a_friend_that_cannot_be_read_loses_no_mail() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.old_friends().await;
     let profile = alice.profile;
     let garble = async |_: &volary_relay::Relay, dir: &std::path::Path| {
         tampers(dir, move |tx| {
@@ -141,7 +133,7 @@ async fn a_reader_that_panics_loses_no_mail() {
 #[tokio::test]
 async fn rules_that_fail_on_a_mail_lose_it_not() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.old_friends().await;
     let fails = |value: Option<&str>| SetConfig {
         key: "simulate_receive_imf_error".to_owned(),
         value: value.map(str::to_owned),

@@ -16,16 +16,8 @@ struct Foxes {
 
 async fn foxes() -> Foxes {
     let world = World::new().await;
-    let (alice, bob, carol) =
-        (world.person("Alice").await, world.person("Bob").await, world.person("Carol").await);
-    alice.invites(&bob).await;
-    alice.invites(&carol).await;
-    let at_alice = alice.founds("Foxes").await;
-    at_alice.adds(&bob).await;
-    at_alice.adds(&carol).await;
-    at_alice.says("welcome").await;
-    bob.sees("welcome").await;
-    carol.sees("welcome").await;
+    let (alice, bob, carol) = world.three().await;
+    let at_alice = alice.gathers("Foxes", &[&bob, &carol]).await;
     let (at_bob, at_carol) = (bob.enters("Foxes").await, carol.enters("Foxes").await);
     for chat in [&at_alice, &at_bob, &at_carol] {
         chat.has_members(&[&alice, &bob, &carol]).await;

@@ -3,26 +3,11 @@
 use volary_proto::{DeleteMessagesForAll, GetMessageReactions, MessageData, SendEditRequest, SendReaction};
 use volary_tests::{Chat, Person, Postman, World};
 
-/// Alice and Bob know each other; what they send is carried by hand.
-async fn friends(world: &World) -> (Person, Person) {
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
-    bob.says(&alice, "hello").await;
-    alice.sees("hello").await;
-    (alice, bob)
-}
-
 #[tokio::test]
 async fn a_member_who_is_not_known_yet_is_heard_when_the_key_is_there() {
     let world = World::new().await;
-    let (alice, bob, carol) =
-        (world.person("Alice").await, world.person("Bob").await, world.person("Carol").await);
-    alice.invites(&bob).await;
-    alice.invites(&carol).await;
-    let at_alice = alice.founds("Foxes").await;
-    at_alice.adds(&carol).await;
-    at_alice.says("welcome").await;
-    carol.sees("welcome").await;
+    let (alice, bob, carol) = world.three().await;
+    let at_alice = alice.gathers("Foxes", &[&carol]).await;
     let at_carol = carol.enters("Foxes").await;
     let mut postman = Postman::takes_over(&world.relay);
     at_alice.adds(&bob).await;
@@ -47,15 +32,9 @@ async fn a_member_who_is_not_known_yet_is_heard_when_the_key_is_there() {
 #[tokio::test]
 async fn who_leaves_before_the_group_is_known_is_not_a_member_of_it() {
     let world = World::new().await;
-    let (alice, bob, carol) =
-        (world.person("Alice").await, world.person("Bob").await, world.person("Carol").await);
-    alice.invites(&bob).await;
-    alice.invites(&carol).await;
+    let (alice, bob, carol) = world.three().await;
     bob.imports_card_of(&carol).await;
-    let at_alice = alice.founds("Foxes").await;
-    at_alice.adds(&carol).await;
-    at_alice.says("welcome").await;
-    carol.sees("welcome").await;
+    let at_alice = alice.gathers("Foxes", &[&carol]).await;
     let at_carol = carol.enters("Foxes").await;
     let mut postman = Postman::takes_over(&world.relay);
     at_alice.adds(&bob).await;
@@ -91,7 +70,7 @@ async fn words_and_deed<'a>(
 #[tokio::test]
 async fn an_edit_that_comes_first_is_applied_when_its_message_is_there() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.old_friends().await;
     let edit = async |bob: &Person, msg_id| {
         bob.call(SendEditRequest { msg_id, text: "fair copy".to_owned() }).await;
     };
@@ -108,7 +87,7 @@ async fn an_edit_that_comes_first_is_applied_when_its_message_is_there() {
 #[tokio::test]
 async fn of_edits_in_any_order_the_newest_wins() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.old_friends().await;
     let edits = async |bob: &Person, msg_id| {
         for text in ["second", "third"] {
             // Edits are dated by the second.
@@ -129,7 +108,7 @@ async fn of_edits_in_any_order_the_newest_wins() {
 #[tokio::test]
 async fn a_message_that_its_author_has_deleted_before_it_came_is_not_shown() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.old_friends().await;
     let delete = async |bob: &Person, msg_id| {
         bob.call(DeleteMessagesForAll { msg_ids: vec![msg_id] }).await;
     };
@@ -147,7 +126,7 @@ async fn a_message_that_its_author_has_deleted_before_it_came_is_not_shown() {
 #[tokio::test]
 async fn a_reaction_that_comes_first_waits_for_its_message() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.old_friends().await;
     let react = async |bob: &Person, msg_id| {
         bob.call(SendReaction { msg_id, reactions: vec!["🦊".to_owned()] }).await;
     };
@@ -164,7 +143,7 @@ async fn a_reaction_that_comes_first_waits_for_its_message() {
 #[tokio::test]
 async fn a_file_that_comes_before_its_announcement_is_shown_once() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.old_friends().await;
     let bytes: Vec<u8> = (0..400_000u32).map(|number| (number % 251) as u8).collect();
     let file = world.file("large.bin", &bytes).to_string_lossy().into_owned();
     let mut postman = Postman::takes_over(&world.relay);
@@ -186,15 +165,8 @@ async fn a_file_that_comes_before_its_announcement_is_shown_once() {
 #[tokio::test]
 async fn a_blocked_member_is_heard_in_the_group() {
     let world = World::new().await;
-    let (alice, bob, carol) =
-        (world.person("Alice").await, world.person("Bob").await, world.person("Carol").await);
-    alice.invites(&bob).await;
-    alice.invites(&carol).await;
-    let at_alice = alice.founds("Foxes").await;
-    at_alice.adds(&bob).await;
-    at_alice.adds(&carol).await;
-    at_alice.says("welcome").await;
-    bob.sees("welcome").await;
+    let (alice, bob, carol) = world.three().await;
+    let at_alice = alice.gathers("Foxes", &[&bob, &carol]).await;
     let at_bob = bob.enters("Foxes").await;
     let with_bob: Chat = alice.chat_with(&bob).await;
     with_bob.is_blocked().await;

@@ -337,8 +337,7 @@ async fn a_relay_that_is_gone_for_long_is_looked_for_more_and_more_rarely_and_no
 #[tokio::test]
 async fn a_relay_that_refuses_the_password_is_not_pushed_and_used_again_when_it_accepts_it() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     alice.shows_connectivity(&[CONNECTED]).await;
     world.relay.set_faults(Faults { refuse_login: true, ..Faults::default() });
     world.relay.log_commands(true);

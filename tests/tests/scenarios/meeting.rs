@@ -7,8 +7,7 @@ use volary_tests::World;
 #[tokio::test]
 async fn two_people_meet_by_code_and_talk() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     bob.says(&alice, "hi").await;
     let seen = alice.sees("hi").await;
     assert!(seen.show_padlock);
@@ -140,8 +139,7 @@ async fn a_withdrawn_code_lets_nobody_in() {
 #[tokio::test]
 async fn the_chat_tells_that_it_is_encrypted_and_who_joined() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     for (person, other) in [(&alice, &bob), (&bob, &alice)] {
         let notes = person.chat_with(other).await.messages().await;
         let encrypted = notes.iter().filter(|note| note.system_message_type() == SystemMessageType::ChatE2ee);

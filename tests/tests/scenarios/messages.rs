@@ -27,12 +27,6 @@ fn noise(length: usize) -> Vec<u8> {
     bytes
 }
 
-async fn friends(world: &World) -> (Person, Person) {
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
-    (alice, bob)
-}
-
 /// Waits until a message has its whole file, and reads it.
 async fn file_of(person: &Person, msg_id: u32) -> Vec<u8> {
     let path = person
@@ -59,7 +53,7 @@ async fn incoming_file(person: &Person, name: &str) -> Message {
 #[tokio::test]
 async fn texts_arrive_as_they_were_written() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.friends().await;
     let long = "A line that goes on. ".repeat(100);
     let texts = [
         "Füchse 🦊 im Garten — لغة — 漢字",
@@ -84,7 +78,7 @@ async fn texts_arrive_as_they_were_written() {
 #[tokio::test]
 async fn a_picture_arrives_byte_for_byte() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.friends().await;
     let picture = world.file("pixel.png", PIXEL);
     let data = MessageData {
         text: Some("Look!".to_owned()),
@@ -103,7 +97,7 @@ async fn a_picture_arrives_byte_for_byte() {
 #[tokio::test]
 async fn a_large_file_arrives_byte_for_byte_in_one_message() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.friends().await;
     let bytes = noise(LARGE);
     let path: PathBuf = world.file("recording.bin", &bytes);
     let sent = alice.chat_with(&bob).await.shows(&path, ViewType::File).await;
@@ -119,7 +113,7 @@ async fn a_large_file_arrives_byte_for_byte_in_one_message() {
 #[tokio::test]
 async fn a_text_behind_a_large_file_comes_behind_it() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.friends().await;
     let chat = alice.chat_with(&bob).await;
     chat.shows(&world.file("large.bin", &noise(LARGE)), ViewType::File).await;
     chat.says("did you get it?").await;
@@ -136,7 +130,7 @@ async fn a_text_behind_a_large_file_comes_behind_it() {
 #[tokio::test]
 async fn the_sender_learns_that_a_message_was_read() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.friends().await;
     for (writer, reader) in [(&alice, &bob), (&bob, &alice)] {
         let text = format!("read this, {reader}");
         let sent = writer.says(reader, &text).await;
@@ -156,7 +150,7 @@ async fn the_sender_learns_that_a_message_was_read() {
 #[tokio::test]
 async fn a_message_is_edited_for_everybody() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.friends().await;
     let sent = alice.says(&bob, "Meet at nnon").await;
     let seen = bob.sees("Meet at nnon").await;
     alice.call(SendEditRequest { msg_id: sent, text: "Meet at noon".to_owned() }).await;
@@ -170,7 +164,7 @@ async fn a_message_is_edited_for_everybody() {
 #[tokio::test]
 async fn a_message_is_deleted_for_everybody() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.friends().await;
     let sent = alice.says(&bob, "the wrong words").await;
     let seen = bob.sees("the wrong words").await;
     alice.call(DeleteMessagesForAll { msg_ids: vec![sent] }).await;
@@ -188,7 +182,7 @@ async fn a_message_is_deleted_for_everybody() {
 #[tokio::test]
 async fn a_reaction_comes_changes_and_goes() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.friends().await;
     let sent = alice.says(&bob, "The foxes are back").await;
     let seen = bob.sees("The foxes are back").await;
     for emojis in [&["🦊"][..], &["👍"], &[]] {
@@ -210,7 +204,7 @@ async fn a_reaction_comes_changes_and_goes() {
 #[tokio::test]
 async fn an_answer_quotes_what_it_answers() {
     let world = World::new().await;
-    let (alice, bob) = friends(&world).await;
+    let (alice, bob) = world.friends().await;
     let asked = alice.says(&bob, "Who saw them?").await;
     let question = bob.sees("Who saw them?").await;
     bob.chat_with(&alice).await.answers(question.id, "I did").await;

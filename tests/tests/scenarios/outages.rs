@@ -14,8 +14,7 @@ const CONNECTED: u64 = 4000;
 #[tokio::test]
 async fn what_was_written_while_the_relay_was_down_goes_out_by_itself() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     for person in [&alice, &bob] {
         person.shows_connectivity(&[CONNECTED]).await;
     }
@@ -54,8 +53,7 @@ async fn what_was_written_while_the_relay_was_down_goes_out_by_itself() {
 #[tokio::test]
 async fn a_message_written_after_an_outage_does_not_overtake_one_from_before() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     world.relay_goes_down().await;
     let chat = alice.chat_with(&bob).await;
     chat.says("first").await;
@@ -72,8 +70,7 @@ async fn a_message_written_after_an_outage_does_not_overtake_one_from_before() {
 #[tokio::test]
 async fn what_waits_survives_a_restart_of_the_engine() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     world.relay_goes_down().await;
     let sent = alice.says(&bob, "kept").await;
     let (world, [alice, bob]) = world.restarts_engine([alice, bob]).await;

@@ -8,20 +8,14 @@ use volary_proto::{
 use volary_relay::{Faults, SmtpFault};
 use volary_tests::{Person, World};
 
-async fn friends() -> (World, Person, Person) {
-    let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
-    (world, alice, bob)
-}
-
 fn fault(code: u16, text: &str) -> Option<SmtpFault> {
     Some(SmtpFault { code, text: text.to_owned() })
 }
 
 #[tokio::test]
 async fn a_relay_that_is_busy_is_asked_again() {
-    let (world, alice, bob) = friends().await;
+    let world = World::new().await;
+    let (alice, bob) = world.friends().await;
     world.relay.log_commands(true);
     world.relay.set_faults(Faults { rcpt: fault(450, "4.2.0 try again later"), ..Faults::default() });
     let sent = alice.says(&bob, "later, then").await;
@@ -39,7 +33,8 @@ fn asked(world: &World, command: &str) -> bool {
 
 #[tokio::test]
 async fn a_refused_message_fails_with_the_words_of_the_relay() {
-    let (world, alice, bob) = friends().await;
+    let world = World::new().await;
+    let (alice, bob) = world.friends().await;
     world.relay.set_faults(Faults { rcpt: fault(550, "5.1.1 nobody of that name"), ..Faults::default() });
     let sent = alice.says(&bob, "to nobody").await;
     let failed = alice.sees_state(sent, MessageState::OutFailed).await;
@@ -59,14 +54,9 @@ async fn a_refused_message_fails_with_the_words_of_the_relay() {
 
 #[tokio::test]
 async fn one_member_that_the_relay_refuses_keeps_nobody_else_from_the_message() {
-    let (world, alice, bob) = friends().await;
-    let carol = world.person("Carol").await;
-    alice.invites(&carol).await;
-    let group = alice.founds("Some").await;
-    group.adds(&bob).await;
-    group.adds(&carol).await;
-    group.says("all of you").await;
-    carol.sees("all of you").await;
+    let world = World::new().await;
+    let (alice, bob, carol) = world.three().await;
+    let group = alice.gathers("Some", &[&bob, &carol]).await;
     let rcpt = fault(550, "5.1.1 nobody of that name");
     world.relay.set_faults(Faults { rcpt, rcpt_only: carol.address.clone(), ..Faults::default() });
     let sent = group.says("those who are left").await;
@@ -88,14 +78,9 @@ async fn one_member_that_the_relay_refuses_keeps_nobody_else_from_the_message() 
 
 #[tokio::test]
 async fn one_member_that_the_relay_puts_off_gets_the_message_later_and_nobody_twice() {
-    let (world, alice, bob) = friends().await;
-    let carol = world.person("Carol").await;
-    alice.invites(&carol).await;
-    let group = alice.founds("Some").await;
-    group.adds(&bob).await;
-    group.adds(&carol).await;
-    group.says("all of you").await;
-    carol.sees("all of you").await;
+    let world = World::new().await;
+    let (alice, bob, carol) = world.three().await;
+    let group = alice.gathers("Some", &[&bob, &carol]).await;
     let rcpt = fault(450, "4.2.0 try again later");
     world.relay.set_faults(Faults { rcpt, rcpt_only: carol.address.clone(), ..Faults::default() });
     let sent = group.says("one after the other").await;
@@ -116,7 +101,8 @@ async fn one_member_that_the_relay_puts_off_gets_the_message_later_and_nobody_tw
 
 #[tokio::test]
 async fn content_that_is_refused_fails_too() {
-    let (world, alice, bob) = friends().await;
+    let world = World::new().await;
+    let (alice, bob) = world.friends().await;
     world.relay.set_faults(Faults { data: fault(554, "5.7.1 not today"), ..Faults::default() });
     let sent = alice.says(&bob, "refused").await;
     let failed = alice.sees_state(sent, MessageState::OutFailed).await;
@@ -130,7 +116,8 @@ async fn content_that_is_refused_fails_too() {
 
 #[tokio::test]
 async fn a_relay_that_hangs_up_after_it_took_a_mail_gets_it_twice_and_it_is_seen_once() {
-    let (world, alice, bob) = friends().await;
+    let world = World::new().await;
+    let (alice, bob) = world.friends().await;
     world.relay.set_faults(Faults { hang_up_after_data: true, ..Faults::default() });
     let sent = alice.says(&bob, "taken without a word").await;
     bob.sees("taken without a word").await;
@@ -144,7 +131,8 @@ async fn a_relay_that_hangs_up_after_it_took_a_mail_gets_it_twice_and_it_is_seen
 
 #[tokio::test]
 async fn a_password_that_is_not_accepted_any_more_is_told_and_tried_again() {
-    let (world, alice, bob) = friends().await;
+    let world = World::new().await;
+    let (alice, bob) = world.friends().await;
     alice.shows_connectivity(&[4000]).await;
     world.relay.set_faults(Faults { refuse_login: true, ..Faults::default() });
     world.relay_goes_down().await;
@@ -168,7 +156,8 @@ async fn a_password_that_is_not_accepted_any_more_is_told_and_tried_again() {
 
 #[tokio::test]
 async fn a_wrong_password_is_refused_and_the_right_one_kept() {
-    let (world, alice, bob) = friends().await;
+    let world = World::new().await;
+    let (alice, bob) = world.friends().await;
     let wrong = EnteredLoginParam { password: "incorrect horse".to_owned(), ..world.login("Alice") };
     let refused = alice.tries(AddOrUpdateTransport { param: Some(wrong) }).await;
     assert!(refused.is_err());
@@ -191,7 +180,8 @@ async fn a_wrong_password_is_refused_and_the_right_one_kept() {
 
 #[tokio::test]
 async fn a_renumbered_mailbox_doubles_nothing_and_goes_on() {
-    let (world, alice, bob) = friends().await;
+    let world = World::new().await;
+    let (alice, bob) = world.friends().await;
     // Alice leaves mail on the relay for other devices, so that there is something to come again.
     alice.call(SetConfig { key: "bcc_self".to_owned(), value: Some("1".to_owned()) }).await;
     for text in ["one", "two"] {
@@ -218,7 +208,8 @@ async fn goes_offline(alice: &Person) {
 
 #[tokio::test]
 async fn mail_that_came_before_a_mailbox_was_renumbered_is_not_lost() {
-    let (world, alice, bob) = friends().await;
+    let world = World::new().await;
+    let (alice, bob) = world.friends().await;
     alice.call(SetConfig { key: "bcc_self".to_owned(), value: Some("1".to_owned()) }).await;
     bob.says(&alice, "known").await;
     alice.sees("known").await;
@@ -241,7 +232,8 @@ async fn mail_that_came_before_a_mailbox_was_renumbered_is_not_lost() {
 
 #[tokio::test]
 async fn what_was_deleted_does_not_come_back_from_a_renumbered_mailbox() {
-    let (world, alice, bob) = friends().await;
+    let world = World::new().await;
+    let (alice, bob) = world.friends().await;
     alice.call(SetConfig { key: "bcc_self".to_owned(), value: Some("1".to_owned()) }).await;
     bob.says(&alice, "to be forgotten").await;
     bob.says(&alice, "to be kept").await;
@@ -267,9 +259,8 @@ async fn what_was_deleted_does_not_come_back_from_a_renumbered_mailbox() {
 
 #[tokio::test]
 async fn a_message_does_not_overtake_one_of_its_chat_that_waits_for_its_next_try() {
-    let (world, alice, bob) = friends().await;
-    let carol = world.person("Carol").await;
-    alice.invites(&carol).await;
+    let world = World::new().await;
+    let (alice, bob, carol) = world.three().await;
     world.relay.log_commands(true);
     world.relay.set_faults(Faults { rcpt: fault(450, "4.2.0 try again later"), ..Faults::default() });
     let first = alice.says(&bob, "first").await;
@@ -289,7 +280,8 @@ async fn a_message_does_not_overtake_one_of_its_chat_that_waits_for_its_next_try
 
 #[tokio::test]
 async fn a_message_to_a_full_mailbox_fails_and_the_next_one_arrives() {
-    let (world, alice, bob) = friends().await;
+    let world = World::new().await;
+    let (alice, bob) = world.friends().await;
     alice.empties_mailboxes(&world.relay).await;
     assert!(world.relay.set_quota(&alice.address, 0));
     let sent = bob.says(&alice, "no room").await;

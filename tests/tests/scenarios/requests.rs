@@ -104,8 +104,7 @@ async fn a_blocked_request_is_never_seen_again() {
 #[tokio::test]
 async fn a_blocked_friend_is_heard_again_after_unblocking() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     let contact_id = alice.id_of(&bob).await;
     let chat = alice.chat_with(&bob).await;
     alice.call(BlockContact { contact_id }).await;

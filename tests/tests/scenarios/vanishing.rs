@@ -6,8 +6,7 @@ use volary_tests::World;
 #[tokio::test]
 async fn a_message_disappears_on_both_sides() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     let (at_alice, at_bob) = (alice.chat_with(&bob).await, bob.chat_with(&alice).await);
     at_alice.says("this stays").await;
     bob.sees("this stays").await;
@@ -28,8 +27,7 @@ async fn a_message_disappears_on_both_sides() {
 #[tokio::test]
 async fn a_message_waits_until_it_is_read() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     let (at_alice, at_bob) = (alice.chat_with(&bob).await, bob.chat_with(&alice).await);
     at_alice.sets_timer(1).await;
     at_bob.has_timer(1).await;
@@ -46,8 +44,7 @@ async fn a_message_waits_until_it_is_read() {
 #[tokio::test]
 async fn either_side_ends_the_timer() {
     let world = World::new().await;
-    let (alice, bob) = (world.person("Alice").await, world.person("Bob").await);
-    alice.invites(&bob).await;
+    let (alice, bob) = world.friends().await;
     let (at_alice, at_bob) = (alice.chat_with(&bob).await, bob.chat_with(&alice).await);
     at_alice.sets_timer(3600).await;
     at_bob.has_timer(3600).await;
@@ -60,10 +57,7 @@ async fn either_side_ends_the_timer() {
 #[tokio::test]
 async fn a_group_has_one_timer() {
     let world = World::new().await;
-    let (alice, bob, carol) =
-        (world.person("Alice").await, world.person("Bob").await, world.person("Carol").await);
-    alice.invites(&bob).await;
-    alice.invites(&carol).await;
+    let (alice, bob, carol) = world.three().await;
     let group = alice.founds("Foxes").await;
     group.adds(&bob).await;
     group.adds(&carol).await;
