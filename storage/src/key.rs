@@ -2,7 +2,7 @@
 //!
 //! | component | bytes |
 //! |---|---|
-//! | `u8` `u32` `u64` | big-endian |
+//! | `u8` `u32` `u64`, ids | big-endian |
 //! | `i64` | big-endian with the sign bit flipped |
 //! | `[u8; N]` | as they are |
 //! | `String` `Vec<u8>` | content with `00` written as `00 FF`, closed by `00 01` |
@@ -11,6 +11,8 @@
 //!
 //! Closing strings keeps a shorter one before the longer ones that it begins, whatever component follows, and makes
 //! a [`Prefix`] of whole components select exactly the keys that begin with these components.
+
+use crate::ids::{ChatId, ContactId, MessageId, ProfileId, TransportId};
 
 /// A key of a [`Table`](crate::Table): one component or a tuple of two to six.
 pub trait Key: AsKey<Self> + Sized {
@@ -143,6 +145,11 @@ macro_rules! components {
 components! {
     [] u8: u8, self, out => out.push(*self);
     [] u32: u32, self, out => out.extend_from_slice(&self.to_be_bytes());
+    [] ChatId: ChatId, self, out => self.get().encode(out);
+    [] ContactId: ContactId, self, out => self.get().encode(out);
+    [] MessageId: MessageId, self, out => self.get().encode(out);
+    [] ProfileId: ProfileId, self, out => self.get().encode(out);
+    [] TransportId: TransportId, self, out => self.get().encode(out);
     [] u64: u64, self, out => out.extend_from_slice(&self.to_be_bytes());
     [] i64: i64, self, out => out.extend_from_slice(&(self.cast_unsigned() ^ SIGN).to_be_bytes());
     [] String: String, self, out => encode_string(self.as_bytes(), out);

@@ -1,5 +1,7 @@
 //! Chats and their members.
 
+use super::field::record;
+
 /// Numbers of chat types.
 pub mod chat_type {
     /// Chat with one contact.
@@ -34,87 +36,65 @@ pub mod visibility {
     pub const PINNED: u32 = 2;
 }
 
-/// A chat.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct ChatRecord {
-    /// One of [`chat_type`].
-    #[prost(uint32, tag = "1")]
-    pub chat_type: u32,
-    /// Own name of groups, channels and lists; empty for single chats.
-    #[prost(string, tag = "2")]
-    pub name: String,
-    /// Group, channel or list id; empty for single chats and groups without id.
-    #[prost(string, tag = "3")]
-    pub group_id: String,
-    /// One of [`block`].
-    #[prost(uint32, tag = "4")]
-    pub blocked: u32,
-    /// One of [`visibility`].
-    #[prost(uint32, tag = "5")]
-    pub visibility: u32,
-    /// 0 not muted, -1 for ever, else the end of the mute.
-    #[prost(int64, tag = "6")]
-    pub muted_until: i64,
-    /// A group that was not announced to anybody yet.
-    #[prost(bool, tag = "7")]
-    pub unpromoted: bool,
-    /// Creation time here.
-    #[prost(int64, tag = "8")]
-    pub created: i64,
-    /// Time of the last name change, 0 if never.
-    #[prost(int64, tag = "9")]
-    pub name_changed: i64,
-    /// Description.
-    #[prost(string, tag = "10")]
-    pub description: String,
-    /// Time of the last description change.
-    #[prost(int64, tag = "11")]
-    pub description_changed: i64,
-    /// Blob name of the picture; empty for none.
-    #[prost(string, tag = "12")]
-    pub avatar: String,
-    /// Time of the last picture change.
-    #[prost(int64, tag = "13")]
-    pub avatar_changed: i64,
-    /// Seconds after which messages disappear; 0 is off.
-    #[prost(uint32, tag = "14")]
-    pub ephemeral_timer: u32,
-    /// Time of the last timer change.
-    #[prost(int64, tag = "15")]
-    pub ephemeral_changed: i64,
-    /// Sent time of the last message that updated the member list.
-    #[prost(int64, tag = "16")]
-    pub members_updated: i64,
-    /// Secret of a channel; empty for others.
-    #[prost(string, tag = "17")]
-    pub channel_secret: String,
-    /// Message id of the draft, 0 for none.
-    #[prost(uint32, tag = "18")]
-    pub draft: u32,
-    /// Members are key-contacts.
-    #[prost(bool, tag = "19")]
-    pub encrypted: bool,
-    /// The contact of a single chat, 0 for others.
-    #[prost(uint32, tag = "20")]
-    pub contact: u32,
-    /// Post address of a mailing list.
-    #[prost(string, tag = "21")]
-    pub list_post: String,
-    /// Deleted by the user; the row stays until its queued mail is sent.
-    #[prost(bool, tag = "22")]
-    pub deleted: bool,
-    /// Subject of the last received message.
-    #[prost(string, tag = "23")]
-    pub last_subject: String,
+record! {
+    /// A chat.
+    pub struct ChatRecord {
+        /// One of [`chat_type`].
+        pub chat_type: u32 = 1,
+        /// Own name of groups, channels and lists; empty for single chats.
+        pub name: String = 2,
+        /// Group, channel or list id; empty for single chats and groups without id.
+        pub group_id: String = 3,
+        /// One of [`block`].
+        pub blocked: u32 = 4,
+        /// One of [`visibility`].
+        pub visibility: u32 = 5,
+        /// 0 not muted, -1 for ever, else the end of the mute.
+        pub muted_until: i64 = 6,
+        /// A group that was not announced to anybody yet.
+        pub unpromoted: bool = 7,
+        /// Creation time here.
+        pub created: i64 = 8,
+        /// Time of the last name change, 0 if never.
+        pub name_changed: i64 = 9,
+        /// Description.
+        pub description: String = 10,
+        /// Time of the last description change.
+        pub description_changed: i64 = 11,
+        /// Blob name of the picture; empty for none.
+        pub avatar: String = 12,
+        /// Time of the last picture change.
+        pub avatar_changed: i64 = 13,
+        /// Seconds after which messages disappear; 0 is off.
+        pub ephemeral_timer: u32 = 14,
+        /// Time of the last timer change.
+        pub ephemeral_changed: i64 = 15,
+        /// Sent time of the last message that updated the member list.
+        pub members_updated: i64 = 16,
+        /// Secret of a channel; empty for others.
+        pub channel_secret: String = 17,
+        /// Message id of the draft, 0 for none.
+        pub draft: u32 = 18,
+        /// Members are key-contacts.
+        pub encrypted: bool = 19,
+        /// The contact of a single chat, 0 for others.
+        pub contact: u32 = 20,
+        /// Post address of a mailing list.
+        pub list_post: String = 21,
+        /// Deleted by the user; the row stays until its queued mail is sent.
+        pub deleted: bool = 22,
+        /// Subject of the last received message.
+        pub last_subject: String = 23,
+    }
 }
 
-/// Membership of one contact in a chat: a member iff `added >= removed`.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-pub struct MemberRecord {
-    /// Time of the last addition.
-    #[prost(int64, tag = "1")]
-    pub added: i64,
-    /// Time of the last removal, 0 if never.
-    #[prost(int64, tag = "2")]
-    pub removed: i64,
+record! {
+    /// Membership of one contact in a chat: a member iff `added >= removed`.
+    #[derive(Copy)]
+    pub struct MemberRecord {
+        /// Time of the last addition.
+        pub added: i64 = 1,
+        /// Time of the last removal, 0 if never.
+        pub removed: i64 = 2,
+    }
 }

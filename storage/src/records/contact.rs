@@ -1,5 +1,7 @@
 //! Contacts and their certificates.
 
+use super::field::record;
+
 /// How well a contact is known; higher is better. Contact lists show contacts from [`origin::REPLY_TO`] on.
 pub mod origin {
     /// Pseudo contact that stands for a blocked list.
@@ -32,61 +34,47 @@ pub mod origin {
     pub const MANUALLY_CREATED: u32 = 0x400_0000;
 }
 
-/// A contact: identified by its fingerprint (key-contact) or, without one, by its address (address-contact).
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct ContactRecord {
-    /// The last seen address of a key-contact, the identity of an address-contact.
-    #[prost(string, tag = "1")]
-    pub addr: String,
-    /// Upper-case hex fingerprint; empty for an address-contact.
-    #[prost(string, tag = "2")]
-    pub fingerprint: String,
-    /// The name that the user gave; never sent.
-    #[prost(string, tag = "3")]
-    pub name: String,
-    /// The name that the contact gave itself.
-    #[prost(string, tag = "4")]
-    pub auth_name: String,
-    /// One of [`origin`].
-    #[prost(uint32, tag = "5")]
-    pub origin: u32,
-    /// The user blocked this contact.
-    #[prost(bool, tag = "6")]
-    pub blocked: bool,
-    /// Newest sent time of all mail of this contact.
-    #[prost(int64, tag = "7")]
-    pub last_seen: i64,
-    /// The footer text of its messages.
-    #[prost(string, tag = "8")]
-    pub status: String,
-    /// Sent time of the mail that set `status`.
-    #[prost(int64, tag = "9")]
-    pub status_changed: i64,
-    /// Blob name of its picture; empty for none.
-    #[prost(string, tag = "10")]
-    pub avatar: String,
-    /// Sent time of the mail that set `avatar`.
-    #[prost(int64, tag = "11")]
-    pub avatar_changed: i64,
-    /// Its messages are marked as automatically generated.
-    #[prost(bool, tag = "12")]
-    pub is_bot: bool,
-    /// Verification: 0 none, 1 by our own handshake, another contact's id: introduced by it, the contact's own
-    /// id: introduced by somebody unknown.
-    #[prost(uint32, tag = "13")]
-    pub verifier: u32,
-    /// When our own picture was last sent to this contact.
-    #[prost(int64, tag = "14")]
-    pub own_avatar_sent: i64,
+record! {
+    /// A contact: identified by its fingerprint (key-contact) or, without one, by its address (address-contact).
+    pub struct ContactRecord {
+        /// The last seen address of a key-contact, the identity of an address-contact.
+        pub addr: String = 1,
+        /// Upper-case hex fingerprint; empty for an address-contact.
+        pub fingerprint: String = 2,
+        /// The name that the user gave; never sent.
+        pub name: String = 3,
+        /// The name that the contact gave itself.
+        pub auth_name: String = 4,
+        /// One of [`origin`].
+        pub origin: u32 = 5,
+        /// The user blocked this contact.
+        pub blocked: bool = 6,
+        /// Newest sent time of all mail of this contact.
+        pub last_seen: i64 = 7,
+        /// The footer text of its messages.
+        pub status: String = 8,
+        /// Sent time of the mail that set `status`.
+        pub status_changed: i64 = 9,
+        /// Blob name of its picture; empty for none.
+        pub avatar: String = 10,
+        /// Sent time of the mail that set `avatar`.
+        pub avatar_changed: i64 = 11,
+        /// Its messages are marked as automatically generated.
+        pub is_bot: bool = 12,
+        /// Verification: 0 none, 1 by our own handshake, another contact's id: introduced by it, the contact's own
+        /// id: introduced by somebody unknown.
+        pub verifier: u32 = 13,
+        /// When our own picture was last sent to this contact.
+        pub own_avatar_sent: i64 = 14,
+    }
 }
 
-/// The OpenPGP certificate of a fingerprint.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct CertificateRecord {
-    /// Transferable public key, binary (RFC 9580 §10.1).
-    #[prost(bytes = "vec", tag = "1")]
-    pub certificate: Vec<u8>,
-    /// Addresses of the relay list, newest first.
-    #[prost(string, repeated, tag = "2")]
-    pub relays: Vec<String>,
+record! {
+    /// The OpenPGP certificate of a fingerprint.
+    pub struct CertificateRecord {
+        /// Transferable public key, binary (RFC 9580 §10.1).
+        pub certificate: Vec<u8> = 1,
+        /// Addresses of the relay list, newest first.
+        pub relays: Vec<String> = 2,
+    }
 }

@@ -1,5 +1,7 @@
 //! Mail that is known, queued or expected; secrets of handshakes; deadlines.
 
+use super::field::record;
+
 /// What is known about a Message-ID.
 pub mod known_mail {
     /// Shown or hidden message.
@@ -12,40 +14,38 @@ pub mod known_mail {
     pub const AVAILABLE: u32 = 4;
 }
 
-/// What is known about a Message-ID.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-pub struct KnownMailRecord {
-    /// One of [`known_mail`].
-    #[prost(uint32, tag = "1")]
-    pub kind: u32,
-    /// The message, 0 for none.
-    #[prost(uint32, tag = "2")]
-    pub message: u32,
-    /// When it became known.
-    #[prost(int64, tag = "3")]
-    pub time: i64,
-    /// The relay copies should be deleted.
-    #[prost(bool, tag = "4")]
-    pub delete: bool,
-    /// The relay copies should be flagged as seen.
-    #[prost(bool, tag = "5")]
-    pub seen: bool,
+record! {
+    /// What is known about a Message-ID.
+    #[derive(Copy)]
+    pub struct KnownMailRecord {
+        /// One of [`known_mail`].
+        pub kind: u32 = 1,
+        /// The message, 0 for none.
+        pub message: u32 = 2,
+        /// When it became known.
+        pub time: i64 = 3,
+        /// The relay copies should be deleted.
+        pub delete: bool = 4,
+        /// The relay copies should be flagged as seen.
+        pub seen: bool = 5,
+    }
 }
 
-/// A copy of a mail on a relay.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct ServerCopyRecord {
-    /// Message-ID without angle brackets.
-    #[prost(string, tag = "1")]
-    pub mid: String,
+record! {
+    /// A copy of a mail on a relay.
+    pub struct ServerCopyRecord {
+        /// Message-ID without angle brackets.
+        pub mid: String = 1,
+    }
 }
 
-/// What a relay still has to do with a copy.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-pub struct FlagRecord {
-    /// Delete it; else flag it as seen.
-    #[prost(bool, tag = "1")]
-    pub delete: bool,
+record! {
+    /// What a relay still has to do with a copy.
+    #[derive(Copy)]
+    pub struct FlagRecord {
+        /// Delete it; else flag it as seen.
+        pub delete: bool = 1,
+    }
 }
 
 /// Kinds of queued mail.
@@ -62,68 +62,52 @@ pub mod outbox {
     pub const KEY_UPDATE: u32 = 5;
 }
 
-/// A mail that waits to be sent; it is rendered when a relay is about to take it.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct OutboxRecord {
-    /// One of [`outbox`].
-    #[prost(uint32, tag = "1")]
-    pub kind: u32,
-    /// The message, hidden ones included.
-    #[prost(uint32, tag = "2")]
-    pub message: u32,
-    /// Contacts to send to, in place of the members of the chat.
-    #[prost(uint32, repeated, tag = "3")]
-    pub contacts: Vec<u32>,
-    /// Addresses to send to, in place of the relays of the contacts.
-    #[prost(string, repeated, tag = "4")]
-    pub addrs: Vec<String>,
-    /// Secret of a mail of kind [`outbox::PASSWORD`]: fingerprint of the inviter, `/`, auth token.
-    #[prost(string, tag = "5")]
-    pub password: String,
-    /// Sign a mail of kind [`outbox::PASSWORD`] and attach the own certificate.
-    #[prost(bool, tag = "6")]
-    pub signed: bool,
-    /// Tries so far.
-    #[prost(uint32, tag = "7")]
-    pub tries: u32,
-    /// Not before this time.
-    #[prost(int64, tag = "8")]
-    pub not_before: i64,
-    /// Gossip the keys of all recipients, whatever the gossip period says.
-    #[prost(bool, tag = "9")]
-    pub gossip: bool,
-    /// Recipients that need no mail of it any more, because they have got it or were refused; empty before anybody has.
-    #[prost(string, repeated, tag = "10")]
-    pub done: Vec<String>,
-    /// Do not compress the encrypted part.
-    #[prost(bool, tag = "11")]
-    pub uncompressed: bool,
-    /// The pre-message of a split attachment was sent.
-    #[prost(bool, tag = "12")]
-    pub pre_sent: bool,
-    /// Send no copy to own devices.
-    #[prost(bool, tag = "13")]
-    pub no_self_copy: bool,
-    /// Chat of the message, 0 for none: within a chat mails leave in order.
-    #[prost(uint32, tag = "14")]
-    pub chat: u32,
-    /// It waits because no relay was reachable, not because one refused it for now.
-    #[prost(bool, tag = "15")]
-    pub unreachable: bool,
+record! {
+    /// A mail that waits to be sent; it is rendered when a relay is about to take it.
+    pub struct OutboxRecord {
+        /// One of [`outbox`].
+        pub kind: u32 = 1,
+        /// The message, hidden ones included.
+        pub message: u32 = 2,
+        /// Contacts to send to, in place of the members of the chat.
+        pub contacts: Vec<u32> = 3,
+        /// Addresses to send to, in place of the relays of the contacts.
+        pub addrs: Vec<String> = 4,
+        /// Secret of a mail of kind [`outbox::PASSWORD`]: fingerprint of the inviter, `/`, auth token.
+        pub password: String = 5,
+        /// Sign a mail of kind [`outbox::PASSWORD`] and attach the own certificate.
+        pub signed: bool = 6,
+        /// Tries so far.
+        pub tries: u32 = 7,
+        /// Not before this time.
+        pub not_before: i64 = 8,
+        /// Gossip the keys of all recipients, whatever the gossip period says.
+        pub gossip: bool = 9,
+        /// Recipients that need no mail of it any more, because they have got it or were refused; empty before anybody has.
+        pub done: Vec<String> = 10,
+        /// Do not compress the encrypted part.
+        pub uncompressed: bool = 11,
+        /// The pre-message of a split attachment was sent.
+        pub pre_sent: bool = 12,
+        /// Send no copy to own devices.
+        pub no_self_copy: bool = 13,
+        /// Chat of the message, 0 for none: within a chat mails leave in order.
+        pub chat: u32 = 14,
+        /// It waits because no relay was reachable, not because one refused it for now.
+        pub unreachable: bool = 15,
+    }
 }
 
-/// A read receipt that waits to be sent.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct ReceiptJobRecord {
-    /// Message-ID of the message that was read.
-    #[prost(string, tag = "1")]
-    pub mid: String,
-    /// Tries so far.
-    #[prost(uint32, tag = "2")]
-    pub tries: u32,
-    /// Not before this time.
-    #[prost(int64, tag = "3")]
-    pub not_before: i64,
+record! {
+    /// A read receipt that waits to be sent.
+    pub struct ReceiptJobRecord {
+        /// Message-ID of the message that was read.
+        pub mid: String = 1,
+        /// Tries so far.
+        pub tries: u32 = 2,
+        /// Not before this time.
+        pub not_before: i64 = 3,
+    }
 }
 
 /// Namespaces of tokens.
@@ -134,43 +118,38 @@ pub mod token {
     pub const AUTH: u32 = 2;
 }
 
-/// A secret of an own invite code.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct TokenRecord {
-    /// One of [`token`].
-    #[prost(uint32, tag = "1")]
-    pub namespace: u32,
-    /// Empty for contact codes, else the group or channel id.
-    #[prost(string, tag = "2")]
-    pub scope: String,
-    /// The secret.
-    #[prost(string, tag = "3")]
-    pub value: String,
-    /// When it was made.
-    #[prost(int64, tag = "4")]
-    pub created: i64,
+record! {
+    /// A secret of an own invite code.
+    pub struct TokenRecord {
+        /// One of [`token`].
+        pub namespace: u32 = 1,
+        /// Empty for contact codes, else the group or channel id.
+        pub scope: String = 2,
+        /// The secret.
+        pub value: String = 3,
+        /// When it was made.
+        pub created: i64 = 4,
+    }
 }
 
-/// A handshake that we started as joiner and that waits for the inviter.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct JoinRecord {
-    /// Contact id of the inviter.
-    #[prost(uint32, tag = "1")]
-    pub contact: u32,
-    /// Serialised state of the handshake.
-    #[prost(bytes = "vec", tag = "2")]
-    pub state: Vec<u8>,
-    /// Auth token of the code.
-    #[prost(string, tag = "3")]
-    pub password: String,
-    /// Fingerprint of the inviter.
-    #[prost(string, tag = "4")]
-    pub fingerprint: String,
-    /// The group or channel that is joined, 0 for none.
-    #[prost(uint32, tag = "5")]
-    pub chat: u32,
+record! {
+    /// A handshake that we started as joiner and that waits for the inviter.
+    pub struct JoinRecord {
+        /// Contact id of the inviter.
+        pub contact: u32 = 1,
+        /// Serialised state of the handshake.
+        pub state: Vec<u8> = 2,
+        /// Auth token of the code.
+        pub password: String = 3,
+        /// Fingerprint of the inviter.
+        pub fingerprint: String = 4,
+        /// The group or channel that is joined, 0 for none.
+        pub chat: u32 = 5,
+    }
 }
 
-/// Something that is due at a time.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-pub struct DeadlineRecord {}
+record! {
+    /// Something that is due at a time.
+    #[derive(Copy)]
+    pub struct DeadlineRecord {}
+}

@@ -1,5 +1,7 @@
 //! Messages as they are shown in chats, hidden ones included.
 
+use super::field::record;
+
 /// Numbers of message states.
 pub mod message_state {
     /// None (messages in the trash).
@@ -84,158 +86,112 @@ pub mod system_type {
     pub const MESSAGE_UNPINNED: u32 = 72;
 }
 
-/// An additional protected header of an outgoing message.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct HeaderRecord {
-    /// Field name.
-    #[prost(string, tag = "1")]
-    pub name: String,
-    /// Field body, not yet encoded.
-    #[prost(string, tag = "2")]
-    pub value: String,
+record! {
+    /// An additional protected header of an outgoing message.
+    pub struct HeaderRecord {
+        /// Field name.
+        pub name: String = 1,
+        /// Field body, not yet encoded.
+        pub value: String = 2,
+    }
 }
 
-/// A message.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct MessageRecord {
-    /// The chat it is in.
-    #[prost(uint32, tag = "1")]
-    pub chat: u32,
-    /// Author: contact id (1 = self, 2 = made locally).
-    #[prost(uint32, tag = "2")]
-    pub from: u32,
-    /// Message-ID without angle brackets; of the post-message for a split attachment.
-    #[prost(string, tag = "3")]
-    pub mid: String,
-    /// Message-ID of the pre-message; empty if it was not split.
-    #[prost(string, tag = "4")]
-    pub pre_mid: String,
-    /// One of [`message_state`].
-    #[prost(uint32, tag = "5")]
-    pub state: u32,
-    /// One of [`view_type`].
-    #[prost(uint32, tag = "6")]
-    pub view_type: u32,
-    /// One of [`system_type`], or another number of the same list.
-    #[prost(uint32, tag = "7")]
-    pub system_type: u32,
-    /// Text without quote and footer.
-    #[prost(string, tag = "8")]
-    pub text: String,
-    /// Subject.
-    #[prost(string, tag = "9")]
-    pub subject: String,
-    /// When the author sent it.
-    #[prost(int64, tag = "10")]
-    pub sent: i64,
-    /// Position in the chat.
-    #[prost(int64, tag = "11")]
-    pub sort: i64,
-    /// When it arrived here; 0 for own ones.
-    #[prost(int64, tag = "12")]
-    pub received: i64,
-    /// Never listed, counted or summarised.
-    #[prost(bool, tag = "13")]
-    pub hidden: bool,
-    /// Arrived encrypted and validly signed, or is sent so.
-    #[prost(bool, tag = "14")]
-    pub encrypted: bool,
-    /// The author asked for a read receipt that was not answered yet.
-    #[prost(bool, tag = "15")]
-    pub wants_receipt: bool,
-    /// Blob name of the attachment.
-    #[prost(string, tag = "16")]
-    pub blob: String,
-    /// Name of the attachment as shown.
-    #[prost(string, tag = "17")]
-    pub file_name: String,
-    /// Media type of the attachment.
-    #[prost(string, tag = "18")]
-    pub mime_type: String,
-    /// Size of the attachment in bytes (announced size while not downloaded).
-    #[prost(uint64, tag = "19")]
-    pub file_bytes: u64,
-    /// Pixels.
-    #[prost(uint32, tag = "20")]
-    pub width: u32,
-    /// Pixels.
-    #[prost(uint32, tag = "21")]
-    pub height: u32,
-    /// Milliseconds.
-    #[prost(uint32, tag = "22")]
-    pub duration: u32,
-    /// In-Reply-To, first id.
-    #[prost(string, tag = "23")]
-    pub in_reply_to: String,
-    /// References, newest last.
-    #[prost(string, repeated, tag = "24")]
-    pub references: Vec<String>,
-    /// Text of the quote; empty for none.
-    #[prost(string, tag = "25")]
-    pub quote: String,
-    /// The quote refers to the message named by `in_reply_to`.
-    #[prost(bool, tag = "26")]
-    pub has_quote: bool,
-    /// Timer of this message in seconds.
-    #[prost(uint32, tag = "27")]
-    pub ephemeral_timer: u32,
-    /// When it disappears; 0 while the countdown has not started.
-    #[prost(int64, tag = "28")]
-    pub expires: i64,
-    /// Error of sending or receiving.
-    #[prost(string, tag = "29")]
-    pub error: String,
-    /// Name to show instead of the contact's.
-    #[prost(string, tag = "30")]
-    pub override_name: String,
-    /// Forwarded from another chat.
-    #[prost(bool, tag = "31")]
-    pub forwarded: bool,
-    /// The text was changed by the author.
-    #[prost(bool, tag = "32")]
-    pub edited: bool,
-    /// Made by a bot.
-    #[prost(bool, tag = "33")]
-    pub bot: bool,
-    /// Pinned in the chat.
-    #[prost(bool, tag = "34")]
-    pub pinned: bool,
-    /// Blob name of the HTML form.
-    #[prost(string, tag = "35")]
-    pub html_blob: String,
-    /// 0 done, 10 available, 20 failure, 30 undecipherable, 1000 in progress.
-    #[prost(uint32, tag = "36")]
-    pub download_state: u32,
-    /// The contact that an info line is about (the actor, or the added or removed member).
-    #[prost(uint32, tag = "37")]
-    pub info_contact: u32,
-    /// Headers that an outgoing message carries besides those of its chat.
-    #[prost(message, repeated, tag = "38")]
-    pub headers: Vec<HeaderRecord>,
-    /// Original of a saved copy.
-    #[prost(uint32, tag = "39")]
-    pub original: u32,
-    /// Saved copy of this message.
-    #[prost(uint32, tag = "40")]
-    pub saved: u32,
-    /// Relays (transport addresses) whose copy was seen, as `addr/folder;UID=n`.
-    #[prost(string, repeated, tag = "41")]
-    pub server_urls: Vec<String>,
-    /// Text that goes over the wire in place of `text` (placeholders of system messages); empty: `text`.
-    #[prost(string, tag = "42")]
-    pub wire_text: String,
-    /// Description and picture of the group go with this message.
-    #[prost(bool, tag = "43")]
-    pub with_group_data: bool,
-    /// Subject was set by the sender of a message that is to be sent; else it is derived from the chat.
-    #[prost(bool, tag = "44")]
-    pub fixed_subject: bool,
-    /// View type that a pre-message announces; 0 for none.
-    #[prost(uint32, tag = "45")]
-    pub announced_type: u32,
-    /// When the author sent the edit whose text is shown; 0 if there was none.
-    #[prost(int64, tag = "51")]
-    pub edit_sent: i64,
+record! {
+    /// A message.
+    pub struct MessageRecord {
+        /// The chat it is in.
+        pub chat: u32 = 1,
+        /// Author: contact id (1 = self, 2 = made locally).
+        pub from: u32 = 2,
+        /// Message-ID without angle brackets; of the post-message for a split attachment.
+        pub mid: String = 3,
+        /// Message-ID of the pre-message; empty if it was not split.
+        pub pre_mid: String = 4,
+        /// One of [`message_state`].
+        pub state: u32 = 5,
+        /// One of [`view_type`].
+        pub view_type: u32 = 6,
+        /// One of [`system_type`], or another number of the same list.
+        pub system_type: u32 = 7,
+        /// Text without quote and footer.
+        pub text: String = 8,
+        /// Subject.
+        pub subject: String = 9,
+        /// When the author sent it.
+        pub sent: i64 = 10,
+        /// Position in the chat.
+        pub sort: i64 = 11,
+        /// When it arrived here; 0 for own ones.
+        pub received: i64 = 12,
+        /// Never listed, counted or summarised.
+        pub hidden: bool = 13,
+        /// Arrived encrypted and validly signed, or is sent so.
+        pub encrypted: bool = 14,
+        /// The author asked for a read receipt that was not answered yet.
+        pub wants_receipt: bool = 15,
+        /// Blob name of the attachment.
+        pub blob: String = 16,
+        /// Name of the attachment as shown.
+        pub file_name: String = 17,
+        /// Media type of the attachment.
+        pub mime_type: String = 18,
+        /// Size of the attachment in bytes (announced size while not downloaded).
+        pub file_bytes: u64 = 19,
+        /// Pixels.
+        pub width: u32 = 20,
+        /// Pixels.
+        pub height: u32 = 21,
+        /// Milliseconds.
+        pub duration: u32 = 22,
+        /// In-Reply-To, first id.
+        pub in_reply_to: String = 23,
+        /// References, newest last.
+        pub references: Vec<String> = 24,
+        /// Text of the quote; empty for none.
+        pub quote: String = 25,
+        /// The quote refers to the message named by `in_reply_to`.
+        pub has_quote: bool = 26,
+        /// Timer of this message in seconds.
+        pub ephemeral_timer: u32 = 27,
+        /// When it disappears; 0 while the countdown has not started.
+        pub expires: i64 = 28,
+        /// Error of sending or receiving.
+        pub error: String = 29,
+        /// Name to show instead of the contact's.
+        pub override_name: String = 30,
+        /// Forwarded from another chat.
+        pub forwarded: bool = 31,
+        /// The text was changed by the author.
+        pub edited: bool = 32,
+        /// Made by a bot.
+        pub bot: bool = 33,
+        /// Pinned in the chat.
+        pub pinned: bool = 34,
+        /// Blob name of the HTML form.
+        pub html_blob: String = 35,
+        /// 0 done, 10 available, 20 failure, 30 undecipherable, 1000 in progress.
+        pub download_state: u32 = 36,
+        /// The contact that an info line is about (the actor, or the added or removed member).
+        pub info_contact: u32 = 37,
+        /// Headers that an outgoing message carries besides those of its chat.
+        pub headers: Vec<HeaderRecord> = 38,
+        /// Original of a saved copy.
+        pub original: u32 = 39,
+        /// Saved copy of this message.
+        pub saved: u32 = 40,
+        /// Relays (transport addresses) whose copy was seen, as `addr/folder;UID=n`.
+        pub server_urls: Vec<String> = 41,
+        /// Text that goes over the wire in place of `text` (placeholders of system messages); empty: `text`.
+        pub wire_text: String = 42,
+        /// Description and picture of the group go with this message.
+        pub with_group_data: bool = 43,
+        /// Subject was set by the sender of a message that is to be sent; else it is derived from the chat.
+        pub fixed_subject: bool = 44,
+        /// View type that a pre-message announces; 0 for none.
+        pub announced_type: u32 = 45,
+        /// When the author sent the edit whose text is shown; 0 if there was none.
+        pub edit_sent: i64 = 51,
+    }
 }
 
 impl MessageRecord {
@@ -281,15 +237,14 @@ fn varint(mut bytes: &[u8]) -> Option<(u64, &[u8])> {
     }
 }
 
-/// A reaction.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct ReactionRecord {
-    /// The emoji.
-    #[prost(string, tag = "1")]
-    pub emoji: String,
-    /// When it arrived.
-    #[prost(int64, tag = "2")]
-    pub time: i64,
+record! {
+    /// A reaction.
+    pub struct ReactionRecord {
+        /// The emoji.
+        pub emoji: String = 1,
+        /// When it arrived.
+        pub time: i64 = 2,
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! The values of the tables: prost records, one file for each thing they describe.
+//! The values of the tables: protobuf records, one file for each thing they describe.
 //!
 //! Field numbers are never reused. Times are Unix seconds unless a field says otherwise; 0 means "never".
 
 mod chat;
 mod contact;
+mod field;
 mod mail;
 mod message;
 mod profile;

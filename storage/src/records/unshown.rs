@@ -1,5 +1,7 @@
 //! Received mails of which nothing is shown: those that wait, and what became of the others.
 
+use super::field::record;
+
 /// Why a mail waits.
 pub mod wait {
     /// No known shared secret opens it.
@@ -12,83 +14,64 @@ pub mod wait {
     pub const FAULT: u32 = 4;
 }
 
-/// A mail that cannot be taken in now. Its bytes are a blob.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct QuarantineRecord {
-    /// Outer Message-ID without angle brackets, or a made-up one.
-    #[prost(string, tag = "1")]
-    pub mid: String,
-    /// Hash of what stands behind the header: copies on several relays have the same.
-    #[prost(string, tag = "2")]
-    pub digest: String,
-    /// Name of the blob that holds the mail.
-    #[prost(string, tag = "3")]
-    pub blob: String,
-    /// Length of the mail.
-    #[prost(uint64, tag = "4")]
-    pub bytes: u64,
-    /// One of [`wait`].
-    #[prost(uint32, tag = "5")]
-    pub wait: u32,
-    /// Fingerprints of possible signers, or the id of the group.
-    #[prost(string, repeated, tag = "6")]
-    pub waits_for: Vec<String>,
-    /// What failed, if it is a fault.
-    #[prost(string, tag = "7")]
-    pub detail: String,
-    /// When it was received first.
-    #[prost(int64, tag = "8")]
-    pub first_seen: i64,
-    /// How often it was tried.
-    #[prost(uint32, tag = "9")]
-    pub tries: u32,
-    /// The relay had it flagged as seen.
-    #[prost(bool, tag = "10")]
-    pub seen: bool,
-    /// The transport that it came over.
-    #[prost(uint32, tag = "11")]
-    pub transport: u32,
+record! {
+    /// A mail that cannot be taken in now. Its bytes are a blob.
+    pub struct QuarantineRecord {
+        /// Outer Message-ID without angle brackets, or a made-up one.
+        pub mid: String = 1,
+        /// Hash of what stands behind the header: copies on several relays have the same.
+        pub digest: String = 2,
+        /// Name of the blob that holds the mail.
+        pub blob: String = 3,
+        /// Length of the mail.
+        pub bytes: u64 = 4,
+        /// One of [`wait`].
+        pub wait: u32 = 5,
+        /// Fingerprints of possible signers, or the id of the group.
+        pub waits_for: Vec<String> = 6,
+        /// What failed, if it is a fault.
+        pub detail: String = 7,
+        /// When it was received first.
+        pub first_seen: i64 = 8,
+        /// How often it was tried.
+        pub tries: u32 = 9,
+        /// The relay had it flagged as seen.
+        pub seen: bool = 10,
+        /// The transport that it came over.
+        pub transport: u32 = 11,
+    }
 }
 
-/// What is to be known of a mail of which nothing is shown.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct NotShownRecord {
-    /// When it was received.
-    #[prost(int64, tag = "1")]
-    pub time: i64,
-    /// Host of the address that it came to.
-    #[prost(string, tag = "2")]
-    pub relay: String,
-    /// Message-ID without angle brackets, or a made-up one.
-    #[prost(string, tag = "3")]
-    pub mid: String,
-    /// The visible sender, shortened.
-    #[prost(string, tag = "4")]
-    pub sender: String,
-    /// Number of the reason, as the query names them.
-    #[prost(uint32, tag = "5")]
-    pub reason: u32,
-    /// The reason in words.
-    #[prost(string, tag = "6")]
-    pub text: String,
-    /// Number of what became of it, as the query names them.
-    #[prost(uint32, tag = "7")]
-    pub state: u32,
+record! {
+    /// What is to be known of a mail of which nothing is shown.
+    pub struct NotShownRecord {
+        /// When it was received.
+        pub time: i64 = 1,
+        /// Host of the address that it came to.
+        pub relay: String = 2,
+        /// Message-ID without angle brackets, or a made-up one.
+        pub mid: String = 3,
+        /// The visible sender, shortened.
+        pub sender: String = 4,
+        /// Number of the reason, as the query names them.
+        pub reason: u32 = 5,
+        /// The reason in words.
+        pub text: String = 6,
+        /// Number of what became of it, as the query names them.
+        pub state: u32 = 7,
+    }
 }
 
-/// A new text for a message that is not here yet.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct PendingEditRecord {
-    /// The text.
-    #[prost(string, tag = "1")]
-    pub text: String,
-    /// When the author sent the edit.
-    #[prost(int64, tag = "2")]
-    pub sent: i64,
-    /// It came encrypted and signed.
-    #[prost(bool, tag = "3")]
-    pub encrypted: bool,
-    /// When it arrived.
-    #[prost(int64, tag = "4")]
-    pub time: i64,
+record! {
+    /// A new text for a message that is not here yet.
+    pub struct PendingEditRecord {
+        /// The text.
+        pub text: String = 1,
+        /// When the author sent the edit.
+        pub sent: i64 = 2,
+        /// It came encrypted and signed.
+        pub encrypted: bool = 3,
+        /// When it arrived.
+        pub time: i64 = 4,
+    }
 }

@@ -1,0 +1,77 @@
+//! The ids of what a store holds. Each kind is a type of its own; stored and printed it is the bare number.
+
+use std::fmt;
+
+use crate::key::{Key, PerProfile, Whole};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident, $tuples:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u32);
+
+        impl $name {
+            /// The id with this number.
+            pub const fn new(number: u32) -> Self {
+                Self(number)
+            }
+
+            /// Its number.
+            pub const fn get(self) -> u32 {
+                self.0
+            }
+        }
+
+        impl From<u32> for $name {
+            fn from(number: u32) -> Self {
+                Self(number)
+            }
+        }
+
+        impl From<$name> for u32 {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl From<$name> for u64 {
+            fn from(id: $name) -> Self {
+                id.0.into()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl Key for $name {
+            type Scope = Whole;
+            type TupleScope = $tuples;
+
+            fn decode(input: &mut &[u8]) -> Option<Self> {
+                u32::decode(input).map(Self)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A profile.
+    ProfileId, PerProfile;
+    /// A relay that a profile uses.
+    TransportId, Whole;
+    /// A contact of a profile.
+    ContactId, Whole;
+    /// A chat of a profile.
+    ChatId, Whole;
+    /// A message of a profile, shown or hidden. Not its Message-ID, which is a text that the sender makes.
+    MessageId, Whole;
+}
