@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
 use parking_lot::Mutex;
+use volary_engine::ground::ids::ProfileId;
 use volary_proto::v1::{Event, event};
 
 /// A subscriber that does not read loses its oldest events beyond that many.
@@ -36,7 +37,7 @@ struct Shared {
 #[derive(Default)]
 struct Listeners {
     to_all: Vec<Arc<Queue>>,
-    to_profile: HashMap<u32, Vec<Arc<Queue>>>,
+    to_profile: HashMap<ProfileId, Vec<Arc<Queue>>>,
     closed: bool,
 }
 
@@ -52,7 +53,7 @@ struct Listeners {
 pub struct EventStream {
     bus: Bus,
     /// None = all profiles.
-    profile: Option<u32>,
+    profile: Option<ProfileId>,
     queue: Arc<Queue>,
 }
 
@@ -65,7 +66,7 @@ struct Queue {
 struct Waiting {
     events: VecDeque<Arc<Event>>,
     /// Number of lost events by profile.
-    lost: BTreeMap<u32, u64>,
+    lost: BTreeMap<ProfileId, u64>,
     /// Those who wait for the next event, usually one.
     readers: Vec<Waker>,
     closed: bool,
@@ -78,11 +79,11 @@ impl Bus {
     }
 
     /// The events of one profile from now on. Those of other profiles cost this subscriber nothing.
-    pub fn subscribe_to(&self, profile: u32) -> EventStream {
+    pub fn subscribe_to(&self, profile: ProfileId) -> EventStream {
         self.stream(Some(profile))
     }
 
-    fn stream(&self, profile: Option<u32>) -> EventStream {
+    fn stream(&self, profile: Option<ProfileId>) -> EventStream {
         let queue = Arc::new(Queue::default());
         let mut listeners = self.shared.listeners.lock();
         // After the end there is nothing to wait for.
@@ -96,7 +97,7 @@ impl Bus {
     }
 
     /// Emits an event to everybody who listens to its profile.
-    pub fn emit(&self, profile_id: u32, kind: event::Kind) {
+    pub fn emit(&self, profile_id: ProfileId, kind: event::Kind) {
         if self.shared.streams.load(Ordering::Acquire) == 0 {
             return;
         }
@@ -107,7 +108,7 @@ impl Bus {
             if narrowed.is_empty() && listeners.to_all.is_empty() {
                 return;
             }
-            let event = Arc::new(Event { profile_id, kind: Some(kind) });
+            let event = Arc::new(Event { profile_id: profile_id.get(), kind: Some(kind) });
             for queue in narrowed.iter().chain(&listeners.to_all) {
                 woken.append(&mut queue.push(Arc::clone(&event)));
             }
@@ -131,7 +132,7 @@ impl Bus {
         woken.into_iter().for_each(Waker::wake);
     }
 
-    fn unsubscribe(&self, profile: Option<u32>, queue: &Arc<Queue>) {
+    fn unsubscribe(&self, profile: Option<ProfileId>, queue: &Arc<Queue>) {
         let mut listeners = self.shared.listeners.lock();
         let others = |other: &Arc<Queue>| !Arc::ptr_eq(other, queue);
         match profile {
@@ -157,7 +158,7 @@ impl Queue {
         if waiting.events.len() >= MAX_WAITING_EVENTS
             && let Some(oldest) = waiting.events.pop_front()
         {
-            waiting.lose(oldest.profile_id);
+            waiting.lose(oldest.profile_id.into());
         }
         waiting.events.push_back(event);
         std::mem::take(&mut waiting.readers)
@@ -165,9 +166,9 @@ impl Queue {
 }
 
 impl Waiting {
-    fn lose(&mut self, profile: u32) {
+    fn lose(&mut self, profile: ProfileId) {
         let known = self.lost.len() < MAX_PROFILES_WITH_LOSS || self.lost.contains_key(&profile);
-        *self.lost.entry(if known { profile } else { 0 }).or_default() += 1;
+        *self.lost.entry(if known { profile } else { ProfileId::PROCESS }).or_default() += 1;
         metrics::counter!("volary_events_dropped_total").increment(1);
     }
 
@@ -175,7 +176,7 @@ impl Waiting {
     fn take(&mut self) -> Option<Arc<Event>> {
         if let Some((profile_id, n)) = self.lost.pop_first() {
             let overflow = event::Kind::EventChannelOverflow(event::EventChannelOverflow { n });
-            return Some(Arc::new(Event { profile_id, kind: Some(overflow) }));
+            return Some(Arc::new(Event { profile_id: profile_id.get(), kind: Some(overflow) }));
         }
         self.events.pop_front()
     }
@@ -229,6 +230,9 @@ mod tests {
 
     use super::*;
 
+    const ONE: ProfileId = ProfileId::new(1);
+    const TWO: ProfileId = ProfileId::new(2);
+
     fn info(n: usize) -> event::Kind {
         event::Kind::Info(event::Info { msg: n.to_string() })
     }
@@ -247,8 +251,8 @@ mod tests {
     async fn events_arrive_in_order_and_the_stream_ends_with_the_bus() {
         let bus = Bus::default();
         let stream = bus.subscribe();
-        bus.emit(1, info(1));
-        bus.emit(2, info(2));
+        bus.emit(ONE, info(1));
+        bus.emit(TWO, info(2));
         bus.close();
         assert_eq!(stream.next().await.map(|event| event.profile_id), Some(1));
         assert_eq!(stream.next().await.map(|event| event.profile_id), Some(2));
@@ -260,7 +264,7 @@ mod tests {
         let bus = Bus::default();
         bus.close();
         assert_eq!(bus.subscribe().next().now_or_never(), Some(None));
-        assert_eq!(bus.subscribe_to(1).next().now_or_never(), Some(None));
+        assert_eq!(bus.subscribe_to(ONE).next().now_or_never(), Some(None));
     }
 
     #[test]
@@ -268,7 +272,7 @@ mod tests {
         let bus = Bus::default();
         let stream = bus.subscribe();
         for n in 0..MAX_WAITING_EVENTS + 46 {
-            bus.emit(1, info(n));
+            bus.emit(ONE, info(n));
         }
         assert_eq!(now(&stream), overflow(1, 46));
         assert_eq!(now(&stream).and_then(|event| event.kind), Some(info(46)));
@@ -277,10 +281,10 @@ mod tests {
     #[test]
     fn an_overflow_says_whose_events_are_lost() {
         let bus = Bus::default();
-        let (all, second) = (bus.subscribe(), bus.subscribe_to(2));
-        (0..5).for_each(|n| bus.emit(7, info(n)));
-        (0..3).for_each(|n| bus.emit(2, info(n)));
-        (0..MAX_WAITING_EVENTS).for_each(|n| bus.emit(2, info(n)));
+        let (all, second) = (bus.subscribe(), bus.subscribe_to(TWO));
+        (0..5).for_each(|n| bus.emit(ProfileId::new(7), info(n)));
+        (0..3).for_each(|n| bus.emit(TWO, info(n)));
+        (0..MAX_WAITING_EVENTS).for_each(|n| bus.emit(TWO, info(n)));
         assert_eq!(now(&all), overflow(2, 3));
         assert_eq!(now(&all), overflow(7, 5));
         assert_eq!(now(&all).and_then(|event| event.kind), Some(info(0)));
@@ -293,8 +297,8 @@ mod tests {
         let bus = Bus::default();
         let stream = bus.subscribe();
         let profiles = MAX_PROFILES_WITH_LOSS as u32 + 20;
-        (1..=profiles).for_each(|profile| bus.emit(profile, info(0)));
-        (0..MAX_WAITING_EVENTS).for_each(|n| bus.emit(1, info(n)));
+        (1..=profiles).for_each(|profile| bus.emit(ProfileId::new(profile), info(0)));
+        (0..MAX_WAITING_EVENTS).for_each(|n| bus.emit(ONE, info(n)));
         assert_eq!(now(&stream), overflow(0, 20));
         for profile in 1..=MAX_PROFILES_WITH_LOSS as u32 {
             assert_eq!(now(&stream), overflow(profile, 1));
@@ -305,11 +309,11 @@ mod tests {
     #[tokio::test]
     async fn a_narrowed_stream_has_the_events_of_its_profile_only() {
         let bus = Bus::default();
-        let stream = bus.subscribe_to(2);
-        bus.emit(1, info(1));
-        bus.emit(2, info(2));
-        bus.emit(0, info(3));
-        bus.emit(2, info(4));
+        let stream = bus.subscribe_to(TWO);
+        bus.emit(ONE, info(1));
+        bus.emit(TWO, info(2));
+        bus.emit(ProfileId::PROCESS, info(3));
+        bus.emit(TWO, info(4));
         bus.close();
         let kinds: Vec<_> = stream.filter_map(async |event| event.kind.clone()).collect().await;
         assert_eq!(kinds, [info(2), info(4)]);
@@ -318,8 +322,8 @@ mod tests {
     #[test]
     fn subscribers_share_an_event() {
         let bus = Bus::default();
-        let (one, other, narrowed) = (bus.subscribe(), bus.subscribe(), bus.subscribe_to(1));
-        bus.emit(1, info(1));
+        let (one, other, narrowed) = (bus.subscribe(), bus.subscribe(), bus.subscribe_to(ONE));
+        bus.emit(ONE, info(1));
         let event = one.try_next().unwrap();
         assert!(Arc::ptr_eq(&event, &other.try_next().unwrap()));
         assert!(Arc::ptr_eq(&event, &narrowed.try_next().unwrap()));
@@ -328,7 +332,7 @@ mod tests {
     #[test]
     fn a_dropped_stream_leaves_nothing_behind() {
         let bus = Bus::default();
-        let (all, narrowed) = (bus.subscribe(), bus.subscribe_to(1));
+        let (all, narrowed) = (bus.subscribe(), bus.subscribe_to(ONE));
         drop((all, narrowed));
         let listeners = bus.shared.listeners.lock();
         assert!(listeners.to_all.is_empty() && listeners.to_profile.is_empty());
@@ -345,7 +349,7 @@ mod tests {
         };
         let (one, other) = (read(&stream), read(&stream));
         tokio::task::yield_now().await;
-        bus.emit(1, info(1));
+        bus.emit(ONE, info(1));
         tokio::task::yield_now().await;
         bus.close();
         let mut seen = [one.await.unwrap(), other.await.unwrap()];

@@ -18,6 +18,7 @@ use volary_proto::v1::{Answer, Error, Request};
 use volary_engine::commands;
 use volary_engine::ground::db::Db;
 use volary_engine::ground::error::Outcome;
+use volary_engine::ground::ids::ProfileId;
 use volary_engine::incoming::open::Opened;
 use volary_engine::incoming::{self, Source, Step};
 
@@ -49,7 +50,7 @@ pub struct Quiet {
 /// The actor. See the module documentation.
 pub struct Chat {
     db: Db,
-    profile: u32,
+    profile: ProfileId,
     id: u32,
     owner: Recipient<Quiet>,
     received: u64,
@@ -59,7 +60,7 @@ pub struct Chat {
 
 impl Chat {
     /// An actor for a chat.
-    pub fn new(db: Db, profile: u32, id: u32, owner: Recipient<Quiet>) -> Self {
+    pub fn new(db: Db, profile: ProfileId, id: u32, owner: Recipient<Quiet>) -> Self {
         Self { db, profile, id, owner, received: 0, used: Instant::now(), watched: false }
     }
 
@@ -71,7 +72,7 @@ impl Chat {
             self.watched = true;
             ctx.run_later(IDLE, Self::is_quiet);
         }
-        tracing::info_span!("chat", profile = self.profile, chat = self.id)
+        tracing::info_span!("chat", profile = %self.profile, chat = self.id)
     }
 
     fn is_quiet(&mut self, ctx: &mut Context<Self>) {
@@ -91,11 +92,11 @@ impl Actor for Chat {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        tracing::trace!(profile = self.profile, chat = self.id, "chat started");
+        tracing::trace!(profile = %self.profile, chat = self.id, "chat started");
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        tracing::trace!(profile = self.profile, chat = self.id, "chat ended");
+        tracing::trace!(profile = %self.profile, chat = self.id, "chat ended");
     }
 }
 
@@ -105,7 +106,7 @@ impl Handler<Request> for Chat {
     fn handle(&mut self, request: Request, ctx: &mut Self::Context) -> Self::Result {
         let span = self.receives(ctx);
         // Messages may be copied here from another profile, which then is the one that asks.
-        let (db, profile) = (self.db.clone(), request.profile_id);
+        let (db, profile) = (self.db.clone(), ProfileId::new(request.profile_id));
         let work = async move {
             match request.kind {
                 Some(kind) => commands::run(&db, profile, kind).await.map(Answer::new),
@@ -128,7 +129,7 @@ impl Handler<TakeIn> for Chat {
 }
 
 /// Takes a mail in, as one transaction.
-pub async fn take_in(db: &Db, profile: u32, mail: TakeIn) -> Outcome<Step> {
+pub async fn take_in(db: &Db, profile: ProfileId, mail: TakeIn) -> Outcome<Step> {
     let TakeIn { source, opened } = mail;
     let written = db.transact(profile, move |tx| incoming::take_in(tx, source, &opened)).await?;
     Ok(written.value)
@@ -168,7 +169,7 @@ mod tests {
         tokio::time::pause();
         let (sender, mut told) = mpsc::unbounded_channel();
         let owner = Owner(sender).start();
-        let chat = Chat::new(house.hub.db.clone(), 1, 10, owner.recipient()).start();
+        let chat = Chat::new(house.hub.db.clone(), ProfileId::new(1), 10, owner.recipient()).start();
         gets_something(&chat).await;
         tokio::time::sleep(IDLE - Duration::from_secs(1)).await;
         gets_something(&chat).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use volary_engine::ground::clock::Clock;
 use volary_engine::ground::db::{Db, Listener, Surroundings};
 use volary_engine::ground::effects::Effects;
+use volary_engine::ground::ids::ProfileId;
 use volary_link::Network;
 use volary_proto::v1::event;
 use volary_storage::Store;
@@ -60,11 +61,11 @@ struct Commits {
 }
 
 impl Listener for Commits {
-    fn event(&self, profile: u32, event: event::Kind) {
+    fn event(&self, profile: ProfileId, event: event::Kind) {
         self.bus.emit(profile, event);
     }
 
-    fn effects(&self, profile: u32, effects: Effects) {
+    fn effects(&self, profile: ProfileId, effects: Effects) {
         self.wakes.send(profile, effects);
     }
 }

@@ -19,6 +19,7 @@ use crate::relay_connection::memory;
 use crate::supervisor::{EndProfiles, Supervisor, housekeeping, reconnect};
 use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_engine::ground::db::Db;
+use volary_engine::ground::ids::ProfileId;
 use volary_engine::query;
 use volary_engine::state::profiles;
 
@@ -108,18 +109,18 @@ impl Node {
         let answer = self.answer(request).await;
         if let Err(error) = &answer {
             // The text may quote what the caller sent.
-            tracing::debug!(profile, request = name, class = ?error.code(), "request failed");
+            tracing::debug!(%profile, request = name, class = ?error.code(), "request failed");
         }
         answer
     }
 
     async fn answer(&self, request: Request) -> Result<Answer, Error> {
         let Some(kind) = &request.kind else { return Err(Error::invalid("empty request")) };
-        let id = request.profile_id;
-        if id == 0 && kind.mode() == Mode::Query {
+        let id = ProfileId::new(request.profile_id);
+        if id == ProfileId::PROCESS && kind.mode() == Mode::Query {
             return query::process::run(&self.inner.hub.db, kind).map(Answer::new);
         }
-        if id != 0 && kind.mode() == Mode::Query && !kind.concerns_io() {
+        if id != ProfileId::PROCESS && kind.mode() == Mode::Query && !kind.concerns_io() {
             if let request::Kind::WaitNextMsgs(_) = kind {
                 return self.wait_next_msgs(id).await;
             }
@@ -140,7 +141,7 @@ impl Node {
     }
 
     /// The events of one profile from now on.
-    pub fn subscribe_to(&self, profile: u32) -> EventStream {
+    pub fn subscribe_to(&self, profile: ProfileId) -> EventStream {
         self.inner.hub.bus.subscribe_to(profile)
     }
 
@@ -150,7 +151,7 @@ impl Node {
     }
 
     /// Display order and selection of the profiles with the names of their folders, for files that other programs read.
-    pub fn profiles(&self) -> Result<Vec<(u32, String)>, Error> {
+    pub fn profiles(&self) -> Result<Vec<(ProfileId, String)>, Error> {
         let listed = self.inner.hub.db.read(|view| {
             let mut listed = Vec::new();
             for id in profiles::ids(view)? {
@@ -163,7 +164,7 @@ impl Node {
         listed.map_err(|error| Error::internal(error.to_string()))
     }
 
-    async fn wait_next_msgs(&self, profile: u32) -> Result<Answer, Error> {
+    async fn wait_next_msgs(&self, profile: ProfileId) -> Result<Answer, Error> {
         let db = &self.inner.hub.db;
         let exists = |db: &Db| db.read(|view| profiles::load(view, profile));
         let missing = || Error::not_found(format!("account with id {profile} not found"));

@@ -14,6 +14,7 @@ use crate::profile::Profile;
 use crate::supervisor::{GetRunning, Supervisor, reconnect};
 use volary_engine::commands::process;
 use volary_engine::ground::clock::SystemClock;
+use volary_engine::ground::ids::ProfileId;
 use volary_engine::state::transports;
 use volary_mail::login::{CertificateChecks, ConfiguredLogin};
 
@@ -40,14 +41,14 @@ impl House {
     }
 
     /// A new profile with a transport whose connection has nobody to talk to.
-    pub async fn profile(&self, addr: &str) -> u32 {
+    pub async fn profile(&self, addr: &str) -> ProfileId {
         let id = process::add(&self.hub.db).await.unwrap();
         self.gets_transport(id, addr).await;
         id
     }
 
     /// One more transport, like the first.
-    pub async fn gets_transport(&self, profile: u32, addr: &str) {
+    pub async fn gets_transport(&self, profile: ProfileId, addr: &str) {
         self.asks(profile, AddPseudoTransport { addr: addr.to_owned() }).await.unwrap();
         let login = ConfiguredLogin {
             addr: addr.to_owned(),
@@ -63,15 +64,15 @@ impl House {
         };
         let configured = serde_json::to_string(&login).unwrap();
         let stored = self.hub.db.transact(profile, move |tx| {
-            let newest = transports::all(tx.store, tx.profile)?.last().map_or(0, |(id, _)| *id);
+            let newest = transports::all(tx.store, tx.profile)?.last().unwrap().0;
             transports::update(tx, newest, |record| record.configured = configured)
         });
         stored.await.unwrap();
     }
 
     /// Sends a request.
-    pub async fn asks(&self, profile: u32, kind: impl Into<request::Kind>) -> Result<Answer, Error> {
-        self.supervisor.send(Request::new(profile, kind)).await.unwrap()
+    pub async fn asks(&self, profile: ProfileId, kind: impl Into<request::Kind>) -> Result<Answer, Error> {
+        self.supervisor.send(Request::new(profile.get(), kind)).await.unwrap()
     }
 
     /// The actors of profiles that run.

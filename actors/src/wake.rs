@@ -7,6 +7,7 @@ use futures::channel::mpsc as slim;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use volary_engine::ground::effects::Effects;
+use volary_engine::ground::ids::ProfileId;
 
 /// Where actors register for the wake-ups of a profile. Cheap to clone.
 #[derive(Clone, Default)]
@@ -17,22 +18,22 @@ pub struct Wakes {
 #[derive(Default)]
 struct Registered {
     /// Most profiles are idle most of the time; these channels take next to no memory while they are empty.
-    profiles: HashMap<u32, slim::UnboundedSender<Effects>>,
-    new_messages: HashMap<u32, Arc<Notify>>,
+    profiles: HashMap<ProfileId, slim::UnboundedSender<Effects>>,
+    new_messages: HashMap<ProfileId, Arc<Notify>>,
     deadlines: Option<mpsc::UnboundedSender<i64>>,
     stop_fetching: Arc<Notify>,
 }
 
 impl Wakes {
     /// Wake-ups of one profile, for its actor. A second registration replaces the first.
-    pub fn register(&self, profile: u32) -> slim::UnboundedReceiver<Effects> {
+    pub fn register(&self, profile: ProfileId) -> slim::UnboundedReceiver<Effects> {
         let (sender, receiver) = slim::unbounded();
         self.inner.lock().profiles.insert(profile, sender);
         receiver
     }
 
     /// Told when messages were added to a profile. It begins told, and forgets more than one unheard call.
-    pub fn new_messages(&self, profile: u32) -> Arc<Notify> {
+    pub fn new_messages(&self, profile: ProfileId) -> Arc<Notify> {
         let mut registered = self.inner.lock();
         let notify = registered.new_messages.entry(profile).or_insert_with(|| {
             let notify = Notify::new();
@@ -55,7 +56,7 @@ impl Wakes {
     }
 
     /// Ends the registration of a profile.
-    pub fn unregister(&self, profile: u32) {
+    pub fn unregister(&self, profile: ProfileId) {
         let mut registered = self.inner.lock();
         registered.profiles.remove(&profile);
         if let Some(waiting) = registered.new_messages.remove(&profile) {
@@ -64,7 +65,7 @@ impl Wakes {
     }
 
     /// Passes wake-ups on; nobody may be listening, the state itself is in the tables.
-    pub fn send(&self, profile: u32, effects: Effects) {
+    pub fn send(&self, profile: ProfileId, effects: Effects) {
         if effects == Effects::default() {
             return;
         }

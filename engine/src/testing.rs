@@ -25,11 +25,12 @@ use crate::ground::db::{Db, Listener, Surroundings, Tx};
 use crate::ground::effects::Effects;
 use crate::ground::error::Outcome;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::ground::work::{Job, Lane, Unfinished, Workers};
 use crate::state::{chats, contacts, keys, messages, transports};
 
 /// The profile.
-pub const PROFILE: u32 = 1;
+pub const PROFILE: ProfileId = ProfileId::new(1);
 /// When tests begin.
 pub const START: i64 = 1_750_000_000;
 
@@ -54,11 +55,11 @@ impl Recorder {
 }
 
 impl Listener for Recorder {
-    fn event(&self, _: u32, event: event::Kind) {
+    fn event(&self, _: ProfileId, event: event::Kind) {
         self.0.lock().push(event);
     }
 
-    fn effects(&self, _: u32, _: Effects) {}
+    fn effects(&self, _: ProfileId, _: Effects) {}
 }
 
 /// Work is done at once, where it is asked for.

@@ -96,7 +96,7 @@ impl Engine {
 
     /// The events of one profile from now on. What happens to other profiles costs this stream nothing.
     pub fn events_of(&self, profile: u32) -> EventStream {
-        self.node.subscribe_to(profile)
+        self.node.subscribe_to(profile.into())
     }
 
     /// The folder.

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use volary_storage::{Empty, Options, Raw, Store, StoreError, Table, View, WriteTx};
+use volary_storage::{Empty, Options, ProfileId, Raw, Store, StoreError, Table, View, WriteTx};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -182,7 +182,7 @@ async fn profiles() -> Outcome<()> {
     let start = Instant::now();
     let mut removed = 0;
     for id in 1..=10_000 {
-        removed += store.write(move |tx| tx.remove_profile(id, 1000)).await?.value;
+        removed += store.write(move |tx| tx.remove_profile(ProfileId::new(id), 1000)).await?.value;
     }
     rate(&format!("profiles removed, {removed} rows in all"), 10_000, start);
     let start = Instant::now();

@@ -5,12 +5,15 @@ use std::fmt;
 use crate::key::{Key, PerProfile, Whole};
 
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident, $tuples:ident;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, from $first:literal, $tuples:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(u32);
 
         impl $name {
+            /// The lowest id that is given out.
+            pub const FIRST: Self = Self($first);
+
             /// The id with this number.
             pub const fn new(number: u32) -> Self {
                 Self(number)
@@ -19,6 +22,11 @@ macro_rules! ids {
             /// Its number.
             pub const fn get(self) -> u32 {
                 self.0
+            }
+
+            /// The id that is given out after this one.
+            pub const fn next(self) -> Self {
+                if self.0 < Self::FIRST.0 { Self::FIRST } else { Self(self.0 + 1) }
             }
         }
 
@@ -35,6 +43,12 @@ macro_rules! ids {
         }
 
         impl From<$name> for u64 {
+            fn from(id: $name) -> Self {
+                id.0.into()
+            }
+        }
+
+        impl From<$name> for i64 {
             fn from(id: $name) -> Self {
                 id.0.into()
             }
@@ -65,13 +79,18 @@ macro_rules! ids {
 
 ids! {
     /// A profile.
-    ProfileId, PerProfile;
+    ProfileId, from 1, PerProfile;
     /// A relay that a profile uses.
-    TransportId, Whole;
+    TransportId, from 1, Whole;
     /// A contact of a profile.
-    ContactId, Whole;
+    ContactId, from 10, Whole;
     /// A chat of a profile.
-    ChatId, Whole;
+    ChatId, from 10, Whole;
     /// A message of a profile, shown or hidden. Not its Message-ID, which is a text that the sender makes.
-    MessageId, Whole;
+    MessageId, from 10, Whole;
+}
+
+impl ProfileId {
+    /// Stands for the process as a whole in requests and events.
+    pub const PROCESS: Self = Self(0);
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use redb::{Database, Durability};
 
+use crate::ProfileId;
 use crate::error::{OpenError, StoreError};
 use crate::file::store_error;
 use crate::records::message_state;
@@ -39,7 +40,7 @@ const MIGRATIONS: &[Migration] = &[
 
 /// Builds the indexes of the send queue by message and of messages whose timer does not run yet.
 fn index_queue_and_timers(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
-    let profiles: Vec<u32> = tx.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
+    let profiles: Vec<ProfileId> = tx.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
     for profile in profiles {
         let queued: Vec<(u32, u64)> = tx
             .scan_prefix(&OUTBOX, &profile)?
@@ -200,25 +201,28 @@ mod tests {
         }
     }
 
+    const PROFILE: ProfileId = ProfileId::new(7);
+
     #[test]
     fn version_two_indexes_the_send_queue_and_timers_that_do_not_run_yet() {
         use crate::records::{MessageRecord, OutboxRecord, ProfileRecord};
         let (_dir, path) = version_zero();
         let mut database = Database::open(&path).unwrap();
         change(&database, |tx| {
-            tx.put(&PROFILES, &7, &ProfileRecord::default())?;
-            tx.put(&OUTBOX, &(7, 3), &OutboxRecord { message: 12, ..Default::default() })?;
+            tx.put(&PROFILES, &PROFILE, &ProfileRecord::default())?;
+            tx.put(&OUTBOX, &(PROFILE, 3), &OutboxRecord { message: 12, ..Default::default() })?;
             let timed = MessageRecord { chat: 10, ephemeral_timer: 60, ..Default::default() };
-            tx.put(&MESSAGES, &(7, 12), &MessageRecord { expires: 5, ..timed.clone() })?;
-            tx.put(&MESSAGES, &(7, 13), &MessageRecord { hidden: true, ..timed.clone() })?;
-            tx.put(&MESSAGES, &(7, 14), &timed)?;
-            tx.put(&MESSAGES, &(7, 15), &MessageRecord { chat: 10, ..Default::default() })
+            tx.put(&MESSAGES, &(PROFILE, 12), &MessageRecord { expires: 5, ..timed.clone() })?;
+            tx.put(&MESSAGES, &(PROFILE, 13), &MessageRecord { hidden: true, ..timed.clone() })?;
+            tx.put(&MESSAGES, &(PROFILE, 14), &timed)?;
+            tx.put(&MESSAGES, &(PROFILE, 15), &MessageRecord { chat: 10, ..Default::default() })
         });
         migrate(&mut database, &path, 2, MIGRATIONS).unwrap();
         let tx = snapshot(&database);
-        assert!(tx.contains(&OUTBOX_BY_MESSAGE, &(7, 12, 3)).unwrap());
-        let untimed: Vec<_> = tx.scan_prefix(&UNTIMED, &7).unwrap().keys().map(Result::unwrap).collect();
-        assert_eq!(untimed, [(7, 10, 14)]);
+        assert!(tx.contains(&OUTBOX_BY_MESSAGE, &(PROFILE, 12, 3)).unwrap());
+        let untimed: Vec<_> =
+            tx.scan_prefix(&UNTIMED, &PROFILE).unwrap().keys().map(Result::unwrap).collect();
+        assert_eq!(untimed, [(PROFILE, 10, 14)]);
     }
 
     #[test]

@@ -7,9 +7,10 @@ use crate::records::{
     ServerCopyRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
 };
 use crate::table::{Empty, Table};
+use crate::{ProfileId, TransportId};
 
 /// Profile id.
-pub type P = u32;
+pub type P = ProfileId;
 
 /// The process-wide registry; its only key is 0.
 pub const MANAGER: Table<u32, ManagerRecord> = Table::new("manager.v1");
@@ -22,7 +23,7 @@ pub const CONFIG: Table<(P, String), TextRecord> = Table::new("config.v1");
 /// The own key.
 pub const KEYS: Table<P, KeyRecord> = Table::new("keys.v1");
 /// Transports by id.
-pub const TRANSPORTS: Table<(P, u32), TransportRecord> = Table::new("transports.v1");
+pub const TRANSPORTS: Table<(P, TransportId), TransportRecord> = Table::new("transports.v1");
 /// Times of removal of former transports, by address.
 pub const REMOVED_TRANSPORTS: Table<(P, String), TimeRecord> = Table::new("removed-transports.v1");
 
@@ -74,12 +75,12 @@ pub const PENDING_DELETIONS: Table<(P, String, u32), TimeRecord> = Table::new("p
 pub const DEVICE_LABELS: Table<(P, String), Empty> = Table::new("device-labels.v1");
 
 /// Copies on relays: (profile, transport, uidvalidity, uid).
-pub const SERVER_COPIES: Table<(P, u32, u32, u32), ServerCopyRecord> = Table::new("server-copies.v1");
+pub const SERVER_COPIES: Table<(P, TransportId, u32, u32), ServerCopyRecord> = Table::new("server-copies.v1");
 /// Index: (profile, Message-ID, transport, uidvalidity, uid).
-pub const COPIES_BY_MID: Table<(P, String, u32, u32, u32), Empty> = Table::new("copies-by-mid.v1");
+pub const COPIES_BY_MID: Table<(P, String, TransportId, u32, u32), Empty> = Table::new("copies-by-mid.v1");
 
 /// What a relay still has to do with a copy: (profile, transport, uidvalidity, uid).
-pub const PENDING_FLAGS: Table<(P, u32, u32, u32), FlagRecord> = Table::new("pending-flags.v1");
+pub const PENDING_FLAGS: Table<(P, TransportId, u32, u32), FlagRecord> = Table::new("pending-flags.v1");
 
 /// Received mails that cannot be taken in now, in the order in which they came.
 pub const QUARANTINE: Table<(P, u64), QuarantineRecord> = Table::new("quarantine.v1");

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::ProfileId;
 use crate::{Empty, Options, Raw, ReadTx, Store, StoreError, Table, View, WriteTx};
 
 const NOTES: Table<(u32, String), Raw> = Table::new("notes.test");
@@ -154,9 +155,10 @@ fn prefixes_and_profiles_are_removed_whole() {
     assert_eq!(change(&store, |tx| tx.remove_prefix(&TIMES, &(1, 2))), 0);
     assert_eq!(change(&store, |tx| tx.remove_prefix(&TIMES, &(1, 1))), 1500);
     assert_eq!(look(&store, |tx| tx.count_prefix(&TIMES, &2)), 1500);
-    let rounds: Vec<usize> = (0..3).map(|_| change(&store, |tx| tx.remove_profile(2, 1000))).collect();
+    let rounds: Vec<usize> =
+        (0..3).map(|_| change(&store, |tx| tx.remove_profile(ProfileId::new(2), 1000))).collect();
     assert_eq!(rounds, [1000, 501, 0]);
-    assert_eq!(change(&store, |tx| tx.remove_profile(0, 1000)), 0);
+    assert_eq!(change(&store, |tx| tx.remove_profile(ProfileId::PROCESS, 1000)), 0);
     look(&store, |tx| {
         assert_eq!(tx.count_prefix(&TIMES, &2)?, 0);
         assert!(!tx.contains(&NOTES, &(2, "note"))?);
@@ -331,7 +333,7 @@ fn closing_gives_back_the_space_of_what_was_removed() {
     }
     let full = store.file_bytes();
     for profile in 2..50 {
-        change(&store, move |tx| tx.remove_profile(profile, 1000));
+        change(&store, move |tx| tx.remove_profile(ProfileId::new(profile), 1000));
     }
     store.close().unwrap();
     let left = std::fs::metadata(dir.path().join(crate::FILE_NAME)).unwrap().len();

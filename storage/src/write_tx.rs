@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use redb::{ReadableTable, WriteTransaction};
 
+use crate::ProfileId;
 use crate::error::StoreError;
 use crate::key::{AsKey, Key, Prefix};
 use crate::rows::ROWS;
@@ -109,9 +110,9 @@ impl<'t> WriteTx<'t> {
     /// Removes rows of a profile from all tables whose keys begin with its id, `at_most` as many as given. How many
     /// there were: call it in one job after the other until there are none, since a job keeps what it removes in
     /// memory until it is committed. Does nothing for id 0, which no profile has.
-    pub fn remove_profile(&mut self, profile: u32, at_most: usize) -> Result<usize, StoreError> {
-        let start = profile.to_be_bytes();
-        if profile == 0 {
+    pub fn remove_profile(&mut self, profile: ProfileId, at_most: usize) -> Result<usize, StoreError> {
+        let start = profile.get().to_be_bytes();
+        if profile.get() == 0 {
             return Ok(0);
         }
         let doomed = shielded(|| -> Result<Vec<Vec<u8>>, redb::StorageError> {

@@ -11,6 +11,7 @@ use super::shared::Shared;
 use crate::chat::{self, Chat, Quiet, TakeIn};
 use volary_engine::commands;
 use volary_engine::ground::error::Outcome;
+use volary_engine::ground::ids::ProfileId;
 use volary_engine::incoming::{Step, route};
 
 /// Actors of chats, by chat.
@@ -51,14 +52,14 @@ pub(super) fn of(shared: &Shared, chat: u32) -> Option<Addr<Chat>> {
 /// called first comes first. `asker` is this profile, or the one from which messages are copied here.
 pub fn command(
     shared: &Rc<Shared>,
-    asker: u32,
+    asker: ProfileId,
     kind: request::Kind,
 ) -> impl Future<Output = Result<Answer, Error>> + 'static {
     let chat = shared.db.look(|view| commands::route::chat_of(view, shared.id, &kind));
     let db = shared.db.clone();
     let asked = match chat {
         Ok(Some(chat)) => match of(shared, chat) {
-            Some(addr) => Ok(addr.send(Request { profile_id: asker, kind: Some(kind) })),
+            Some(addr) => Ok(addr.send(Request { profile_id: asker.get(), kind: Some(kind) })),
             None => Err(Err(Error::internal("the profile has ended"))),
         },
         Ok(None) => Err(Ok(kind)),
@@ -84,7 +85,7 @@ pub async fn take_in(shared: &Rc<Shared>, mail: TakeIn) -> Outcome<Step> {
         let again = TakeIn { source: mail.source, opened: mail.opened.clone() };
         match addr.send(mail).await {
             Ok(taken) => return taken,
-            Err(_) => tracing::error!(profile = shared.id, "a chat failed before it took a mail in"),
+            Err(_) => tracing::error!(profile = %shared.id, "a chat failed before it took a mail in"),
         }
         // If it was taken in all the same, the transaction finds it known.
         return chat::take_in(&shared.db, shared.id, again).await;

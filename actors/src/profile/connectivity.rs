@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use volary_engine::ground::ids::TransportId;
 use volary_proto::v1::{RelayConnectivity, RelayQuotaRoot};
 
 /// What one connection showed last.
@@ -49,7 +50,7 @@ pub fn is_settled(shown: &Shown, generation: u64) -> bool {
 
 /// Connections by transport. Boxed, because the map sets memory aside for eleven from the first on, and most profiles
 /// have one.
-pub type Connections = BTreeMap<u32, Box<Shown>>;
+pub type Connections = BTreeMap<TransportId, Box<Shown>>;
 
 #[cfg(test)]
 mod tests {

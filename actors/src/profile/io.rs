@@ -14,6 +14,7 @@ use actix::Addr;
 use tracing::Instrument as _;
 use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::ground::ids::{ProfileId, TransportId};
 use volary_engine::incoming::folder;
 use volary_engine::outgoing::keyupdate;
 use volary_engine::state::deadlines::{self, Kind};
@@ -69,10 +70,10 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
     if configured.is_empty() {
         let msg = "can not start io on a context that is not configured".to_owned();
         shared.db.emit(shared.id, event::Kind::Warning(event::Warning { msg }));
-        tracing::info!(profile = shared.id, "I/O stays off: there is no relay");
+        tracing::info!(profile = %shared.id, "I/O stays off: there is no relay");
         return Ok(());
     }
-    tracing::info!(profile = shared.id, relays = configured.len(), "I/O on");
+    tracing::info!(profile = %shared.id, relays = configured.len(), "I/O on");
     shared.io.set(true);
     connect(shared, profile)?;
     let msg = "scheduler is running".to_owned();
@@ -129,7 +130,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             disable_idle,
             crowds: shared.hub.crowds.clone(),
         };
-        tracing::debug!(profile = shared.id, transport, relay = domain, "relay connection started");
+        tracing::debug!(profile = %shared.id, %transport, relay = domain, "relay connection started");
         let link = ProfileLink::new(profile);
         let addr = RelayConnection::start(params, link, shared.hub.network.clone());
         shared.shown.borrow_mut().insert(transport, Box::new(Shown { domain, ..Shown::default() }));
@@ -139,7 +140,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
 }
 
 /// The proxy to use, if one is set and enabled.
-pub fn proxy(view: &impl volary_storage::View, profile: u32) -> Outcome<Option<Arc<ProxyUrl>>> {
+pub fn proxy(view: &impl volary_storage::View, profile: ProfileId) -> Outcome<Option<Arc<ProxyUrl>>> {
     if !config::flag(view, profile, config::key::PROXY_ENABLED)? {
         return Ok(None);
     }
@@ -156,9 +157,9 @@ pub async fn stop(shared: &Rc<Shared>) {
     drop_connections(shared);
     let _finished = shared.receiving.lock().await;
     if was_running {
-        tracing::info!(profile = shared.id, "I/O off");
+        tracing::info!(profile = %shared.id, "I/O off");
         if let Err(error) = unplan(shared).await {
-            tracing::error!(profile = shared.id, %error, "announcement of relays cannot be put off");
+            tracing::error!(profile = %shared.id, %error, "announcement of relays cannot be put off");
         }
         tell_connectivity(shared);
         shared.hub.wakes.new_messages(shared.id).notify_one();
@@ -174,12 +175,12 @@ async fn unplan(shared: &Shared) -> Outcome<()> {
 }
 
 /// Whether the connection of a transport has ended though nobody has stopped it.
-pub fn has_failed(shared: &Shared, transport: u32) -> bool {
+pub fn has_failed(shared: &Shared, transport: TransportId) -> bool {
     shared.connections.borrow().get(&transport).is_some_and(|connection| !connection.connected())
 }
 
 /// A connection that failed serves nothing any more, until it is made anew.
-pub fn show_failure(shared: &Shared, transport: u32) {
+pub fn show_failure(shared: &Shared, transport: TransportId) {
     if let Some(shown) = shared.shown.borrow_mut().get_mut(&transport) {
         for (state, error) in
             [(&mut shown.imap, &mut shown.imap_error), (&mut shown.smtp, &mut shown.smtp_error)]
@@ -200,7 +201,7 @@ pub fn revive(shared: &Rc<Shared>, profile: &Addr<Profile>) {
     }
     shared.connections.borrow_mut().retain(|_, connection| connection.connected());
     if let Err(error) = connect(shared, profile) {
-        tracing::error!(profile = shared.id, %error, "connections cannot be made");
+        tracing::error!(profile = %shared.id, %error, "connections cannot be made");
     }
 }
 
@@ -211,7 +212,7 @@ pub async fn reconnect(shared: &Rc<Shared>, profile: &Addr<Profile>) {
     }
     drop_connections(shared);
     if let Err(error) = connect(shared, profile) {
-        tracing::error!(profile = shared.id, %error, "connections cannot be made");
+        tracing::error!(profile = %shared.id, %error, "connections cannot be made");
     }
     let msg = "scheduler is running".to_owned();
     shared.db.emit(shared.id, event::Kind::Info(event::Info { msg }));
@@ -219,7 +220,7 @@ pub async fn reconnect(shared: &Rc<Shared>, profile: &Addr<Profile>) {
     // What a mail brought is forgotten when its batch failed behind it.
     run_once("retry", receive::retry(shared.clone(), Unlocked::ALL).instrument(shared.span()));
     if let Err(error) = plan(shared).await {
-        tracing::error!(profile = shared.id, %error, "changed relays cannot be announced");
+        tracing::error!(profile = %shared.id, %error, "changed relays cannot be announced");
     }
 }
 
@@ -238,7 +239,7 @@ async fn send_what_waited(shared: &Rc<Shared>) {
         Ok::<_, Failure>(())
     };
     if let Err(error) = tried.await {
-        tracing::error!(profile = shared.id, %error, "what waits cannot be made due");
+        tracing::error!(profile = %shared.id, %error, "what waits cannot be made due");
     }
 }
 
@@ -258,15 +259,15 @@ fn order_all(shared: &Shared, command: relay_command::Command) -> u64 {
 /// Asks the connections for what the tables say is still to be done: flags and deletions, and (which takes a look at
 /// all known copies) downloads.
 pub fn send_orders(shared: &Rc<Shared>, downloads: bool) {
-    let running: Vec<u32> = shared.connections.borrow().keys().copied().collect();
+    let running: Vec<TransportId> = shared.connections.borrow().keys().copied().collect();
     for transport in running {
         if let Err(error) = send_orders_to(shared, transport, downloads) {
-            tracing::error!(profile = shared.id, transport, %error, "orders cannot be read");
+            tracing::error!(profile = %shared.id, %transport, %error, "orders cannot be read");
         }
     }
 }
 
-fn send_orders_to(shared: &Rc<Shared>, transport: u32, downloads: bool) -> Outcome<()> {
+fn send_orders_to(shared: &Rc<Shared>, transport: TransportId, downloads: bool) -> Outcome<()> {
     let Some(connection) = shared.connection(transport) else { return Ok(()) };
     let (pending, wanted) = shared.db.read(|view| {
         let pending = copies::pending(view, shared.id, transport)?;
@@ -359,7 +360,7 @@ fn tell_connectivity(shared: &Shared) {
 
 /// Takes note of what a connection reports. Changes of the tables come as a future.
 pub fn notice(shared: &Rc<Shared>, notice: RelayNotice) -> Option<Later> {
-    let transport = notice.transport_id;
+    let transport = TransportId::new(notice.transport_id);
     let notice = notice.notice?;
     match notice {
         Notice::State(state) => {
@@ -385,7 +386,7 @@ pub fn notice(shared: &Rc<Shared>, notice: RelayNotice) -> Option<Later> {
                 let shared = shared.clone();
                 return Some(Box::pin(async move {
                     if let Err(error) = send_orders_to(&shared, transport, true) {
-                        tracing::error!(profile = shared.id, transport, %error, "orders cannot be read");
+                        tracing::error!(profile = %shared.id, %transport, %error, "orders cannot be read");
                     }
                     send_what_waited(&shared).await;
                 }));

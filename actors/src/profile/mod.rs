@@ -42,6 +42,7 @@ use crate::relay_connection::ConnectionEnded;
 use crate::supervisor::reconnect::revival::Revival;
 use crate::watch::Farewell;
 use volary_engine::ground::effects::Effects;
+use volary_engine::ground::ids::ProfileId;
 
 /// Messages that wait for a profile; more push back on the relay connections.
 const MAILBOX: usize = 256;
@@ -57,7 +58,7 @@ pub struct Profile {
 #[rtype(result = "()")]
 pub struct ProfileEnded {
     /// The profile.
-    pub id: u32,
+    pub id: ProfileId,
     /// Which of its actors.
     pub life: u64,
 }
@@ -65,7 +66,7 @@ pub struct ProfileEnded {
 /// What a profile actor is made of.
 pub struct Parts {
     /// The profile.
-    pub id: u32,
+    pub id: ProfileId,
     /// What all actors share.
     pub hub: Hub,
     /// Folder of the blobs.
@@ -146,7 +147,7 @@ impl Handler<ConnectionEnded> for Profile {
     fn handle(&mut self, ended: ConnectionEnded, ctx: &mut Self::Context) {
         let transport = ended.transport_id;
         if !io::has_failed(&self.shared, transport) {
-            tracing::debug!(profile = self.shared.id, transport, "relay connection ended");
+            tracing::debug!(profile = %self.shared.id, %transport, "relay connection ended");
             return;
         }
         let now = Instant::now();
@@ -158,8 +159,8 @@ impl Handler<ConnectionEnded> for Profile {
             .or_insert_with(|| Revival::new(now))
             .failed(now);
         tracing::error!(
-            profile = self.shared.id,
-            transport,
+            profile = %self.shared.id,
+            %transport,
             ?pause,
             "a relay connection failed and is made anew"
         );
@@ -233,6 +234,9 @@ impl Handler<Request> for Profile {
             let work = async move { io::request(shared, profile, kind).await.map(Answer::new) };
             return Box::pin(work.instrument(span));
         }
-        Box::pin(chats::command(&self.shared, request.profile_id, kind).instrument(self.shared.span()))
+        Box::pin(
+            chats::command(&self.shared, ProfileId::new(request.profile_id), kind)
+                .instrument(self.shared.span()),
+        )
     }
 }

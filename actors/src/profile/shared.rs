@@ -21,6 +21,7 @@ use crate::supervisor::reconnect::AFTER_TROUBLE;
 use crate::supervisor::reconnect::revival::Revival;
 use volary_engine::ground::db::Db;
 use volary_engine::ground::effects::Effects;
+use volary_engine::ground::ids::{ProfileId, TransportId};
 
 /// There is something to send, and no send loop runs.
 #[derive(Message)]
@@ -30,7 +31,7 @@ pub struct StartSending;
 /// What the actor, its tasks and its handlers share, all on one thread.
 pub struct Shared {
     /// The profile.
-    pub id: u32,
+    pub id: ProfileId,
     /// What all actors share.
     pub hub: Hub,
     /// The database of the hub.
@@ -40,7 +41,7 @@ pub struct Shared {
     /// I/O was started.
     pub io: Cell<bool>,
     /// Running connections by transport.
-    pub connections: RefCell<HashMap<u32, Addr<RelayConnection>>>,
+    pub connections: RefCell<HashMap<TransportId, Addr<RelayConnection>>>,
     /// What they show.
     pub shown: RefCell<Connections>,
     /// Mails that are being downloaded.
@@ -70,7 +71,7 @@ pub struct Shared {
     /// Cancels the running configuration or transfer.
     pub ongoing: RefCell<Option<Rc<Notify>>>,
     /// Connections that failed lately, by transport.
-    pub revivals: RefCell<BTreeMap<u32, Revival>>,
+    pub revivals: RefCell<BTreeMap<TransportId, Revival>>,
     /// Starts the send loop.
     pub sender: OnceCell<WeakRecipient<StartSending>>,
     /// Whom chats tell that they are quiet.
@@ -89,7 +90,7 @@ impl Drop for Processing {
 
 impl Shared {
     /// Nothing runs yet.
-    pub fn new(id: u32, hub: Hub, blob_dir: PathBuf) -> Self {
+    pub fn new(id: ProfileId, hub: Hub, blob_dir: PathBuf) -> Self {
         let db = hub.db.clone();
         Self {
             id,
@@ -119,7 +120,7 @@ impl Shared {
     }
 
     /// The connection of a transport, if it runs.
-    pub fn connection(&self, transport: u32) -> Option<Addr<RelayConnection>> {
+    pub fn connection(&self, transport: TransportId) -> Option<Addr<RelayConnection>> {
         self.connections.borrow().get(&transport).cloned()
     }
 
@@ -137,7 +138,7 @@ impl Shared {
 
     /// What the work of this profile is logged under.
     pub fn span(&self) -> Span {
-        tracing::info_span!("profile", profile = self.id)
+        tracing::info_span!("profile", profile = %self.id)
     }
 
     /// A batch is processed from now on.

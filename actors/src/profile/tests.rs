@@ -17,6 +17,7 @@ use crate::faults::Spot;
 use crate::relay_connection::RelayConnection;
 use crate::testing::{House, until};
 use volary_engine::ground::error::Failure;
+use volary_engine::ground::ids::TransportId;
 
 /// Longest time that a test waits for an event.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,7 +44,7 @@ impl Handler<GetConnection> for Profile {
     type Result = Option<Addr<RelayConnection>>;
 
     fn handle(&mut self, _: GetConnection, _: &mut Self::Context) -> Self::Result {
-        self.shared.connection(1)
+        self.shared.connection(TransportId::new(1))
     }
 }
 
@@ -69,7 +70,7 @@ impl Handler<GetChat> for Profile {
 }
 
 /// A profile that takes classic mail, and its actor.
-async fn classic(house: &House) -> (u32, Addr<Profile>) {
+async fn classic(house: &House) -> (ProfileId, Addr<Profile>) {
     let id = house.profile("me@one.test").await;
     let plain = SetConfig { key: "force_encryption".to_owned(), value: Some("0".to_owned()) };
     house.asks(id, plain).await.unwrap();
@@ -110,7 +111,7 @@ async fn event<T>(events: &EventStream, fits: impl Fn(&event::Kind) -> Option<T>
 }
 
 /// The chat that a mail of Bob makes.
-async fn chat_with_bob(house: &House, id: u32, profile: &Addr<Profile>) -> u32 {
+async fn chat_with_bob(house: &House, id: ProfileId, profile: &Addr<Profile>) -> u32 {
     let events = house.hub.bus.subscribe_to(id);
     profile.send(mails(1, 1, "first")).await.unwrap();
     let made = event(&events, |kind| match kind {
@@ -129,7 +130,7 @@ fn large_file(dir: &tempfile::TempDir) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-async fn online(house: &House) -> (u32, Addr<Profile>) {
+async fn online(house: &House) -> (ProfileId, Addr<Profile>) {
     let id = house.profile("me@one.test").await;
     house.asks(id, StartIo {}).await.unwrap();
     (id, house.running().await.remove(0))
@@ -218,7 +219,7 @@ async fn a_mail_waits_for_its_turn_in_its_chat() {
     let events = house.hub.bus.subscribe_to(id);
     let draft = SetDraft { chat_id, file: Some(large_file(&files)), ..Default::default() };
     // Straight to the profile, in this order.
-    let drafted = profile.send(Request::new(id, draft));
+    let drafted = profile.send(Request::new(id.get(), draft));
     let (drafted, arrived) = futures::join!(drafted, profile.send(mails(1, 2, "second")));
     assert!(drafted.unwrap().is_ok() && arrived.unwrap().decisions.len() == 1);
     let first = event(&events, |kind| match kind {

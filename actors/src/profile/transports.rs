@@ -116,7 +116,7 @@ async fn try_and_store(shared: &Rc<Shared>, entered: EnteredLogin) -> Result<(),
 fn refused(shared: &Shared, addr: &str, error: &ConfigureError) -> String {
     let short = shortened(addr);
     let cause = error.cause().replace(addr, &short);
-    tracing::warn!(profile = shared.id, addr = short, error = cause, "the relay cannot be used");
+    tracing::warn!(profile = %shared.id, addr = short, error = cause, "the relay cannot be used");
     let msg = format!("Setting up {short} failed: {cause}");
     shared.db.emit(shared.id, event::Kind::Warning(event::Warning { msg: msg.clone() }));
     *shared.setup_error.borrow_mut() = Some(msg);

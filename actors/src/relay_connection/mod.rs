@@ -44,6 +44,7 @@ use tokio::{
     sync::oneshot,
     task::{AbortHandle, JoinHandle},
 };
+use volary_engine::ground::ids::{ProfileId, TransportId};
 use volary_proto::{
     RelayCommand, RelayConnectivity, RelaySide, RelaySubmit, RelaySubmitResult, RelaySubmitStatus,
     relay_command,
@@ -67,9 +68,9 @@ const MAX_JOBS: usize = 1000;
 #[derive(Clone, Debug)]
 pub struct RelayParams {
     /// Profile, for logs.
-    pub profile_id: u32,
+    pub profile_id: ProfileId,
     /// Transport, echoed in every message.
-    pub transport_id: u32,
+    pub transport_id: TransportId,
     /// How to log in.
     pub login: Arc<ConfiguredLogin>,
     /// UIDVALIDITY of the watched folder as stored, 0 at first.
@@ -106,7 +107,7 @@ pub struct RelayConnection {
 #[rtype(result = "()")]
 pub struct ConnectionEnded {
     /// Its transport.
-    pub transport_id: u32,
+    pub transport_id: TransportId,
 }
 
 impl RelayConnection {
@@ -120,7 +121,7 @@ impl RelayConnection {
     /// What the work of one side is logged under.
     fn span(&self, side: &'static str) -> Span {
         let params = &self.shared.params;
-        tracing::info_span!("relay", profile = params.profile_id, transport = params.transport_id, side)
+        tracing::info_span!("relay", profile = %params.profile_id, transport = %params.transport_id, side)
     }
 
     /// Runs one side as a task of its own and ends the actor when the task ends or panics.
@@ -132,7 +133,7 @@ impl RelayConnection {
             let panicked = panic.is_some();
             let cause = panic.map(cause);
             if panicked {
-                tracing::error!(profile, transport, cause, "relay connection failed");
+                tracing::error!(%profile, %transport, cause, "relay connection failed");
             }
             if panicked || ends_with_it {
                 ctx.stop();

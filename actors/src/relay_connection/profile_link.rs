@@ -8,6 +8,7 @@ use std::{
 
 use actix::{Actor, Addr, Handler, MailboxError, Message, Recipient, dev::ToEnvelope, prelude::SendError};
 use tokio::sync::{Notify, oneshot};
+use volary_engine::ground::ids::{ProfileId, TransportId};
 use volary_proto::{
     RelayCommand, RelayConnectivity, RelayEvent, RelayEventKind, RelayHeads, RelayHeadsAnswer, RelayMails,
     RelayMailsAnswer, RelayNotice, RelaySide, RelayState, RelaySubmit, RelaySubmitResult, RelayUids,
@@ -54,7 +55,7 @@ impl ProfileLink {
     }
 
     /// Tells the profile of the end of the connection.
-    pub(super) fn farewell(&self, transport_id: u32) -> Farewell<ConnectionEnded> {
+    pub(super) fn farewell(&self, transport_id: TransportId) -> Farewell<ConnectionEnded> {
         Farewell::new(self.ended.clone(), ConnectionEnded { transport_id })
     }
 }
@@ -168,7 +169,7 @@ impl Shared {
     }
 
     /// Profile and transport, for logs.
-    pub fn log_fields(&self) -> (u32, u32) {
+    pub fn log_fields(&self) -> (ProfileId, TransportId) {
         (self.params.profile_id, self.params.transport_id)
     }
 
@@ -193,7 +194,7 @@ impl Shared {
 
     /// Tells the profile something, after everything told before.
     pub async fn tell(&self, notice: Notice) -> Result<(), ProfileGone> {
-        let notice = RelayNotice { transport_id: self.params.transport_id, notice: Some(notice) };
+        let notice = RelayNotice { transport_id: self.params.transport_id.get(), notice: Some(notice) };
         send(&self.link.notices, notice).await
     }
 

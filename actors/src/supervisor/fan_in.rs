@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 
+use volary_engine::ground::ids::TransportId;
 use volary_engine::state::copies::Place;
 
 /// What the relays of a profile are downloading.
@@ -42,7 +43,7 @@ impl FanIn {
     }
 
     /// A relay brings nothing of what it has claimed: its connection is lost, or it has finished.
-    pub fn lost(&mut self, transport: u32) {
+    pub fn lost(&mut self, transport: TransportId) {
         let gone: Vec<Place> =
             self.mids.keys().filter(|place| place.transport == transport).copied().collect();
         for place in gone {
@@ -56,12 +57,12 @@ impl FanIn {
     }
 
     /// The relay that downloads a mail; the first, if there are several.
-    pub fn holder(&self, mid: &str) -> Option<u32> {
+    pub fn holder(&self, mid: &str) -> Option<TransportId> {
         self.places.get(mid)?.first().map(|place| place.transport)
     }
 
     /// Whether a relay other than this one downloads a mail.
-    pub fn held_by_other(&self, mid: &str, transport: u32) -> bool {
+    pub fn held_by_other(&self, mid: &str, transport: TransportId) -> bool {
         self.places.get(mid).is_some_and(|places| places.iter().any(|place| place.transport != transport))
     }
 }
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     fn place(transport: u32, uid: u32) -> Place {
-        Place { transport, uid_validity: 1, uid }
+        Place { transport: TransportId::new(transport), uid_validity: 1, uid }
     }
 
     #[test]
@@ -85,8 +86,11 @@ mod tests {
         fan_in.claim("second", place(1, 2));
         fan_in.release(place(1, 1));
         assert_eq!(fan_in.holder("first"), None);
-        assert_eq!(fan_in.holder("second"), Some(1));
-        assert!(fan_in.held_by_other("second", 2) && !fan_in.held_by_other("second", 1));
+        assert_eq!(fan_in.holder("second"), Some(TransportId::new(1)));
+        assert!(
+            fan_in.held_by_other("second", TransportId::new(2))
+                && !fan_in.held_by_other("second", TransportId::new(1))
+        );
     }
 
     #[test]
@@ -94,8 +98,8 @@ mod tests {
         let mut fan_in = FanIn::default();
         fan_in.claim("one", place(1, 1));
         fan_in.claim("two", place(2, 1));
-        fan_in.lost(1);
-        assert_eq!((fan_in.holder("one"), fan_in.holder("two")), (None, Some(2)));
+        fan_in.lost(TransportId::new(1));
+        assert_eq!((fan_in.holder("one"), fan_in.holder("two")), (None, Some(TransportId::new(2))));
     }
 
     #[test]
@@ -104,7 +108,7 @@ mod tests {
         fan_in.claim("twice", place(1, 1));
         fan_in.claim("twice", place(1, 2));
         fan_in.release(place(1, 1));
-        assert_eq!(fan_in.holder("twice"), Some(1));
+        assert_eq!(fan_in.holder("twice"), Some(TransportId::new(1)));
         fan_in.release(place(1, 2));
         assert_eq!(fan_in.holder("twice"), None);
     }
@@ -113,7 +117,7 @@ mod tests {
     enum Step {
         Claim(u8, Place),
         Release(Place),
-        Lost(u32),
+        Lost(TransportId),
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -121,7 +125,7 @@ mod tests {
         let step = prop_oneof![
             4 => (0..4_u8, place.clone()).prop_map(|(mid, place)| Step::Claim(mid, place)),
             3 => place.prop_map(Step::Release),
-            1 => (1..4_u32).prop_map(Step::Lost),
+            1 => (1..4_u32).prop_map(|transport| Step::Lost(TransportId::new(transport))),
         ];
         proptest::collection::vec(step, 0..60)
     }
@@ -149,18 +153,18 @@ mod tests {
                 }
                 for mid in 0..4_u8 {
                     let mid = mid.to_string();
-                    let by: Vec<u32> =
+                    let by: Vec<TransportId> =
                         table.iter().filter(|(_, of)| **of == mid).map(|(place, _)| place.transport).collect();
                     let holder = fan_in.holder(&mid);
                     prop_assert_eq!(holder.is_some(), !by.is_empty());
                     prop_assert!(holder.is_none_or(|holder| by.contains(&holder)));
-                    for transport in 1..4 {
+                    for transport in (1..4).map(TransportId::new) {
                         let other = by.iter().any(|one| *one != transport);
                         prop_assert_eq!(fan_in.held_by_other(&mid, transport), other);
                     }
                 }
             }
-            for transport in 1..4 {
+            for transport in (1..4).map(TransportId::new) {
                 fan_in.lost(transport);
             }
             prop_assert!(fan_in.mids.is_empty() && fan_in.places.is_empty(), "nothing is left behind");

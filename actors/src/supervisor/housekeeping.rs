@@ -15,14 +15,15 @@ use crate::hub::Hub;
 use crate::relay_connection::memory;
 use crate::watch::Farewell;
 use volary_engine::ground::db::Db;
+use volary_engine::ground::ids::ProfileId;
 use volary_engine::upkeep::housekeeping::clean;
 use volary_link::Network;
 
 /// Profiles that are due. It outlives the actor, so that a panic costs one profile its turn and no other.
 #[derive(Clone)]
 pub struct Due {
-    sender: mpsc::UnboundedSender<u32>,
-    receiver: Arc<Mutex<mpsc::UnboundedReceiver<u32>>>,
+    sender: mpsc::UnboundedSender<ProfileId>,
+    receiver: Arc<Mutex<mpsc::UnboundedReceiver<ProfileId>>>,
 }
 
 impl Default for Due {
@@ -34,7 +35,7 @@ impl Default for Due {
 
 impl Due {
     /// Adds a profile.
-    pub fn add(&self, profile: u32) {
+    pub fn add(&self, profile: ProfileId) {
         // The receiver is right here.
         let _ = self.sender.send(profile);
     }
@@ -69,8 +70,8 @@ async fn run(hub: Hub, due: Due) {
     while let Some(profile) = due.recv().await {
         hub.faults.pass(Spot::Housekeeping);
         match clean(&hub.db, profile).await {
-            Ok((tombstones, files)) => tracing::info!(profile, tombstones, files, "housekeeping done"),
-            Err(error) => tracing::error!(profile, %error, "housekeeping failed"),
+            Ok((tombstones, files)) => tracing::info!(%profile, tombstones, files, "housekeeping done"),
+            Err(error) => tracing::error!(%profile, %error, "housekeeping failed"),
         }
         if due.is_empty()
             && let Err(error) = keep_network(&hub.db, &hub.network).await
@@ -83,5 +84,5 @@ async fn run(hub: Hub, due: Due) {
 /// Stores what all connections together learned about relays.
 pub async fn keep_network(db: &Db, network: &Arc<Network>) -> Result<(), StoreError> {
     let network = network.clone();
-    db.transact(0, move |tx| memory::save(tx.store, &network, tx.now)).await.map(|_| ())
+    db.transact(ProfileId::PROCESS, move |tx| memory::save(tx.store, &network, tx.now)).await.map(|_| ())
 }

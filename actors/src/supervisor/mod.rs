@@ -34,6 +34,7 @@ use crate::profile::{End, Parts, Profile, ProfileEnded};
 use crate::watch::{Farewell, run_once};
 use volary_engine::commands::process;
 use volary_engine::ground::db::blob_dir;
+use volary_engine::ground::ids::ProfileId;
 use volary_engine::state::profiles;
 
 /// Messages that wait for the supervisor; more push back on those who ask.
@@ -43,11 +44,11 @@ const MAILBOX: usize = 1024;
 pub struct Supervisor {
     hub: Hub,
     arbiters: Vec<Arbiter>,
-    profiles: HashMap<u32, Running>,
+    profiles: HashMap<ProfileId, Running>,
     /// Profiles whose I/O is wanted, and how often their actors failed lately.
-    online: HashMap<u32, Revival>,
+    online: HashMap<ProfileId, Revival>,
     /// Profiles that are being removed: nothing starts their actors any more.
-    leaving: HashSet<u32>,
+    leaving: HashSet<ProfileId>,
     children: HashMap<Child, Revival>,
     cleaning: Due,
     /// Number of the last actor of a profile.
@@ -106,7 +107,7 @@ impl Supervisor {
     }
 
     /// Remembers whether I/O of a profile is wanted, so that it comes back after a failure.
-    fn note(&mut self, id: u32, kind: Option<&request::Kind>) {
+    fn note(&mut self, id: ProfileId, kind: Option<&request::Kind>) {
         match kind {
             Some(request::Kind::StartIo(_)) => {
                 self.online.entry(id).or_insert_with(|| Revival::new(Instant::now()));
@@ -119,20 +120,23 @@ impl Supervisor {
     }
 
     /// Starts I/O again after a failure, if it is still wanted.
-    fn revive(&mut self, id: u32, ctx: &Context<Self>) {
+    fn revive(&mut self, id: ProfileId, ctx: &Context<Self>) {
         if !self.online.contains_key(&id) {
             return;
         }
         match self.profile(id, ctx) {
             Ok(profile) => {
-                profile.do_send(Request { profile_id: id, kind: Some(request::Kind::StartIo(StartIo {})) });
+                profile.do_send(Request {
+                    profile_id: id.get(),
+                    kind: Some(request::Kind::StartIo(StartIo {})),
+                });
             }
-            Err(error) => tracing::error!(profile = id, %error, "the profile cannot be started again"),
+            Err(error) => tracing::error!(profile = %id, %error, "the profile cannot be started again"),
         }
     }
 
     /// The actor of a profile; started if it does not run (any more). All actors of a profile share one arbiter.
-    fn profile(&mut self, id: u32, ctx: &Context<Self>) -> Result<Addr<Profile>, Error> {
+    fn profile(&mut self, id: ProfileId, ctx: &Context<Self>) -> Result<Addr<Profile>, Error> {
         if self.stopping {
             return Err(Error::new(ErrorCode::Cancelled, "the engine is stopping"));
         }
@@ -152,15 +156,15 @@ impl Supervisor {
             blob_dir: blob_dir(self.hub.db.dir(), &record.uuid),
             farewell: Farewell::new(ctx.address().recipient(), ProfileEnded { id, life }),
         };
-        let arbiter = &self.arbiters[id as usize % self.arbiters.len()];
+        let arbiter = &self.arbiters[id.get() as usize % self.arbiters.len()];
         let addr = Profile::start_in_arbiter(&arbiter.handle(), move |_| Profile::new(parts));
         self.profiles.insert(id, Running { addr: addr.clone(), life });
         self.count();
-        tracing::debug!(profile = id, "profile started");
+        tracing::debug!(profile = %id, "profile started");
         Ok(addr)
     }
 
-    fn exists(&self, id: u32) -> bool {
+    fn exists(&self, id: ProfileId) -> bool {
         self.hub.db.look(|view| profiles::load(view, id)).is_ok_and(|record| record.is_some())
     }
 
@@ -169,7 +173,7 @@ impl Supervisor {
     }
 
     /// Removes a profile. From here on it is not found, though its rows are still there.
-    fn remove(&mut self, id: u32, ctx: &Context<Self>) -> ResponseFuture<Result<Answer, Error>> {
+    fn remove(&mut self, id: ProfileId, ctx: &Context<Self>) -> ResponseFuture<Result<Answer, Error>> {
         let known = self.hub.db.look(|view| profiles::load(view, id));
         let refused = match known {
             Ok(Some(_)) if self.leaving.insert(id) => None,
@@ -179,7 +183,7 @@ impl Supervisor {
         if let Some(error) = refused {
             return Box::pin(std::future::ready(Err(error)));
         }
-        tracing::info!(profile = id, "profile is removed");
+        tracing::info!(profile = %id, "profile is removed");
         let ended = self.end(Some(id));
         let (hub, supervisor) = (self.hub.clone(), ctx.address());
         Box::pin(async move {
@@ -193,7 +197,7 @@ impl Supervisor {
     }
 
     /// Ends the actor of a profile, or all of them.
-    fn end(&mut self, id: Option<u32>) -> ResponseFuture<()> {
+    fn end(&mut self, id: Option<ProfileId>) -> ResponseFuture<()> {
         let ended: Vec<Addr<Profile>> = match id {
             Some(id) => {
                 self.online.remove(&id);
@@ -257,14 +261,14 @@ impl Handler<ProfileEnded> for Supervisor {
         }
         let Some(online) = self.online.get_mut(&id) else {
             if failed {
-                tracing::error!(profile = id, "the profile failed");
+                tracing::error!(profile = %id, "the profile failed");
             } else {
-                tracing::debug!(profile = id, "profile ended");
+                tracing::debug!(profile = %id, "profile ended");
             }
             return;
         };
         let pause = online.failed(Instant::now());
-        tracing::error!(profile = id, ?pause, "the profile failed and is started again");
+        tracing::error!(profile = %id, ?pause, "the profile failed and is started again");
         ctx.run_later(pause, move |supervisor, ctx| supervisor.revive(id, ctx));
     }
 }
@@ -272,7 +276,7 @@ impl Handler<ProfileEnded> for Supervisor {
 /// The removal of a profile is over.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Left(u32);
+struct Left(ProfileId);
 
 impl Handler<Left> for Supervisor {
     type Result = ();
@@ -306,7 +310,7 @@ impl Handler<EndProfiles> for Supervisor {
 
     fn handle(&mut self, _: EndProfiles, _: &mut Self::Context) -> Self::Result {
         self.stopping = true;
-        let profiles: Vec<u32> = self.profiles.keys().copied().collect();
+        let profiles: Vec<ProfileId> = self.profiles.keys().copied().collect();
         let (ended, wakes) = (self.end(None), self.hub.wakes.clone());
         Box::pin(async move {
             ended.await;
@@ -321,10 +325,10 @@ impl Handler<Request> for Supervisor {
     type Result = ResponseFuture<Result<Answer, Error>>;
 
     fn handle(&mut self, request: Request, ctx: &mut Self::Context) -> Self::Result {
-        let id = request.profile_id;
-        if id == 0 {
+        let id = ProfileId::new(request.profile_id);
+        if id == ProfileId::PROCESS {
             if let Some(request::Kind::RemoveAccount(call)) = &request.kind {
-                return self.remove(call.account_id, ctx);
+                return self.remove(ProfileId::new(call.account_id), ctx);
             }
             if matches!(request.kind, Some(request::Kind::MaybeNetwork(_))) {
                 // Before the connections hear of it: names may have other addresses now.
@@ -335,8 +339,10 @@ impl Handler<Request> for Supervisor {
         }
         let asked = self.profile(id, ctx).and_then(|profile| match &request.kind {
             // What is copied changes a chat of the other profile; one that is not there refuses in its own words.
-            Some(request::Kind::ForwardMessagesToAccount(call)) if self.exists(call.account_id) => {
-                self.profile(call.account_id, ctx)
+            Some(request::Kind::ForwardMessagesToAccount(call))
+                if self.exists(ProfileId::new(call.account_id)) =>
+            {
+                self.profile(ProfileId::new(call.account_id), ctx)
             }
             _ => Ok(profile),
         });

@@ -10,6 +10,7 @@ use super::{GetRunning, Supervisor};
 use crate::hub::Hub;
 use volary_engine::commands::process;
 use volary_engine::ground::error::Failure;
+use volary_engine::ground::ids::{ProfileId, typed};
 use volary_engine::query;
 use volary_engine::state::profiles;
 
@@ -20,13 +21,13 @@ pub async fn request(hub: &Hub, supervisor: &Addr<Supervisor>, request: Request)
     let kind = request.kind.ok_or_else(|| Error::invalid("empty request"))?;
     let done = answer::Kind::Done(Done {});
     let answer = match kind {
-        Kind::AddAccount(_) => answer::Kind::Id(Id { id: process::add(db).await? }),
+        Kind::AddAccount(_) => answer::Kind::Id(Id { id: process::add(db).await?.get() }),
         Kind::SelectAccount(call) => {
-            process::select(db, call.account_id).await?;
+            process::select(db, ProfileId::new(call.account_id)).await?;
             done
         }
         Kind::SetAccountsOrder(call) => {
-            process::set_order(db, call.account_ids).await?;
+            process::set_order(db, typed(call.account_ids)).await?;
             done
         }
         Kind::StartIoForAllAccounts(_) => {
@@ -37,7 +38,7 @@ pub async fn request(hub: &Hub, supervisor: &Addr<Supervisor>, request: Request)
         Kind::StopIoForAllAccounts(_) => {
             let all = db.look(profiles::ids)?;
             let msg = "stopping I/O of all accounts".to_owned();
-            db.emit(0, event::Kind::Info(event::Info { msg }));
+            db.emit(ProfileId::PROCESS, event::Kind::Info(event::Info { msg }));
             to_profiles(supervisor, &all, Kind::StopIo(StopIo {})).await;
             done
         }
@@ -67,9 +68,9 @@ pub async fn request(hub: &Hub, supervisor: &Addr<Supervisor>, request: Request)
 }
 
 /// Removes a profile whose actor has ended.
-pub async fn remove(hub: &Hub, id: u32) -> Result<(), Error> {
+pub async fn remove(hub: &Hub, id: ProfileId) -> Result<(), Error> {
     let db = &hub.db;
-    let leaving = db.transact_freeing(0, move |tx| {
+    let leaving = db.transact_freeing(ProfileId::PROCESS, move |tx| {
         profiles::leave(tx, id)?;
         tx.emit(event::Kind::AccountsChanged(event::AccountsChanged {}));
         Ok::<_, Failure>(())
@@ -79,12 +80,13 @@ pub async fn remove(hub: &Hub, id: u32) -> Result<(), Error> {
 }
 
 /// Sends a request to several profiles; one that fails does not stop the others.
-async fn to_profiles(supervisor: &Addr<Supervisor>, ids: &[u32], kind: request::Kind) {
+async fn to_profiles(supervisor: &Addr<Supervisor>, ids: &[ProfileId], kind: request::Kind) {
     let sent = ids.iter().map(|id| {
         let (id, kind) = (*id, kind.clone());
         async move {
-            if let Ok(Err(error)) = supervisor.send(Request { profile_id: id, kind: Some(kind) }).await {
-                tracing::warn!(profile = id, %error, "request to all profiles failed");
+            if let Ok(Err(error)) = supervisor.send(Request { profile_id: id.get(), kind: Some(kind) }).await
+            {
+                tracing::warn!(profile = %id, %error, "request to all profiles failed");
             }
         }
     });
@@ -108,9 +110,12 @@ async fn background_fetch(
         () = stop.notified() => {}
         () = tokio::time::sleep(timeout) => {
             let msg = "Background fetch timed out.".to_owned();
-            db.emit(0, event::Kind::Warning(event::Warning { msg }));
+            db.emit(ProfileId::PROCESS, event::Kind::Warning(event::Warning { msg }));
         }
     }
-    db.emit(0, event::Kind::AccountsBackgroundFetchDone(event::AccountsBackgroundFetchDone {}));
+    db.emit(
+        ProfileId::PROCESS,
+        event::Kind::AccountsBackgroundFetchDone(event::AccountsBackgroundFetchDone {}),
+    );
     Ok(())
 }

@@ -28,7 +28,7 @@ impl Handler<Fail> for Profile {
 /// Makes housekeeping of a profile due.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct IsDue(u32);
+struct IsDue(ProfileId);
 
 impl Handler<IsDue> for Supervisor {
     type Result = ();
@@ -38,7 +38,7 @@ impl Handler<IsDue> for Supervisor {
     }
 }
 
-async fn adds_deadline(house: &House, profile: u32) {
+async fn adds_deadline(house: &House, profile: ProfileId) {
     let now = house.hub.db.now();
     let added = house.hub.db.transact(profile, move |tx| deadlines::add(tx, now - 1, Kind::RetrySending, 0));
     added.await.unwrap();
@@ -58,14 +58,14 @@ async fn a_deadline_queue_that_fails_is_started_again() {
     house.hub.faults.provoke(Spot::Deadlines, 2);
     adds_deadline(&house, profile).await;
     until(|| !is_due(&house)).await;
-    assert!(house.asks(0, AddAccount {}).await.is_ok(), "its owner is as it was");
+    assert!(house.asks(ProfileId::PROCESS, AddAccount {}).await.is_ok(), "its owner is as it was");
 }
 
 #[actix::test]
 async fn housekeeping_that_fails_for_one_profile_goes_on_with_the_next() {
     let house = House::new();
     house.hub.faults.provoke(Spot::Housekeeping, 1);
-    for profile in [1, 2, 3] {
+    for profile in [1, 2, 3].map(ProfileId::new) {
         house.supervisor.send(IsDue(profile)).await.unwrap();
     }
     until(|| house.hub.faults.passed(Spot::Housekeeping) == 3).await;
@@ -89,10 +89,10 @@ async fn a_profile_that_fails_is_online_again_soon() {
 async fn a_command_to_a_profile_that_is_being_removed_does_not_bring_it_back() {
     let house = House::new();
     let profile = house.profile("me@one.test").await;
-    let removed = house.supervisor.send(Request::new(0, RemoveAccount { account_id: profile }));
+    let removed = house.supervisor.send(Request::new(0, RemoveAccount { account_id: profile.get() }));
     let named = SetConfig { key: "displayname".to_owned(), value: Some("Late".to_owned()) };
-    let late = house.supervisor.send(Request::new(profile, named));
-    let again = house.supervisor.send(Request::new(0, RemoveAccount { account_id: profile }));
+    let late = house.supervisor.send(Request::new(profile.get(), named));
+    let again = house.supervisor.send(Request::new(0, RemoveAccount { account_id: profile.get() }));
     let (removed, late, again) = futures::join!(removed, late, again);
     assert!(removed.unwrap().is_ok());
     for refused in [late, again] {
@@ -122,7 +122,7 @@ async fn messages_are_copied_to_another_profile_at_their_turn_in_the_chat_there(
     let file = Some(file.to_str().unwrap().to_owned());
     let events = house.hub.bus.subscribe_to(to);
     let draft = SetDraft { chat_id: target, file, ..Default::default() };
-    let copy = ForwardMessagesToAccount { msg_ids: vec![said.id], account_id: to, chat_id: target };
+    let copy = ForwardMessagesToAccount { msg_ids: vec![said.id], account_id: to.get(), chat_id: target };
     let (drafted, copied) = futures::join!(house.asks(to, draft), house.asks(from, copy));
     assert!(drafted.is_ok() && copied.is_ok(), "{drafted:?} {copied:?}");
     // The draft was asked for first, so it has the lower id.

@@ -8,6 +8,7 @@ use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::state::deadlines::{self, Kind};
 use crate::state::{chats, config, messages, outbox};
 
@@ -26,7 +27,7 @@ pub fn setting_changed(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
     deadlines::set_single(tx, tx.now, Kind::DeleteOld, 0)
 }
 
-fn time_to_live(view: &impl View, profile: u32) -> Result<Option<i64>, StoreError> {
+fn time_to_live(view: &impl View, profile: ProfileId) -> Result<Option<i64>, StoreError> {
     let seconds = config::number(view, profile, config::key::DELETE_DEVICE_AFTER)?;
     Ok((seconds > 0).then_some(seconds))
 }
@@ -92,7 +93,7 @@ impl Aged {
 
 /// Messages older than `limit`, drafts and hidden ones included, of all chats but the own one and the device chat.
 /// Mail that waits to be sent stays until it is.
-fn aged(view: &impl View, profile: u32, limit: i64) -> Result<Aged, StoreError> {
+fn aged(view: &impl View, profile: ProfileId, limit: i64) -> Result<Aged, StoreError> {
     let kept = [
         chats::single_of(view, profile, ids::contact::SELF)?,
         chats::single_of(view, profile, ids::contact::DEVICE)?,

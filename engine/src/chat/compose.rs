@@ -13,6 +13,7 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::ground::intent::Intent;
 use crate::ground::texts::id as text;
 use crate::state::{chats, config, contacts, keys, members, messages, outbox};
@@ -103,7 +104,7 @@ pub fn new_mid() -> String {
 }
 
 /// Refuses if the chat cannot be written to.
-pub fn check_can_send(view: &impl View, profile: u32, chat: u32) -> Outcome<()> {
+pub fn check_can_send(view: &impl View, profile: ProfileId, chat: u32) -> Outcome<()> {
     let record = load_chat(view, profile, chat)?;
     match sending::obstacle(view, profile, chat, &record)? {
         Some(obstacle) => Err(cannot_send(chat, obstacle)),
@@ -116,7 +117,11 @@ fn cannot_send(chat: u32, obstacle: CannotSend) -> Failure {
 }
 
 /// Loads a chat or says that there is none.
-pub fn load_chat(view: &impl View, profile: u32, chat: u32) -> Outcome<volary_storage::records::ChatRecord> {
+pub fn load_chat(
+    view: &impl View,
+    profile: ProfileId,
+    chat: u32,
+) -> Outcome<volary_storage::records::ChatRecord> {
     chats::load(view, profile, chat)?.ok_or_else(|| no_such_chat(chat))
 }
 
@@ -126,7 +131,7 @@ pub fn no_such_chat(chat: u32) -> Failure {
 }
 
 /// The message that a new one in the chat follows: the newest shown one that is mail.
-fn parent(view: &impl View, profile: u32, chat: u32) -> Result<Option<MessageRecord>, StoreError> {
+fn parent(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<MessageRecord>, StoreError> {
     use volary_storage::tables::CHAT_MESSAGES;
     for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;
@@ -139,7 +144,7 @@ fn parent(view: &impl View, profile: u32, chat: u32) -> Result<Option<MessageRec
 }
 
 /// Sets `In-Reply-To` and `References` of a message about to be sent.
-pub fn thread(view: &impl View, profile: u32, record: &mut MessageRecord) -> Result<(), StoreError> {
+pub fn thread(view: &impl View, profile: ProfileId, record: &mut MessageRecord) -> Result<(), StoreError> {
     match parent(view, profile, record.chat)? {
         Some(parent) => {
             let mut references = parent.references.clone();
@@ -162,7 +167,7 @@ pub fn thread(view: &impl View, profile: u32, record: &mut MessageRecord) -> Res
 }
 
 /// Whether anybody would get a message of this chat.
-fn has_recipients(view: &impl View, profile: u32, chat: u32) -> Result<bool, StoreError> {
+fn has_recipients(view: &impl View, profile: ProfileId, chat: u32) -> Result<bool, StoreError> {
     Ok(members::current(view, profile, chat)?.iter().any(|id| *id != ids::contact::SELF))
 }
 

@@ -10,6 +10,7 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::ground::intent::{Intent, Named};
 use crate::ground::names;
 use crate::ground::texts::id as text;
@@ -232,7 +233,7 @@ pub fn describe(tx: &mut Tx<'_, '_>, chat: u32, description: &str) -> Outcome<()
 }
 
 /// Refuses a change of description or picture by who may not make it.
-pub fn check_owns_group_data(view: &impl View, profile: u32, chat: u32, what: &str) -> Outcome<()> {
+pub fn check_owns_group_data(view: &impl View, profile: ProfileId, chat: u32, what: &str) -> Outcome<()> {
     let group = load_chat(view, profile, chat)?;
     let fits =
         matches!(group.chat_type, chat_type::GROUP | chat_type::OUT_BROADCAST) && !group.group_id.is_empty();

@@ -2,6 +2,7 @@
 
 use volary_storage::{StoreError, View};
 
+use crate::ground::ids::ProfileId;
 use crate::ground::ids::contact::SELF;
 use crate::ground::texts::{Texts, id as text};
 use crate::state::contacts;
@@ -10,7 +11,7 @@ use crate::state::contacts;
 pub fn by_actor(
     view: &impl View,
     texts: &Texts,
-    profile: u32,
+    profile: ProfileId,
     number: u32,
     actor: u32,
     values: &[&str],
@@ -28,7 +29,7 @@ pub fn by_actor(
 pub fn member_added(
     view: &impl View,
     texts: &Texts,
-    profile: u32,
+    profile: ProfileId,
     who: u32,
     actor: Option<u32>,
 ) -> Result<String, StoreError> {
@@ -45,7 +46,7 @@ pub fn member_added(
 pub fn member_removed(
     view: &impl View,
     texts: &Texts,
-    profile: u32,
+    profile: ProfileId,
     who: u32,
     actor: Option<u32>,
 ) -> Result<String, StoreError> {

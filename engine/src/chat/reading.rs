@@ -10,6 +10,7 @@ use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::state::{chats, config, copies, messages, outbox};
 
 /// Marks messages as seen: receipts and relay flags are queued, timers start.
@@ -152,7 +153,7 @@ pub fn mark_fresh(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
 }
 
 /// The earliest unread message at the end of a chat: going back from the end, the last one before a seen one.
-pub fn first_unread(view: &impl View, profile: u32, chat: u32) -> Result<Option<u32>, StoreError> {
+pub fn first_unread(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<u32>, StoreError> {
     let mut first = None;
     for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;

@@ -4,6 +4,7 @@ use volary_storage::records::{ChatRecord, block, chat_type};
 use volary_storage::{StoreError, View};
 
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::state::{contacts, keys, members};
 
 /// Why a chat cannot be written to. The texts are shown by API clients.
@@ -35,7 +36,7 @@ pub enum CannotSend {
 /// Why we cannot send, `None` if we can.
 pub fn obstacle(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     chat: u32,
     record: &ChatRecord,
 ) -> Result<Option<CannotSend>, StoreError> {

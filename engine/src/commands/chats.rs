@@ -12,6 +12,7 @@ use crate::chat::{drafts, requests};
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::ground::texts::id as text;
 use crate::query::contacts::not_found;
 use crate::query::convert;
@@ -60,7 +61,7 @@ pub fn muted_until(duration: Option<MuteDuration>, now: i64) -> Outcome<i64> {
 }
 
 /// Replaces the draft of a chat.
-pub async fn set_draft(db: &Db, profile: u32, call: SetDraft) -> Result<(), Error> {
+pub async fn set_draft(db: &Db, profile: ProfileId, call: SetDraft) -> Result<(), Error> {
     let asked = call.view_type.and_then(|number| ViewType::try_from(number).ok());
     let mut new = NewMessage {
         text: call.text.unwrap_or_default(),
@@ -86,7 +87,7 @@ pub async fn set_draft(db: &Db, profile: u32, call: SetDraft) -> Result<(), Erro
 }
 
 /// Sends the draft of a chat; a file becomes the kind of message that it is.
-pub async fn send_draft(db: &Db, profile: u32, chat: u32) -> Result<u32, Error> {
+pub async fn send_draft(db: &Db, profile: ProfileId, chat: u32) -> Result<u32, Error> {
     let draft = look(db, profile, |look| {
         let record = load_chat(look.view, profile, chat)?;
         let draft = messages::load(look.view, profile, record.draft)?;

@@ -9,11 +9,12 @@ use super::files;
 use crate::chat::aging;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::ground::settings::{self, Form, Mark, SetBy, Setting, check_key};
 use crate::state::{config, contacts, transports};
 
 /// Changes a setting.
-pub async fn set(db: &Db, profile: u32, name: String, value: Option<String>) -> Result<(), Error> {
+pub async fn set(db: &Db, profile: ProfileId, name: String, value: Option<String>) -> Result<(), Error> {
     check_key(&name)?;
     let known = settings::find(&name);
     if known.is_some_and(|setting| setting.set_by == SetBy::Nobody) {
@@ -31,7 +32,7 @@ pub async fn set(db: &Db, profile: u32, name: String, value: Option<String>) -> 
 }
 
 /// Changes several settings in turn, up to the first that fails.
-pub async fn batch(db: &Db, profile: u32, entries: Vec<ConfigEntry>) -> Result<(), Error> {
+pub async fn batch(db: &Db, profile: ProfileId, entries: Vec<ConfigEntry>) -> Result<(), Error> {
     for ConfigEntry { key, value } in entries {
         let shown = value.as_ref().map_or_else(|| "None".to_owned(), |value| format!("Some({value:?})"));
         let set = set(db, profile, key.clone(), value).await;

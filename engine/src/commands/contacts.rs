@@ -18,6 +18,7 @@ use crate::ground::db::{Db, Tx, picture_name, put_picture};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::ground::names;
 use crate::ground::work::Lane;
 use crate::query::contacts::{MAX_CARD_FILE, not_found};
@@ -86,7 +87,7 @@ pub fn delete(tx: &mut Tx<'_, '_>, contact: u32) -> Outcome<()> {
 }
 
 /// Makes contacts from cards; one id for each that could be used.
-pub async fn import_vcard(db: &Db, profile: u32, source: Option<Source>) -> Result<Vec<u32>, Error> {
+pub async fn import_vcard(db: &Db, profile: ProfileId, source: Option<Source>) -> Result<Vec<u32>, Error> {
     let text = match source {
         Some(Source::Text(text)) => text,
         Some(Source::Path(path)) => db.work(Lane::Interactive, move || read(&path)).await?,

@@ -15,6 +15,7 @@ use super::images::{self, Quality, Ready};
 use crate::chat::compose::NewFile;
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::ground::work::Lane;
 use crate::query::contacts::MAX_CARD_FILE;
 use crate::query::look::look;
@@ -35,7 +36,7 @@ pub struct Taken {
 }
 
 /// Folder of the attachments of a profile, and the limits of its pictures.
-pub fn place(db: &Db, profile: u32) -> Result<(Blobs, Quality), volary_proto::Error> {
+pub fn place(db: &Db, profile: ProfileId) -> Result<(Blobs, Quality), volary_proto::Error> {
     look(db, profile, |look| {
         let setting = config::number(look.view, profile, config::key::MEDIA_QUALITY)?;
         Ok((Blobs::new(&look.blob_dir), Quality::of(setting)))
@@ -47,13 +48,13 @@ fn copying(error: io::Error) -> Failure {
 }
 
 /// Tells of a new file among the attachments.
-pub fn tell(db: &Db, profile: u32, blob: &str) {
+pub fn tell(db: &Db, profile: ProfileId, blob: &str) {
     let file = format!("$BLOBDIR/{blob}");
     db.emit(profile, event::Kind::NewBlobFile(event::NewBlobFile { file }));
 }
 
 /// Copies a file as it is and returns its blob name.
-pub async fn copy(db: &Db, profile: u32, path: String) -> Result<String, volary_proto::Error> {
+pub async fn copy(db: &Db, profile: ProfileId, path: String) -> Result<String, volary_proto::Error> {
     let (blobs, _) = place(db, profile)?;
     let name = db
         .work(Lane::Interactive, move || {
@@ -67,7 +68,7 @@ pub async fn copy(db: &Db, profile: u32, path: String) -> Result<String, volary_
 }
 
 /// Stores a text as a file and returns its blob name.
-pub async fn put_text(db: &Db, profile: u32, text: String) -> Result<String, volary_proto::Error> {
+pub async fn put_text(db: &Db, profile: ProfileId, text: String) -> Result<String, volary_proto::Error> {
     let (blobs, _) = place(db, profile)?;
     let put = move || Ok(blobs.put(text.as_bytes(), "html").map_err(copying)?.as_str().to_owned());
     Ok(db.work(Lane::Interactive, put).await?)
@@ -76,7 +77,7 @@ pub async fn put_text(db: &Db, profile: u32, text: String) -> Result<String, vol
 /// Copies the attachment of a message. `wanted` is the view type asked for; it is corrected by what the file is.
 pub async fn take(
     db: &Db,
-    profile: u32,
+    profile: ProfileId,
     path: String,
     name: Option<String>,
     wanted: u32,
@@ -191,7 +192,7 @@ fn is_one_card(path: &Path, bytes: u64) -> Outcome<bool> {
 }
 
 /// Copies a picture, scaled to the size of an avatar, and returns its blob name.
-pub async fn avatar(db: &Db, profile: u32, path: String) -> Result<String, volary_proto::Error> {
+pub async fn avatar(db: &Db, profile: ProfileId, path: String) -> Result<String, volary_proto::Error> {
     let (blobs, quality) = place(db, profile)?;
     let name = db
         .work(Lane::Interactive, move || {
@@ -212,7 +213,12 @@ pub async fn avatar(db: &Db, profile: u32, path: String) -> Result<String, volar
 }
 
 /// Copies an attachment out, to a file that does not exist yet.
-pub async fn save(db: &Db, profile: u32, blob: String, path: String) -> Result<(), volary_proto::Error> {
+pub async fn save(
+    db: &Db,
+    profile: ProfileId,
+    blob: String,
+    path: String,
+) -> Result<(), volary_proto::Error> {
     let (blobs, _) = place(db, profile)?;
     let copy = move || {
         let name = blob.parse().map_err(|_| Failure::refused("No file"))?;

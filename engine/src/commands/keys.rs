@@ -10,6 +10,7 @@ use volary_proto::v1::event;
 
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::ground::work::Lane;
 use crate::state::keys;
 
@@ -19,7 +20,12 @@ const MAX_KEY_FILE: u64 = 2 * MAX_CERTIFICATE_LEN as u64;
 const MAX_KEY_FILES: usize = 100;
 
 /// Writes the own key, made now if there is none, to two files in an existing folder.
-pub async fn export(db: &Db, profile: u32, dir: String, passphrase: Option<String>) -> Result<(), Error> {
+pub async fn export(
+    db: &Db,
+    profile: ProfileId,
+    dir: String,
+    passphrase: Option<String>,
+) -> Result<(), Error> {
     let exported = async {
         no_passphrase(passphrase)?;
         let secret = db.transact_durably(profile, keys::ensure_own).await?;
@@ -33,7 +39,12 @@ pub async fn export(db: &Db, profile: u32, dir: String, passphrase: Option<Strin
 }
 
 /// Reads the own key of a profile that has none yet, from a file or from the first fitting file of a folder.
-pub async fn import(db: &Db, profile: u32, path: String, passphrase: Option<String>) -> Result<(), Error> {
+pub async fn import(
+    db: &Db,
+    profile: ProfileId,
+    path: String,
+    passphrase: Option<String>,
+) -> Result<(), Error> {
     let imported = async {
         no_passphrase(passphrase)?;
         let path = PathBuf::from(path);
@@ -61,7 +72,7 @@ pub async fn import(db: &Db, profile: u32, path: String, passphrase: Option<Stri
 }
 
 /// Tells of beginning and end of a transfer.
-async fn tell(db: &Db, profile: u32, transfer: impl Future<Output = Outcome<()>>) -> Result<(), Error> {
+async fn tell(db: &Db, profile: ProfileId, transfer: impl Future<Output = Outcome<()>>) -> Result<(), Error> {
     let progress = |progress| db.emit(profile, event::Kind::ImexProgress(event::ImexProgress { progress }));
     progress(1);
     let outcome = transfer.await;
@@ -121,7 +132,7 @@ fn key_files(dir: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(files)
 }
 
-async fn import_file(db: &Db, profile: u32, path: PathBuf) -> Outcome<()> {
+async fn import_file(db: &Db, profile: ProfileId, path: PathBuf) -> Outcome<()> {
     let secret = db.work(Lane::Interactive, move || {
         let mut armor = Vec::new();
         let file = File::open(&path).map_err(Failure::file(path.display().to_string()))?;

@@ -14,6 +14,7 @@ use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::ground::work::Lane;
 use crate::incoming::store::download;
 use crate::query::convert;
@@ -32,7 +33,7 @@ pub fn unencrypted(message: u32) -> Error {
 }
 
 /// Makes a message of what a client hands over; its file is copied.
-async fn created(db: &Db, profile: u32, data: MessageData) -> Result<NewMessage, Error> {
+async fn created(db: &Db, profile: ProfileId, data: MessageData) -> Result<NewMessage, Error> {
     if data.location.is_some() {
         return Err(Error::unsupported("locations of messages are not supported yet"));
     }
@@ -77,7 +78,7 @@ async fn created(db: &Db, profile: u32, data: MessageData) -> Result<NewMessage,
 }
 
 /// Sends a message; answered when it is stored.
-pub async fn send(db: &Db, profile: u32, chat: u32, data: Option<MessageData>) -> Result<u32, Error> {
+pub async fn send(db: &Db, profile: ProfileId, chat: u32, data: Option<MessageData>) -> Result<u32, Error> {
     let new = created(db, profile, data.unwrap_or_default()).await?;
     let sent = db.transact(profile, move |tx| {
         if let Some(quoted) = new.quoted_message {
@@ -120,7 +121,7 @@ fn check_sendable(tx: &Tx<'_, '_>, chat: u32) -> Outcome<()> {
 /// Adds a message to the device chat.
 pub async fn add_device_message(
     db: &Db,
-    profile: u32,
+    profile: ProfileId,
     label: String,
     data: Option<MessageData>,
 ) -> Result<Option<u32>, Error> {
@@ -146,7 +147,7 @@ pub fn download_full(tx: &mut Tx<'_, '_>, message: u32) -> Outcome<()> {
 }
 
 /// Copies the attachment of a message out.
-pub async fn save_file(db: &Db, profile: u32, message: u32, path: String) -> Result<(), Error> {
+pub async fn save_file(db: &Db, profile: ProfileId, message: u32, path: String) -> Result<(), Error> {
     let blob = look(db, profile, |look| Ok(views::record(look, message)?.blob))?;
     if blob.is_empty() {
         return Err(Error::failed("No file"));
@@ -190,9 +191,9 @@ pub fn save(tx: &mut Tx<'_, '_>, wanted: &[u32]) -> Outcome<()> {
 /// Sends copies from another profile of the process; attachments are copied, too.
 pub async fn forward_to_account(
     db: &Db,
-    profile: u32,
+    profile: ProfileId,
     wanted: &[u32],
-    target: u32,
+    target: ProfileId,
     chat: u32,
 ) -> Result<(), Error> {
     let (originals, from) = look(db, profile, |look| {

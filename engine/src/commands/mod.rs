@@ -33,6 +33,7 @@ use volary_storage::records::TransportRecord;
 use crate::chat::{channels, drafts, features, groups, reading, requests};
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::query;
 use crate::query::convert;
 use crate::query::look::look;
@@ -40,7 +41,7 @@ use crate::state::{keys as own_keys, transports};
 use volary_mail::login::EnteredLogin;
 
 /// Carries out a command.
-pub async fn run(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {
+pub async fn run(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<answer::Kind, Error> {
     look(db, profile, |_| Ok(()))?;
     if kind.needs_key() {
         return with_key(db, profile, kind).await;
@@ -53,7 +54,7 @@ pub async fn run(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::K
     }
 }
 
-async fn with_key(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {
+async fn with_key(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<answer::Kind, Error> {
     let missing = look(db, profile, |look| {
         let configured = !transports::all(look.view, profile)?.is_empty();
         Ok(configured && own_keys::own_fingerprint(look.view, profile)?.is_none())
@@ -165,7 +166,7 @@ fn on_contacts(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
 }
 
 /// Commands that do something before or after their transaction.
-async fn with_files(db: &Db, profile: u32, kind: request::Kind) -> Result<answer::Kind, Error> {
+async fn with_files(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<answer::Kind, Error> {
     use request::Kind;
     Ok(match kind {
         Kind::SendMessage(call) => id(messages::send(db, profile, call.chat_id, call.data).await?),
@@ -183,7 +184,8 @@ async fn with_files(db: &Db, profile: u32, kind: request::Kind) -> Result<answer
             done()
         }
         Kind::ForwardMessagesToAccount(call) => {
-            messages::forward_to_account(db, profile, &call.msg_ids, call.account_id, call.chat_id).await?;
+            messages::forward_to_account(db, profile, &call.msg_ids, call.account_id.into(), call.chat_id)
+                .await?;
             done()
         }
         Kind::SetChatProfileImage(call) => {
@@ -232,7 +234,7 @@ async fn with_files(db: &Db, profile: u32, kind: request::Kind) -> Result<answer
     })
 }
 
-async fn set_chat_image(db: &Db, profile: u32, chat: u32, path: String) -> Result<(), Error> {
+async fn set_chat_image(db: &Db, profile: ProfileId, chat: u32, path: String) -> Result<(), Error> {
     // Who may not change the picture learns it before a file is copied.
     look(db, profile, |look| groups::check_owns_group_data(look.view, profile, chat, "profile image"))?;
     let blob = files::avatar(db, profile, path).await?;

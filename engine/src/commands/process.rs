@@ -7,6 +7,7 @@ use volary_storage::tables::{COUNTERS, MANAGER, PROFILES};
 
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::ground::work::Lane;
 use crate::state::profiles;
 
@@ -15,12 +16,12 @@ fn accounts_changed(tx: &mut Tx<'_, '_>) {
 }
 
 /// Adds a profile and selects it.
-pub async fn add(db: &Db) -> Outcome<u32> {
-    db.transact_durably(0, |tx| {
+pub async fn add(db: &Db) -> Outcome<ProfileId> {
+    db.transact_durably(ProfileId::PROCESS, |tx| {
         let mut manager = profiles::manager(tx.store)?;
-        let id = manager.next_id.max(1);
-        manager.next_id = id + 1;
-        manager.selected = id;
+        let id = manager.next_id.max(ProfileId::FIRST);
+        manager.next_id = id.next();
+        manager.selected = Some(id);
         manager.order.push(id);
         tx.store.put(&MANAGER, &0, &manager)?;
         let record = ProfileRecord { uuid: new_uuid(), created: tx.now };
@@ -40,27 +41,31 @@ fn new_uuid() -> String {
 /// Removes what is left of profiles that were removed.
 pub async fn finish_removals(db: &Db) -> Outcome<()> {
     for LeavingRecord { profile, uuid } in db.look(profiles::manager)?.leaving {
-        while db.transact_freeing(0, move |tx| profiles::erase_some(tx, profile)).await?.value {}
+        while db
+            .transact_freeing(ProfileId::PROCESS, move |tx| profiles::erase_some(tx, profile))
+            .await?
+            .value
+        {}
         let dir = db.dir().join(&uuid);
         if let Err(error) = db.work(Lane::Bulk, move || Ok(std::fs::remove_dir_all(dir))).await?
             && error.kind() != std::io::ErrorKind::NotFound
         {
-            tracing::warn!(profile, %error, "folder of a removed profile is left");
+            tracing::warn!(%profile, %error, "folder of a removed profile is left");
         }
-        db.transact_freeing(0, move |tx| profiles::forget(tx, profile)).await?;
+        db.transact_freeing(ProfileId::PROCESS, move |tx| profiles::forget(tx, profile)).await?;
     }
     Ok(())
 }
 
 /// Selects a profile.
-pub async fn select(db: &Db, id: u32) -> Result<(), Error> {
+pub async fn select(db: &Db, id: ProfileId) -> Result<(), Error> {
     let known = db.look(|view| profiles::load(view, id))?.is_some();
     if !known {
         return Err(Error::not_found(format!("invalid account id: {id}")));
     }
-    db.transact_durably(0, move |tx| {
+    db.transact_durably(ProfileId::PROCESS, move |tx| {
         let mut manager = profiles::manager(tx.store)?;
-        manager.selected = id;
+        manager.selected = Some(id);
         tx.store.put(&MANAGER, &0, &manager)
     })
     .await
@@ -69,9 +74,9 @@ pub async fn select(db: &Db, id: u32) -> Result<(), Error> {
 }
 
 /// Sets the display order; profiles that are not named come last.
-pub async fn set_order(db: &Db, wanted: Vec<u32>) -> Outcome<()> {
-    db.transact_durably(0, move |tx| {
-        let all: Vec<u32> = tx.store.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
+pub async fn set_order(db: &Db, wanted: Vec<ProfileId>) -> Outcome<()> {
+    db.transact_durably(ProfileId::PROCESS, move |tx| {
+        let all: Vec<ProfileId> = tx.store.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
         let order = profiles::ordered(all, &wanted);
         let mut manager = profiles::manager(tx.store)?;
         manager.order = order;

@@ -12,6 +12,7 @@ use crate::chat::compose::load_chat;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::ground::texts::id as text;
 use crate::ground::work::Lane;
 use crate::handshake;
@@ -25,7 +26,7 @@ use crate::state::{config, keys, tokens, transports};
 const MAX_BADGE: u64 = 1 << 20;
 
 /// Tells what a code means for this profile. Who invites becomes a hidden contact.
-pub async fn check(db: &Db, profile: u32, code: &str) -> Result<Qr, Error> {
+pub async fn check(db: &Db, profile: ProfileId, code: &str) -> Result<Qr, Error> {
     let code = qr::parse(code).map_err(|error| Error::failed(error.to_string()))?;
     let kind = match code {
         Code::Invite(_) | Code::Fingerprint(_) | Code::Address(_) => {
@@ -213,12 +214,12 @@ fn revive(invite: Invite) -> Kind {
 }
 
 /// Makes an invite to ourselves or to a chat.
-pub async fn invite(db: &Db, profile: u32, chat: Option<u32>) -> Result<Invite, Error> {
+pub async fn invite(db: &Db, profile: ProfileId, chat: Option<u32>) -> Result<Invite, Error> {
     Ok(db.transact_durably(profile, move |tx| handshake::invite(tx, chat)).await?)
 }
 
 /// Makes an invite and draws it: the code and its picture.
-pub async fn drawn_invite(db: &Db, profile: u32, chat: Option<u32>) -> Result<Vec<String>, Error> {
+pub async fn drawn_invite(db: &Db, profile: ProfileId, chat: Option<u32>) -> Result<Vec<String>, Error> {
     let invite = invite(db, profile, chat).await?;
     let code = invite.link();
     let (description, name, colour, picture) = look(db, profile, |look| {
@@ -254,7 +255,7 @@ pub async fn drawn_invite(db: &Db, profile: u32, chat: Option<u32>) -> Result<Ve
 }
 
 /// Follows an invite and returns the chat it leads to; the handshake goes on by itself.
-pub async fn join(db: &Db, profile: u32, code: &str) -> Result<u32, Error> {
+pub async fn join(db: &Db, profile: ProfileId, code: &str) -> Result<u32, Error> {
     let failed = |error: Error| {
         let msg = "QR process failed".to_owned();
         db.emit(profile, event::Kind::Error(event::Error { msg }));

@@ -8,11 +8,18 @@ use volary_storage::tables::{CONFIG, REMOVED_TRANSPORTS, TRANSPORTS};
 
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::ground::settings::key;
 use crate::state::{config, keys, transports};
 
 /// Stores a transport that works, and everything that a profile gets with its first one.
-pub async fn store(db: &Db, profile: u32, addr: String, entered: String, configured: String) -> Outcome<()> {
+pub async fn store(
+    db: &Db,
+    profile: ProfileId,
+    addr: String,
+    entered: String,
+    configured: String,
+) -> Outcome<()> {
     db.transact_durably(profile, move |tx| {
         let now = tx.now;
         let known = transports::all(tx.store, tx.profile)?;
@@ -54,7 +61,7 @@ pub async fn store(db: &Db, profile: u32, addr: String, entered: String, configu
 }
 
 /// Removes a transport; queued mail goes out over another one.
-pub async fn delete(db: &Db, profile: u32, addr: String) -> Outcome<()> {
+pub async fn delete(db: &Db, profile: ProfileId, addr: String) -> Outcome<()> {
     db.transact_durably(profile, move |tx| {
         let known = transports::all(tx.store, tx.profile)?;
         let found = known.iter().find(|(_, record)| record.addr.eq_ignore_ascii_case(addr.trim()));
@@ -80,7 +87,7 @@ pub async fn delete(db: &Db, profile: u32, addr: String) -> Outcome<()> {
 }
 
 /// An own code: known tokens are withdrawn, unknown ones are revived.
-pub async fn toggle_invite(db: &Db, profile: u32, invite: volary_mail::qr::Invite) -> Outcome<()> {
+pub async fn toggle_invite(db: &Db, profile: ProfileId, invite: volary_mail::qr::Invite) -> Outcome<()> {
     use crate::state::tokens;
     use volary_mail::securejoin::Scope;
     use volary_storage::records::token;
@@ -108,7 +115,7 @@ pub async fn toggle_invite(db: &Db, profile: u32, invite: volary_mail::qr::Invit
     .await
 }
 /// What the deprecated settings say.
-pub fn legacy(view: &impl volary_storage::View, profile: u32) -> Outcome<EnteredLogin> {
+pub fn legacy(view: &impl volary_storage::View, profile: ProfileId) -> Outcome<EnteredLogin> {
     let value = |name: &str| {
         let key = (profile, name.to_owned());
         Ok::<_, Failure>(view.get(&CONFIG, &key)?.map(|record| record.text).unwrap_or_default())

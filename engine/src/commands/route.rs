@@ -11,11 +11,12 @@ use volary_proto::v1::request::Kind;
 use volary_storage::{StoreError, View};
 
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::state::{chats, messages};
 
 /// The chat whose actor submits a command; `None`: the profile does. What copies messages to another profile changes a
 /// chat there, so that profile is to be asked.
-pub fn chat_of(view: &impl View, profile: u32, kind: &Kind) -> Result<Option<u32>, StoreError> {
+pub fn chat_of(view: &impl View, profile: ProfileId, kind: &Kind) -> Result<Option<u32>, StoreError> {
     match kind {
         // Copies are made in the own chat, wherever the messages are.
         Kind::SaveMessages(_) => chats::single_of(view, profile, ids::contact::SELF),
@@ -31,7 +32,7 @@ pub fn chat_of(view: &impl View, profile: u32, kind: &Kind) -> Result<Option<u32
 }
 
 /// The chat of messages, if all that exist are in the same one.
-fn common_chat(view: &impl View, profile: u32, wanted: &[u32]) -> Result<Option<u32>, StoreError> {
+fn common_chat(view: &impl View, profile: ProfileId, wanted: &[u32]) -> Result<Option<u32>, StoreError> {
     let mut common = None;
     for id in wanted {
         let Some(record) = messages::load(view, profile, *id)? else { continue };

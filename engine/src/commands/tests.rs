@@ -13,7 +13,7 @@ use crate::ground::clock::SystemClock;
 use crate::state::messages;
 use crate::testing::{Recorder, surroundings};
 
-const PROFILE: u32 = 1;
+const PROFILE: ProfileId = ProfileId::new(1);
 
 struct Fixture {
     db: Db,
@@ -29,7 +29,7 @@ impl Fixture {
         let clock = Arc::new(SystemClock);
         let listener = Arc::new(Recorder::default());
         let db = Db::new(store, dir.path().to_owned(), surroundings(clock, listener.clone()));
-        let made = db.transact(0, |tx| {
+        let made = db.transact(ProfileId::PROCESS, |tx| {
             let record = ProfileRecord { uuid: "profile".to_owned(), created: tx.now };
             tx.store.put(&PROFILES, &PROFILE, &record)?;
             Ok::<_, Failure>(tx.store.put(&COUNTERS, &PROFILE, &CounterRecord::default())?)
@@ -84,11 +84,12 @@ impl Fixture {
 #[tokio::test]
 async fn a_missing_profile_is_told_by_its_number() {
     let fixture = Fixture::new().await;
-    let missing = query::run(&fixture.db, 99, &IsConfigured {}.into()).unwrap_err();
+    let missing = query::run(&fixture.db, ProfileId::new(99), &IsConfigured {}.into()).unwrap_err();
     assert_eq!(missing.message, "account with id 99 not found");
-    let missing = run(&fixture.db, 99, MarknoticedAllChats {}.into()).await.unwrap_err();
+    let missing = run(&fixture.db, ProfileId::new(99), MarknoticedAllChats {}.into()).await.unwrap_err();
     assert_eq!(missing.message, "account with id 99 not found");
-    let existing = query::run(&fixture.db, 99, &GetExistingMsgIds { msg_ids: vec![10] }.into()).unwrap();
+    let existing =
+        query::run(&fixture.db, ProfileId::new(99), &GetExistingMsgIds { msg_ids: vec![10] }.into()).unwrap();
     assert_eq!(existing, answer::Kind::Ids(Ids { ids: Vec::new() }));
 }
 

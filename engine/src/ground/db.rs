@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::ground::ids::ProfileId;
 use parking_lot::Mutex;
 use volary_proto::v1::event;
 use volary_storage::{BlobName, Blobs, ReadTx, Store, StoreError, WriteTx, Written};
@@ -21,9 +22,9 @@ use super::work::{Lane, Workers};
 /// Who hears of commits, in their order.
 pub trait Listener: Send + Sync + 'static {
     /// An event of a profile; 0: of the process.
-    fn event(&self, profile: u32, event: event::Kind);
+    fn event(&self, profile: ProfileId, event: event::Kind);
     /// What a commit asks the actors of a profile to do.
-    fn effects(&self, profile: u32, effects: Effects);
+    fn effects(&self, profile: ProfileId, effects: Effects);
 }
 
 /// What the database needs from the process around it.
@@ -56,7 +57,7 @@ struct Inner {
 #[derive(Default)]
 struct Staged {
     next: u64,
-    waiting: VecDeque<(u64, u32, Vec<event::Kind>)>,
+    waiting: VecDeque<(u64, ProfileId, Vec<event::Kind>)>,
 }
 
 /// A running transaction on one profile.
@@ -64,7 +65,7 @@ pub struct Tx<'a, 'w> {
     /// The tables.
     pub store: &'a mut WriteTx<'w>,
     /// The profile.
-    pub profile: u32,
+    pub profile: ProfileId,
     /// The time of the transaction, Unix seconds.
     pub now: i64,
     /// The texts in force.
@@ -152,7 +153,7 @@ impl Db {
 
     /// Runs `job` as one transaction. When this returns, the change is visible and its events are told; the barrier
     /// of the answer tells when it is durable.
-    pub async fn transact<T, E, F>(&self, profile: u32, job: F) -> Result<Written<T>, E>
+    pub async fn transact<T, E, F>(&self, profile: ProfileId, job: F) -> Result<Written<T>, E>
     where
         F: FnOnce(&mut Tx<'_, '_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
@@ -164,7 +165,7 @@ impl Db {
 
     /// As [`Db::transact`], for a change that leaves less behind than there was: while the disk is nearly full and
     /// others are refused, it is still carried out.
-    pub async fn transact_freeing<T, E, F>(&self, profile: u32, job: F) -> Result<Written<T>, E>
+    pub async fn transact_freeing<T, E, F>(&self, profile: ProfileId, job: F) -> Result<Written<T>, E>
     where
         F: FnOnce(&mut Tx<'_, '_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
@@ -178,7 +179,7 @@ impl Db {
     fn run<T, E>(
         &self,
         store: &mut WriteTx<'_>,
-        profile: u32,
+        profile: ProfileId,
         job: impl FnOnce(&mut Tx<'_, '_>) -> Result<T, E>,
     ) -> Result<(T, u64, Effects), E> {
         let mut tx = Tx {
@@ -196,7 +197,7 @@ impl Db {
     }
 
     /// After the commit: tells events and wakes actors.
-    fn told<T>(&self, profile: u32, written: Written<(T, u64, Effects)>) -> Written<T> {
+    fn told<T>(&self, profile: ProfileId, written: Written<(T, u64, Effects)>) -> Written<T> {
         let (value, ticket, effects) = written.value;
         self.tell(ticket);
         self.inner.around.listener.effects(profile, effects);
@@ -204,7 +205,7 @@ impl Db {
     }
 
     /// As [`Db::transact`], and the change is durable when this returns.
-    pub async fn transact_durably<T, E, F>(&self, profile: u32, job: F) -> Result<T, E>
+    pub async fn transact_durably<T, E, F>(&self, profile: ProfileId, job: F) -> Result<T, E>
     where
         F: FnOnce(&mut Tx<'_, '_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
@@ -215,7 +216,7 @@ impl Db {
         Ok(written.value)
     }
 
-    fn stage(&self, profile: u32, events: Vec<event::Kind>) -> u64 {
+    fn stage(&self, profile: ProfileId, events: Vec<event::Kind>) -> u64 {
         let mut staged = self.inner.staged.lock();
         let ticket = staged.next;
         staged.next += 1;
@@ -237,7 +238,7 @@ impl Db {
     }
 
     /// Tells an event that belongs to no change.
-    pub fn emit(&self, profile: u32, event: event::Kind) {
+    pub fn emit(&self, profile: ProfileId, event: event::Kind) {
         self.inner.around.listener.event(profile, event);
     }
 

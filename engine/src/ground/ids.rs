@@ -1,4 +1,16 @@
-//! Reserved ids. Real chats, contacts and messages start at 10.
+//! Ids. Real chats, contacts and messages start at 10; those below are reserved.
+
+pub use volary_storage::{ChatId, ContactId, MessageId, ProfileId, TransportId};
+
+/// Ids as answers and events carry them.
+pub fn numbers<T: Into<u32>>(ids: impl IntoIterator<Item = T>) -> Vec<u32> {
+    ids.into_iter().map(Into::into).collect()
+}
+
+/// Ids out of what requests carry.
+pub fn typed<T: From<u32>>(numbers: impl IntoIterator<Item = u32>) -> Vec<T> {
+    numbers.into_iter().map(T::from).collect()
+}
 
 /// Highest reserved id of any kind.
 pub const LAST_SPECIAL: u32 = 9;

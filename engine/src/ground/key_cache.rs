@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use crate::ground::ids::ProfileId;
 use lru::LruCache;
 use parking_lot::Mutex;
 use volary_mail::openpgp::{Certificate, KeyError, SecretKey, StoredKeyError};
@@ -17,7 +18,7 @@ const MAX_OWN_KEYS: usize = 2_048;
 /// Parsed keys, so that no message parses them again. When there are too many, the one goes that was not used for
 /// longest. Nothing is parsed under a lock: now and then two threads parse the same key, and none waits for another.
 pub struct KeyCache {
-    own: Mutex<LruCache<u32, OwnKey>>,
+    own: Mutex<LruCache<ProfileId, OwnKey>>,
     certificates: Mutex<LruCache<Box<[u8]>, Certificate>>,
 }
 
@@ -54,7 +55,7 @@ impl KeyCache {
     }
 
     /// The parsed own key of a profile.
-    pub(crate) fn secret(&self, profile: u32, record: &KeyRecord) -> Result<SecretKey, StoredKeyError> {
+    pub(crate) fn secret(&self, profile: ProfileId, record: &KeyRecord) -> Result<SecretKey, StoredKeyError> {
         let known = |own: &OwnKey| (own.fingerprint == record.fingerprint).then(|| own.secret.clone());
         if let Some(secret) = self.own.lock().get(&profile).and_then(known) {
             return Ok(secret);
@@ -86,7 +87,12 @@ impl KeyCache {
     }
 
     /// The certificate that contacts get, if it was made for these relays and this change of them.
-    pub(crate) fn handed_out(&self, profile: u32, relays: &[String], changed: i64) -> Option<Certificate> {
+    pub(crate) fn handed_out(
+        &self,
+        profile: ProfileId,
+        relays: &[String],
+        changed: i64,
+    ) -> Option<Certificate> {
         let mut own = self.own.lock();
         let handed_out = own.get(&profile)?.handed_out.as_ref()?;
         (handed_out.relays == relays && handed_out.changed == changed).then(|| handed_out.certificate.clone())
@@ -95,7 +101,7 @@ impl KeyCache {
     /// Keeps the certificate that contacts get.
     pub(crate) fn hand_out(
         &self,
-        profile: u32,
+        profile: ProfileId,
         relays: Vec<String>,
         changed: i64,
         certificate: &Certificate,

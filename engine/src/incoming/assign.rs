@@ -10,6 +10,7 @@ use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::ground::names;
 use crate::state::{chats, config, contacts, members, messages, transports};
 
@@ -60,7 +61,7 @@ pub fn chat(
 /// How many people besides the sender get the message.
 fn recipients(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     opened: &Opened,
     parsed: &ParsedMessage,
     outgoing: bool,
@@ -89,7 +90,7 @@ fn count_recipients<'m>(
 /// Whether a message without group or list is between two.
 pub(super) fn is_single(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     opened: &Opened,
     parsed: &ParsedMessage,
     outgoing: bool,
@@ -103,7 +104,7 @@ pub(super) fn is_single(
 /// The chat of the message that this one replies to, if it may be used. Encrypted chats take only encrypted mail.
 pub(super) fn parent_chat(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     opened: &Opened,
     parsed: &ParsedMessage,
     outgoing: bool,

@@ -7,11 +7,12 @@ use volary_storage::records::known_mail;
 use super::store::download;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
+use crate::ground::ids::{ProfileId, TransportId};
 use crate::state::copies::{self, Place};
 use crate::state::{messages, transports};
 
 /// Takes note of a report.
-pub fn note(tx: &mut Tx<'_, '_>, transport: u32, notice: Notice) -> Outcome<()> {
+pub fn note(tx: &mut Tx<'_, '_>, transport: TransportId, notice: Notice) -> Outcome<()> {
     match notice {
         Notice::UidState(state) => transports::update(tx, transport, |record| {
             record.uid_validity = state.uidvalidity;
@@ -38,7 +39,7 @@ pub fn note(tx: &mut Tx<'_, '_>, transport: u32, notice: Notice) -> Outcome<()> 
 }
 
 /// Copies of files that the user asked for, on one relay.
-pub fn wanted_downloads(view: &impl View, profile: u32, transport: u32) -> Outcome<Vec<Place>> {
+pub fn wanted_downloads(view: &impl View, profile: ProfileId, transport: TransportId) -> Outcome<Vec<Place>> {
     let mut wanted = Vec::new();
     for (place, mid) in copies::of_transport(view, profile, transport)? {
         let Some(known) = messages::known(view, profile, &mid)? else { continue };

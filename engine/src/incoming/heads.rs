@@ -9,6 +9,7 @@ use volary_storage::{StoreError, View};
 use super::fate::Reason;
 use super::report;
 use crate::ground::error::Outcome;
+use crate::ground::ids::{ProfileId, TransportId};
 use crate::state::copies::Place;
 use crate::state::messages::Standing;
 use crate::state::{config, contacts, messages, transports};
@@ -67,14 +68,14 @@ pub fn read(header: &[u8]) -> Head {
 }
 
 /// A single-device profile under forced encryption deletes what it has downloaded.
-pub fn deletes_after_download(view: &impl View, profile: u32) -> Result<bool, StoreError> {
+pub fn deletes_after_download(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
     Ok(!config::flag(view, profile, config::key::BCC_SELF)?
         && config::flag(view, profile, config::key::FORCE_ENCRYPTION)?)
 }
 
 /// The settings that decide, read once for a window of headers.
 pub struct Judge {
-    profile: u32,
+    profile: ProfileId,
     forced: bool,
     deletes: bool,
     limit: u64,
@@ -85,7 +86,7 @@ pub struct Judge {
 
 impl Judge {
     /// Reads the settings.
-    pub fn new(view: &impl View, profile: u32, transport: u32) -> Result<Self, StoreError> {
+    pub fn new(view: &impl View, profile: ProfileId, transport: TransportId) -> Result<Self, StoreError> {
         let ignored_until =
             transports::load(view, profile, transport)?.map_or(0, |record| record.ignored_until);
         let limit = config::number(view, profile, config::key::DOWNLOAD_LIMIT)?;

@@ -51,6 +51,7 @@ use crate::ground::db::Tx;
 use crate::ground::effects::Unlocked;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
+use crate::ground::ids::{ProfileId, TransportId};
 use crate::state::copies::{self, Place};
 use crate::state::{chats, keys, messages, quarantine as rows, transports};
 
@@ -83,7 +84,7 @@ pub fn take_in(tx: &mut Tx<'_, '_>, source: Source, opened: &Opened) -> Outcome<
         Fate::Waits(wait) => Done::Waits(wait),
         Fate::Taken(copies) => {
             let (profile, mid) = (tx.profile, report::short_mid(&opened.mid));
-            tracing::debug!(profile, mid, ?source, ?copies, "a mail is taken in");
+            tracing::debug!(%profile, mid, ?source, ?copies, "a mail is taken in");
             report::shown(tx, source, opened)?;
             Done::Settled(conclude(tx, source, &opened.mid, copies)?)
         }
@@ -191,7 +192,7 @@ pub fn expire(tx: &mut Tx<'_, '_>) -> Outcome<()> {
 /// Mails that are worth another try after a change.
 pub fn candidates(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     unlocked: Unlocked,
 ) -> Outcome<Vec<(u64, QuarantineRecord)>> {
     let mut found = Vec::new();
@@ -291,7 +292,7 @@ fn delete_copies(tx: &mut Tx<'_, '_>, mid: &str, fate: Copies) -> Outcome<()> {
 }
 
 /// A mail that was judged by its header fields and left on the relay.
-pub fn skipped(tx: &mut Tx<'_, '_>, transport: u32, skip: &heads::Skipped) -> Outcome<()> {
+pub fn skipped(tx: &mut Tx<'_, '_>, transport: TransportId, skip: &heads::Skipped) -> Outcome<()> {
     report::judged(tx, transport, skip, NotShownState::Skipped)
 }
 

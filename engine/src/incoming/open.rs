@@ -22,6 +22,7 @@ use super::fate::{Reason, Wait};
 use super::order::Links;
 use crate::ground::db::{Db, picture_name, put_picture};
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::state::keys;
 use crate::state::messages::Standing;
 use crate::state::{chats, config, contacts, members, messages, tokens};
@@ -31,7 +32,7 @@ pub struct Sources<'a> {
     /// Database and parsed keys.
     pub db: &'a Db,
     /// The profile.
-    pub profile: u32,
+    pub profile: ProfileId,
     /// Folder of the blobs.
     pub blob_dir: &'a Path,
 }
@@ -298,7 +299,12 @@ fn picture(blobs: &Blobs, avatar: Option<&Avatar>) -> Outcome<Option<String>> {
 }
 
 /// Whether nothing new can come of a mail with this id.
-fn is_settled(view: &impl View, profile: u32, mid: &str, post_message: bool) -> Result<bool, StoreError> {
+fn is_settled(
+    view: &impl View,
+    profile: ProfileId,
+    mid: &str,
+    post_message: bool,
+) -> Result<bool, StoreError> {
     Ok(messages::standing(view, profile, mid, post_message)? == Standing::Settled)
 }
 
@@ -320,12 +326,12 @@ fn decrypt(sources: &Sources<'_>, facts: &Facts, envelope: Envelope) -> Option<(
 }
 
 fn not_decrypted<T>(sources: &Sources<'_>, error: &DecryptError) -> Option<T> {
-    tracing::debug!(profile = sources.profile, %error, class = ?error.class(), "not decrypted");
+    tracing::debug!(profile = %sources.profile, %error, class = ?error.class(), "not decrypted");
     None
 }
 
 /// Secrets in the order in which they are tried: of own joins, of channels, of own invites (newest first).
-fn shared_secrets(view: &impl View, profile: u32) -> Outcome<Vec<(SharedSecret, Matched)>> {
+fn shared_secrets(view: &impl View, profile: ProfileId) -> Outcome<Vec<(SharedSecret, Matched)>> {
     let mut secrets = Vec::new();
     for (_, record) in tokens::joins(view, profile)? {
         let Ok(join) = PendingJoin::from_bytes(&record.state) else { continue };
@@ -350,7 +356,7 @@ fn shared_secrets(view: &impl View, profile: u32) -> Outcome<Vec<(SharedSecret, 
 }
 
 /// The owner of a subscribed channel is its only member besides ourselves.
-fn channel_owner(view: &impl View, profile: u32, chat: u32) -> Result<Option<Fingerprint>, StoreError> {
+fn channel_owner(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<Fingerprint>, StoreError> {
     for (contact, _) in members::rows(view, profile, chat)? {
         if let Some(record) = contacts::load(view, profile, contact)? {
             return Ok(keys::parse_fingerprint(&record.fingerprint));
@@ -396,7 +402,7 @@ fn authenticate(
             opened.wait = Some(Wait::Signer(issuers.iter().map(ToString::to_string).collect()));
         }
         Ok(Err(unverified)) => {
-            tracing::debug!(profile = sources.profile, %unverified, "no valid signature");
+            tracing::debug!(profile = %sources.profile, %unverified, "no valid signature");
         }
         Err(rejection) => return Ok(Err(rejection.to_string())),
     }
@@ -416,7 +422,7 @@ fn stored_certificates(
             match keys::certificate(view, keys, profile, &issuer.to_string()) {
                 Ok(stored) => ring.extend(stored),
                 Err(Failure::Stored(error)) => {
-                    tracing::error!(profile, %issuer, %error, "a stored certificate cannot be read");
+                    tracing::error!(%profile, %issuer, %error, "a stored certificate cannot be read");
                     damaged = Some(format!("the stored key of a contact cannot be read: {error}"));
                 }
                 Err(error) => return Err(error),

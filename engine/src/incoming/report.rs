@@ -11,6 +11,7 @@ use super::source::Source;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
+use crate::ground::ids::TransportId;
 use crate::state::{not_shown, quarantine as rows, transports};
 
 /// Characters of a Message-ID in log lines and events.
@@ -79,7 +80,12 @@ pub fn given_up(tx: &mut Tx<'_, '_>, record: &QuarantineRecord, wait: &Wait) -> 
 }
 
 /// A mail that was judged by its header fields.
-pub fn judged(tx: &mut Tx<'_, '_>, transport: u32, skip: &Skipped, state: NotShownState) -> Outcome<()> {
+pub fn judged(
+    tx: &mut Tx<'_, '_>,
+    transport: TransportId,
+    skip: &Skipped,
+    state: NotShownState,
+) -> Outcome<()> {
     let note = Note {
         transport,
         mid: &skip.mid,
@@ -94,14 +100,14 @@ pub fn judged(tx: &mut Tx<'_, '_>, transport: u32, skip: &Skipped, state: NotSho
 /// A mail is taken in; if it waited before, nobody needs to be told of that any more.
 pub fn shown(tx: &mut Tx<'_, '_>, source: Source, opened: &Opened) -> Outcome<()> {
     if let (_, Some(mid)) = origin(tx, source)? {
-        tracing::info!(profile = tx.profile, mid = short_mid(&mid), "a mail that waited is taken in");
+        tracing::info!(profile = %tx.profile, mid = short_mid(&mid), "a mail that waited is taken in");
         not_shown::forget(tx, &mid)?;
     }
     Ok(not_shown::forget(tx, &opened.mid)?)
 }
 
 struct Note<'a> {
-    transport: u32,
+    transport: TransportId,
     mid: &'a str,
     sender: &'a str,
     reason: NotShownReason,
@@ -127,9 +133,9 @@ fn tell(tx: &mut Tx<'_, '_>, note: &Note<'_>, warns: bool) -> Outcome<()> {
     }
     let (mid, what) = (short_mid(note.mid), words(note.state));
     tracing::info!(
-        profile,
+        %profile,
         relay,
-        transport = note.transport,
+        transport = %note.transport,
         mid,
         sender = note.sender,
         reason = note.text,
@@ -159,12 +165,12 @@ fn words(state: NotShownState) -> &'static str {
 }
 
 /// The transport that a mail came over, and the Message-ID under which it waited.
-fn origin(tx: &Tx<'_, '_>, source: Source) -> Outcome<(u32, Option<String>)> {
+fn origin(tx: &Tx<'_, '_>, source: Source) -> Outcome<(TransportId, Option<String>)> {
     Ok(match source {
         Source::Relay(place) => (place.transport, None),
         Source::Quarantine(sequence) => match rows::load(tx.store, tx.profile, sequence)? {
             Some(record) => (record.transport, Some(record.mid)),
-            None => (0, None),
+            None => (TransportId::default(), None),
         },
     })
 }

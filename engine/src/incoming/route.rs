@@ -13,10 +13,11 @@ use super::assign;
 use super::open::{Content, Matched, Opened};
 use crate::ground::error::Outcome;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::state::{chats, contacts, keys, messages, transports};
 
 /// The chat that a mail most likely belongs to; `None`: it makes one, changes none, or none can be told.
-pub fn likely_chat(view: &impl View, profile: u32, opened: &Opened) -> Outcome<Option<u32>> {
+pub fn likely_chat(view: &impl View, profile: ProfileId, opened: &Opened) -> Outcome<Option<u32>> {
     let Content::Parsed(parsed) = &opened.content else { return Ok(None) };
     if let Some(Matched::Channel(chat)) = opened.matched {
         return Ok(Some(chat));
@@ -36,13 +37,13 @@ pub fn likely_chat(view: &impl View, profile: u32, opened: &Opened) -> Outcome<O
     }
 }
 
-fn of_message(view: &impl View, profile: u32, mid: &str) -> Result<Option<u32>, StoreError> {
+fn of_message(view: &impl View, profile: ProfileId, mid: &str) -> Result<Option<u32>, StoreError> {
     Ok(messages::by_mid(view, profile, mid)?.map(|(_, record)| record.chat))
 }
 
 fn of_visible(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     opened: &Opened,
     parsed: &ParsedMessage,
 ) -> Outcome<Option<u32>> {
@@ -73,7 +74,7 @@ fn of_visible(
 /// The author, if known here, and whether that is ourselves.
 fn sender(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     opened: &Opened,
     parsed: &ParsedMessage,
 ) -> Outcome<Option<(Option<u32>, bool)>> {
@@ -91,7 +92,7 @@ fn sender(
 /// To whom a copy of an own message went.
 fn recipient(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     opened: &Opened,
     parsed: &ParsedMessage,
 ) -> Outcome<Option<u32>> {

@@ -10,7 +10,7 @@ use super::*;
 use crate::state::not_shown;
 use crate::testing::{Desk, PROFILE};
 
-const PLACE: Place = Place { transport: 1, uid_validity: 7, uid: 3 };
+const PLACE: Place = Place { transport: TransportId::new(1), uid_validity: 7, uid: 3 };
 
 fn closed(mid: &str, wait: Wait) -> Opened {
     let mut opened = Opened::failed(b"a mail", Some(mid.to_owned()), 1_000, false, "");

@@ -7,6 +7,7 @@ use volary_storage::tables::GOSSIPED;
 
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
+use crate::ground::ids::TransportId;
 use crate::state::{chats, contacts, deadlines, messages, outbox, transports};
 
 /// A mail is given up after that many tries.
@@ -28,7 +29,7 @@ pub fn sent(
     tx: &mut Tx<'_, '_>,
     sequence: u64,
     job: &OutboxRecord,
-    transport: u32,
+    transport: TransportId,
     traces: &Traces,
 ) -> Result<(), StoreError> {
     let (profile, now) = (tx.profile, tx.now);
@@ -114,7 +115,7 @@ pub fn dropped(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result
 fn given_up(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result<(), StoreError> {
     let msg =
         format!("Message {} did not reach all of its recipients: {MAX_TRIES} tries failed", job.message);
-    tracing::warn!(profile = tx.profile, message = job.message, "given up for the recipients that are left");
+    tracing::warn!(profile = %tx.profile, message = job.message, "given up for the recipients that are left");
     tx.emit(event::Kind::Warning(event::Warning { msg }));
     dropped(tx, sequence, job)?;
     if job.kind == queue::KEY_UPDATE {
@@ -170,7 +171,7 @@ pub fn postponed(
 }
 
 /// A transport failed: the others are preferred from now on.
-pub fn transport_failed(tx: &mut Tx<'_, '_>, transport: u32) -> Result<(), StoreError> {
+pub fn transport_failed(tx: &mut Tx<'_, '_>, transport: TransportId) -> Result<(), StoreError> {
     let now = tx.now;
     transports::update(tx, transport, |record| {
         record.sent_failed = now;

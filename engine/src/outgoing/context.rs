@@ -7,6 +7,7 @@ use std::path::Path;
 use volary_storage::View;
 
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::ground::key_cache::KeyCache;
 use crate::ground::sizes;
 use crate::ground::texts::Texts;
@@ -23,7 +24,7 @@ pub struct Context<'a> {
     /// The texts in force.
     pub texts: &'a Texts,
     /// The profile.
-    pub profile: u32,
+    pub profile: ProfileId,
     /// Folder of the blobs.
     pub blob_dir: &'a Path,
     /// Address of the relay that will send.

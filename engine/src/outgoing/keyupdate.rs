@@ -21,6 +21,7 @@ use crate::chat::compose;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::state::deadlines::{self, Kind};
 use crate::state::{chats, config, contacts, keys, members, messages, outbox, transports};
 
@@ -28,14 +29,14 @@ use crate::state::{chats, config, contacts, keys, members, messages, outbox, tra
 const CONTACTS_PER_MAIL: usize = 50;
 
 /// Own addresses in the form in which the announced ones are stored.
-fn relay_list(view: &impl View, profile: u32) -> Result<String, StoreError> {
+fn relay_list(view: &impl View, profile: ProfileId) -> Result<String, StoreError> {
     let mut addrs = transports::own_addrs(view, profile)?;
     addrs.sort();
     Ok(addrs.join(" "))
 }
 
 /// Whether the relay list is another one than contacts were told.
-pub fn is_news(view: &impl View, profile: u32) -> Result<bool, StoreError> {
+pub fn is_news(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
     let told = config::get(view, profile, config::key::KEYUPDATE_BASELINE)?.unwrap_or_default();
     Ok(relay_list(view, profile)? != told)
 }
@@ -86,7 +87,7 @@ pub fn announce(tx: &mut Tx<'_, '_>) -> Outcome<()> {
 }
 
 /// Whom to tell: key-contacts, not blocked, of accepted chats in which a message came or went, in order of their ids.
-fn audience(view: &impl View, profile: u32) -> Result<Vec<u32>, StoreError> {
+fn audience(view: &impl View, profile: ProfileId) -> Result<Vec<u32>, StoreError> {
     let mut found = BTreeSet::new();
     for (chat, record) in chats::all(view, profile)? {
         let counts = record.blocked == block::NOT && record.chat_type != chat_type::MAILINGLIST;

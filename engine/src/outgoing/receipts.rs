@@ -16,6 +16,7 @@ use super::rendered::Mail;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::state::{config, contacts, keys, outbox, transports};
 
 /// A receipt is given up after that many tries.
@@ -31,7 +32,7 @@ pub struct Due {
 }
 
 /// What waits to be sent, by contact.
-pub fn due(view: &impl View, profile: u32, now: i64) -> Result<Vec<Due>, StoreError> {
+pub fn due(view: &impl View, profile: ProfileId, now: i64) -> Result<Vec<Due>, StoreError> {
     let mut by_contact: BTreeMap<u32, Vec<(u32, ReceiptJobRecord)>> = BTreeMap::new();
     for (contact, message, job) in outbox::receipts(view, profile)? {
         if outbox::is_due(job.not_before, now) {

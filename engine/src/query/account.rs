@@ -9,10 +9,11 @@ use super::look::{Look, look};
 use crate::ground::db::Db;
 use crate::ground::error::Outcome;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::state::{config, transports};
 
 /// The profile.
-pub fn account(db: &Db, profile: u32) -> Result<Account, Error> {
+pub fn account(db: &Db, profile: ProfileId) -> Result<Account, Error> {
     look(db, profile, view)
 }
 
@@ -20,11 +21,11 @@ pub fn account(db: &Db, profile: u32) -> Result<Account, Error> {
 pub fn view(look: &Look<'_>) -> Outcome<Account> {
     let id = look.profile;
     if transports::all(look.view, id)?.is_empty() {
-        return Ok(Account { kind: Some(Kind::Unconfigured(Unconfigured { id })) });
+        return Ok(Account { kind: Some(Kind::Unconfigured(Unconfigured { id: id.get() })) });
     }
     let own = contacts::record(look, ids::contact::SELF)?;
     let configured = Configured {
-        id,
+        id: id.get(),
         display_name: config::get(look.view, id, config::key::DISPLAYNAME)?,
         profile_image: look.path(&own.avatar),
         color: contacts::color_of(&own, ids::contact::SELF),

@@ -11,6 +11,7 @@ use volary_storage::tables::{CHAT_MESSAGES, CONTACTS, KEYS};
 
 use super::look::Look;
 use crate::ground::error::Outcome;
+use crate::ground::ids::TransportId;
 use crate::ground::settings::{self, Form, Mark};
 use crate::ground::sizes::size;
 use crate::ground::version::API_VERSION;
@@ -88,7 +89,7 @@ fn transports_line(look: &Look<'_>) -> Outcome<String> {
     Ok(lines.join(","))
 }
 
-fn transport_line(id: u32, domain: &str, login: Option<&ConfiguredLogin>) -> String {
+fn transport_line(id: TransportId, domain: &str, login: Option<&ConfiguredLogin>) -> String {
     let servers = |list: &[Candidate]| {
         let names: Vec<String> = list
             .iter()
@@ -159,6 +160,9 @@ mod tests {
 
     #[test]
     fn a_transport_without_servers_is_listed_without_its_user() {
-        assert_eq!(transport_line(1, "x.test", None), "1: ***@x.test imap:[] smtp:[] cert_automatic");
+        assert_eq!(
+            transport_line(TransportId::new(1), "x.test", None),
+            "1: ***@x.test imap:[] smtp:[] cert_automatic"
+        );
     }
 }

@@ -8,6 +8,7 @@ use volary_storage::{BlobName, Blobs, ReadTx, View as _};
 
 use crate::ground::db::{Db, blob_dir};
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::ground::key_cache::KeyCache;
 use crate::ground::texts::Texts;
 
@@ -16,7 +17,7 @@ pub struct Look<'a> {
     /// The tables.
     pub view: &'a ReadTx,
     /// The profile.
-    pub profile: u32,
+    pub profile: ProfileId,
     /// The texts in force.
     pub texts: &'a Texts,
     /// Parsed keys.
@@ -41,7 +42,7 @@ impl Look<'_> {
 }
 
 /// Reads from a snapshot of a profile; fails if there is no such profile.
-pub fn look<T>(db: &Db, profile: u32, read: impl FnOnce(&Look<'_>) -> Outcome<T>) -> Result<T, Error> {
+pub fn look<T>(db: &Db, profile: ProfileId, read: impl FnOnce(&Look<'_>) -> Outcome<T>) -> Result<T, Error> {
     let found = db.read(|view| {
         let Some(record) = view.get(&PROFILES, &profile)? else { return Ok(None) };
         let look = Look {
@@ -58,6 +59,6 @@ pub fn look<T>(db: &Db, profile: u32, read: impl FnOnce(&Look<'_>) -> Outcome<T>
 }
 
 /// The failure of a request to a profile that does not exist.
-pub(crate) fn no_profile(profile: u32) -> Error {
+pub(crate) fn no_profile(profile: ProfileId) -> Error {
     Error::not_found(format!("account with id {profile} not found"))
 }

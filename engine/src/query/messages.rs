@@ -18,6 +18,7 @@ use super::{chats, contacts, convert, summary, time};
 use crate::chat::compose::load_chat;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::state::{chats as stored_chats, config, contacts as people, messages};
 
 /// The refusal for an unknown message.
@@ -252,7 +253,7 @@ pub fn notification(look: &Look<'_>, id: u32) -> Outcome<MessageNotificationInfo
     Ok(MessageNotificationInfo {
         id,
         chat_id: record.chat,
-        account_id: look.profile,
+        account_id: look.profile.get(),
         image: image(look, &record),
         image_mime_type: mime_of(&record),
         chat_name: chats::name(look, &chat)?,
@@ -263,7 +264,7 @@ pub fn notification(look: &Look<'_>, id: u32) -> Outcome<MessageNotificationInfo
 }
 
 /// Ids of the shown messages after the setting `last_msg_id`, oldest first; without that setting only the newest.
-pub fn next_msgs(view: &impl View, profile: u32) -> Result<Vec<u32>, StoreError> {
+pub fn next_msgs(view: &impl View, profile: ProfileId) -> Result<Vec<u32>, StoreError> {
     let cursor = config::stored(view, profile, config::key::LAST_MSG_ID)?;
     let cursor = cursor.and_then(|text| text.trim().parse::<u32>().ok());
     let mut blocked = Blocked::default();
@@ -299,7 +300,12 @@ struct Blocked {
 }
 
 impl Blocked {
-    fn shows(&mut self, view: &impl View, profile: u32, record: &MessageRecord) -> Result<bool, StoreError> {
+    fn shows(
+        &mut self,
+        view: &impl View,
+        profile: ProfileId,
+        record: &MessageRecord,
+    ) -> Result<bool, StoreError> {
         if !messages::is_listed(record) {
             return Ok(false);
         }

@@ -47,11 +47,12 @@ use crate::chat::reading;
 use crate::commands::relays::to_param;
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::state::transports;
 use volary_mail::login::EnteredLogin;
 
 /// Answers a query to a profile.
-pub fn run(db: &Db, profile: u32, kind: &request::Kind) -> Result<answer::Kind, Error> {
+pub fn run(db: &Db, profile: ProfileId, kind: &request::Kind) -> Result<answer::Kind, Error> {
     use request::Kind;
     // Clients ask for the messages of profiles that they have just removed.
     if let Kind::GetExistingMsgIds(call) = kind {

@@ -4,16 +4,17 @@ use volary_proto::v1::{Accounts, Error, Flag, Ids, MaybeAppSource, MaybeId, answ
 
 use crate::ground::db::Db;
 use crate::ground::error::Outcome;
+use crate::ground::ids::{ProfileId, numbers};
 use crate::state::{outbox, profiles};
 
 /// Answers a query to the process as a whole, from a snapshot; no actor takes part.
 pub fn run(db: &Db, kind: &request::Kind) -> Result<answer::Kind, Error> {
     use request::Kind;
     Ok(match kind {
-        Kind::GetAllAccountIds(_) => answer::Kind::Ids(Ids { ids: db.look(profiles::ids)? }),
+        Kind::GetAllAccountIds(_) => answer::Kind::Ids(Ids { ids: numbers(db.look(profiles::ids)?) }),
         Kind::GetSelectedAccountId(_) => {
             let selected = db.look(profiles::manager)?.selected;
-            answer::Kind::MaybeId(MaybeId { id: (selected != 0).then_some(selected) })
+            answer::Kind::MaybeId(MaybeId { id: selected.map(ProfileId::get) })
         }
         Kind::GetAllAccounts(_) => {
             let all = db.look(profiles::ids)?;

@@ -11,23 +11,28 @@ use super::{config, contacts, members, messages, outbox};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::ground::texts::{Texts, id as text};
 
 /// Messages of a deleted chat that are removed in one transaction.
 const ERASED_AT_ONCE: usize = 200;
 
 /// Loads a chat.
-pub fn load(view: &impl View, profile: u32, chat: u32) -> Result<Option<ChatRecord>, StoreError> {
+pub fn load(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<ChatRecord>, StoreError> {
     Ok(load_for_sending(view, profile, chat)?.filter(|record| !record.deleted))
 }
 
 /// Loads a chat, also one that the user deleted while mail of it was still queued.
-pub fn load_for_sending(view: &impl View, profile: u32, chat: u32) -> Result<Option<ChatRecord>, StoreError> {
+pub fn load_for_sending(
+    view: &impl View,
+    profile: ProfileId,
+    chat: u32,
+) -> Result<Option<ChatRecord>, StoreError> {
     view.get(&CHATS, &(profile, chat))
 }
 
 /// All chats in the order of their ids.
-pub fn all(view: &impl View, profile: u32) -> Result<Vec<(u32, ChatRecord)>, StoreError> {
+pub fn all(view: &impl View, profile: ProfileId) -> Result<Vec<(u32, ChatRecord)>, StoreError> {
     let rows = view.scan_prefix(&CHATS, &profile)?.map(|row| row.map(|((_, id), record)| (id, record)));
     rows.filter(|row| row.as_ref().map_or(true, |(_, record): &(u32, ChatRecord)| !record.deleted)).collect()
 }
@@ -35,7 +40,7 @@ pub fn all(view: &impl View, profile: u32) -> Result<Vec<(u32, ChatRecord)>, Sto
 /// The group, channel or list of an id.
 pub fn by_group_id(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     group_id: &str,
 ) -> Result<Option<(u32, ChatRecord)>, StoreError> {
     if group_id.is_empty() {
@@ -47,7 +52,7 @@ pub fn by_group_id(
 }
 
 /// The single chat with a contact, hidden ones included.
-pub fn single_of(view: &impl View, profile: u32, contact: u32) -> Result<Option<u32>, StoreError> {
+pub fn single_of(view: &impl View, profile: ProfileId, contact: u32) -> Result<Option<u32>, StoreError> {
     let found = view.scan_prefix(&SINGLE_CHAT, &(profile, contact))?.next().transpose()?;
     Ok(found.map(|((_, _, chat), _)| chat))
 }
@@ -56,7 +61,7 @@ pub fn single_of(view: &impl View, profile: u32, contact: u32) -> Result<Option<
 pub fn name(
     view: &impl View,
     texts: &Texts,
-    profile: u32,
+    profile: ProfileId,
     record: &ChatRecord,
 ) -> Result<String, StoreError> {
     match (record.chat_type, record.contact) {
@@ -172,7 +177,7 @@ pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
 }
 
 /// Whether a chat was deleted, though some of its rows are still there.
-pub fn is_deleted(view: &impl View, profile: u32, chat: u32) -> Result<bool, StoreError> {
+pub fn is_deleted(view: &impl View, profile: ProfileId, chat: u32) -> Result<bool, StoreError> {
     Ok(load_for_sending(view, profile, chat)?.is_some_and(|record| record.deleted))
 }
 
@@ -230,7 +235,7 @@ pub fn forget_if_deleted(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreErro
 }
 
 /// The block state of new chats with mail of `contact`: as its single chat says, else a request (bots: normal).
-pub fn default_block(view: &impl View, profile: u32, contact: u32) -> Result<u32, StoreError> {
+pub fn default_block(view: &impl View, profile: ProfileId, contact: u32) -> Result<u32, StoreError> {
     if config::flag(view, profile, config::key::BOT)? {
         return Ok(block::NOT);
     }
@@ -248,7 +253,7 @@ pub fn default_block(view: &impl View, profile: u32, contact: u32) -> Result<u32
 /// Whether we are in the chat: always in single chats, own channels and lists, by the member row elsewhere.
 pub fn self_is_in(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     chat: u32,
     record: &ChatRecord,
 ) -> Result<bool, StoreError> {

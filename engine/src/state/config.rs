@@ -5,31 +5,32 @@ use volary_storage::tables::CONFIG;
 use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
+use crate::ground::ids::ProfileId;
 pub use crate::ground::settings::key;
 use crate::ground::settings::{default_number, default_of};
 
 /// The stored value.
-pub fn stored(view: &impl View, profile: u32, name: &str) -> Result<Option<String>, StoreError> {
+pub fn stored(view: &impl View, profile: ProfileId, name: &str) -> Result<Option<String>, StoreError> {
     Ok(view.get(&CONFIG, &(profile, name.to_owned()))?.map(|record| record.text))
 }
 
 /// The stored value or the default.
-pub fn get(view: &impl View, profile: u32, name: &str) -> Result<Option<String>, StoreError> {
+pub fn get(view: &impl View, profile: ProfileId, name: &str) -> Result<Option<String>, StoreError> {
     Ok(stored(view, profile, name)?.or_else(|| default_of(name).map(str::to_owned)))
 }
 
 /// A switch: on iff the value is a number other than 0.
-pub fn flag(view: &impl View, profile: u32, name: &str) -> Result<bool, StoreError> {
+pub fn flag(view: &impl View, profile: ProfileId, name: &str) -> Result<bool, StoreError> {
     Ok(number(view, profile, name)? != 0)
 }
 
 /// A number; 0 if unset or no number.
-pub fn number(view: &impl View, profile: u32, name: &str) -> Result<i64, StoreError> {
+pub fn number(view: &impl View, profile: ProfileId, name: &str) -> Result<i64, StoreError> {
     Ok(get(view, profile, name)?.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
 }
 
 /// Receipts are requested: as set, by default on, but off for bots.
-pub fn requests_receipts(view: &impl View, profile: u32) -> Result<bool, StoreError> {
+pub fn requests_receipts(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
     match stored(view, profile, key::MDNS_ENABLED)? {
         Some(text) => Ok(text.trim() == "1"),
         None => Ok(!flag(view, profile, key::BOT)?),
@@ -37,14 +38,14 @@ pub fn requests_receipts(view: &impl View, profile: u32) -> Result<bool, StoreEr
 }
 
 /// How long a gossiped key is not gossiped again in the same chat, in seconds.
-pub fn gossip_period(view: &impl View, profile: u32) -> Result<i64, StoreError> {
+pub fn gossip_period(view: &impl View, profile: ProfileId) -> Result<i64, StoreError> {
     Ok(get(view, profile, key::GOSSIP_PERIOD)?
         .and_then(|text| text.parse().ok())
         .unwrap_or_else(|| default_number(key::GOSSIP_PERIOD)))
 }
 
 /// How long a changed relay list must rest before it is announced, in seconds.
-pub fn keyupdate_debounce(view: &impl View, profile: u32) -> Result<i64, StoreError> {
+pub fn keyupdate_debounce(view: &impl View, profile: ProfileId) -> Result<i64, StoreError> {
     let text = get(view, profile, key::KEYUPDATE_DEBOUNCE)?;
     Ok(text.and_then(|text| text.parse().ok()).unwrap_or_else(|| default_number(key::KEYUPDATE_DEBOUNCE)))
 }

@@ -9,6 +9,7 @@ use super::{chats, config, keys, transports};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 use crate::ground::names;
 use crate::ground::texts::{Texts, id as text};
 
@@ -16,7 +17,7 @@ use crate::ground::texts::{Texts, id as text};
 pub const RECENTLY_SEEN: i64 = 600;
 
 /// Loads a real contact (id ≥ 10).
-pub fn load(view: &impl View, profile: u32, contact: u32) -> Result<Option<ContactRecord>, StoreError> {
+pub fn load(view: &impl View, profile: ProfileId, contact: u32) -> Result<Option<ContactRecord>, StoreError> {
     view.get(&CONTACTS, &(profile, contact))
 }
 
@@ -24,7 +25,7 @@ pub fn load(view: &impl View, profile: u32, contact: u32) -> Result<Option<Conta
 pub fn load_any(
     view: &impl View,
     texts: &Texts,
-    profile: u32,
+    profile: ProfileId,
     contact: u32,
 ) -> Result<Option<ContactRecord>, StoreError> {
     let special =
@@ -57,14 +58,23 @@ pub fn display_name(record: &ContactRecord) -> &str {
 }
 
 /// The name to show for an id; empty if there is no such contact.
-pub fn name_of(view: &impl View, texts: &Texts, profile: u32, contact: u32) -> Result<String, StoreError> {
+pub fn name_of(
+    view: &impl View,
+    texts: &Texts,
+    profile: ProfileId,
+    contact: u32,
+) -> Result<String, StoreError> {
     Ok(load_any(view, texts, profile, contact)?
         .map(|record| display_name(&record).to_owned())
         .unwrap_or_default())
 }
 
 /// The key-contact of a fingerprint; SELF for the own one.
-pub fn by_fingerprint(view: &impl View, profile: u32, fingerprint: &str) -> Result<Option<u32>, StoreError> {
+pub fn by_fingerprint(
+    view: &impl View,
+    profile: ProfileId,
+    fingerprint: &str,
+) -> Result<Option<u32>, StoreError> {
     if fingerprint.is_empty() {
         return Ok(None);
     }
@@ -75,7 +85,7 @@ pub fn by_fingerprint(view: &impl View, profile: u32, fingerprint: &str) -> Resu
 }
 
 fn first_id<E>(
-    mut rows: impl Iterator<Item = Result<((u32, String, u32), E), StoreError>>,
+    mut rows: impl Iterator<Item = Result<((ProfileId, String, u32), E), StoreError>>,
 ) -> Result<Option<u32>, StoreError> {
     Ok(rows.next().transpose()?.map(|((_, _, id), _)| id))
 }
@@ -83,7 +93,7 @@ fn first_id<E>(
 /// All contacts whose present address is `addr`, key-contacts and address-contacts.
 pub fn all_by_addr(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     addr: &str,
 ) -> Result<Vec<(u32, ContactRecord)>, StoreError> {
     let mut found = Vec::new();
@@ -97,7 +107,7 @@ pub fn all_by_addr(
 }
 
 /// The address-contact of an address; SELF for an own address.
-pub fn by_addr(view: &impl View, profile: u32, addr: &str) -> Result<Option<u32>, StoreError> {
+pub fn by_addr(view: &impl View, profile: ProfileId, addr: &str) -> Result<Option<u32>, StoreError> {
     if transports::is_own_addr(view, profile, addr)? {
         return Ok(Some(ids::contact::SELF));
     }

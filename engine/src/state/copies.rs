@@ -5,12 +5,13 @@ use volary_storage::tables::{COPIES_BY_MID, KNOWN_MAIL, PENDING_FLAGS, SERVER_CO
 use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
+use crate::ground::ids::{ProfileId, TransportId};
 
 /// Where a copy lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The transport.
-    pub transport: u32,
+    pub transport: TransportId,
     /// UIDVALIDITY of its folder.
     pub uid_validity: u32,
     /// UID in the folder.
@@ -54,7 +55,11 @@ pub fn answered(tx: &mut Tx<'_, '_>, place: Place) -> Result<(), StoreError> {
 }
 
 /// What a transport still has to do, with whether it is a deletion.
-pub fn pending(view: &impl View, profile: u32, transport: u32) -> Result<Vec<(Place, bool)>, StoreError> {
+pub fn pending(
+    view: &impl View,
+    profile: ProfileId,
+    transport: TransportId,
+) -> Result<Vec<(Place, bool)>, StoreError> {
     view.scan_prefix(&PENDING_FLAGS, &(profile, transport))?
         .map(|row| {
             row.map(|((_, transport, uid_validity, uid), record)| {
@@ -78,7 +83,7 @@ pub fn forget(tx: &mut Tx<'_, '_>, place: Place) -> Result<(), StoreError> {
 }
 
 /// Forgets all copies of a transport.
-pub fn forget_all(tx: &mut Tx<'_, '_>, transport: u32) -> Result<(), StoreError> {
+pub fn forget_all(tx: &mut Tx<'_, '_>, transport: TransportId) -> Result<(), StoreError> {
     for (place, _) in of_transport(tx.store, tx.profile, transport)? {
         forget(tx, place)?;
     }
@@ -88,8 +93,8 @@ pub fn forget_all(tx: &mut Tx<'_, '_>, transport: u32) -> Result<(), StoreError>
 /// All known copies on a transport with their Message-IDs.
 pub fn of_transport(
     view: &impl View,
-    profile: u32,
-    transport: u32,
+    profile: ProfileId,
+    transport: TransportId,
 ) -> Result<Vec<(Place, String)>, StoreError> {
     view.scan_prefix(&SERVER_COPIES, &(profile, transport))?
         .map(|row| {
@@ -101,7 +106,7 @@ pub fn of_transport(
 }
 
 /// All known copies of a mail.
-pub fn of_mail(view: &impl View, profile: u32, mid: &str) -> Result<Vec<Place>, StoreError> {
+pub fn of_mail(view: &impl View, profile: ProfileId, mid: &str) -> Result<Vec<Place>, StoreError> {
     view.scan_prefix(&COPIES_BY_MID, &(profile, mid.to_owned()))?
         .map(|row| {
             row.map(|((_, _, transport, uid_validity, uid), _)| Place { transport, uid_validity, uid })

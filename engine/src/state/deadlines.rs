@@ -5,6 +5,7 @@ use volary_storage::tables::{DEADLINES, SINGLE_DEADLINES};
 use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
+use crate::ground::ids::ProfileId;
 
 /// What becomes due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub struct Deadline {
     /// When it is due, Unix seconds.
     pub time: i64,
     /// Whose it is.
-    pub profile: u32,
+    pub profile: ProfileId,
     /// What becomes due.
     pub kind: Kind,
     /// What it is about.
@@ -71,7 +72,7 @@ pub fn add(tx: &mut Tx<'_, '_>, time: i64, kind: Kind, id: u64) -> Result<(), St
 }
 
 /// When the one deadline of this kind and id is due, if it is set.
-pub fn single(view: &impl View, profile: u32, kind: Kind, id: u64) -> Result<Option<i64>, StoreError> {
+pub fn single(view: &impl View, profile: ProfileId, kind: Kind, id: u64) -> Result<Option<i64>, StoreError> {
     Ok(view.get(&SINGLE_DEADLINES, &(profile, kind.stored(), id))?.map(|record| record.time))
 }
 
@@ -106,7 +107,7 @@ pub fn first(view: &impl View, limit: usize) -> Result<Vec<Deadline>, StoreError
 }
 
 /// All deadlines of a profile. Looks at those of all profiles.
-pub fn of_profile(view: &impl View, profile: u32) -> Result<Vec<Deadline>, StoreError> {
+pub fn of_profile(view: &impl View, profile: ProfileId) -> Result<Vec<Deadline>, StoreError> {
     rows(view)?.filter(|row| row.as_ref().map_or(true, |row| row.profile == profile)).collect()
 }
 

@@ -10,10 +10,11 @@ use volary_storage::{StoreError, View};
 use super::transports;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::ground::key_cache::KeyCache;
 
 /// The own key, if it was made already.
-pub fn own(view: &impl View, cache: &KeyCache, profile: u32) -> Outcome<Option<SecretKey>> {
+pub fn own(view: &impl View, cache: &KeyCache, profile: ProfileId) -> Outcome<Option<SecretKey>> {
     match view.get(&KEYS, &profile)? {
         Some(record) => Ok(Some(cache.secret(profile, &record)?)),
         None => Ok(None),
@@ -21,7 +22,7 @@ pub fn own(view: &impl View, cache: &KeyCache, profile: u32) -> Outcome<Option<S
 }
 
 /// The own fingerprint in upper-case hex, if the key was made already.
-pub fn own_fingerprint(view: &impl View, profile: u32) -> Result<Option<String>, StoreError> {
+pub fn own_fingerprint(view: &impl View, profile: ProfileId) -> Result<Option<String>, StoreError> {
     Ok(view.get(&KEYS, &profile)?.map(|record| record.fingerprint))
 }
 
@@ -64,7 +65,11 @@ pub fn relays_changed(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
 }
 
 /// The own certificate as contacts get it, with the relay list.
-pub fn own_certificate(view: &impl View, cache: &KeyCache, profile: u32) -> Outcome<Option<Certificate>> {
+pub fn own_certificate(
+    view: &impl View,
+    cache: &KeyCache,
+    profile: ProfileId,
+) -> Outcome<Option<Certificate>> {
     let Some(record) = view.get(&KEYS, &profile)? else { return Ok(None) };
     let secret = cache.secret(profile, &record)?;
     let relays = transports::own_addrs(view, profile)?;
@@ -81,7 +86,7 @@ pub fn own_certificate(view: &impl View, cache: &KeyCache, profile: u32) -> Outc
 }
 
 /// Whether the certificate of a fingerprint is known.
-pub fn has_certificate(view: &impl View, profile: u32, fingerprint: &str) -> Result<bool, StoreError> {
+pub fn has_certificate(view: &impl View, profile: ProfileId, fingerprint: &str) -> Result<bool, StoreError> {
     if fingerprint.is_empty() {
         return Ok(false);
     }
@@ -92,7 +97,7 @@ pub fn has_certificate(view: &impl View, profile: u32, fingerprint: &str) -> Res
 pub fn certificate(
     view: &impl View,
     cache: &KeyCache,
-    profile: u32,
+    profile: ProfileId,
     fingerprint: &str,
 ) -> Outcome<Option<Certificate>> {
     if fingerprint.is_empty() {
@@ -105,7 +110,7 @@ pub fn certificate(
 }
 
 /// The addresses that a certificate asks to send to; empty if it is unknown or lists none.
-pub fn relays_of(view: &impl View, profile: u32, fingerprint: &str) -> Result<Vec<String>, StoreError> {
+pub fn relays_of(view: &impl View, profile: ProfileId, fingerprint: &str) -> Result<Vec<String>, StoreError> {
     if fingerprint.is_empty() {
         return Ok(Vec::new());
     }
@@ -121,7 +126,7 @@ pub fn import(tx: &mut Tx<'_, '_>, received: &Certificate) -> Outcome<bool> {
     let stored = match certificate(tx.store, tx.keys, tx.profile, &fingerprint) {
         // Better the one that came than none at all.
         Err(Failure::Stored(error)) => {
-            tracing::error!(profile = tx.profile, %fingerprint, %error, "a stored certificate cannot be read and is replaced");
+            tracing::error!(profile = %tx.profile, %fingerprint, %error, "a stored certificate cannot be read and is replaced");
             None
         }
         stored => stored?,

@@ -5,12 +5,13 @@ use volary_storage::tables::{CHATS_OF_CONTACT, MEMBERS};
 use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
+use crate::ground::ids::ProfileId;
 
 /// A contact that is no member any more is remembered that long, in seconds (60 days).
 pub const PAST_MEMBER_MEMORY: i64 = 60 * 24 * 3600;
 
 /// All rows of a chat, current and past, by contact id.
-pub fn rows(view: &impl View, profile: u32, chat: u32) -> Result<Vec<(u32, MemberRecord)>, StoreError> {
+pub fn rows(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<(u32, MemberRecord)>, StoreError> {
     view.scan_prefix(&MEMBERS, &(profile, chat))?
         .map(|row| row.map(|((_, _, contact), record)| (contact, record)))
         .collect()
@@ -19,7 +20,7 @@ pub fn rows(view: &impl View, profile: u32, chat: u32) -> Result<Vec<(u32, Membe
 /// The row of one contact.
 pub fn row(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     chat: u32,
     contact: u32,
 ) -> Result<Option<MemberRecord>, StoreError> {
@@ -32,12 +33,12 @@ pub fn is_current(record: &MemberRecord) -> bool {
 }
 
 /// Whether a contact is a member now.
-pub fn is_member(view: &impl View, profile: u32, chat: u32, contact: u32) -> Result<bool, StoreError> {
+pub fn is_member(view: &impl View, profile: ProfileId, chat: u32, contact: u32) -> Result<bool, StoreError> {
     Ok(row(view, profile, chat, contact)?.is_some_and(|record| is_current(&record)))
 }
 
 /// Ids of the present members, by contact id.
-pub fn current(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>, StoreError> {
+pub fn current(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<u32>, StoreError> {
     Ok(rows(view, profile, chat)?
         .into_iter()
         .filter(|(_, record)| is_current(record))

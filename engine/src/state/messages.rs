@@ -13,6 +13,7 @@ use super::{contacts, copies, deadlines};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids;
+use crate::ground::ids::ProfileId;
 
 /// Where a locally made info line goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +27,12 @@ pub enum Place {
 }
 
 /// Loads a message, hidden ones and drafts included.
-pub fn load(view: &impl View, profile: u32, message: u32) -> Result<Option<MessageRecord>, StoreError> {
+pub fn load(view: &impl View, profile: ProfileId, message: u32) -> Result<Option<MessageRecord>, StoreError> {
     view.get(&MESSAGES, &(profile, message))
 }
 
 /// What is known about a Message-ID.
-pub fn known(view: &impl View, profile: u32, mid: &str) -> Result<Option<KnownMailRecord>, StoreError> {
+pub fn known(view: &impl View, profile: ProfileId, mid: &str) -> Result<Option<KnownMailRecord>, StoreError> {
     if mid.is_empty() {
         return Ok(None);
     }
@@ -61,7 +62,12 @@ impl Standing {
 }
 
 /// What a mail with this Message-ID could still bring; `is_post`: it is the file of a split message.
-pub fn standing(view: &impl View, profile: u32, mid: &str, is_post: bool) -> Result<Standing, StoreError> {
+pub fn standing(
+    view: &impl View,
+    profile: ProfileId,
+    mid: &str,
+    is_post: bool,
+) -> Result<Standing, StoreError> {
     let known = known(view, profile, mid)?;
     let message = match &known {
         Some(known) if known.kind == known_mail::MESSAGE => load(view, profile, known.message)?,
@@ -86,7 +92,11 @@ fn standing_of(kind: u32, message: Option<&MessageRecord>, is_post: bool) -> Sta
 }
 
 /// The message of a Message-ID (also of the one of its pre-message), tombstones excluded.
-pub fn by_mid(view: &impl View, profile: u32, mid: &str) -> Result<Option<(u32, MessageRecord)>, StoreError> {
+pub fn by_mid(
+    view: &impl View,
+    profile: ProfileId,
+    mid: &str,
+) -> Result<Option<(u32, MessageRecord)>, StoreError> {
     match known(view, profile, mid)? {
         Some(record) if record.message != 0 => {
             Ok(load(view, profile, record.message)?.map(|message| (record.message, message)))
@@ -254,18 +264,18 @@ pub fn bury(tx: &mut Tx<'_, '_>, id: u32, delete_copies: bool) -> Result<(), Sto
 }
 
 /// Ids of the shown messages of a chat, oldest first.
-pub fn visible_ids(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>, StoreError> {
+pub fn visible_ids(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<u32>, StoreError> {
     view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.map(|row| row.map(|((_, _, _, id), _)| id)).collect()
 }
 
 /// The newest shown message of a chat (drafts excluded).
-pub fn newest_id(view: &impl View, profile: u32, chat: u32) -> Result<Option<(i64, u32)>, StoreError> {
+pub fn newest_id(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<(i64, u32)>, StoreError> {
     let newest = view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.next_back().transpose()?;
     Ok(newest.map(|((_, _, sort, id), _)| (sort, id)))
 }
 
 /// The newest shown message of a chat that came or went as mail.
-pub fn newest_mail(view: &impl View, profile: u32, chat: u32) -> Result<Option<u32>, StoreError> {
+pub fn newest_mail(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<u32>, StoreError> {
     for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;
         if load(view, profile, id)?.is_some_and(|record| !record.mid.is_empty()) {
@@ -276,7 +286,7 @@ pub fn newest_mail(view: &impl View, profile: u32, chat: u32) -> Result<Option<u
 }
 
 /// The newest sort time of a chat, hidden messages included.
-pub fn newest_sort(view: &impl View, profile: u32, chat: u32) -> Result<Option<i64>, StoreError> {
+pub fn newest_sort(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<i64>, StoreError> {
     let mut newest = newest_id(view, profile, chat)?.map(|(sort, _)| sort);
     for row in view.scan_prefix(&HIDDEN_MESSAGES, &(profile, chat))?.rev().take(1) {
         let ((_, _, id), _) = row?;
@@ -288,12 +298,12 @@ pub fn newest_sort(view: &impl View, profile: u32, chat: u32) -> Result<Option<i
 }
 
 /// Ids of the shown fresh messages of a chat.
-pub fn fresh_ids(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>, StoreError> {
+pub fn fresh_ids(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<u32>, StoreError> {
     view.scan_prefix(&FRESH, &(profile, chat))?.map(|row| row.map(|((_, _, id), _)| id)).collect()
 }
 
 /// Ids of the shown messages of a chat whose timer does not run yet.
-pub fn untimed_ids(view: &impl View, profile: u32, chat: u32) -> Result<Vec<u32>, StoreError> {
+pub fn untimed_ids(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<u32>, StoreError> {
     view.scan_prefix(&UNTIMED, &(profile, chat))?.map(|row| row.map(|((_, _, id), _)| id)).collect()
 }
 
@@ -370,7 +380,7 @@ pub fn start_timer(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
 pub fn author_name(
     view: &impl View,
     texts: &crate::ground::texts::Texts,
-    profile: u32,
+    profile: ProfileId,
     record: &MessageRecord,
 ) -> Result<String, StoreError> {
     if record.override_name.is_empty() {

@@ -5,6 +5,7 @@ use volary_storage::tables::{NOT_SHOWN, NOT_SHOWN_BY_MID};
 use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
+use crate::ground::ids::ProfileId;
 
 /// That many are remembered for a profile; older ones are forgotten.
 pub const REMEMBERED: u64 = 1_000;
@@ -43,7 +44,7 @@ pub fn forget(tx: &mut Tx<'_, '_>, mid: &str) -> Result<(), StoreError> {
 }
 
 /// The newest, newest first; at most `limit`.
-pub fn newest(view: &impl View, profile: u32, limit: usize) -> Result<Vec<NotShownRecord>, StoreError> {
+pub fn newest(view: &impl View, profile: ProfileId, limit: usize) -> Result<Vec<NotShownRecord>, StoreError> {
     view.scan_prefix(&NOT_SHOWN, &profile)?
         .rev()
         .take(limit)
@@ -51,7 +52,11 @@ pub fn newest(view: &impl View, profile: u32, limit: usize) -> Result<Vec<NotSho
         .collect()
 }
 
-fn of_mail(view: &impl View, profile: u32, mid: &str) -> Result<Vec<(u64, NotShownRecord)>, StoreError> {
+fn of_mail(
+    view: &impl View,
+    profile: ProfileId,
+    mid: &str,
+) -> Result<Vec<(u64, NotShownRecord)>, StoreError> {
     let mut found = Vec::new();
     for row in view.scan_prefix(&NOT_SHOWN_BY_MID, &(profile, mid.to_owned()))? {
         let ((_, _, sequence), _) = row?;

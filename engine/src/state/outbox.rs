@@ -11,6 +11,7 @@ use volary_storage::{StoreError, View};
 
 use super::messages;
 use crate::ground::db::Tx;
+use crate::ground::ids::ProfileId;
 
 /// No time of a next try is further away than that, in seconds. One that is was noted before the clock was set back.
 pub const LONGEST_WAIT: i64 = 45 * 60;
@@ -52,7 +53,11 @@ pub fn push(tx: &mut Tx<'_, '_>, record: &OutboxRecord) -> Result<u64, StoreErro
 }
 
 /// The queue, oldest first, at most `limit` entries.
-pub fn entries(view: &impl View, profile: u32, limit: usize) -> Result<Vec<(u64, OutboxRecord)>, StoreError> {
+pub fn entries(
+    view: &impl View,
+    profile: ProfileId,
+    limit: usize,
+) -> Result<Vec<(u64, OutboxRecord)>, StoreError> {
     let rows = view.scan_prefix(&OUTBOX, &profile)?.take(limit);
     rows.map(|row| row.map(|((_, sequence), record)| (sequence, record))).collect()
 }
@@ -60,7 +65,7 @@ pub fn entries(view: &impl View, profile: u32, limit: usize) -> Result<Vec<(u64,
 /// What can be sent now, oldest first, at most `limit` entries. Nothing that is meant for all of a chat in `held` is.
 pub fn due(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     now: i64,
     held: &[u32],
     limit: usize,
@@ -85,7 +90,7 @@ pub fn due(
 /// Whether an entry that has to leave before this one is still there.
 pub fn is_behind(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     sequence: u64,
     job: &OutboxRecord,
 ) -> Result<bool, StoreError> {
@@ -119,7 +124,7 @@ pub fn share_tries(
 }
 
 /// Whether anything waits only because no relay was reachable.
-pub fn waits_for_a_relay(view: &impl View, profile: u32) -> Result<bool, StoreError> {
+pub fn waits_for_a_relay(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
     for row in view.scan_prefix(&OUTBOX, &profile)? {
         if row?.1.unreachable {
             return Ok(true);
@@ -143,12 +148,12 @@ pub fn relay_is_back(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
 }
 
 /// Whether anything waits to be sent.
-pub fn is_empty(view: &impl View, profile: u32) -> Result<bool, StoreError> {
+pub fn is_empty(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
     Ok(view.scan_prefix(&OUTBOX, &profile)?.next().transpose()?.is_none())
 }
 
 /// Whether a message still waits to be sent.
-pub fn is_queued(view: &impl View, profile: u32, message: u32) -> Result<bool, StoreError> {
+pub fn is_queued(view: &impl View, profile: ProfileId, message: u32) -> Result<bool, StoreError> {
     Ok(view.first(&OUTBOX_BY_MESSAGE, &(profile, message))?.is_some())
 }
 
@@ -195,7 +200,10 @@ pub fn push_receipt(tx: &mut Tx<'_, '_>, contact: u32, message: u32, mid: &str) 
 }
 
 /// The waiting read receipts: (contact, message, job).
-pub fn receipts(view: &impl View, profile: u32) -> Result<Vec<(u32, u32, ReceiptJobRecord)>, StoreError> {
+pub fn receipts(
+    view: &impl View,
+    profile: ProfileId,
+) -> Result<Vec<(u32, u32, ReceiptJobRecord)>, StoreError> {
     let rows = view.scan_prefix(&RECEIPT_JOBS, &profile)?;
     rows.map(|row| row.map(|((_, contact, message), record)| (contact, message, record))).collect()
 }

@@ -9,12 +9,13 @@ use volary_storage::{StoreError, View};
 
 use super::{deadlines, transports};
 use crate::ground::db::Tx;
+use crate::ground::ids::ProfileId;
 
 /// Rows removed in one transaction.
 const ROWS_AT_ONCE: usize = 2_000;
 
 /// The record of a profile.
-pub fn load(view: &impl View, profile: u32) -> Result<Option<ProfileRecord>, StoreError> {
+pub fn load(view: &impl View, profile: ProfileId) -> Result<Option<ProfileRecord>, StoreError> {
     view.get(&PROFILES, &profile)
 }
 
@@ -24,15 +25,15 @@ pub fn manager(view: &impl View) -> Result<ManagerRecord, StoreError> {
 }
 
 /// Profile ids in display order.
-pub fn ids(view: &impl View) -> Result<Vec<u32>, StoreError> {
+pub fn ids(view: &impl View) -> Result<Vec<ProfileId>, StoreError> {
     let all = view.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
     Ok(ordered(all, &manager(view)?.order))
 }
 
 /// Profiles in the order that is wanted; those that it does not name come last, by id. It may name too many, and some
 /// of them twice.
-pub fn ordered(mut all: Vec<u32>, wanted: &[u32]) -> Vec<u32> {
-    let mut positions: HashMap<u32, usize> = HashMap::with_capacity(wanted.len());
+pub fn ordered(mut all: Vec<ProfileId>, wanted: &[ProfileId]) -> Vec<ProfileId> {
+    let mut positions: HashMap<ProfileId, usize> = HashMap::with_capacity(wanted.len());
     for (position, id) in wanted.iter().enumerate() {
         positions.entry(*id).or_insert(position);
     }
@@ -41,31 +42,31 @@ pub fn ordered(mut all: Vec<u32>, wanted: &[u32]) -> Vec<u32> {
 }
 
 /// Whether a profile has at least one transport.
-pub fn is_configured(view: &impl View, profile: u32) -> Result<bool, StoreError> {
+pub fn is_configured(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
     Ok(!transports::all(view, profile)?.is_empty())
 }
 
 /// The registry forgets a profile, and remembers that its rows and its folder are still to be removed.
-pub fn leave(tx: &mut Tx<'_, '_>, profile: u32) -> Result<(), StoreError> {
+pub fn leave(tx: &mut Tx<'_, '_>, profile: ProfileId) -> Result<(), StoreError> {
     let Some(record) = tx.store.get(&PROFILES, &profile)? else { return Ok(()) };
     tx.store.remove(&PROFILES, &profile)?;
-    let left: Vec<u32> = tx.store.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
+    let left: Vec<ProfileId> = tx.store.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
     tx.store.update_or_default(&MANAGER, &0, |manager| {
         manager.order.retain(|known| *known != profile);
-        if manager.selected == profile {
-            manager.selected = left.into_iter().min().unwrap_or(0);
+        if manager.selected == Some(profile) {
+            manager.selected = left.into_iter().min();
         }
         manager.leaving.push(LeavingRecord { profile, uuid: record.uuid });
     })
 }
 
 /// Removes some rows of a profile that left; whether there were any.
-pub fn erase_some(tx: &mut Tx<'_, '_>, profile: u32) -> Result<bool, StoreError> {
+pub fn erase_some(tx: &mut Tx<'_, '_>, profile: ProfileId) -> Result<bool, StoreError> {
     Ok(tx.store.remove_profile(profile, ROWS_AT_ONCE)? > 0)
 }
 
 /// Removes the last traces of a profile that left.
-pub fn forget(tx: &mut Tx<'_, '_>, profile: u32) -> Result<(), StoreError> {
+pub fn forget(tx: &mut Tx<'_, '_>, profile: ProfileId) -> Result<(), StoreError> {
     for deadline in deadlines::of_profile(tx.store, profile)? {
         deadlines::remove(tx, deadline)?;
     }
@@ -81,18 +82,22 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::ground::ids::{numbers, typed};
 
     #[test]
     fn profiles_come_as_wanted_and_then_by_id() {
-        assert_eq!(ordered(vec![1, 2, 3, 4], &[3, 9, 1, 3]), [3, 1, 2, 4]);
-        assert_eq!(ordered(vec![7, 5, 6], &[]), [5, 6, 7]);
-        assert!(ordered(Vec::new(), &[1, 2]).is_empty());
+        let sorted = |all: &[u32], wanted: &[u32]| {
+            numbers(ordered(typed(all.iter().copied()), &typed::<ProfileId>(wanted.iter().copied())))
+        };
+        assert_eq!(sorted(&[1, 2, 3, 4], &[3, 9, 1, 3]), [3, 1, 2, 4]);
+        assert_eq!(sorted(&[7, 5, 6], &[]), [5, 6, 7]);
+        assert!(sorted(&[], &[1, 2]).is_empty());
     }
 
     #[test]
     fn sorting_a_hundred_thousand_profiles_takes_no_time_to_speak_of() {
-        let all: Vec<u32> = (1..=100_000).collect();
-        let wanted: Vec<u32> = all.iter().rev().copied().collect();
+        let all: Vec<ProfileId> = typed(1..=100_000);
+        let wanted: Vec<ProfileId> = all.iter().rev().copied().collect();
         let begun = Instant::now();
         assert_eq!(ordered(all, &wanted), wanted);
         // Looking for each one in the list took more than ten times that long, optimised.

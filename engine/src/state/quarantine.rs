@@ -5,13 +5,14 @@ use volary_storage::tables::QUARANTINE;
 use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
+use crate::ground::ids::ProfileId;
 
 /// All rows of a profile that can be read, oldest first: a damaged one must not stop receiving.
-pub fn all(view: &impl View, profile: u32) -> Result<Vec<(u64, QuarantineRecord)>, StoreError> {
+pub fn all(view: &impl View, profile: ProfileId) -> Result<Vec<(u64, QuarantineRecord)>, StoreError> {
     view.scan_prefix(&QUARANTINE, &profile)?
         .filter_map(|row| match row {
             Err(error @ StoreError::Row { .. }) => {
-                tracing::error!(profile, %error, "a mail that waits cannot be read");
+                tracing::error!(%profile, %error, "a mail that waits cannot be read");
                 None
             }
             row => Some(row.map(|((_, sequence), record)| (sequence, record))),
@@ -20,12 +21,16 @@ pub fn all(view: &impl View, profile: u32) -> Result<Vec<(u64, QuarantineRecord)
 }
 
 /// One row.
-pub fn load(view: &impl View, profile: u32, sequence: u64) -> Result<Option<QuarantineRecord>, StoreError> {
+pub fn load(
+    view: &impl View,
+    profile: ProfileId,
+    sequence: u64,
+) -> Result<Option<QuarantineRecord>, StoreError> {
     view.get(&QUARANTINE, &(profile, sequence))
 }
 
 /// Whether no mail waits.
-pub fn is_empty(view: &impl View, profile: u32) -> Result<bool, StoreError> {
+pub fn is_empty(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
     Ok(view.first(&QUARANTINE, &profile)?.is_none())
 }
 

@@ -6,9 +6,10 @@ use volary_storage::{StoreError, View};
 
 use super::outbox::next_sequence;
 use crate::ground::db::Tx;
+use crate::ground::ids::ProfileId;
 
 /// All tokens, oldest first.
-pub fn all(view: &impl View, profile: u32) -> Result<Vec<(u64, TokenRecord)>, StoreError> {
+pub fn all(view: &impl View, profile: ProfileId) -> Result<Vec<(u64, TokenRecord)>, StoreError> {
     view.scan_prefix(&TOKENS, &profile)?
         .map(|row| row.map(|((_, sequence), record)| (sequence, record)))
         .collect()
@@ -17,7 +18,7 @@ pub fn all(view: &impl View, profile: u32) -> Result<Vec<(u64, TokenRecord)>, St
 /// The token with this value, whatever its scope.
 pub fn find(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     namespace: u32,
     value: &str,
 ) -> Result<Option<TokenRecord>, StoreError> {
@@ -31,7 +32,7 @@ pub fn find(
 /// The newest token of a scope.
 pub fn newest(
     view: &impl View,
-    profile: u32,
+    profile: ProfileId,
     namespace: u32,
     scope: &str,
 ) -> Result<Option<String>, StoreError> {
@@ -44,7 +45,7 @@ pub fn newest(
 }
 
 /// Values of all auth tokens, newest first.
-pub fn auth_values(view: &impl View, profile: u32) -> Result<Vec<String>, StoreError> {
+pub fn auth_values(view: &impl View, profile: ProfileId) -> Result<Vec<String>, StoreError> {
     let tokens = all(view, profile)?;
     Ok(tokens
         .into_iter()
@@ -82,7 +83,7 @@ pub fn withdraw(tx: &mut Tx<'_, '_>, scope: &str) -> Result<(), StoreError> {
 }
 
 /// All pending joins, oldest first.
-pub fn joins(view: &impl View, profile: u32) -> Result<Vec<(u64, JoinRecord)>, StoreError> {
+pub fn joins(view: &impl View, profile: ProfileId) -> Result<Vec<(u64, JoinRecord)>, StoreError> {
     view.scan_prefix(&JOINS, &profile)?
         .map(|row| row.map(|((_, sequence), record)| (sequence, record)))
         .collect()

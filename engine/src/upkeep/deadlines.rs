@@ -9,6 +9,7 @@ use crate::ground::db::{Db, Tx};
 use crate::ground::effects::Effects;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
+use crate::ground::ids::ProfileId;
 use crate::outgoing::keyupdate;
 use crate::state::deadlines::{self, Deadline, Kind};
 use crate::state::{chats, contacts, messages, profiles};
@@ -24,7 +25,7 @@ pub struct Handled {
     /// When the next deadline is.
     pub next: Option<i64>,
     /// Profiles in which housekeeping has to be done.
-    pub cleaning: Vec<u32>,
+    pub cleaning: Vec<ProfileId>,
 }
 
 /// Handles what is due, each row in a transaction of its own. A row that fails waits and stops no other.
@@ -42,11 +43,11 @@ pub async fn handle_due(db: &Db, quiet: Quiet) -> Outcome<Handled> {
             // Every deadline is a row less, so none has to wait for space.
             match db.transact_freeing(row.profile, move |tx| handle(tx, row, quiet)).await {
                 Ok(written) => {
-                    tracing::debug!(profile = row.profile, kind = ?row.kind, id = row.id, "deadline handled");
+                    tracing::debug!(profile = %row.profile, kind = ?row.kind, id = row.id, "deadline handled");
                     cleaning.extend(written.value.then_some(row.profile));
                 }
                 Err(error) => {
-                    tracing::error!(profile = row.profile, kind = ?row.kind, %error, "a deadline cannot be handled");
+                    tracing::error!(profile = %row.profile, kind = ?row.kind, %error, "a deadline cannot be handled");
                     stuck |= db.transact_freeing(row.profile, move |tx| put_off(tx, row)).await.is_err();
                 }
             }

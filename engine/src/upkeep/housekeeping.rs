@@ -16,6 +16,7 @@ use volary_storage::{Blobs, StoreError, View};
 
 use crate::ground::db::{Db, Tx, blob_dir};
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ProfileId;
 use crate::ground::work::Lane;
 use crate::incoming;
 use crate::state::deadlines::{self, Kind};
@@ -43,7 +44,7 @@ const BATCH: usize = 500;
 const FILE_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// When a profile is due that was not yet: after the quiet time that begins at `start`.
-pub fn first_time(profile: u32, start: i64) -> i64 {
+pub fn first_time(profile: ProfileId, start: i64) -> i64 {
     start + QUIET + i64::from(profile) % SPREAD
 }
 
@@ -61,7 +62,7 @@ pub fn again(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
 }
 
 /// Cleans up a profile; how many tombstones and files went.
-pub async fn clean(db: &Db, profile: u32) -> Outcome<(usize, u64)> {
+pub async fn clean(db: &Db, profile: ProfileId) -> Outcome<(usize, u64)> {
     let Some(record) = db.look(|view| profiles::load(view, profile))? else { return Ok((0, 0)) };
     let latest = db.now() - TOMBSTONE_AGE;
     let reader = db.clone();
@@ -88,7 +89,7 @@ pub async fn clean(db: &Db, profile: u32) -> Outcome<(usize, u64)> {
 
 /// Message-IDs of tombstones that are not needed any more. While a renumbered folder is looked through anew all are:
 /// which copies it has will be known afterwards.
-fn tombstones(view: &impl View, profile: u32, latest: i64) -> Result<Vec<String>, StoreError> {
+fn tombstones(view: &impl View, profile: ProfileId, latest: i64) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
     if transports::all(view, profile)?.iter().any(|(_, record)| record.uid_next < record.rescan_below) {
         return Ok(found);
@@ -150,7 +151,7 @@ fn forget_changes(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
 }
 
 /// The names of all files that rows of a profile refer to.
-fn used_files(view: &impl View, profile: u32) -> Result<HashSet<String>, StoreError> {
+fn used_files(view: &impl View, profile: ProfileId) -> Result<HashSet<String>, StoreError> {
     let mut used = HashSet::new();
     for row in view.scan_prefix(&MESSAGES, &profile)? {
         let (_, record) = row?;

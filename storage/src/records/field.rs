@@ -202,7 +202,7 @@ mod tests {
     use prost::Message as _;
 
     use crate::records::{HeaderRecord, LeavingRecord, ManagerRecord, MessageRecord};
-    use crate::{ContactId, MessageId};
+    use crate::{ContactId, MessageId, ProfileId};
 
     record! {
         /// One field of each kind.
@@ -304,8 +304,11 @@ mod tests {
     #[test]
     fn records_within_records_return() {
         let record = ManagerRecord {
-            next_id: 3,
-            leaving: vec![LeavingRecord { profile: 2, uuid: "u".to_owned() }, LeavingRecord::default()],
+            next_id: ProfileId::new(3),
+            leaving: vec![
+                LeavingRecord { profile: ProfileId::new(2), uuid: "u".to_owned() },
+                LeavingRecord::default(),
+            ],
             ..Default::default()
         };
         assert_eq!(ManagerRecord::decode(record.encode_to_vec().as_slice()), Ok(record));

@@ -1,16 +1,17 @@
 //! Profiles, their settings, keys and transports.
 
 use super::field::record;
+use crate::{ProfileId, TransportId};
 
 record! {
     /// The process-wide registry: which profile is selected and how they are ordered for display.
     pub struct ManagerRecord {
         /// The id that the next new profile gets; ids are never reused.
-        pub next_id: u32 = 1,
+        pub next_id: ProfileId = 1,
         /// The selected profile, 0 for none.
-        pub selected: u32 = 2,
+        pub selected: Option<ProfileId> = 2,
         /// Profile ids in display order.
-        pub order: Vec<u32> = 3,
+        pub order: Vec<ProfileId> = 3,
         /// Profiles that were removed, but not all of their rows.
         pub leaving: Vec<LeavingRecord> = 4,
     }
@@ -20,7 +21,7 @@ record! {
     /// A profile that was removed from the registry, while its rows and its folder are still being removed.
     pub struct LeavingRecord {
         /// Its id.
-        pub profile: u32 = 1,
+        pub profile: ProfileId = 1,
         /// Name of its folder.
         pub uuid: String = 2,
     }
@@ -46,7 +47,7 @@ record! {
         /// Last contact id given out.
         pub contact: u32 = 3,
         /// Last transport id given out.
-        pub transport: u32 = 4,
+        pub transport: TransportId = 4,
         /// Last sequence number given out (outbox, tokens, joins).
         pub sequence: u64 = 5,
     }

@@ -1,6 +1,7 @@
 //! Received mails of which nothing is shown: those that wait, and what became of the others.
 
 use super::field::record;
+use crate::TransportId;
 
 /// Why a mail waits.
 pub mod wait {
@@ -38,7 +39,7 @@ record! {
         /// The relay had it flagged as seen.
         pub seen: bool = 10,
         /// The transport that it came over.
-        pub transport: u32 = 11,
+        pub transport: TransportId = 11,
     }
 }
 

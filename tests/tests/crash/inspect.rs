@@ -5,7 +5,7 @@ use std::path::Path;
 
 use volary_storage::records::message_state;
 use volary_storage::tables::{CHAT_MESSAGES, KNOWN_MAIL, MESSAGES, OUTBOX, PROFILES};
-use volary_storage::{FILE_NAME, Options, ReadTx, Store, StoreError, View};
+use volary_storage::{FILE_NAME, Options, ProfileId, ReadTx, Store, StoreError, View};
 
 /// What was found.
 #[derive(Default)]
@@ -21,6 +21,7 @@ pub struct Remains {
 impl Remains {
     /// Looks at a profile in the folder of an engine that does not run.
     pub fn of(dir: &Path, profile: u32) -> Self {
+        let profile = ProfileId::new(profile);
         let copy = tempfile::tempdir().expect("a folder for the copy");
         std::fs::copy(dir.join(FILE_NAME), copy.path().join(FILE_NAME)).expect("the database is copied");
         let store = Store::open(copy.path(), Options::default()).expect("the database opens after a crash");
@@ -39,7 +40,7 @@ impl Remains {
     }
 
     /// Message, index, Message-ID and file are one change.
-    fn messages(&mut self, tx: &ReadTx, dir: &Path, profile: u32) -> Result<(), StoreError> {
+    fn messages(&mut self, tx: &ReadTx, dir: &Path, profile: ProfileId) -> Result<(), StoreError> {
         let uuid = tx.get(&PROFILES, &profile)?.map(|record| record.uuid).unwrap_or_default();
         let blobs = dir.join(uuid).join("dc.db-blobs");
         for row in tx.scan_prefix(&MESSAGES, &profile)? {
@@ -66,7 +67,7 @@ impl Remains {
     }
 
     /// A queued mail has its message, and a message that waits is queued.
-    fn queue(&mut self, tx: &ReadTx, profile: u32) -> Result<(), StoreError> {
+    fn queue(&mut self, tx: &ReadTx, profile: ProfileId) -> Result<(), StoreError> {
         let mut queued = BTreeSet::new();
         for row in tx.scan_prefix(&OUTBOX, &profile)? {
             let (_, job) = row?;

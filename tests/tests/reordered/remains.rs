@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use volary_storage::tables::{KNOWN_MAIL, NOT_SHOWN_BY_MID, QUARANTINE};
-use volary_storage::{FILE_NAME, Options, ReadTx, Store, StoreError, View as _};
+use volary_storage::{FILE_NAME, Options, ProfileId, ReadTx, Store, StoreError, View as _};
 
 /// A mail that is gone from the relay is known: it was taken in, it waits, or there is a reason why it is not shown.
 pub fn knows(dir: &Path, profile: u32, raw: &[u8]) {
+    let profile = ProfileId::new(profile);
     let header = String::from_utf8_lossy(raw);
     let (_, rest) = header.split_once("Message-ID: <").expect("a Message-ID");
     let (mid, _) = rest.split_once('>').expect("its end");

@@ -5,7 +5,7 @@ use volary_proto::event::Kind;
 use volary_proto::{GetNotShownMails, NotShownMail, NotShownReason, NotShownState, SetConfig, ViewType};
 use volary_storage::records::{CertificateRecord, KeyRecord};
 use volary_storage::tables::{CERTIFICATES, KEYS};
-use volary_storage::{Options, Store, StoreError, View as _};
+use volary_storage::{Options, ProfileId, Store, StoreError, View as _};
 use volary_tests::{Person, World};
 
 use crate::victim::{Author, Victim, inner, letter, sealed};
@@ -44,7 +44,7 @@ async fn says_that_something_is_wrong(person: &Person) {
 async fn an_own_key_that_cannot_be_read_loses_no_mail() {
     let world = World::new().await;
     let (alice, bob) = world.old_friends().await;
-    let profile = alice.profile;
+    let profile = ProfileId::new(alice.profile);
     let mut good = None;
     let garble = async |_: &volary_relay::Relay, dir: &std::path::Path| {
         good = Some(
@@ -80,10 +80,10 @@ async fn an_own_key_that_cannot_be_read_loses_no_mail() {
 async fn a_stored_key_of_a_friend_that_cannot_be_read_loses_no_mail() {
     let world = World::new().await;
     let (alice, bob) = world.old_friends().await;
-    let profile = alice.profile;
+    let profile = ProfileId::new(alice.profile);
     let garble = async |_: &volary_relay::Relay, dir: &std::path::Path| {
         tampers(dir, move |tx| {
-            let stored: Vec<((u32, String), CertificateRecord)> =
+            let stored: Vec<((ProfileId, String), CertificateRecord)> =
                 tx.scan_prefix(&CERTIFICATES, &profile)?.collect::<Result<_, _>>()?;
             for (key, record) in stored {
                 let garbled = CertificateRecord { certificate: b"garbled".to_vec(), ..record };

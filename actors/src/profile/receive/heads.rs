@@ -7,6 +7,7 @@ use volary_proto::v1::{RelayHeadAction, RelayHeadDecision, RelayHeads, RelayHead
 
 use super::super::shared::Shared;
 use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::ground::ids::TransportId;
 use volary_engine::incoming;
 use volary_engine::incoming::heads::{Head, Judge, Skipped, read};
 use volary_engine::state::copies::{self, Place};
@@ -17,19 +18,19 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 /// Answers which mails are wanted. Mails that another relay is downloading are waited for.
 pub async fn decide(shared: &Rc<Shared>, heads: RelayHeads) -> RelayHeadsAnswer {
     let read: Vec<Head> = heads.heads.iter().map(|head| read(&head.header)).collect();
-    let waiting = wait_for_others(shared, heads.transport_id, &read);
+    let waiting = wait_for_others(shared, TransportId::new(heads.transport_id), &read);
     let _ = tokio::time::timeout(MAX_WAIT, waiting).await;
     match try_decide(shared, &heads, &read).await {
         Ok(decisions) => RelayHeadsAnswer { decisions },
         Err(error) => {
-            tracing::error!(profile = shared.id, %error, "headers cannot be judged");
+            tracing::error!(profile = %shared.id, %error, "headers cannot be judged");
             // Downloading all of them is right, only slower.
             RelayHeadsAnswer { decisions: Vec::new() }
         }
     }
 }
 
-async fn wait_for_others(shared: &Rc<Shared>, transport: u32, heads: &[Head]) {
+async fn wait_for_others(shared: &Rc<Shared>, transport: TransportId, heads: &[Head]) {
     loop {
         let changed = shared.changed.notified();
         tokio::pin!(changed);
@@ -56,7 +57,7 @@ async fn try_decide(
     let mut known_copies: Vec<(Place, String)> = Vec::new();
     let mut skipped: Vec<Skipped> = Vec::new();
     let actions = shared.db.read(|view| {
-        let judge = Judge::new(view, profile, heads.transport_id)?;
+        let judge = Judge::new(view, profile, TransportId::new(heads.transport_id))?;
         heads
             .heads
             .iter()
@@ -65,7 +66,11 @@ async fn try_decide(
             .collect::<Result<Vec<_>, Failure>>()
     })?;
     for ((raw, head), (action, reason)) in heads.heads.iter().zip(read).zip(actions) {
-        let place = Place { transport: heads.transport_id, uid_validity: heads.uidvalidity, uid: raw.uid };
+        let place = Place {
+            transport: TransportId::new(heads.transport_id),
+            uid_validity: heads.uidvalidity,
+            uid: raw.uid,
+        };
         skipped.extend(reason.map(|reason| Skipped::new(head, place, reason)));
         if let Some(mid) = &head.mid {
             let downloads = matches!(action, RelayHeadAction::Download | RelayHeadAction::DownloadLater);
@@ -80,7 +85,7 @@ async fn try_decide(
     if known_copies.is_empty() && skipped.is_empty() {
         return Ok(decisions);
     }
-    let transport = heads.transport_id;
+    let transport = TransportId::new(heads.transport_id);
     let noted = shared.db.transact(profile, move |tx| {
         known_copies.iter().try_for_each(|(place, mid)| copies::add(tx, *place, mid))?;
         skipped.iter().try_for_each(|skip| incoming::skipped(tx, transport, skip))

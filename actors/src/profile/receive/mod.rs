@@ -25,6 +25,7 @@ use super::shared::{self, Shared};
 use crate::supervisor::reconnect::UNANSWERED_AFTER_TROUBLE;
 use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::ground::ids::TransportId;
 use volary_engine::ground::work::Lane;
 use volary_engine::incoming::{self, Source};
 use volary_engine::state::copies::Place;
@@ -41,7 +42,7 @@ pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
         Err(error) => {
             // Nothing may count as received: the connections end before they could hear an answer, and the mails are
             // fetched again when they are back.
-            tracing::error!(profile = shared.id, %error, "received mail cannot be stored");
+            tracing::error!(profile = %shared.id, %error, "received mail cannot be stored");
             let msg = format!("Received messages cannot be stored and stay on the relay: {error}");
             shared.db.emit(shared.id, event::Kind::Error(event::Error { msg }));
             shared::drop_connections(shared);
@@ -57,14 +58,22 @@ pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
 fn release(shared: &Shared, batch: &RelayMails) {
     let mut fan_in = shared.fan_in.borrow_mut();
     for uid in batch.mails.iter().map(|mail| mail.uid).chain(batch.missing.iter().copied()) {
-        fan_in.release(Place { transport: batch.transport_id, uid_validity: batch.uidvalidity, uid });
+        fan_in.release(Place {
+            transport: TransportId::new(batch.transport_id),
+            uid_validity: batch.uidvalidity,
+            uid,
+        });
     }
 }
 
 async fn process(shared: &Rc<Shared>, batch: &RelayMails) -> Outcome<Vec<RelayMailDecision>> {
     let lane = if batch.mails.len() > 4 { Lane::Bulk } else { Lane::Interactive };
     let opening = batch.mails.iter().map(|mail| {
-        let place = Place { transport: batch.transport_id, uid_validity: batch.uidvalidity, uid: mail.uid };
+        let place = Place {
+            transport: TransportId::new(batch.transport_id),
+            uid_validity: batch.uidvalidity,
+            uid: mail.uid,
+        };
         opening::open(shared, lane, Source::Relay(place), mail.raw.clone(), mail.seen)
     });
     let items: Vec<Item> = join_all(opening).await.into_iter().collect::<Outcome<_>>()?;
@@ -74,7 +83,8 @@ async fn process(shared: &Rc<Shared>, batch: &RelayMails) -> Outcome<Vec<RelayMa
 }
 
 async fn settle(shared: &Rc<Shared>, batch: &RelayMails) -> Outcome<()> {
-    let (transport, uid_validity, uid_next) = (batch.transport_id, batch.uidvalidity, batch.uid_next);
+    let (transport, uid_validity, uid_next) =
+        (TransportId::new(batch.transport_id), batch.uidvalidity, batch.uid_next);
     if uid_next != 0 {
         shared
             .db
@@ -94,7 +104,7 @@ pub async fn retry(shared: Rc<Shared>, unlocked: Unlocked) {
     let processing = shared.process();
     let turn = shared.receiving.lock().await;
     if let Err(error) = try_again(&shared, unlocked).await {
-        tracing::error!(profile = shared.id, %error, "mails that wait cannot be tried again now");
+        tracing::error!(profile = %shared.id, %error, "mails that wait cannot be tried again now");
     }
     drop(turn);
     drop(processing);

@@ -57,7 +57,7 @@ pub fn stops_everything(error: &Failure) -> bool {
 }
 
 async fn failed(shared: &Rc<Shared>, lane: Lane, raw: &Bytes, seen: bool, cause: &str) -> Opened {
-    tracing::error!(profile = shared.id, cause, "a mail cannot be opened for a fault of ours");
+    tracing::error!(profile = %shared.id, cause, "a mail cannot be opened for a fault of ours");
     let header = raw.clone();
     let mid = shared.hub.pool.run(lane, move || open::outer_mid(&header)).await.ok().flatten();
     Opened::failed(raw, mid, shared.db.now(), seen, cause)
@@ -80,7 +80,7 @@ pub async fn from_quarantine(
                 open(shared, Lane::Bulk, source, raw.into(), record.seen).await.map(Some)
             }
             Ok(Err(error)) => {
-                tracing::error!(profile = shared.id, %error, "a mail that waits cannot be read");
+                tracing::error!(profile = %shared.id, %error, "a mail that waits cannot be read");
                 Ok(None)
             }
             Err(_) => Ok(None),

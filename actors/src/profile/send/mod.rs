@@ -24,6 +24,7 @@ use crate::supervisor::reconnect::revival::Revival;
 use crate::supervisor::reconnect::{AFTER_TROUBLE, retry};
 use crate::watch::cause;
 use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::ground::ids::TransportId;
 use volary_engine::ground::work::Lane;
 use volary_engine::outgoing::complete::{self, Traces};
 use volary_engine::outgoing::context::Context;
@@ -48,7 +49,7 @@ enum Pass {
 
 /// The relay to send over now.
 struct Exit {
-    transport: u32,
+    transport: TransportId,
     addr: String,
     connection: Addr<RelayConnection>,
 }
@@ -66,7 +67,7 @@ pub async fn keep_running(shared: Rc<Shared>) {
                 let pause = revival.failed(std::time::Instant::now());
                 let cause = cause(error);
                 tracing::error!(
-                    profile = shared.id,
+                    profile = %shared.id,
                     cause,
                     ?pause,
                     "the send loop failed and is started again"
@@ -88,7 +89,7 @@ async fn run(shared: Rc<Shared>) {
             Ok(Pass::Progress) => {}
             Ok(Pass::Idle | Pass::Stuck) => return,
             Err(error) => {
-                tracing::error!(profile = shared.id, %error, "sending failed");
+                tracing::error!(profile = %shared.id, %error, "sending failed");
                 tell_trouble(&shared, &error);
                 return;
             }
@@ -130,7 +131,7 @@ async fn pass(shared: &Rc<Shared>) -> Outcome<Pass> {
     send_rows(shared, rows, &exits).await
 }
 
-fn exits(shared: &Shared, order: &[u32]) -> Outcome<Vec<Exit>> {
+fn exits(shared: &Shared, order: &[TransportId]) -> Outcome<Vec<Exit>> {
     let mut exits = Vec::new();
     for transport in order {
         let Some(connection) = shared.connection(*transport) else { continue };
@@ -197,7 +198,7 @@ async fn send_over(
                 shared.db.transact(shared.id, move |tx| complete::dropped(tx, sequence, &job)).await?;
             }
             Err(error) if may_pass(&error) => {
-                tracing::error!(profile = shared.id, sequence, %error, "a message cannot be rendered now");
+                tracing::error!(profile = %shared.id, sequence, %error, "a message cannot be rendered now");
                 postpone(shared, vec![(sequence, job)], true).await?;
             }
             Err(error) => {
@@ -256,7 +257,7 @@ async fn settle_all(
 
 /// What goes to the whole chat waits until the secret that it needs has surely been delivered.
 fn hold(shared: &Rc<Shared>, chat: u32) {
-    tracing::debug!(profile = shared.id, chat, gap = ?SECRET_GAP, "a new subscriber got the secret; posts wait");
+    tracing::debug!(profile = %shared.id, chat, gap = ?SECRET_GAP, "a new subscriber got the secret; posts wait");
     shared.pace.borrow_mut().secret_accepted(chat, Instant::now());
     let shared = shared.clone();
     actix::spawn(async move {
@@ -329,7 +330,7 @@ fn submit(
 }
 
 fn submit_mail(shared: &Shared, queue_id: u64, mail: Mail, exit: &Exit) -> Answer {
-    tracing::debug!(profile = shared.id, queue_id, recipients = mail.recipients.len(), "submitting");
+    tracing::debug!(profile = %shared.id, queue_id, recipients = mail.recipients.len(), "submitting");
     let own = shared.db.look(|view| transports::own_addrs(view, shared.id)).unwrap_or_default();
     let own = own.into_iter().filter(|addr| mail.recipients.contains(addr)).collect();
     let (from, raw) = (exit.addr.clone(), mail.raw.into());

@@ -62,7 +62,7 @@ pub async fn run(shared: Rc<Shared>) {
         }
         let next = turns.ended();
         let (profile, relay) = shared.log_fields();
-        tracing::info!(profile, relay, seconds = next.as_secs(), "connecting again later");
+        tracing::info!(%profile, %relay, seconds = next.as_secs(), "connecting again later");
         progress.reconnected();
     }
 }
@@ -138,14 +138,14 @@ async fn attempt(shared: &Rc<Shared>, turns: &mut Turns, progress: &mut Progress
         Ok(logged_in) => {
             turns.connected();
             let ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(profile, relay, host = logged_in.1, addr = shared.short_addr(), ms, "connected");
+            tracing::info!(%profile, %relay, host = logged_in.1, addr = shared.short_addr(), ms, "connected");
             logged_in
         }
         Err(error) => {
             turns.failed(&error);
             // The text of a refused login names the whole address.
             let error_text = error.to_string().replace(&shared.params.login.addr, &shared.short_addr());
-            tracing::warn!(profile, relay, addr = shared.short_addr(), error = error_text, "not connected");
+            tracing::warn!(%profile, %relay, addr = shared.short_addr(), error = error_text, "not connected");
             return shared.state(RelaySide::Imap, RelayConnectivity::Error, &error.to_string()).await;
         }
     };
@@ -173,7 +173,7 @@ async fn attempt(shared: &Rc<Shared>, turns: &mut Turns, progress: &mut Progress
         End::Imap(error) => {
             // What the profile has taken over is settled, whatever happened to the connection.
             serving.drain(0).await?;
-            tracing::warn!(profile, relay, addr = shared.short_addr(), %error, "connection lost");
+            tracing::warn!(%profile, %relay, addr = shared.short_addr(), %error, "connection lost");
             shared.state(RelaySide::Imap, RelayConnectivity::Error, &error.to_string()).await
         }
     }
@@ -226,7 +226,7 @@ impl Serving<'_> {
         match self.session.id(CLIENT_NAME).await {
             Err(error) if error.is_refusal() => {
                 let (profile, relay) = self.shared.log_fields();
-                tracing::debug!(profile, relay, %error, "the server refuses ID");
+                tracing::debug!(%profile, %relay, %error, "the server refuses ID");
                 Ok(())
             }
             other => Ok(other.map(|_| ())?),
@@ -365,7 +365,7 @@ impl Serving<'_> {
         let sizes: Vec<(u32, u32)> =
             found.iter().map(|mail| (mail.uid, mail.data.size.unwrap_or_default())).collect();
         let heads = RelayHeads {
-            transport_id: self.shared.params.transport_id,
+            transport_id: self.shared.params.transport_id.get(),
             uidvalidity: self.progress.uidvalidity(),
             heads: found.into_iter().map(head).collect(),
         };
@@ -414,7 +414,7 @@ impl Serving<'_> {
             // Batches in flight may be stored in any order: none of them may be passed.
             let settled = self.in_flight_from.iter().copied().fold(self.progress.settled(), u32::min);
             let mails = RelayMails {
-                transport_id: self.shared.params.transport_id,
+                transport_id: self.shared.params.transport_id.get(),
                 uidvalidity: self.progress.uidvalidity(),
                 mails: found.into_iter().filter_map(mail).collect(),
                 uid_next: if settled > self.told { settled } else { 0 },

@@ -71,10 +71,10 @@ async fn serve(
     let (profile, relay) = shared.log_fields();
     let (status, accepted, queue_id) = (result.status(), result.accepted, submit.queue_id);
     match status {
-        RelaySubmitStatus::Sent => tracing::debug!(profile, relay, queue_id, accepted, "mail sent"),
+        RelaySubmitStatus::Sent => tracing::debug!(%profile, %relay, queue_id, accepted, "mail sent"),
         _ => {
             let left = result.left.len();
-            tracing::warn!(profile, relay, queue_id, ?status, accepted, left, "mail not sent to all");
+            tracing::warn!(%profile, %relay, queue_id, ?status, accepted, left, "mail not sent to all");
         }
     }
     match result.status() {
@@ -186,7 +186,7 @@ async fn tell_refused(shared: &Shared, refused: &[(String, String)]) -> Result<(
         let short = shortened(to);
         // Servers repeat the address in their answers.
         let error = error.replace(to, &short);
-        tracing::warn!(profile, relay, recipient = short, error, "recipient refused");
+        tracing::warn!(%profile, %relay, recipient = short, error, "recipient refused");
         let text = format!("The relay refused the recipient {short}: {error}");
         shared.event(RelayEventKind::Warning, text).await?;
     }
@@ -258,12 +258,12 @@ async fn connect(shared: &Shared) -> Result<Result<Connected, String>, ProfileGo
     match log_in_smtp(&shared.network, &shared.params.login, &how).await {
         Ok((session, user)) => {
             let ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(profile, relay, addr = shared.short_addr(), ms, "connected for sending");
+            tracing::info!(%profile, %relay, addr = shared.short_addr(), ms, "connected for sending");
             shared.event(RelayEventKind::SmtpConnected, format!("SMTP-LOGIN as {user} ok")).await?;
             Ok(Ok(Connected { session, used: Instant::now(), fresh: true }))
         }
         Err(error) => {
-            tracing::warn!(profile, relay, addr = shared.short_addr(), %error, "not connected for sending");
+            tracing::warn!(%profile, %relay, addr = shared.short_addr(), %error, "not connected for sending");
             Ok(Err(error.to_string()))
         }
     }

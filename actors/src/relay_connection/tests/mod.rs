@@ -15,6 +15,7 @@ use tokio::{
     sync::mpsc,
     time::timeout,
 };
+use volary_engine::ground::ids::{ProfileId, TransportId};
 use volary_proto::{
     RelayHeadAction, RelayHeadDecision, RelayHeads, RelayHeadsAnswer, RelayMailAction, RelayMailDecision,
     RelayMails, RelayMailsAnswer, RelayNotice, relay_notice::Notice,
@@ -216,8 +217,8 @@ impl Rig {
         let profile =
             TestProfile { told: sender, head_action: wishes.head_action, mail_action: wishes.mail_action };
         let params = RelayParams {
-            profile_id: 1,
-            transport_id: 7,
+            profile_id: ProfileId::new(1),
+            transport_id: TransportId::new(7),
             login: Arc::new(login),
             uidvalidity: wishes.uidvalidity,
             uid_next: wishes.uid_next,

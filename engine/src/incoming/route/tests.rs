@@ -3,6 +3,7 @@
 use super::super::open::{self, Sources};
 use super::super::{Source, take_in};
 use super::*;
+use crate::ground::ids::TransportId;
 use crate::state::config;
 use crate::state::copies::Place;
 use crate::testing::{Desk, PROFILE};
@@ -29,7 +30,7 @@ async fn arrives(desk: &Desk, uid: u32, raw: &str) -> (Option<u32>, Option<u32>)
     let opened = opened(desk, raw);
     let guessed = guess(desk, &opened);
     let mid = opened.mid.clone();
-    let place = Place { transport: 1, uid_validity: 1, uid };
+    let place = Place { transport: TransportId::new(1), uid_validity: 1, uid };
     desk.change(move |tx| take_in(tx, Source::Relay(place), &opened)).await;
     let came_to = desk.db.look(|view| of_message(view, PROFILE, &mid)).unwrap();
     (guessed, came_to)

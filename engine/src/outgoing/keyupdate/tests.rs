@@ -4,6 +4,7 @@ use volary_proto::v1::event;
 use volary_storage::records::{chat_type, known_mail};
 
 use super::*;
+use crate::ground::ids::TransportId;
 use crate::outgoing::complete;
 use crate::testing::{Desk, PROFILE, START};
 
@@ -138,7 +139,10 @@ async fn one_mail_reaches_all_relays_of_all_contacts_and_leaves_no_trace() {
     let (sequence, job) = (*sequence, job.clone());
     let mid = desk.db.look(|view| messages::load(view, PROFILE, job.message)).unwrap().unwrap().mid;
     let message = job.message;
-    desk.change(move |tx| Ok(complete::sent(tx, sequence, &job, 1, &complete::Traces::default())?)).await;
+    desk.change(move |tx| {
+        Ok(complete::sent(tx, sequence, &job, TransportId::new(1), &complete::Traces::default())?)
+    })
+    .await;
     assert!(!desk.has(message) && queue_of(&desk).is_empty());
     let known = desk.db.look(|view| messages::known(view, PROFILE, &mid)).unwrap().unwrap();
     assert_eq!(known.kind, known_mail::TOMBSTONE);

@@ -9,7 +9,7 @@ use crate::state::{config, profiles};
 use crate::testing::{Desk, PROFILE, START};
 
 /// Handles everything that is due, as the queue of an engine does that started at `started`.
-async fn handles_due(desk: &Desk, started: i64) -> (Option<i64>, Vec<u32>) {
+async fn handles_due(desk: &Desk, started: i64) -> (Option<i64>, Vec<ProfileId>) {
     let quiet = Quiet { housekeeping: started, aging: None };
     let handled = handle_due(&desk.db, quiet).await.unwrap();
     (handled.next, handled.cleaning)
@@ -128,7 +128,7 @@ async fn a_deadline_that_fails_waits_and_stops_no_other() {
         deadlines::add(tx, START, Kind::MessageExpires, u64::from(broken))?;
         messages::update(tx, whole, |record| record.expires = START + 1)?;
         deadlines::add(tx, START + 1, Kind::MessageExpires, u64::from(whole))?;
-        let damaged: Table<(u32, u32), TextRecord> = Table::new(MESSAGES.name());
+        let damaged: Table<(ProfileId, u32), TextRecord> = Table::new(MESSAGES.name());
         Ok(tx.store.put(&damaged, &(PROFILE, broken), &TextRecord { text: "no message".to_owned() })?)
     })
     .await;

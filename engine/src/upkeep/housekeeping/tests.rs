@@ -4,6 +4,7 @@ use std::time::SystemTime;
 use volary_storage::records::MessageRecord;
 
 use super::*;
+use crate::ground::ids::TransportId;
 use crate::state::copies::Place;
 use crate::state::deadlines::single;
 use crate::state::{chats, contacts};
@@ -41,7 +42,7 @@ async fn it_is_due_some_time_after_the_start_and_then_daily() {
 #[tokio::test]
 async fn old_tombstones_without_copies_go() {
     let desk = Desk::new().await;
-    let place = Place { transport: 1, uid_validity: 1, uid: 7 };
+    let place = Place { transport: TransportId::new(1), uid_validity: 1, uid: 7 };
     desk.change(move |tx| {
         for mid in ["old@x", "copied@x"] {
             messages::entomb(tx, mid)?;
@@ -102,5 +103,5 @@ async fn files_that_nothing_refers_to_go() {
 #[tokio::test]
 async fn a_profile_that_is_gone_needs_none() {
     let desk = Desk::new().await;
-    assert_eq!(clean(&desk.db, 99).await.unwrap(), (0, 0));
+    assert_eq!(clean(&desk.db, ProfileId::new(99)).await.unwrap(), (0, 0));
 }
