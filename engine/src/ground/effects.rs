@@ -9,13 +9,15 @@ pub struct Unlocked {
     pub keys: bool,
     /// A group, or a member of one.
     pub groups: bool,
+    /// A damaged certificate was replaced.
+    pub repaired: bool,
     /// The profile was started: faults may be mended.
     pub start: bool,
 }
 
 impl Unlocked {
     /// Everything is tried.
-    pub const ALL: Self = Self { secrets: true, keys: true, groups: true, start: true };
+    pub const ALL: Self = Self { secrets: true, keys: true, groups: true, repaired: true, start: true };
 
     /// Whether there is anything.
     pub fn any(self) -> bool {
@@ -27,6 +29,7 @@ impl Unlocked {
         self.secrets |= other.secrets;
         self.keys |= other.keys;
         self.groups |= other.groups;
+        self.repaired |= other.repaired;
         self.start |= other.start;
     }
 }

@@ -14,14 +14,14 @@ pub const MAX_AGE: i64 = 14 * 24 * 3600;
 /// A mail that waits for us to be mended is kept that long, in seconds: an upgrade may take its time.
 pub const MAX_AGE_OF_FAULTS: i64 = 90 * 24 * 3600;
 
-/// Whether a mail that waits for this is worth another try. A fault is tried with every start, and whenever a certificate
-/// was stored: it may have replaced a damaged one.
+/// Whether a mail that waits for this is worth another try. A fault is tried with every start, and when a damaged
+/// certificate was replaced.
 pub fn serves(unlocked: Unlocked, waits: &Wait) -> bool {
     match waits {
         Wait::Secret => unlocked.secrets,
         Wait::Signer(_) => unlocked.keys,
         Wait::Group(_) => unlocked.groups,
-        Wait::Fault(_) => unlocked.start || unlocked.keys,
+        Wait::Fault(_) => unlocked.start || unlocked.repaired,
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
     fn a_mail_is_tried_when_what_it_waits_for_may_be_there() {
         let secret = Unlocked { secrets: true, ..Unlocked::default() };
         assert!(serves(secret, &Wait::Secret) && !serves(secret, &Wait::Group("g".to_owned())));
-        assert!(!serves(Unlocked { groups: true, ..secret }, &Wait::Fault(String::new())));
+        assert!(!serves(Unlocked { groups: true, keys: true, ..secret }, &Wait::Fault(String::new())));
         for waits in
             [Wait::Secret, Wait::Signer(Vec::new()), Wait::Group(String::new()), Wait::Fault(String::new())]
         {

@@ -102,6 +102,22 @@ pub fn failed(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord, error: &st
     fail_message(tx, job.message, error)
 }
 
+/// What is said of a message whose entry in the queue is damaged.
+pub const DAMAGED: &str = "The queued mail was damaged on the disk of this device. Send the message again.";
+
+/// Entries of the queue that cannot be read never leave: their messages fail, so that somebody sees it.
+pub fn fail_damaged(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
+    for (sequence, message) in outbox::damaged(tx.store, tx.profile)? {
+        tracing::error!(profile = %tx.profile, sequence, message, "an entry of the send queue cannot be read");
+        outbox::remove_damaged(tx, sequence, message)?;
+        match message {
+            Some(message) => fail_message(tx, message, DAMAGED)?,
+            None => tx.emit(event::Kind::Error(event::Error { msg: DAMAGED.to_owned() })),
+        }
+    }
+    Ok(())
+}
+
 /// A queue row has nothing to send any more.
 pub fn dropped(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result<(), StoreError> {
     outbox::remove(tx, sequence)?;

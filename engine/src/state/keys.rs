@@ -127,6 +127,7 @@ pub fn import(tx: &mut Tx<'_, '_>, received: &Certificate) -> Outcome<bool> {
         // Better the one that came than none at all.
         Err(Failure::Stored(error)) => {
             tracing::error!(profile = %tx.profile, %fingerprint, %error, "a stored certificate cannot be read and is replaced");
+            tx.effects().unlocked.repaired = true;
             None
         }
         stored => stored?,

@@ -52,14 +52,51 @@ pub fn push(tx: &mut Tx<'_, '_>, record: &OutboxRecord) -> Result<u64, StoreErro
     Ok(sequence)
 }
 
+/// The entries that can be read, oldest first: a damaged one must not stop sending, see [`damaged`].
+fn readable(
+    view: &impl View,
+    profile: ProfileId,
+) -> Result<impl Iterator<Item = Result<(u64, OutboxRecord), StoreError>>, StoreError> {
+    let rows = view.scan_prefix(&OUTBOX, &profile)?;
+    Ok(rows
+        .filter(|row| !matches!(row, Err(StoreError::Row { .. })))
+        .map(|row| row.map(|((_, sequence), record)| (sequence, record))))
+}
+
 /// The queue, oldest first, at most `limit` entries.
 pub fn entries(
     view: &impl View,
     profile: ProfileId,
     limit: usize,
 ) -> Result<Vec<(u64, OutboxRecord)>, StoreError> {
-    let rows = view.scan_prefix(&OUTBOX, &profile)?.take(limit);
-    rows.map(|row| row.map(|((_, sequence), record)| (sequence, record))).collect()
+    readable(view, profile)?.take(limit).collect()
+}
+
+/// Entries that cannot be read, with their messages.
+pub fn damaged(view: &impl View, profile: ProfileId) -> Result<Vec<(u64, Option<u32>)>, StoreError> {
+    let rows = view.scan_prefix(&OUTBOX, &profile)?;
+    let whole = rows.filter(Result::is_ok).count();
+    if whole == view.scan_prefix(&OUTBOX, &profile)?.keys().count() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for key in view.scan_prefix(&OUTBOX, &profile)?.keys() {
+        let (_, sequence) = key?;
+        if matches!(view.get(&OUTBOX, &(profile, sequence)), Err(StoreError::Row { .. })) {
+            let index = view.scan_prefix(&OUTBOX_BY_MESSAGE, &profile)?.keys();
+            let mut of_it = index.filter_map(Result::ok).filter(|(_, _, queued)| *queued == sequence);
+            found.push((sequence, of_it.next().map(|(_, message, _)| message)));
+        }
+    }
+    Ok(found)
+}
+
+/// Takes an entry that cannot be read from the queue.
+pub fn remove_damaged(tx: &mut Tx<'_, '_>, sequence: u64, message: Option<u32>) -> Result<(), StoreError> {
+    if let Some(message) = message {
+        tx.store.unset(&OUTBOX_BY_MESSAGE, &(tx.profile, message, sequence))?;
+    }
+    tx.store.remove(&OUTBOX, &(tx.profile, sequence)).map(|_| ())
 }
 
 /// What can be sent now, oldest first, at most `limit` entries. Nothing that is meant for all of a chat in `held` is.
@@ -72,8 +109,8 @@ pub fn due(
 ) -> Result<Vec<(u64, OutboxRecord)>, StoreError> {
     let mut found = Vec::new();
     let mut held: HashSet<(u32, u32)> = held.iter().map(|chat| (*chat, 0)).collect();
-    for row in view.scan_prefix(&OUTBOX, &profile)? {
-        let ((_, sequence), job) = row?;
+    for row in readable(view, profile)? {
+        let (sequence, job) = row?;
         let lane = lane(&job);
         if !is_due(job.not_before, now) {
             held.extend(lane);
@@ -95,8 +132,8 @@ pub fn is_behind(
     job: &OutboxRecord,
 ) -> Result<bool, StoreError> {
     let Some(own) = lane(job) else { return Ok(false) };
-    for row in view.scan_prefix(&OUTBOX, &profile)? {
-        let ((_, earlier), other) = row?;
+    for row in readable(view, profile)? {
+        let (earlier, other) = row?;
         if earlier >= sequence {
             break;
         }
@@ -125,7 +162,7 @@ pub fn share_tries(
 
 /// Whether anything waits only because no relay was reachable.
 pub fn waits_for_a_relay(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
-    for row in view.scan_prefix(&OUTBOX, &profile)? {
+    for row in readable(view, profile)? {
         if row?.1.unreachable {
             return Ok(true);
         }
@@ -149,7 +186,7 @@ pub fn relay_is_back(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
 
 /// Whether anything waits to be sent.
 pub fn is_empty(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
-    Ok(view.scan_prefix(&OUTBOX, &profile)?.next().transpose()?.is_none())
+    Ok(view.scan_prefix(&OUTBOX, &profile)?.keys().next().transpose()?.is_none())
 }
 
 /// Whether a message still waits to be sent.

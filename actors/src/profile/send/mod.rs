@@ -82,6 +82,9 @@ pub async fn keep_running(shared: Rc<Shared>) {
 
 /// Sends until nothing is left that can be sent now.
 async fn run(shared: Rc<Shared>) {
+    if let Err(error) = fail_damaged(&shared).await {
+        tracing::error!(profile = %shared.id, %error, "the send queue cannot be checked");
+    }
     loop {
         let passed = pass(&shared).await;
         tell_accepted(&shared);
@@ -95,6 +98,14 @@ async fn run(shared: Rc<Shared>) {
             }
         }
     }
+}
+
+async fn fail_damaged(shared: &Rc<Shared>) -> Outcome<()> {
+    if shared.db.read(|view| outbox::damaged(view, shared.id))?.is_empty() {
+        return Ok(());
+    }
+    shared.db.transact(shared.id, complete::fail_damaged).await?;
+    Ok(())
 }
 
 /// Nothing of a failure of the disk is noted; sending goes on in a while.

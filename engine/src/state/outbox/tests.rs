@@ -1,5 +1,6 @@
 use volary_proto::v1::event;
 use volary_storage::records::message_state;
+use volary_storage::{Raw, Table};
 
 use super::*;
 use crate::outgoing::complete::{self, MAX_TRIES};
@@ -158,4 +159,22 @@ async fn a_mail_that_some_have_got_counts_as_delivered_when_it_is_given_up_for_t
     assert_eq!((record.state, record.error.as_str()), (message_state::OUT_DELIVERED, ""));
     let said = desk.events().await;
     assert!(said.iter().any(|kind| matches!(kind, event::Kind::Warning(_))), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_damaged_entry_fails_its_message_and_the_others_leave() {
+    let desk = Desk::new().await;
+    let [(annas, _), _] = two_chats(&desk).await;
+    let bad = queues(&desk, annas, None).await;
+    let behind = queues(&desk, annas, None).await;
+    let message = desk.db.look(|view| entries(view, PROFILE, 1)).unwrap()[0].1.message;
+    let raw: Table<(ProfileId, u64), Raw> = Table::new(OUTBOX.name());
+    desk.change(move |tx| Ok(tx.store.put(&raw, &(PROFILE, bad), &Raw(vec![0xff; 3]))?)).await;
+    assert_eq!(due_now(&desk), [behind]);
+    desk.change(|tx| Ok(complete::fail_damaged(tx)?)).await;
+    let failed = desk.db.look(|view| messages::load(view, PROFILE, message)).unwrap().unwrap();
+    assert_eq!((failed.state, failed.error.as_str()), (message_state::OUT_FAILED, complete::DAMAGED));
+    assert_eq!(desk.db.look(|view| damaged(view, PROFILE)).unwrap(), []);
+    assert!(!desk.db.look(|view| is_queued(view, PROFILE, message)).unwrap());
+    assert_eq!(due_now(&desk), [behind]);
 }
