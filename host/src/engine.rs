@@ -7,6 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use volary_actors::bus::EventStream;
 use volary_actors::node::{self, Node, NodeOptions};
+use volary_engine::ground::artwork;
 use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_proto::{Answer, Call, Error, Request};
 
@@ -70,6 +71,9 @@ impl Engine {
 
     fn open(options: EngineOptions) -> Result<Self, StartError> {
         let directory = AccountsDirectory::open(&options.dir)?;
+        if let Err(error) = artwork::lay_out(directory.path()) {
+            tracing::warn!(%error, "pictures of the engine cannot be written; chats of the engine have none");
+        }
         let mut node = NodeOptions::new(directory.path());
         node.clock = options.clock;
         if options.threads > 0 {

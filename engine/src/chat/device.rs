@@ -4,7 +4,7 @@ use volary_storage::View as _;
 use volary_storage::records::{MessageRecord, block, message_state, view_type};
 use volary_storage::tables::DEVICE_LABELS;
 
-use crate::chat::compose::{NewMessage, leave_archive};
+use crate::chat::compose::{NewFile, NewMessage, leave_archive};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -12,11 +12,12 @@ use crate::ground::ids;
 use crate::ground::texts::id as text;
 use crate::state::{chats, config, messages};
 
-/// Label of the message that welcomes the user.
+/// Labels of the messages that welcome the user.
+const WELCOME_IMAGE: &str = "core-welcome-image";
 const WELCOME: &str = "core-welcome";
 
-/// Makes the own chat and the device chat of a new profile. Bots need neither.
-pub fn set_up_chats(tx: &mut Tx<'_, '_>) -> Outcome<()> {
+/// Makes the own chat and the device chat of a new profile. Bots need neither. `image` is [`artwork::WELCOME`], stored.
+pub fn set_up_chats(tx: &mut Tx<'_, '_>, image: Option<NewFile>) -> Outcome<()> {
     if config::flag(tx.store, tx.profile, config::key::BOT)? {
         return Ok(());
     }
@@ -24,6 +25,10 @@ pub fn set_up_chats(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     if !config::flag(tx.store, tx.profile, config::key::SELF_CHAT_ADDED)? {
         config::set(tx, config::key::SELF_CHAT_ADDED, Some("1"))?;
         chats::ensure_single(tx, ids::contact::SELF, block::NOT)?;
+    }
+    if let Some(file) = image {
+        let image = NewMessage { view_type: view_type::IMAGE, file: Some(file), ..Default::default() };
+        add(tx, Some(WELCOME_IMAGE), Some(image))?;
     }
     let welcome = NewMessage { text: tx.texts.get(text::WELCOME), ..Default::default() };
     add(tx, Some(WELCOME), Some(welcome))?;

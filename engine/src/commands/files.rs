@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use volary_mail::message::content::{self, dimensions};
-use volary_mail::message::filename::{blob_extension, sanitise};
+use volary_mail::message::filename::{blob_extension, name_for_sending, sanitise};
 use volary_mail::message::view_type::{OCTET_STREAM, ViewType as Kind, by_file_name};
 use volary_proto::v1::event;
 use volary_storage::Blobs;
@@ -13,6 +13,7 @@ use volary_storage::records::view_type;
 
 use super::images::{self, Quality, Ready};
 use crate::chat::compose::NewFile;
+use crate::ground::artwork;
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ProfileId;
@@ -72,6 +73,21 @@ pub async fn put_text(db: &Db, profile: ProfileId, text: String) -> Result<Strin
     let (blobs, _) = place(db, profile)?;
     let put = move || Ok(blobs.put(text.as_bytes(), "html").map_err(copying)?.as_str().to_owned());
     Ok(db.work(Lane::Interactive, put).await?)
+}
+
+/// Stores the picture that welcomes the user.
+pub async fn put_welcome(db: &Db, profile: ProfileId, now: i64) -> Outcome<NewFile> {
+    let (blobs, _) = place(db, profile).map_err(|error| Failure::refused(error.message))?;
+    let put = move || Ok(blobs.put(artwork::WELCOME, "png").map_err(copying)?.as_str().to_owned());
+    let (width, height) = artwork::WELCOME_SIZE;
+    Ok(NewFile {
+        blob: db.work(Lane::Interactive, put).await?,
+        name: name_for_sending(Kind::Image, "welcome.png", now),
+        mime_type: "image/png".to_owned(),
+        bytes: artwork::WELCOME.len() as u64,
+        width,
+        height,
+    })
 }
 
 /// Copies the attachment of a message. `wanted` is the view type asked for; it is corrected by what the file is.

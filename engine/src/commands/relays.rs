@@ -6,6 +6,8 @@ use volary_proto::v1::{CertificateChecks, EnteredLoginParam, Error, Socket, even
 use volary_storage::records::{TimeRecord, TransportRecord};
 use volary_storage::tables::{CONFIG, REMOVED_TRANSPORTS, TRANSPORTS};
 
+use super::files;
+use crate::chat::compose::NewFile;
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ProfileId;
@@ -20,6 +22,7 @@ pub async fn store(
     entered: String,
     configured: String,
 ) -> Outcome<()> {
+    let welcome = welcome_image(db, profile).await?;
     db.transact_durably(profile, move |tx| {
         let now = tx.now;
         let known = transports::all(tx.store, tx.profile)?;
@@ -52,12 +55,25 @@ pub async fn store(
         }
         config::set(tx, config::key::CONFIGURED, Some("1"))?;
         if first {
-            crate::chat::device::set_up_chats(tx)?;
+            crate::chat::device::set_up_chats(tx, welcome)?;
         }
         tx.emit(event::Kind::AccountsItemChanged(event::AccountsItemChanged {}));
         Ok::<_, Failure>(())
     })
     .await
+}
+
+/// The picture that welcomes the user, among the attachments of a profile that gets its first transport.
+async fn welcome_image(db: &Db, profile: ProfileId) -> Outcome<Option<NewFile>> {
+    let (is_known, now) = db.read(|view| {
+        let known =
+            !transports::all(view, profile)?.is_empty() || config::flag(view, profile, config::key::BOT)?;
+        Ok::<_, Failure>((known, db.now()))
+    })?;
+    if is_known {
+        return Ok(None);
+    }
+    Ok(Some(files::put_welcome(db, profile, now).await?))
 }
 
 /// Removes a transport; queued mail goes out over another one.

@@ -265,15 +265,19 @@ async fn device_messages_come_once_for_each_label() {
 async fn a_new_profile_gets_its_two_chats_and_bots_get_none() {
     let fixture = Fixture::new().await;
     fixture.does(SetConfig { key: "bot".to_owned(), value: Some("1".to_owned()) }).await;
-    fixture.db.transact(PROFILE, crate::chat::device::set_up_chats).await.unwrap();
+    fixture.db.transact(PROFILE, |tx| crate::chat::device::set_up_chats(tx, None)).await.unwrap();
     assert!(fixture.list(0, None).is_empty());
     fixture.does(SetConfig { key: "bot".to_owned(), value: None }).await;
-    fixture.db.transact(PROFILE, crate::chat::device::set_up_chats).await.unwrap();
+    fixture.db.transact(PROFILE, |tx| crate::chat::device::set_up_chats(tx, None)).await.unwrap();
     let chats = fixture.list(0, None);
     assert_eq!(chats.len(), 2);
+    for chat in chats {
+        let picture = fixture.sees(volary_proto::GetBasicChat { chat_id: chat }).profile_image.unwrap();
+        assert!(picture.contains("artwork"), "chats of the engine have pictures of their own: {picture}");
+    }
     let own = fixture.chat_with_self().await;
     fixture.does(DeleteChat { chat_id: own }).await;
-    fixture.db.transact(PROFILE, crate::chat::device::set_up_chats).await.unwrap();
+    fixture.db.transact(PROFILE, |tx| crate::chat::device::set_up_chats(tx, None)).await.unwrap();
     let left = fixture.list(0, None);
     assert_eq!(left.len(), 1);
     assert!(fixture.item(left[0]).summary_text2.starts_with("You deleted the \"Saved messages\" chat."));

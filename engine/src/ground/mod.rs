@@ -11,9 +11,11 @@
 //! | [`settings`] | the table of settings |
 //! | [`intent`] | what an outgoing message is for, and its stored form |
 //! | [`key_cache`] | parsed keys |
+//! | [`artwork`] | pictures that come with the engine |
 //! | [`work`] | heavy work on threads of the process |
 //! | [`error`] | what can go wrong |
 
+pub mod artwork;
 pub mod clock;
 pub mod db;
 pub mod effects;

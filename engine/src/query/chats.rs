@@ -12,6 +12,7 @@ use super::look::Look;
 use super::{color, contacts, convert};
 use crate::chat::compose::{is_muted, load_chat, no_such_chat};
 use crate::chat::sending;
+use crate::ground::artwork;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids;
 use crate::ground::texts::id as text;
@@ -48,8 +49,10 @@ pub fn name(look: &Look<'_>, record: &ChatRecord) -> Outcome<String> {
 pub fn face(look: &Look<'_>, record: &ChatRecord) -> Outcome<(String, Option<String>)> {
     if record.chat_type == chat_type::SINGLE {
         let contact = contacts::record(look, record.contact)?;
-        let own = record.contact == ids::contact::SELF;
-        let image = if own { None } else { look.path(&contact.avatar) };
+        let image = match record.contact {
+            ids::contact::SELF => look.shared(artwork::Shared::SavedMessages),
+            other => contacts::picture(look, other, &contact),
+        };
         return Ok((contacts::color_of(&contact, record.contact), image));
     }
     let identity = if record.group_id.is_empty() { &record.name } else { &record.group_id };
@@ -226,7 +229,7 @@ pub fn encryption_info(look: &Look<'_>, chat: u32) -> Outcome<String> {
     if !record.encrypted {
         return Ok(look.texts.get(text::NO_ENCRYPTION));
     }
-    let mut info = look.texts.get(text::CHAT_E2EE);
+    let mut info = look.texts.get(text::MESSAGES_E2EE);
     for id in contact_ids(look, chat)? {
         if id <= ids::LAST_SPECIAL {
             continue;

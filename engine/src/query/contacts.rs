@@ -11,6 +11,7 @@ use volary_storage::tables::CONTACTS;
 
 use super::color;
 use super::look::Look;
+use crate::ground::artwork;
 use crate::ground::error::{Failure, Outcome};
 use volary_mail::securejoin::Verification;
 
@@ -76,6 +77,14 @@ pub fn freshness(record: &ContactRecord, contact: u32, now: i64) -> ContactFresh
     }
 }
 
+/// Path of the picture of a contact.
+pub fn picture(look: &Look<'_>, id: u32, record: &ContactRecord) -> Option<String> {
+    match id {
+        ids::contact::DEVICE => look.shared(artwork::Shared::Device),
+        _ => look.path(&record.avatar),
+    }
+}
+
 /// A contact as clients see it.
 pub fn contact(look: &Look<'_>, id: u32) -> Outcome<Contact> {
     let found = record(look, id)?;
@@ -89,7 +98,7 @@ fn view(look: &Look<'_>, id: u32, record: ContactRecord) -> Outcome<Contact> {
         color: color_of(&record, id),
         display_name: display_name(&record).to_owned(),
         id,
-        profile_image: look.path(&record.avatar),
+        profile_image: picture(look, id, &record),
         is_blocked: record.blocked,
         is_key_contact: is_self || !record.fingerprint.is_empty(),
         e2ee_avail: is_self || keys::has_certificate(look.view, look.profile, &record.fingerprint)?,
@@ -209,8 +218,12 @@ pub fn encryption_info(look: &Look<'_>, contact: u32) -> Outcome<String> {
         return Ok(look.texts.get(text::NO_ENCRYPTION));
     }
     let own = record(look, ids::contact::SELF)?;
-    let mut info = format!("{}\n{}:", look.texts.get(text::CHAT_E2EE), look.texts.get(text::FINGERPRINTS));
-    for person in [&own, &found] {
+    let mut info =
+        format!("{}\n{}:", look.texts.get(text::MESSAGES_E2EE), look.texts.get(text::FINGERPRINTS));
+    // By address, so that both people read the fingerprints in the same order when they compare them.
+    let mut people = [&own, &found];
+    people.sort_by_key(|person| person.addr.to_lowercase());
+    for person in people {
         let fingerprint = grouped(&person.fingerprint);
         info.push_str(&format!("\n\n{} ({}):\n{fingerprint}", display_name(person), person.addr));
     }

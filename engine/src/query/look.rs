@@ -1,11 +1,12 @@
 //! One snapshot of a profile, with everything that is needed to show what it holds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use volary_proto::Error;
 use volary_storage::tables::PROFILES;
 use volary_storage::{BlobName, Blobs, ReadTx, View as _};
 
+use crate::ground::artwork;
 use crate::ground::db::{Db, blob_dir};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ProfileId;
@@ -24,6 +25,8 @@ pub struct Look<'a> {
     pub keys: &'a KeyCache,
     /// Unix seconds now.
     pub now: i64,
+    /// Folder of the engine.
+    pub dir: &'a Path,
     /// Folder of the attachments.
     pub blob_dir: PathBuf,
 }
@@ -32,6 +35,11 @@ impl Look<'_> {
     /// Absolute path of a blob; `None` for no blob.
     pub fn path(&self, blob: &str) -> Option<String> {
         (!blob.is_empty()).then(|| self.blob_dir.join(blob).to_string_lossy().into_owned())
+    }
+
+    /// Absolute path of a picture that all profiles share.
+    pub fn shared(&self, picture: artwork::Shared) -> Option<String> {
+        Some(picture.path(self.dir).to_string_lossy().into_owned())
     }
 
     /// Content of a blob of at most `limit` bytes; `None` if it cannot be read.
@@ -51,6 +59,7 @@ pub fn look<T>(db: &Db, profile: ProfileId, read: impl FnOnce(&Look<'_>) -> Outc
             texts: db.texts(),
             keys: db.keys(),
             now: db.now(),
+            dir: db.dir(),
             blob_dir: blob_dir(db.dir(), &record.uuid),
         };
         read(&look).map(Some)
