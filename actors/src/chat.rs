@@ -18,7 +18,7 @@ use volary_proto::v1::{Answer, Error, Request};
 use volary_engine::commands;
 use volary_engine::ground::db::Db;
 use volary_engine::ground::error::Outcome;
-use volary_engine::ground::ids::ProfileId;
+use volary_engine::ground::ids::{ChatId, ProfileId};
 use volary_engine::incoming::open::Opened;
 use volary_engine::incoming::{self, Source, Step};
 
@@ -42,7 +42,7 @@ pub struct TakeIn {
 #[rtype(result = "()")]
 pub struct Quiet {
     /// The chat.
-    pub chat: u32,
+    pub chat: ChatId,
     /// How many messages it has got so far.
     pub received: u64,
 }
@@ -51,7 +51,7 @@ pub struct Quiet {
 pub struct Chat {
     db: Db,
     profile: ProfileId,
-    id: u32,
+    id: ChatId,
     owner: Recipient<Quiet>,
     received: u64,
     used: Instant,
@@ -60,7 +60,7 @@ pub struct Chat {
 
 impl Chat {
     /// An actor for a chat.
-    pub fn new(db: Db, profile: ProfileId, id: u32, owner: Recipient<Quiet>) -> Self {
+    pub fn new(db: Db, profile: ProfileId, id: ChatId, owner: Recipient<Quiet>) -> Self {
         Self { db, profile, id, owner, received: 0, used: Instant::now(), watched: false }
     }
 
@@ -72,7 +72,7 @@ impl Chat {
             self.watched = true;
             ctx.run_later(IDLE, Self::is_quiet);
         }
-        tracing::info_span!("chat", profile = %self.profile, chat = self.id)
+        tracing::info_span!("chat", profile = %self.profile, chat = %self.id)
     }
 
     fn is_quiet(&mut self, ctx: &mut Context<Self>) {
@@ -92,11 +92,11 @@ impl Actor for Chat {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        tracing::trace!(profile = %self.profile, chat = self.id, "chat started");
+        tracing::trace!(profile = %self.profile, chat = %self.id, "chat started");
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        tracing::trace!(profile = %self.profile, chat = self.id, "chat ended");
+        tracing::trace!(profile = %self.profile, chat = %self.id, "chat ended");
     }
 }
 
@@ -169,7 +169,8 @@ mod tests {
         tokio::time::pause();
         let (sender, mut told) = mpsc::unbounded_channel();
         let owner = Owner(sender).start();
-        let chat = Chat::new(house.hub.db.clone(), ProfileId::new(1), 10, owner.recipient()).start();
+        let chat =
+            Chat::new(house.hub.db.clone(), ProfileId::new(1), ChatId::new(10), owner.recipient()).start();
         gets_something(&chat).await;
         tokio::time::sleep(IDLE - Duration::from_secs(1)).await;
         gets_something(&chat).await;
@@ -177,7 +178,7 @@ mod tests {
         assert!(told.try_recv().is_err(), "it was used");
         tokio::time::sleep(Duration::from_secs(2)).await;
         let quiet = told.try_recv().unwrap();
-        assert_eq!((quiet.chat, quiet.received), (10, 2));
+        assert_eq!((quiet.chat, quiet.received), (ChatId::new(10), 2));
         tokio::time::sleep(IDLE * 3).await;
         assert!(told.try_recv().is_err(), "no timer goes on");
         gets_something(&chat).await;

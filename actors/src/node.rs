@@ -19,7 +19,7 @@ use crate::relay_connection::memory;
 use crate::supervisor::{EndProfiles, Supervisor, housekeeping, reconnect};
 use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_engine::ground::db::Db;
-use volary_engine::ground::ids::ProfileId;
+use volary_engine::ground::ids::{ProfileId, numbers};
 use volary_engine::query;
 use volary_engine::state::profiles;
 
@@ -173,7 +173,7 @@ impl Node {
         exists(db).map_err(|error| Error::internal(error.to_string()))?.ok_or_else(missing)?;
         let ids = db.read(|view| query::messages::next_msgs(view, profile));
         let ids = ids.map_err(|error| Error::internal(error.to_string()))?;
-        Ok(Answer::new(answer::Kind::Ids(Ids { ids })))
+        Ok(Answer::new(answer::Kind::Ids(Ids { ids: numbers(ids) })))
     }
 
     /// Stops all I/O, ends the actors and closes the database.

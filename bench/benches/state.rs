@@ -9,6 +9,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 use volary_engine::chat::membership::{Received, Rows, apply};
+use volary_engine::ground::ids::ContactId;
 use volary_storage::records::MemberRecord;
 use volary_storage::{Options, Raw, Store, StoreError, Table};
 
@@ -24,17 +25,18 @@ const ROW_BYTES: usize = 300;
 fn membership(c: &mut Criterion) {
     let mut group = c.benchmark_group("merge a member list");
     for size in GROUPS {
-        let to: Vec<Option<u32>> = (0..size as u32).map(|id| Some(10 + id)).collect();
+        let to: Vec<Option<ContactId>> = (0..size as u32).map(|id| Some(ContactId::new(10 + id))).collect();
         let timestamps = vec![NOW - 100; size];
-        let known = |id: &u32| !id.is_multiple_of(10);
+        let sender = ContactId::FIRST;
+        let known = |id: &ContactId| !id.get().is_multiple_of(10);
         let rows: Rows = to
             .iter()
             .flatten()
-            .filter(|id| known(id) || **id == 10)
+            .filter(|id| known(id) || **id == sender)
             .map(|id| (*id, MemberRecord { added: NOW - 1000, removed: 0 }))
             .collect();
         let received = Received {
-            sender: 10,
+            sender,
             sent: NOW - 10,
             now: NOW,
             to: &to,

@@ -24,8 +24,7 @@ use crate::ground::clock::Clock;
 use crate::ground::db::{Db, Listener, Surroundings, Tx};
 use crate::ground::effects::Effects;
 use crate::ground::error::Outcome;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::ground::work::{Job, Lane, Unfinished, Workers};
 use crate::state::{chats, contacts, keys, messages, transports};
 
@@ -136,7 +135,7 @@ impl Desk {
     }
 
     /// Adds a key-contact with these relays; the key is returned with its id.
-    pub async fn knows(&self, relays: &[&str]) -> (u32, SecretKey) {
+    pub async fn knows(&self, relays: &[&str]) -> (ContactId, SecretKey) {
         let mut rng = StdRng::from_seed(*blake3::hash(relays.join(",").as_bytes()).as_bytes());
         let addrs: Vec<Address> = relays.iter().map(|addr| Address::parse(addr).unwrap()).collect();
         let secret = SecretKey::generate(&addrs[0], START, &mut rng).unwrap();
@@ -158,15 +157,15 @@ impl Desk {
     }
 
     /// The accepted single chat with a contact.
-    pub async fn chat_with(&self, contact: u32) -> u32 {
+    pub async fn chat_with(&self, contact: ContactId) -> ChatId {
         self.change(move |tx| Ok(chats::ensure_single(tx, contact, block::NOT)?)).await
     }
 
     /// A message of ourselves appears in a chat, as sent.
-    pub async fn says(&self, chat: u32, text: &str) -> u32 {
+    pub async fn says(&self, chat: ChatId, text: &str) -> MessageId {
         self.puts(MessageRecord {
             chat,
-            from: ids::contact::SELF,
+            from: ContactId::SELF,
             state: message_state::OUT_DELIVERED,
             text: text.to_owned(),
             sort: self.now(),
@@ -176,13 +175,13 @@ impl Desk {
     }
 
     /// A message is stored.
-    pub async fn puts(&self, record: MessageRecord) -> u32 {
+    pub async fn puts(&self, record: MessageRecord) -> MessageId {
         let record = MessageRecord { mid: new_mid(), view_type: view_type::TEXT, encrypted: true, ..record };
         self.change(move |tx| Ok(messages::insert(tx, &record)?)).await
     }
 
     /// Whether a message is there.
-    pub fn has(&self, message: u32) -> bool {
+    pub fn has(&self, message: MessageId) -> bool {
         self.db.look(|view| messages::load(view, PROFILE, message)).unwrap().is_some()
     }
 

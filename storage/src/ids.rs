@@ -11,7 +11,9 @@ macro_rules! ids {
         pub struct $name(u32);
 
         impl $name {
-            /// The lowest id that is given out.
+            /// No id: what a field that is not set is read as.
+            pub const NONE: Self = Self(0);
+            /// The lowest id that is given out. Those below it are reserved.
             pub const FIRST: Self = Self($first);
 
             /// The id with this number.
@@ -24,9 +26,19 @@ macro_rules! ids {
                 self.0
             }
 
+            /// This id, unless it is none.
+            pub fn given(self) -> Option<Self> {
+                (self != Self::NONE).then_some(self)
+            }
+
+            /// Whether it is below those that are given out.
+            pub const fn is_special(self) -> bool {
+                self.0 < Self::FIRST.0
+            }
+
             /// The id that is given out after this one.
             pub const fn next(self) -> Self {
-                if self.0 < Self::FIRST.0 { Self::FIRST } else { Self(self.0 + 1) }
+                if self.0 < Self::FIRST.0 { Self::FIRST } else { Self(self.0.saturating_add(1)) }
             }
         }
 
@@ -93,4 +105,29 @@ ids! {
 impl ProfileId {
     /// Stands for the process as a whole in requests and events.
     pub const PROCESS: Self = Self(0);
+}
+
+impl ContactId {
+    /// Ourselves.
+    pub const SELF: Self = Self(1);
+    /// Author of info lines that are made locally.
+    pub const INFO: Self = Self(2);
+    /// Author of device messages.
+    pub const DEVICE: Self = Self(5);
+    /// The last of the reserved ones, which nobody has: it stands for an author that is not known.
+    pub const RESERVED: Self = Self(9);
+}
+
+impl ChatId {
+    /// Deleted messages.
+    pub const TRASH: Self = Self(3);
+    /// Entry of the chat list that leads to the archive.
+    pub const ARCHIVED_LINK: Self = Self(6);
+    /// Entry of the chat list that hints at an all-archived list.
+    pub const ALL_DONE_HINT: Self = Self(7);
+}
+
+impl MessageId {
+    /// Stands for a day marker in lists of messages.
+    pub const DAY_MARKER: Self = Self(9);
 }

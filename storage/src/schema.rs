@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use redb::{Database, Durability};
 
-use crate::ProfileId;
 use crate::error::{OpenError, StoreError};
 use crate::file::store_error;
 use crate::records::message_state;
@@ -16,6 +15,7 @@ use crate::table::{Raw, Table};
 use crate::tables::{MESSAGES, OUTBOX, OUTBOX_BY_MESSAGE, PROFILES, UNTIMED};
 use crate::view::{View, shielded};
 use crate::write_tx::WriteTx;
+use crate::{MessageId, ProfileId};
 
 /// The schema version that this build writes.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -42,7 +42,7 @@ const MIGRATIONS: &[Migration] = &[
 fn index_queue_and_timers(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
     let profiles: Vec<ProfileId> = tx.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
     for profile in profiles {
-        let queued: Vec<(u32, u64)> = tx
+        let queued: Vec<(MessageId, u64)> = tx
             .scan_prefix(&OUTBOX, &profile)?
             .map(|row| row.map(|((_, sequence), job)| (job.message, sequence)))
             .collect::<Result<_, _>>()?;
@@ -205,24 +205,41 @@ mod tests {
 
     #[test]
     fn version_two_indexes_the_send_queue_and_timers_that_do_not_run_yet() {
+        use crate::ChatId;
         use crate::records::{MessageRecord, OutboxRecord, ProfileRecord};
         let (_dir, path) = version_zero();
         let mut database = Database::open(&path).unwrap();
         change(&database, |tx| {
             tx.put(&PROFILES, &PROFILE, &ProfileRecord::default())?;
-            tx.put(&OUTBOX, &(PROFILE, 3), &OutboxRecord { message: 12, ..Default::default() })?;
-            let timed = MessageRecord { chat: 10, ephemeral_timer: 60, ..Default::default() };
-            tx.put(&MESSAGES, &(PROFILE, 12), &MessageRecord { expires: 5, ..timed.clone() })?;
-            tx.put(&MESSAGES, &(PROFILE, 13), &MessageRecord { hidden: true, ..timed.clone() })?;
-            tx.put(&MESSAGES, &(PROFILE, 14), &timed)?;
-            tx.put(&MESSAGES, &(PROFILE, 15), &MessageRecord { chat: 10, ..Default::default() })
+            tx.put(
+                &OUTBOX,
+                &(PROFILE, 3),
+                &OutboxRecord { message: MessageId::new(12), ..Default::default() },
+            )?;
+            let timed = MessageRecord { chat: ChatId::new(10), ephemeral_timer: 60, ..Default::default() };
+            tx.put(
+                &MESSAGES,
+                &(PROFILE, MessageId::new(12)),
+                &MessageRecord { expires: 5, ..timed.clone() },
+            )?;
+            tx.put(
+                &MESSAGES,
+                &(PROFILE, MessageId::new(13)),
+                &MessageRecord { hidden: true, ..timed.clone() },
+            )?;
+            tx.put(&MESSAGES, &(PROFILE, MessageId::new(14)), &timed)?;
+            tx.put(
+                &MESSAGES,
+                &(PROFILE, MessageId::new(15)),
+                &MessageRecord { chat: ChatId::new(10), ..Default::default() },
+            )
         });
         migrate(&mut database, &path, 2, MIGRATIONS).unwrap();
         let tx = snapshot(&database);
-        assert!(tx.contains(&OUTBOX_BY_MESSAGE, &(PROFILE, 12, 3)).unwrap());
+        assert!(tx.contains(&OUTBOX_BY_MESSAGE, &(PROFILE, MessageId::new(12), 3)).unwrap());
         let untimed: Vec<_> =
             tx.scan_prefix(&UNTIMED, &PROFILE).unwrap().keys().map(Result::unwrap).collect();
-        assert_eq!(untimed, [(PROFILE, 10, 14)]);
+        assert_eq!(untimed, [(PROFILE, ChatId::new(10), MessageId::new(14))]);
     }
 
     #[test]

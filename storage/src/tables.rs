@@ -7,6 +7,7 @@ use crate::records::{
     ServerCopyRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
 };
 use crate::table::{Empty, Table};
+use crate::{ChatId, ContactId, MessageId};
 use crate::{ProfileId, TransportId};
 
 /// Profile id.
@@ -28,49 +29,51 @@ pub const TRANSPORTS: Table<(P, TransportId), TransportRecord> = Table::new("tra
 pub const REMOVED_TRANSPORTS: Table<(P, String), TimeRecord> = Table::new("removed-transports.v1");
 
 /// Contacts by id.
-pub const CONTACTS: Table<(P, u32), ContactRecord> = Table::new("contacts.v1");
+pub const CONTACTS: Table<(P, ContactId), ContactRecord> = Table::new("contacts.v1");
 /// Index: fingerprint → contact id.
-pub const CONTACT_BY_FINGERPRINT: Table<(P, String, u32), Empty> = Table::new("contact-by-fingerprint.v1");
+pub const CONTACT_BY_FINGERPRINT: Table<(P, String, ContactId), Empty> =
+    Table::new("contact-by-fingerprint.v1");
 /// Index: address → contact ids.
-pub const CONTACT_BY_ADDR: Table<(P, String, u32), Empty> = Table::new("contact-by-addr.v1");
+pub const CONTACT_BY_ADDR: Table<(P, String, ContactId), Empty> = Table::new("contact-by-addr.v1");
 /// Certificates by fingerprint.
 pub const CERTIFICATES: Table<(P, String), CertificateRecord> = Table::new("certificates.v1");
 
 /// Chats by id.
-pub const CHATS: Table<(P, u32), ChatRecord> = Table::new("chats.v1");
+pub const CHATS: Table<(P, ChatId), ChatRecord> = Table::new("chats.v1");
 /// Index: group id → chat id.
-pub const CHAT_BY_GROUP_ID: Table<(P, String, u32), Empty> = Table::new("chat-by-group-id.v1");
+pub const CHAT_BY_GROUP_ID: Table<(P, String, ChatId), Empty> = Table::new("chat-by-group-id.v1");
 /// Index: contact → its single chat.
-pub const SINGLE_CHAT: Table<(P, u32, u32), Empty> = Table::new("single-chat.v1");
+pub const SINGLE_CHAT: Table<(P, ContactId, ChatId), Empty> = Table::new("single-chat.v1");
 /// Members and past members: (profile, chat, contact).
-pub const MEMBERS: Table<(P, u32, u32), MemberRecord> = Table::new("members.v1");
+pub const MEMBERS: Table<(P, ChatId, ContactId), MemberRecord> = Table::new("members.v1");
 /// Index: (profile, contact, chat) of every member row.
-pub const CHATS_OF_CONTACT: Table<(P, u32, u32), Empty> = Table::new("chats-of-contact.v1");
+pub const CHATS_OF_CONTACT: Table<(P, ContactId, ChatId), Empty> = Table::new("chats-of-contact.v1");
 /// When keys were last gossiped: (profile, chat, fingerprint).
-pub const GOSSIPED: Table<(P, u32, String), TimeRecord> = Table::new("gossiped.v1");
+pub const GOSSIPED: Table<(P, ChatId, String), TimeRecord> = Table::new("gossiped.v1");
 
 /// Messages by id.
-pub const MESSAGES: Table<(P, u32), MessageRecord> = Table::new("messages.v1");
+pub const MESSAGES: Table<(P, MessageId), MessageRecord> = Table::new("messages.v1");
 /// Index of visible messages without drafts: (profile, chat, sort time, message).
-pub const CHAT_MESSAGES: Table<(P, u32, i64, u32), Empty> = Table::new("chat-messages.v1");
+pub const CHAT_MESSAGES: Table<(P, ChatId, i64, MessageId), Empty> = Table::new("chat-messages.v1");
 /// Index of visible fresh messages: (profile, chat, message).
-pub const FRESH: Table<(P, u32, u32), Empty> = Table::new("fresh.v1");
+pub const FRESH: Table<(P, ChatId, MessageId), Empty> = Table::new("fresh.v1");
 /// Index of visible messages whose timer does not run yet: (profile, chat, message).
-pub const UNTIMED: Table<(P, u32, u32), Empty> = Table::new("untimed.v1");
+pub const UNTIMED: Table<(P, ChatId, MessageId), Empty> = Table::new("untimed.v1");
 /// Hidden messages by chat, for clean-up: (profile, chat, message).
-pub const HIDDEN_MESSAGES: Table<(P, u32, u32), Empty> = Table::new("hidden-messages.v1");
+pub const HIDDEN_MESSAGES: Table<(P, ChatId, MessageId), Empty> = Table::new("hidden-messages.v1");
 /// Known Message-IDs.
 pub const KNOWN_MAIL: Table<(P, String), KnownMailRecord> = Table::new("known-mail.v1");
 /// Receipts: (profile, message, contact).
-pub const RECEIPTS: Table<(P, u32, u32), TimeRecord> = Table::new("receipts.v1");
+pub const RECEIPTS: Table<(P, MessageId, ContactId), TimeRecord> = Table::new("receipts.v1");
 /// Reactions: (profile, message, contact).
-pub const REACTIONS: Table<(P, u32, u32), ReactionRecord> = Table::new("reactions.v1");
+pub const REACTIONS: Table<(P, MessageId, ContactId), ReactionRecord> = Table::new("reactions.v1");
 /// Reactions whose target is not here yet: (profile, Message-ID, contact).
-pub const PENDING_REACTIONS: Table<(P, String, u32), ReactionRecord> = Table::new("pending-reactions.v1");
+pub const PENDING_REACTIONS: Table<(P, String, ContactId), ReactionRecord> =
+    Table::new("pending-reactions.v1");
 /// Edits whose message is not here yet: (profile, Message-ID, contact).
-pub const PENDING_EDITS: Table<(P, String, u32), PendingEditRecord> = Table::new("pending-edits.v1");
+pub const PENDING_EDITS: Table<(P, String, ContactId), PendingEditRecord> = Table::new("pending-edits.v1");
 /// Messages that their author deleted before they came: (profile, Message-ID, contact).
-pub const PENDING_DELETIONS: Table<(P, String, u32), TimeRecord> = Table::new("pending-deletions.v1");
+pub const PENDING_DELETIONS: Table<(P, String, ContactId), TimeRecord> = Table::new("pending-deletions.v1");
 /// Labels of device messages that were shown once.
 pub const DEVICE_LABELS: Table<(P, String), Empty> = Table::new("device-labels.v1");
 
@@ -92,9 +95,9 @@ pub const NOT_SHOWN_BY_MID: Table<(P, String, u64), Empty> = Table::new("not-sho
 /// Mail to be sent, in order.
 pub const OUTBOX: Table<(P, u64), OutboxRecord> = Table::new("outbox.v1");
 /// Index: (profile, message, sequence) of every row of the send queue.
-pub const OUTBOX_BY_MESSAGE: Table<(P, u32, u64), Empty> = Table::new("outbox-by-message.v1");
+pub const OUTBOX_BY_MESSAGE: Table<(P, MessageId, u64), Empty> = Table::new("outbox-by-message.v1");
 /// Read receipts to be sent: (profile, contact, message).
-pub const RECEIPT_JOBS: Table<(P, u32, u32), ReceiptJobRecord> = Table::new("receipt-jobs.v1");
+pub const RECEIPT_JOBS: Table<(P, ContactId, MessageId), ReceiptJobRecord> = Table::new("receipt-jobs.v1");
 /// Secrets of own invite codes, in order of creation.
 pub const TOKENS: Table<(P, u64), TokenRecord> = Table::new("tokens.v1");
 /// Handshakes in which we are the joiner, in order of creation.

@@ -11,12 +11,12 @@ use super::shared::Shared;
 use crate::chat::{self, Chat, Quiet, TakeIn};
 use volary_engine::commands;
 use volary_engine::ground::error::Outcome;
-use volary_engine::ground::ids::ProfileId;
+use volary_engine::ground::ids::{ChatId, ProfileId};
 use volary_engine::incoming::{Step, route};
 
 /// Actors of chats, by chat.
 #[derive(Default)]
-pub struct Chats(RefCell<HashMap<u32, InUse>>);
+pub struct Chats(RefCell<HashMap<ChatId, InUse>>);
 
 /// A chat in use.
 struct InUse {
@@ -36,7 +36,7 @@ impl Chats {
 }
 
 /// The actor of a chat, for exactly one message. It is started if it does not run (any more); `None`: the profile ends.
-pub(super) fn of(shared: &Shared, chat: u32) -> Option<Addr<Chat>> {
+pub(super) fn of(shared: &Shared, chat: ChatId) -> Option<Addr<Chat>> {
     let mut chats = shared.chats.0.borrow_mut();
     if chats.get(&chat).is_none_or(|known| !known.addr.connected()) {
         let owner = shared.owner.get().and_then(WeakRecipient::upgrade)?;

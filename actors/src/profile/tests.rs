@@ -17,7 +17,7 @@ use crate::faults::Spot;
 use crate::relay_connection::RelayConnection;
 use crate::testing::{House, until};
 use volary_engine::ground::error::Failure;
-use volary_engine::ground::ids::TransportId;
+use volary_engine::ground::ids::{ChatId, TransportId};
 
 /// Longest time that a test waits for an event.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -59,7 +59,7 @@ impl Handler<Fail> for Chat {
 /// Asks for the actor of a chat.
 #[derive(Message)]
 #[rtype(result = "Option<Addr<Chat>>")]
-struct GetChat(u32);
+struct GetChat(ChatId);
 
 impl Handler<GetChat> for Profile {
     type Result = Option<Addr<Chat>>;
@@ -235,7 +235,7 @@ async fn a_chat_that_fails_is_there_for_the_next_mail() {
     let house = House::new();
     let (id, profile) = classic(&house).await;
     let chat = chat_with_bob(&house, id, &profile).await;
-    let actor = profile.send(GetChat(chat)).await.unwrap().unwrap();
+    let actor = profile.send(GetChat(chat.into())).await.unwrap().unwrap();
     assert!(actor.send(Fail).await.is_err());
     let events = house.hub.bus.subscribe_to(id);
     profile.send(mails(1, 2, "second")).await.unwrap();

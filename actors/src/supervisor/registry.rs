@@ -27,7 +27,7 @@ pub async fn request(hub: &Hub, supervisor: &Addr<Supervisor>, request: Request)
             done
         }
         Kind::SetAccountsOrder(call) => {
-            process::set_order(db, typed(call.account_ids)).await?;
+            process::set_order(db, typed(&call.account_ids)).await?;
             done
         }
         Kind::StartIoForAllAccounts(_) => {

@@ -132,8 +132,9 @@ async fn messages_are_copied_to_another_profile_at_their_turn_in_the_chat_there(
             changed.extend((told.chat_id == target && told.msg_id != 0).then_some(told.msg_id));
         }
     }
-    let drafted = house.hub.db.look(|view| chats::load(view, to, target)).unwrap().unwrap().draft;
-    assert!(changed.len() >= 2 && changed[0] == drafted, "draft {drafted} in {changed:?}");
+    let drafted =
+        house.hub.db.look(|view| chats::load(view, to, target.into())).unwrap().unwrap().draft.unwrap();
+    assert!(changed.len() >= 2 && changed[0] == drafted.get(), "draft {drafted} in {changed:?}");
     let nowhere = ForwardMessagesToAccount { msg_ids: vec![said.id], account_id: 77, chat_id: target };
     assert!(house.asks(from, nowhere).await.is_err());
 }

@@ -7,8 +7,7 @@ use volary_storage::{StoreError, View};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::state::deadlines::{self, Kind};
 use crate::state::{chats, config, messages, outbox};
 
@@ -36,11 +35,11 @@ fn time_to_live(view: &impl View, profile: ProfileId) -> Result<Option<i64>, Sto
 pub fn delete_old(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     let Some(seconds) = time_to_live(tx.store, tx.profile)? else { return Ok(()) };
     let aged = aged(tx.store, tx.profile, tx.now.saturating_sub(seconds))?;
-    let mut touched: Vec<u32> = Vec::new();
+    let mut touched: Vec<ChatId> = Vec::new();
     for (id, chat, hidden) in &aged.found {
         chats::update(tx, *chat, |record| {
-            if record.draft == *id {
-                record.draft = 0;
+            if record.draft == Some(*id) {
+                record.draft = None;
             }
         })?;
         messages::bury(tx, *id, false)?;
@@ -52,7 +51,7 @@ pub fn delete_old(tx: &mut Tx<'_, '_>) -> Outcome<()> {
         }
     }
     for chat in &touched {
-        tx.msgs_changed(*chat, 0);
+        tx.msgs_changed(*chat);
     }
     let grain = (seconds / GRAIN).clamp(1, MAX_GRAIN);
     let next = if aged.more {
@@ -69,7 +68,7 @@ pub fn delete_old(tx: &mut Tx<'_, '_>) -> Outcome<()> {
 #[derive(Default)]
 struct Aged {
     /// Messages that are too old: id, chat, whether nobody sees it.
-    found: Vec<(u32, u32, bool)>,
+    found: Vec<(MessageId, ChatId, bool)>,
     /// There are more of them.
     more: bool,
     /// Age of the oldest of the others.
@@ -78,7 +77,7 @@ struct Aged {
 
 impl Aged {
     /// Takes note of a message; false if there is no room for more.
-    fn see(&mut self, id: u32, record: &MessageRecord, limit: i64) -> bool {
+    fn see(&mut self, id: MessageId, record: &MessageRecord, limit: i64) -> bool {
         let time = record.sort.max(record.received);
         if time >= limit {
             self.oldest_left = Some(self.oldest_left.map_or(time, |oldest| oldest.min(time)));
@@ -95,11 +94,11 @@ impl Aged {
 /// Mail that waits to be sent stays until it is.
 fn aged(view: &impl View, profile: ProfileId, limit: i64) -> Result<Aged, StoreError> {
     let kept = [
-        chats::single_of(view, profile, ids::contact::SELF)?,
-        chats::single_of(view, profile, ids::contact::DEVICE)?,
+        chats::single_of(view, profile, ContactId::SELF)?,
+        chats::single_of(view, profile, ContactId::DEVICE)?,
     ];
     let mut aged = Aged::default();
-    let look = |id: u32| {
+    let look = |id: MessageId| {
         let waiting = outbox::is_queued(view, profile, id)?;
         Ok::<_, StoreError>(if waiting { None } else { messages::load(view, profile, id)? })
     };
@@ -117,9 +116,9 @@ fn aged(view: &impl View, profile: ProfileId, limit: i64) -> Result<Aged, StoreE
                 break;
             }
         }
-        if chat_record.draft != 0
-            && let Some(record) = look(chat_record.draft)?
-            && !aged.see(chat_record.draft, &record, limit)
+        if let Some(draft) = chat_record.draft
+            && let Some(record) = look(draft)?
+            && !aged.see(draft, &record, limit)
         {
             return Ok(aged);
         }

@@ -10,7 +10,7 @@ use super::compose::{self, Audience, SystemMessage};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::ground::intent::{Intent, Named};
 use crate::ground::names;
 use crate::ground::texts::id as text;
@@ -20,7 +20,7 @@ use crate::state::{chats, contacts, keys, members, messages, outbox};
 const RESENT: usize = 10;
 
 /// Makes a channel.
-pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<u32> {
+pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<ChatId> {
     let clean = names::clean_line(name);
     if clean.is_empty() {
         return Err(Failure::refused(format!("Invalid broadcast channel name: {name}.")));
@@ -41,15 +41,20 @@ pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<u32> {
 }
 
 /// Removes a subscriber (as owner), or ourselves (as subscriber).
-pub fn remove_member(tx: &mut Tx<'_, '_>, chat: u32, group: &ChatRecord, contact: u32) -> Outcome<()> {
+pub fn remove_member(
+    tx: &mut Tx<'_, '_>,
+    chat: ChatId,
+    group: &ChatRecord,
+    contact: ContactId,
+) -> Outcome<()> {
     match group.chat_type {
         chat_type::OUT_BROADCAST => remove_subscriber(tx, chat, contact),
-        _ if contact == ids::contact::SELF => leave(tx, chat),
+        _ if contact == ContactId::SELF => leave(tx, chat),
         _ => Err(Failure::refused("Only the owner can remove subscribers")),
     }
 }
 
-fn remove_subscriber(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()> {
+fn remove_subscriber(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> Outcome<()> {
     if !members::is_member(tx.store, tx.profile, chat, contact)? {
         return Ok(());
     }
@@ -61,9 +66,9 @@ fn remove_subscriber(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()
             tx.texts,
             tx.profile,
             contact,
-            Some(ids::contact::SELF),
+            Some(ContactId::SELF),
         )?,
-        about: contact,
+        about: Some(contact),
         to: Audience::Only(contact),
     };
     compose::send_system(tx, chat, system)?;
@@ -73,9 +78,9 @@ fn remove_subscriber(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()
     Ok(())
 }
 
-fn leave(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+fn leave(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let (profile, now) = (tx.profile, tx.now);
-    if !members::is_member(tx.store, profile, chat, ids::contact::SELF)? {
+    if !members::is_member(tx.store, profile, chat, ContactId::SELF)? {
         return Ok(());
     }
     let address = crate::state::transports::self_addr(tx.store, profile)?.unwrap_or_default();
@@ -83,18 +88,18 @@ fn leave(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
     let system = SystemMessage {
         intent: Intent::MemberRemoved(Named { address, fingerprint }),
         text: tx.texts.get(text::CHANNEL_LEFT),
-        about: ids::contact::SELF,
+        about: Some(ContactId::SELF),
         ..Default::default()
     };
     compose::send_system(tx, chat, system)?;
-    members::mark_removed(tx, chat, ids::contact::SELF, now)?;
+    members::mark_removed(tx, chat, ContactId::SELF, now)?;
     chats::update(tx, chat, |record| record.channel_secret.clear())?;
     tx.chat_modified(chat);
     Ok(())
 }
 
 /// Tells a new subscriber that it joined, with the secret of the channel. The owner sees nothing of it.
-pub fn announce_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()> {
+pub fn announce_member(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> Outcome<()> {
     let group = compose::load_chat(tx.store, tx.profile, chat)?;
     let record = contacts::load(tx.store, tx.profile, contact)?.unwrap_or_default();
     let system = SystemMessage {
@@ -102,7 +107,7 @@ pub fn announce_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<
             subscriber: Named { address: record.addr, fingerprint: record.fingerprint },
             secret: group.channel_secret,
         },
-        about: contact,
+        about: Some(contact),
         to: Audience::Only(contact),
         ..Default::default()
     };
@@ -112,8 +117,8 @@ pub fn announce_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<
 }
 
 /// Sends the newest and the pinned messages to a new subscriber, oldest first.
-pub fn resend_history(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()> {
-    let mut chosen: Vec<u32> = Vec::new();
+pub fn resend_history(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> Outcome<()> {
+    let mut chosen: Vec<MessageId> = Vec::new();
     let (mut newest, mut pinned) = (0, 0);
     for row in tx.store.scan_prefix(&CHAT_MESSAGES, &(tx.profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;

@@ -1,7 +1,7 @@
 //! Outgoing messages: from what the user wrote to a row in the chat and a row in the send queue, in one commit.
 
 use volary_mail::address::domain_of;
-use volary_mail::message::MessageId;
+use volary_mail::message::MessageId as Mid;
 use volary_storage::records::{
     ChatRecord, MessageRecord, OutboxRecord, chat_type, message_state, outbox as queue, system_type,
     view_type, visibility,
@@ -12,8 +12,7 @@ use super::sending::{self, CannotSend};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::ground::intent::Intent;
 use crate::ground::texts::id as text;
 use crate::state::{chats, config, contacts, keys, members, messages, outbox};
@@ -33,7 +32,7 @@ pub struct NewMessage {
     /// Attachment.
     pub file: Option<NewFile>,
     /// Quoted message of the same profile.
-    pub quoted_message: Option<u32>,
+    pub quoted_message: Option<MessageId>,
     /// Quoted text without a message.
     pub quoted_text: Option<String>,
     /// Name to show in place of the own one.
@@ -81,7 +80,7 @@ pub struct SystemMessage {
     /// Text shown here.
     pub text: String,
     /// The contact concerned.
-    pub about: u32,
+    pub about: Option<ContactId>,
     /// Who gets it.
     pub to: Audience,
 }
@@ -93,18 +92,18 @@ pub enum Audience {
     #[default]
     Members,
     /// The members and this contact, which is no member any more.
-    MembersAnd(u32),
+    MembersAnd(ContactId),
     /// This contact alone.
-    Only(u32),
+    Only(ContactId),
 }
 
 /// A new Message-ID. It tells nothing about the sender.
 pub fn new_mid() -> String {
-    MessageId::generate(&mut rand::thread_rng()).to_string()
+    Mid::generate(&mut rand::thread_rng()).to_string()
 }
 
 /// Refuses if the chat cannot be written to.
-pub fn check_can_send(view: &impl View, profile: ProfileId, chat: u32) -> Outcome<()> {
+pub fn check_can_send(view: &impl View, profile: ProfileId, chat: ChatId) -> Outcome<()> {
     let record = load_chat(view, profile, chat)?;
     match sending::obstacle(view, profile, chat, &record)? {
         Some(obstacle) => Err(cannot_send(chat, obstacle)),
@@ -112,7 +111,7 @@ pub fn check_can_send(view: &impl View, profile: ProfileId, chat: u32) -> Outcom
     }
 }
 
-fn cannot_send(chat: u32, obstacle: CannotSend) -> Failure {
+fn cannot_send(chat: ChatId, obstacle: CannotSend) -> Failure {
     Failure::refused(format!("Cannot send to Chat#{chat}: {obstacle}"))
 }
 
@@ -120,23 +119,23 @@ fn cannot_send(chat: u32, obstacle: CannotSend) -> Failure {
 pub fn load_chat(
     view: &impl View,
     profile: ProfileId,
-    chat: u32,
+    chat: ChatId,
 ) -> Outcome<volary_storage::records::ChatRecord> {
     chats::load(view, profile, chat)?.ok_or_else(|| no_such_chat(chat))
 }
 
 /// The refusal for an unknown chat.
-pub fn no_such_chat(chat: u32) -> Failure {
+pub fn no_such_chat(chat: ChatId) -> Failure {
     Failure::refused(format!("Failed loading chat Chat#{chat} from database: Query returned no rows"))
 }
 
 /// The message that a new one in the chat follows: the newest shown one that is mail.
-fn parent(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<MessageRecord>, StoreError> {
+fn parent(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<Option<MessageRecord>, StoreError> {
     use volary_storage::tables::CHAT_MESSAGES;
     for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;
         let Some(record) = messages::load(view, profile, id)? else { continue };
-        if !record.mid.is_empty() && record.from != ids::contact::INFO && record.download_state == 0 {
+        if !record.mid.is_empty() && record.from != ContactId::INFO && record.download_state == 0 {
             return Ok(Some(record));
         }
     }
@@ -167,12 +166,17 @@ pub fn thread(view: &impl View, profile: ProfileId, record: &mut MessageRecord) 
 }
 
 /// Whether anybody would get a message of this chat.
-fn has_recipients(view: &impl View, profile: ProfileId, chat: u32) -> Result<bool, StoreError> {
-    Ok(members::current(view, profile, chat)?.iter().any(|id| *id != ids::contact::SELF))
+fn has_recipients(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<bool, StoreError> {
+    Ok(members::current(view, profile, chat)?.iter().any(|id| *id != ContactId::SELF))
 }
 
 /// Sends what the user wrote; `draft` is the id to keep if the draft of the chat is sent.
-pub fn send(tx: &mut Tx<'_, '_>, chat: u32, new: NewMessage, draft: Option<u32>) -> Outcome<u32> {
+pub fn send(
+    tx: &mut Tx<'_, '_>,
+    chat: ChatId,
+    new: NewMessage,
+    draft: Option<MessageId>,
+) -> Outcome<MessageId> {
     check_can_send(tx.store, tx.profile, chat)?;
     let record = user_message(tx, chat, new)?;
     if !record.encrypted && config::flag(tx.store, tx.profile, config::key::FORCE_ENCRYPTION)? {
@@ -186,13 +190,13 @@ pub fn send(tx: &mut Tx<'_, '_>, chat: u32, new: NewMessage, draft: Option<u32>)
     Ok(id)
 }
 
-fn user_message(tx: &Tx<'_, '_>, chat: u32, new: NewMessage) -> Outcome<MessageRecord> {
+fn user_message(tx: &Tx<'_, '_>, chat: ChatId, new: NewMessage) -> Outcome<MessageRecord> {
     let profile = tx.profile;
     let group = load_chat(tx.store, profile, chat)?;
-    let self_chat = group.contact == ids::contact::SELF;
+    let self_chat = group.contact == ContactId::SELF;
     let mut record = MessageRecord {
         chat,
-        from: ids::contact::SELF,
+        from: ContactId::SELF,
         mid: new_mid(),
         state: message_state::OUT_PENDING,
         view_type: if new.view_type == 0 { view_type::TEXT } else { new.view_type },
@@ -222,7 +226,7 @@ pub fn quote(
     tx: &Tx<'_, '_>,
     group: &volary_storage::records::ChatRecord,
     record: &mut MessageRecord,
-    message: Option<u32>,
+    message: Option<MessageId>,
     text: Option<String>,
 ) -> Outcome<()> {
     let profile = tx.profile;
@@ -251,7 +255,7 @@ pub fn quote(
 }
 
 /// A message that may not go out in clear text stays in the chat as failed, with a hint; the call fails.
-fn refuse_unencrypted(tx: &mut Tx<'_, '_>, mut record: MessageRecord) -> Outcome<u32> {
+fn refuse_unencrypted(tx: &mut Tx<'_, '_>, mut record: MessageRecord) -> Outcome<MessageId> {
     let addr = crate::state::transports::self_addr(tx.store, tx.profile)?.unwrap_or_default();
     let domain = domain_of(&addr);
     let hint = tx.texts.fill(text::INVALID_UNENCRYPTED, &[domain]);
@@ -261,19 +265,19 @@ fn refuse_unencrypted(tx: &mut Tx<'_, '_>, mut record: MessageRecord) -> Outcome
     record.sort = bottom(tx, record.chat)?;
     let chat = record.chat;
     let id = messages::insert(tx, &record)?;
-    tx.msgs_changed(chat, id);
+    tx.msg_changed(chat, id);
     messages::add_notice(tx, chat, &hint, system_type::INVALID_UNENCRYPTED, messages::Place::Bottom)?;
     tx.msg_failed(chat, id);
     Ok(id)
 }
 
 /// The sort time of a message that goes to the bottom of a chat now.
-pub fn bottom(tx: &Tx<'_, '_>, chat: u32) -> Result<i64, StoreError> {
+pub fn bottom(tx: &Tx<'_, '_>, chat: ChatId) -> Result<i64, StoreError> {
     Ok(messages::newest_id(tx.store, tx.profile, chat)?.map_or(tx.now, |(sort, _)| sort.max(tx.now)))
 }
 
 /// A group is announced by its first message.
-pub fn promote(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+pub fn promote(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
     let now = tx.now;
     chats::update(tx, chat, |record| {
         if record.unpromoted {
@@ -286,13 +290,13 @@ pub fn promote(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
 }
 
 /// Sends a message that makes a change. Returns its id.
-pub fn send_system(tx: &mut Tx<'_, '_>, chat: u32, system: SystemMessage) -> Outcome<u32> {
+pub fn send_system(tx: &mut Tx<'_, '_>, chat: ChatId, system: SystemMessage) -> Outcome<MessageId> {
     let group = load_chat(tx.store, tx.profile, chat)?;
     // The change of a timer does not disappear.
     let timer = if system.intent == Intent::TimerChanged { 0 } else { group.ephemeral_timer };
     let mut record = MessageRecord {
         chat,
-        from: ids::contact::SELF,
+        from: ContactId::SELF,
         mid: new_mid(),
         state: message_state::OUT_PENDING,
         view_type: view_type::TEXT,
@@ -318,9 +322,9 @@ pub fn send_system(tx: &mut Tx<'_, '_>, chat: u32, system: SystemMessage) -> Out
 fn store(
     tx: &mut Tx<'_, '_>,
     mut record: MessageRecord,
-    draft: Option<u32>,
+    draft: Option<MessageId>,
     mut job: OutboxRecord,
-) -> Outcome<u32> {
+) -> Outcome<MessageId> {
     let (profile, chat) = (tx.profile, record.chat);
     if record.encrypted && !crate::state::transports::own_addrs(tx.store, profile)?.is_empty() {
         // Every encrypted mail is signed and readable by own devices.
@@ -351,13 +355,13 @@ fn store(
     }
     if !record.hidden {
         unarchive(tx, chat)?;
-        tx.msgs_changed(chat, id);
+        tx.msg_changed(chat, id);
     }
     raise_recipients(tx, chat, record.system_type)?;
     Ok(id)
 }
 
-fn unarchive(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+fn unarchive(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
     let now = tx.now;
     let changed = chats::update(tx, chat, |record| {
         leave_archive(record, now);
@@ -383,17 +387,15 @@ pub fn is_muted(muted_until: i64, now: i64) -> bool {
     muted_until == -1 || muted_until > now
 }
 
-fn raise_recipients(tx: &mut Tx<'_, '_>, chat: u32, system: u32) -> Result<(), StoreError> {
+fn raise_recipients(tx: &mut Tx<'_, '_>, chat: ChatId, system: u32) -> Result<(), StoreError> {
     use volary_storage::records::origin;
     let Some(record) = chats::load(tx.store, tx.profile, chat)? else { return Ok(()) };
     let quiet = matches!(system, system_type::MEMBER_REMOVED | system_type::SECUREJOIN);
     if quiet || matches!(record.chat_type, chat_type::OUT_BROADCAST | chat_type::IN_BROADCAST) {
         return Ok(());
     }
-    let recipients: Vec<u32> = members::current(tx.store, tx.profile, chat)?
-        .into_iter()
-        .filter(|id| *id > ids::LAST_SPECIAL)
-        .collect();
+    let recipients: Vec<ContactId> =
+        members::current(tx.store, tx.profile, chat)?.into_iter().filter(|id| !id.is_special()).collect();
     let to = if recipients.len() == 1 { origin::OUTGOING_TO } else { origin::INCOMING_TO };
     for contact in recipients {
         contacts::raise_origin(tx, contact, to)?;

@@ -8,7 +8,7 @@ use crate::chat::compose::{NewFile, NewMessage, leave_archive};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::{ContactId, MessageId};
 use crate::ground::texts::id as text;
 use crate::state::{chats, config, messages};
 
@@ -24,7 +24,7 @@ pub fn set_up_chats(tx: &mut Tx<'_, '_>, image: Option<NewFile>) -> Outcome<()> 
     // Once only: a user who deleted the own chat does not want it.
     if !config::flag(tx.store, tx.profile, config::key::SELF_CHAT_ADDED)? {
         config::set(tx, config::key::SELF_CHAT_ADDED, Some("1"))?;
-        chats::ensure_single(tx, ids::contact::SELF, block::NOT)?;
+        chats::ensure_single(tx, ContactId::SELF, block::NOT)?;
     }
     if let Some(file) = image {
         let image = NewMessage { view_type: view_type::IMAGE, file: Some(file), ..Default::default() };
@@ -36,7 +36,7 @@ pub fn set_up_chats(tx: &mut Tx<'_, '_>, image: Option<NewFile>) -> Outcome<()> 
 }
 
 /// Adds a message, once for each label; without a message only the label is remembered. `None` if nothing was added.
-pub fn add(tx: &mut Tx<'_, '_>, label: Option<&str>, new: Option<NewMessage>) -> Outcome<Option<u32>> {
+pub fn add(tx: &mut Tx<'_, '_>, label: Option<&str>, new: Option<NewMessage>) -> Outcome<Option<MessageId>> {
     if let Some(label) = label {
         if label.is_empty() {
             return Err(Failure::refused("empty label"));
@@ -48,12 +48,12 @@ pub fn add(tx: &mut Tx<'_, '_>, label: Option<&str>, new: Option<NewMessage>) ->
         tx.store.set(&DEVICE_LABELS, &key)?;
     }
     let Some(new) = new else { return Ok(None) };
-    let chat = chats::ensure_single(tx, ids::contact::DEVICE, block::NOT)?;
+    let chat = chats::ensure_single(tx, ContactId::DEVICE, block::NOT)?;
     let newest = messages::newest_id(tx.store, tx.profile, chat)?;
     let sort = newest.map_or(tx.now, |(sort, _)| tx.now.max(sort.saturating_add(1)));
     let mut record = MessageRecord {
         chat,
-        from: ids::contact::DEVICE,
+        from: ContactId::DEVICE,
         state: message_state::IN_FRESH,
         view_type: if new.view_type == 0 { view_type::TEXT } else { new.view_type },
         text: new.text,
@@ -71,6 +71,6 @@ pub fn add(tx: &mut Tx<'_, '_>, label: Option<&str>, new: Option<NewMessage>) ->
     chats::update(tx, chat, |record| {
         leave_archive(record, now);
     })?;
-    tx.msgs_changed(chat, id);
+    tx.msg_changed(chat, id);
     Ok(Some(id))
 }

@@ -6,18 +6,18 @@ use super::compose::{self, NewMessage, load_chat};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::state::{chats, messages};
 
 /// Replaces the draft of a chat. Reserved chats have none.
-pub fn set(tx: &mut Tx<'_, '_>, chat: u32, new: NewMessage) -> Outcome<()> {
-    if chat <= ids::LAST_SPECIAL {
+pub fn set(tx: &mut Tx<'_, '_>, chat: ChatId, new: NewMessage) -> Outcome<()> {
+    if chat.is_special() {
         return Ok(());
     }
     let group = load_chat(tx.store, tx.profile, chat)?;
     let mut record = MessageRecord {
         chat,
-        from: ids::contact::SELF,
+        from: ContactId::SELF,
         state: message_state::OUT_DRAFT,
         view_type: if new.view_type == 0 { view_type::TEXT } else { new.view_type },
         text: new.text,
@@ -33,35 +33,32 @@ pub fn set(tx: &mut Tx<'_, '_>, chat: u32, new: NewMessage) -> Outcome<()> {
     if record.view_type == view_type::TEXT && record.text.is_empty() && !record.has_quote {
         return Err(Failure::refused("No text and no quote in draft"));
     }
-    if group.draft != 0 {
-        messages::erase(tx, group.draft)?;
+    if let Some(draft) = group.draft {
+        messages::erase(tx, draft)?;
     }
     let id = messages::insert(tx, &record)?;
-    chats::update(tx, chat, |chat| chat.draft = id)?;
-    tx.msgs_changed(chat, id);
+    chats::update(tx, chat, |chat| chat.draft = Some(id))?;
+    tx.msg_changed(chat, id);
     Ok(())
 }
 
 /// Removes the draft; nothing happens if there is none.
-pub fn remove(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+pub fn remove(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let Some(group) = chats::load(tx.store, tx.profile, chat)? else { return Ok(()) };
-    if group.draft != 0 {
-        messages::erase(tx, group.draft)?;
-        chats::update(tx, chat, |chat| chat.draft = 0)?;
-        tx.msgs_changed(chat, 0);
+    if let Some(draft) = group.draft {
+        messages::erase(tx, draft)?;
+        chats::update(tx, chat, |chat| chat.draft = None)?;
+        tx.msgs_changed(chat);
     }
     Ok(())
 }
 
 /// Sends the draft; the message keeps its id.
-pub fn send(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<u32> {
+pub fn send(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<MessageId> {
     let group = load_chat(tx.store, tx.profile, chat)?;
-    let draft = match group.draft {
-        0 => None,
-        id => messages::load(tx.store, tx.profile, id)?,
-    };
-    let draft =
-        draft.ok_or_else(|| Failure::refused(format!("chat with id {chat} doesn't have draft message")))?;
+    let missing = || Failure::refused(format!("chat with id {chat} doesn't have draft message"));
+    let id = group.draft.ok_or_else(missing)?;
+    let draft = messages::load(tx.store, tx.profile, id)?.ok_or_else(missing)?;
     let quoted = messages::by_mid(tx.store, tx.profile, &draft.in_reply_to)?.map(|(id, _)| id);
     let file = (!draft.blob.is_empty()).then(|| compose::NewFile {
         blob: draft.blob.clone(),
@@ -80,6 +77,6 @@ pub fn send(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<u32> {
         duration: draft.duration,
         ..Default::default()
     };
-    chats::update(tx, chat, |chat| chat.draft = 0)?;
-    compose::send(tx, chat, new, Some(group.draft))
+    chats::update(tx, chat, |chat| chat.draft = None)?;
+    compose::send(tx, chat, new, Some(id))
 }

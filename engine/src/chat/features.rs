@@ -10,12 +10,12 @@ use super::compose::{self, NewFile, NewMessage, SystemMessage};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::ground::intent::{DELETE_TEXT, EDIT_MARK, Intent};
 use crate::ground::texts::id as text;
 use crate::state::{messages, outbox};
 
-fn load(tx: &Tx<'_, '_>, id: u32) -> Outcome<MessageRecord> {
+fn load(tx: &Tx<'_, '_>, id: MessageId) -> Outcome<MessageRecord> {
     messages::load(tx.store, tx.profile, id)?
         .ok_or_else(|| Failure::refused(format!("Message Msg#{id} does not exist")))
 }
@@ -23,8 +23,8 @@ fn load(tx: &Tx<'_, '_>, id: u32) -> Outcome<MessageRecord> {
 /// Stores, replaces or (empty) removes a reaction and tells of it.
 pub fn set_reaction(
     tx: &mut Tx<'_, '_>,
-    message: u32,
-    contact: u32,
+    message: MessageId,
+    contact: ContactId,
     emoji: &str,
 ) -> Result<bool, StoreError> {
     let key = (tx.profile, message, contact);
@@ -37,28 +37,29 @@ pub fn set_reaction(
     } else {
         tx.store.put(&REACTIONS, &key, &ReactionRecord { emoji: emoji.to_owned(), time: tx.now })?;
     }
-    let chat_id = messages::load(tx.store, tx.profile, message)?.map_or(0, |record| record.chat);
-    let event = event::ReactionsChanged { chat_id, msg_id: message, contact_id: contact };
+    let chat = messages::load(tx.store, tx.profile, message)?.map_or(ChatId::NONE, |record| record.chat);
+    let event =
+        event::ReactionsChanged { chat_id: chat.get(), msg_id: message.get(), contact_id: contact.get() };
     tx.tell(event::Kind::ReactionsChanged(event));
-    tx.chatlist_item_changed(Some(chat_id));
+    tx.chatlist_item_changed(Some(chat));
     Ok(true)
 }
 
 /// Reacts to a message. Returns the id of the hidden message that tells of it.
-pub fn react(tx: &mut Tx<'_, '_>, message: u32, reaction: &str) -> Outcome<u32> {
+pub fn react(tx: &mut Tx<'_, '_>, message: MessageId, reaction: &str) -> Outcome<MessageId> {
     let target = load(tx, message)?;
     let emoji = reaction_token(reaction).to_owned();
     let intent = Intent::Reaction { target: target.mid };
     let system = SystemMessage { intent, text: emoji.clone(), ..Default::default() };
     let id = compose::send_system(tx, target.chat, system)?;
-    set_reaction(tx, message, ids::contact::SELF, &emoji)?;
+    set_reaction(tx, message, ContactId::SELF, &emoji)?;
     Ok(id)
 }
 
 /// Replaces the text of an own message everywhere.
-pub fn edit(tx: &mut Tx<'_, '_>, message: u32, new_text: &str) -> Outcome<()> {
+pub fn edit(tx: &mut Tx<'_, '_>, message: MessageId, new_text: &str) -> Outcome<()> {
     let old = load(tx, message)?;
-    let refusal = if old.from != ids::contact::SELF {
+    let refusal = if old.from != ContactId::SELF {
         Some("Can edit only own messages")
     } else if messages::is_info(&old) {
         Some("Cannot edit info messages")
@@ -90,25 +91,25 @@ pub fn edit(tx: &mut Tx<'_, '_>, message: u32, new_text: &str) -> Outcome<()> {
 }
 
 /// Replaces the text here.
-pub fn apply_edit(tx: &mut Tx<'_, '_>, message: u32, new_text: &str) -> Result<(), StoreError> {
-    let mut chat = 0;
+pub fn apply_edit(tx: &mut Tx<'_, '_>, message: MessageId, new_text: &str) -> Result<(), StoreError> {
+    let mut chat = ChatId::NONE;
     messages::update(tx, message, |record| {
         chat = record.chat;
         new_text.clone_into(&mut record.text);
         record.edited = true;
     })?;
-    tx.msgs_changed(chat, message);
+    tx.msg_changed(chat, message);
     Ok(())
 }
 
 /// Deletes own messages of one chat everywhere.
-pub fn delete_for_all(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
+pub fn delete_for_all(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
     let mut chat = None;
     let mut mids = Vec::new();
     let mut found = Vec::new();
     for id in ids {
         let record = load(tx, *id)?;
-        if record.from != ids::contact::SELF {
+        if record.from != ContactId::SELF {
             return Err(Failure::refused("Can delete only own messages for others"));
         }
         if !record.encrypted {
@@ -129,7 +130,7 @@ pub fn delete_for_all(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
 }
 
 /// Pins or unpins a message for everybody.
-pub fn pin(tx: &mut Tx<'_, '_>, message: u32, pinned: bool) -> Outcome<()> {
+pub fn pin(tx: &mut Tx<'_, '_>, message: MessageId, pinned: bool) -> Outcome<()> {
     let target = load(tx, message)?;
     if !can_be_pinned(&target) {
         return Err(Failure::refused("Message cannot be pinned"));
@@ -156,26 +157,26 @@ pub fn can_be_pinned(record: &MessageRecord) -> bool {
 }
 
 /// Changes the pin here.
-pub fn apply_pin(tx: &mut Tx<'_, '_>, message: u32, pinned: bool) -> Result<(), StoreError> {
-    let mut chat_id = 0;
+pub fn apply_pin(tx: &mut Tx<'_, '_>, message: MessageId, pinned: bool) -> Result<(), StoreError> {
+    let mut chat = ChatId::NONE;
     let changed = messages::update(tx, message, |record| {
-        chat_id = record.chat;
+        chat = record.chat;
         record.pinned = pinned;
     })?;
     if changed {
-        tx.msgs_changed(chat_id, message);
-        tx.tell(event::Kind::PinnedMessagesChanged(event::PinnedMessagesChanged { chat_id }));
+        tx.msg_changed(chat, message);
+        tx.tell(event::Kind::PinnedMessagesChanged(event::PinnedMessagesChanged { chat_id: chat.get() }));
     }
     Ok(())
 }
 
 /// Sends own messages again under their old ids; who has them ignores them.
-pub fn resend(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
+pub fn resend(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
     use volary_storage::records::{OutboxRecord, outbox as queue};
     let mut chosen = Vec::new();
     for id in ids {
         let record = load(tx, *id)?;
-        if record.from != ids::contact::SELF {
+        if record.from != ContactId::SELF {
             return Err(Failure::refused("can resend only own messages"));
         }
         if messages::is_info(&record) {
@@ -190,13 +191,13 @@ pub fn resend(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
             record.error.clear();
         })?;
         outbox::push(tx, &OutboxRecord { kind: queue::MESSAGE, message: id, ..Default::default() })?;
-        tx.msgs_changed(chat, id);
+        tx.msg_changed(chat, id);
     }
     Ok(())
 }
 
 /// Copies messages into another chat, oldest first, without their author and date.
-pub fn forward(tx: &mut Tx<'_, '_>, ids: &[u32], chat: u32) -> Outcome<()> {
+pub fn forward(tx: &mut Tx<'_, '_>, ids: &[MessageId], chat: ChatId) -> Outcome<()> {
     let records = ids.iter().map(|id| load(tx, *id)).collect::<Outcome<Vec<_>>>()?;
     for original in to_forward(records)? {
         let (blob, html_blob) = (original.blob.clone(), original.html_blob.clone());

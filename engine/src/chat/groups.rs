@@ -9,8 +9,7 @@ use super::info_texts;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, ProfileId};
 use crate::ground::intent::{Intent, Named};
 use crate::ground::names;
 use crate::ground::texts::id as text;
@@ -18,7 +17,7 @@ use crate::state::{chats, config, contacts, keys, members, messages};
 use volary_proto::v1::event;
 
 /// Makes an encrypted group with ourselves as the only member. Others learn of it with the first message.
-pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<u32> {
+pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<ChatId> {
     let mut clean = names::clean_line(name);
     if clean.is_empty() {
         tx.error(format!("Invalid chat name: {name}."));
@@ -34,7 +33,7 @@ pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<u32> {
     };
     tx.msgs_changed_all();
     let chat = chats::create(tx, record)?;
-    members::add(tx, chat, ids::contact::SELF, tx.now)?;
+    members::add(tx, chat, ContactId::SELF, tx.now)?;
     let quiet = config::flag(tx.store, tx.profile, config::key::BOT)?
         || config::flag(tx.store, tx.profile, config::key::SKIP_START_MESSAGES)?;
     if !quiet {
@@ -50,13 +49,18 @@ fn refuse_outsider(tx: &mut Tx<'_, '_>, msg: String) -> Failure {
 }
 
 /// Adds a member and tells the group.
-pub fn add_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()> {
+pub fn add_member(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> Outcome<()> {
     add_member_by(tx, chat, contact, false)
 }
 
 /// As [`add_member`], also as the last step of a handshake. Then the message is sent even if the contact is a member
 /// already.
-pub fn add_member_by(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, by_handshake: bool) -> Outcome<()> {
+pub fn add_member_by(
+    tx: &mut Tx<'_, '_>,
+    chat: ChatId,
+    contact: ContactId,
+    by_handshake: bool,
+) -> Outcome<()> {
     let (profile, now) = (tx.profile, tx.now);
     let group = load_chat(tx.store, profile, chat)?;
     if group.chat_type != chat_type::GROUP {
@@ -64,7 +68,7 @@ pub fn add_member_by(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, by_handshake:
     }
     let added = contacts::load_any(tx.store, tx.texts, profile, contact)?
         .ok_or_else(|| Failure::refused(format!("contact Contact#{contact} not found")))?;
-    if group.encrypted == added.fingerprint.is_empty() && contact > ids::LAST_SPECIAL {
+    if group.encrypted == added.fingerprint.is_empty() && !contact.is_special() {
         let kind = if group.encrypted {
             "key-contacts can be added to encrypted"
         } else {
@@ -72,12 +76,12 @@ pub fn add_member_by(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, by_handshake:
         };
         return Err(Failure::refused(format!("Only {kind} chats")));
     }
-    if !members::is_member(tx.store, profile, chat, ids::contact::SELF)? {
+    if !members::is_member(tx.store, profile, chat, ContactId::SELF)? {
         let msg = "Cannot add contact to group; self not in group.".to_owned();
         tx.tell(event::Kind::ErrorSelfNotInGroup(event::ErrorSelfNotInGroup { msg }));
         return Ok(());
     }
-    if contact == ids::contact::SELF {
+    if contact == ContactId::SELF {
         tx.warning("Cannot add self to the group: already a member.");
         return Ok(());
     }
@@ -95,8 +99,8 @@ pub fn add_member_by(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, by_handshake:
         let member = Named { address: added.addr, fingerprint: added.fingerprint };
         let system = SystemMessage {
             intent: Intent::MemberAdded { member, by_handshake },
-            text: info_texts::member_added(tx.store, tx.texts, profile, contact, Some(ids::contact::SELF))?,
-            about: contact,
+            text: info_texts::member_added(tx.store, tx.texts, profile, contact, Some(ContactId::SELF))?,
+            about: Some(contact),
             ..Default::default()
         };
         compose::send_system(tx, chat, system)?;
@@ -106,13 +110,13 @@ pub fn add_member_by(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, by_handshake:
 }
 
 /// The next message of the chat gossips all keys again.
-pub fn forget_gossip(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+pub fn forget_gossip(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     tx.store.remove_prefix(&volary_storage::tables::GOSSIPED, &(tx.profile, chat))?;
     Ok(())
 }
 
 /// Removes a member, or ourselves, and tells the group.
-pub fn remove_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()> {
+pub fn remove_member(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> Outcome<()> {
     let (profile, now) = (tx.profile, tx.now);
     let group = load_chat(tx.store, profile, chat)?;
     match group.chat_type {
@@ -122,7 +126,7 @@ pub fn remove_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()
         }
         _ => return Err(Failure::refused(format!("Chat#{chat} is not a group or channel"))),
     }
-    if !members::is_member(tx.store, profile, chat, ids::contact::SELF)? {
+    if !members::is_member(tx.store, profile, chat, ContactId::SELF)? {
         let who = contact_debug(contact);
         return Err(refuse_outsider(
             tx,
@@ -138,30 +142,30 @@ pub fn remove_member(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Outcome<()
         return Ok(());
     }
     let removed = contacts::load_any(tx.store, tx.texts, profile, contact)?.unwrap_or_default();
-    let fingerprint = if contact == ids::contact::SELF {
+    let fingerprint = if contact == ContactId::SELF {
         keys::own_fingerprint(tx.store, profile)?.unwrap_or_default()
     } else {
         removed.fingerprint.clone()
     };
-    let text = info_texts::member_removed(tx.store, tx.texts, profile, contact, Some(ids::contact::SELF))?;
+    let text = info_texts::member_removed(tx.store, tx.texts, profile, contact, Some(ContactId::SELF))?;
     members::mark_removed(tx, chat, contact, now)?;
     let system = SystemMessage {
         intent: Intent::MemberRemoved(Named { address: removed.addr, fingerprint }),
         text,
-        about: contact,
-        to: if contact > ids::LAST_SPECIAL { Audience::MembersAnd(contact) } else { Audience::Members },
+        about: Some(contact),
+        to: if !contact.is_special() { Audience::MembersAnd(contact) } else { Audience::Members },
     };
     compose::send_system(tx, chat, system)?;
     tx.chat_modified(chat);
     Ok(())
 }
 
-fn contact_debug(contact: u32) -> String {
-    if contact == ids::contact::SELF { "Contact#Self".to_owned() } else { format!("Contact#{contact}") }
+fn contact_debug(contact: ContactId) -> String {
+    if contact == ContactId::SELF { "Contact#Self".to_owned() } else { format!("Contact#{contact}") }
 }
 
 /// Renames a group or channel and tells its members.
-pub fn rename(tx: &mut Tx<'_, '_>, chat: u32, name: &str) -> Outcome<()> {
+pub fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
     let clean = names::clean_line(name);
     if clean.is_empty() {
         return Err(Failure::refused("Invalid name"));
@@ -183,9 +187,9 @@ pub fn rename(tx: &mut Tx<'_, '_>, chat: u32, name: &str) -> Outcome<()> {
     if announces(&group) {
         let texts = tx.texts;
         let (number, about) = if group.chat_type == chat_type::OUT_BROADCAST {
-            (text::CHANNEL_NAME_CHANGED, 0)
+            (text::CHANNEL_NAME_CHANGED, None)
         } else {
-            (text::NAME_CHANGED_SELF, ids::contact::SELF)
+            (text::NAME_CHANGED_SELF, Some(ContactId::SELF))
         };
         let system = SystemMessage {
             intent: Intent::NameChanged { old: group.name.clone() },
@@ -194,7 +198,7 @@ pub fn rename(tx: &mut Tx<'_, '_>, chat: u32, name: &str) -> Outcome<()> {
             ..Default::default()
         };
         let id = compose::send_system(tx, chat, system)?;
-        tx.msgs_changed(chat, id);
+        tx.msg_changed(chat, id);
     }
     tx.chat_modified(chat);
     tx.chatlist_item_changed(Some(chat));
@@ -207,7 +211,7 @@ fn announces(group: &ChatRecord) -> bool {
 }
 
 /// Sets the description of a group or channel and tells its members.
-pub fn describe(tx: &mut Tx<'_, '_>, chat: u32, description: &str) -> Outcome<()> {
+pub fn describe(tx: &mut Tx<'_, '_>, chat: ChatId, description: &str) -> Outcome<()> {
     let clean = names::clean_bidi(description);
     let group = load_chat(tx.store, tx.profile, chat)?;
     check_owns_group_data(tx.store, tx.profile, chat, "description")?;
@@ -223,7 +227,7 @@ pub fn describe(tx: &mut Tx<'_, '_>, chat: u32, description: &str) -> Outcome<()
         let system = SystemMessage {
             intent: Intent::DescriptionChanged,
             text: tx.texts.get(text::DESCRIPTION_CHANGED_SELF),
-            about: ids::contact::SELF,
+            about: Some(ContactId::SELF),
             ..Default::default()
         };
         compose::send_system(tx, chat, system)?;
@@ -233,7 +237,7 @@ pub fn describe(tx: &mut Tx<'_, '_>, chat: u32, description: &str) -> Outcome<()
 }
 
 /// Refuses a change of description or picture by who may not make it.
-pub fn check_owns_group_data(view: &impl View, profile: ProfileId, chat: u32, what: &str) -> Outcome<()> {
+pub fn check_owns_group_data(view: &impl View, profile: ProfileId, chat: ChatId, what: &str) -> Outcome<()> {
     let group = load_chat(view, profile, chat)?;
     let fits =
         matches!(group.chat_type, chat_type::GROUP | chat_type::OUT_BROADCAST) && !group.group_id.is_empty();
@@ -247,7 +251,7 @@ pub fn check_owns_group_data(view: &impl View, profile: ProfileId, chat: u32, wh
 }
 
 /// Sets (a blob name) or removes the picture of a group or channel and tells its members.
-pub fn set_image(tx: &mut Tx<'_, '_>, chat: u32, blob: Option<&str>) -> Outcome<()> {
+pub fn set_image(tx: &mut Tx<'_, '_>, chat: ChatId, blob: Option<&str>) -> Outcome<()> {
     let group = load_chat(tx.store, tx.profile, chat)?;
     check_owns_group_data(tx.store, tx.profile, chat, "profile image")?;
     let now = tx.now;
@@ -266,7 +270,7 @@ pub fn set_image(tx: &mut Tx<'_, '_>, chat: u32, blob: Option<&str>) -> Outcome<
         let system = SystemMessage {
             intent: Intent::PictureChanged,
             text: tx.texts.get(number),
-            about: ids::contact::SELF,
+            about: Some(ContactId::SELF),
             ..Default::default()
         };
         compose::send_system(tx, chat, system)?;
@@ -276,7 +280,7 @@ pub fn set_image(tx: &mut Tx<'_, '_>, chat: u32, blob: Option<&str>) -> Outcome<
 }
 
 /// Sets the timer of disappearing messages and tells the members.
-pub fn set_timer(tx: &mut Tx<'_, '_>, chat: u32, seconds: u32) -> Outcome<()> {
+pub fn set_timer(tx: &mut Tx<'_, '_>, chat: ChatId, seconds: u32) -> Outcome<()> {
     let group = chats::load(tx.store, tx.profile, chat)?
         .ok_or_else(|| Failure::refused(format!("Chat Chat#{chat} not found")))?;
     if group.ephemeral_timer == seconds {
@@ -295,7 +299,7 @@ pub fn set_timer(tx: &mut Tx<'_, '_>, chat: u32, seconds: u32) -> Outcome<()> {
         let system = SystemMessage {
             intent: Intent::TimerChanged,
             text: super::timer::change_text(tx.texts, seconds, None),
-            about: ids::contact::SELF,
+            about: Some(ContactId::SELF),
             ..Default::default()
         };
         compose::send_system(tx, chat, system)?;

@@ -2,8 +2,8 @@
 
 use volary_storage::{StoreError, View};
 
+use crate::ground::ids::ContactId;
 use crate::ground::ids::ProfileId;
-use crate::ground::ids::contact::SELF;
 use crate::ground::texts::{Texts, id as text};
 use crate::state::contacts;
 
@@ -13,10 +13,10 @@ pub fn by_actor(
     texts: &Texts,
     profile: ProfileId,
     number: u32,
-    actor: u32,
+    actor: ContactId,
     values: &[&str],
 ) -> Result<String, StoreError> {
-    if actor == SELF {
+    if actor == ContactId::SELF {
         return Ok(texts.fill(number, values));
     }
     let name = contacts::name_of(view, texts, profile, actor)?;
@@ -30,13 +30,13 @@ pub fn member_added(
     view: &impl View,
     texts: &Texts,
     profile: ProfileId,
-    who: u32,
-    actor: Option<u32>,
+    who: ContactId,
+    actor: Option<ContactId>,
 ) -> Result<String, StoreError> {
     let name = |contact| contacts::name_of(view, texts, profile, contact);
     match (who, actor) {
-        (SELF, None) => Ok(texts.get(text::ADDED)),
-        (SELF, Some(actor)) => Ok(texts.fill(text::ADDED_BY, &[&name(actor)?])),
+        (ContactId::SELF, None) => Ok(texts.get(text::ADDED)),
+        (ContactId::SELF, Some(actor)) => Ok(texts.fill(text::ADDED_BY, &[&name(actor)?])),
         (who, None) => Ok(texts.fill(text::MEMBER_ADDED, &[&name(who)?])),
         (who, Some(actor)) => by_actor(view, texts, profile, text::MEMBER_ADDED_SELF, actor, &[&name(who)?]),
     }
@@ -47,14 +47,14 @@ pub fn member_removed(
     view: &impl View,
     texts: &Texts,
     profile: ProfileId,
-    who: u32,
-    actor: Option<u32>,
+    who: ContactId,
+    actor: Option<ContactId>,
 ) -> Result<String, StoreError> {
     let name = |contact| contacts::name_of(view, texts, profile, contact);
     match (who, actor) {
         (who, Some(actor)) if who == actor => by_actor(view, texts, profile, text::LEFT_SELF, actor, &[]),
-        (SELF, None) => Ok(texts.get(text::REMOVED)),
-        (SELF, Some(actor)) => Ok(texts.fill(text::REMOVED_BY, &[&name(actor)?])),
+        (ContactId::SELF, None) => Ok(texts.get(text::REMOVED)),
+        (ContactId::SELF, Some(actor)) => Ok(texts.fill(text::REMOVED_BY, &[&name(actor)?])),
         (who, None) => Ok(texts.fill(text::MEMBER_REMOVED, &[&name(who)?])),
         (who, Some(actor)) => {
             by_actor(view, texts, profile, text::MEMBER_REMOVED_SELF, actor, &[&name(who)?])

@@ -9,31 +9,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use volary_storage::records::MemberRecord;
 
 use super::sorting::FUTURE_TOLERANCE;
-use crate::ground::ids::contact::SELF;
+use crate::ground::ids::ContactId;
 use crate::state::members::{PAST_MEMBER_MEMORY, is_current};
 
 /// The rows of a group by contact id.
-pub type Rows = BTreeMap<u32, MemberRecord>;
+pub type Rows = BTreeMap<ContactId, MemberRecord>;
 
 /// What a message says about the member list. Positions that name nobody we know are `None`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Received<'a> {
     /// Author.
-    pub sender: u32,
+    pub sender: ContactId,
     /// Sent time, capped.
     pub sent: i64,
     /// Time of reception.
     pub now: i64,
     /// Contacts of `To` and `Cc`.
-    pub to: &'a [Option<u32>],
+    pub to: &'a [Option<ContactId>],
     /// Contacts of `Chat-Group-Past-Members`.
-    pub past: &'a [Option<u32>],
+    pub past: &'a [Option<ContactId>],
     /// `Chat-Group-Member-Timestamps`, `None` without the header.
     pub timestamps: Option<&'a [i64]>,
     /// The explicitly added contact.
-    pub added: Option<u32>,
+    pub added: Option<ContactId>,
     /// The explicitly removed contact.
-    pub removed: Option<u32>,
+    pub removed: Option<ContactId>,
     /// The message has `Chat-Version`.
     pub chat_message: bool,
     /// Our list was not updated for so long that the message replaces it.
@@ -44,17 +44,17 @@ pub struct Received<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// Contacts that are members now and were not before.
-    pub added: BTreeSet<u32>,
+    pub added: BTreeSet<ContactId>,
     /// Contacts that were members before and are not any more.
-    pub removed: BTreeSet<u32>,
+    pub removed: BTreeSet<ContactId>,
     /// The list was taken into account (its age starts anew).
     pub updated: bool,
 }
 
 impl Change {
     /// Contacts whose change the message does not announce: (added, removed). Nothing if we were just added.
-    pub fn unexplained(&self, received: &Received<'_>) -> (Vec<u32>, Vec<u32>) {
-        if self.added.contains(&SELF) {
+    pub fn unexplained(&self, received: &Received<'_>) -> (Vec<ContactId>, Vec<ContactId>) {
+        if self.added.contains(&ContactId::SELF) {
             return (Vec::new(), Vec::new());
         }
         let added =
@@ -71,9 +71,9 @@ pub fn is_stale(members_updated: i64, created: i64, now: i64) -> bool {
 }
 
 /// Whether the author may change the chat: a member, or anybody while we are outside.
-pub fn may_change(rows: &Rows, sender: u32) -> bool {
+pub fn may_change(rows: &Rows, sender: ContactId) -> bool {
     let member = |id| rows.get(&id).is_some_and(is_current);
-    !member(SELF) || member(sender)
+    !member(ContactId::SELF) || member(sender)
 }
 
 /// Applies a message to the list of an existing group. The caller has refused removals and additions by
@@ -110,7 +110,7 @@ pub fn create(received: &Received<'_>) -> Rows {
         }
         None => {
             let listed = received.to.iter().copied().flatten();
-            for id in listed.chain([received.sender, SELF]) {
+            for id in listed.chain([received.sender, ContactId::SELF]) {
                 rows.entry(id).or_default();
             }
         }
@@ -118,11 +118,11 @@ pub fn create(received: &Received<'_>) -> Rows {
     rows
 }
 
-fn current(rows: &Rows) -> BTreeSet<u32> {
+fn current(rows: &Rows) -> BTreeSet<ContactId> {
     rows.iter().filter(|(_, record)| is_current(record)).map(|(id, _)| *id).collect()
 }
 
-fn difference(before: &BTreeSet<u32>, after: &BTreeSet<u32>, updated: bool) -> Change {
+fn difference(before: &BTreeSet<ContactId>, after: &BTreeSet<ContactId>, updated: bool) -> Change {
     Change {
         added: after.difference(before).copied().collect(),
         removed: before.difference(after).copied().collect(),
@@ -132,7 +132,7 @@ fn difference(before: &BTreeSet<u32>, after: &BTreeSet<u32>, updated: bool) -> C
 
 fn replace(rows: &mut Rows, received: &Received<'_>) {
     rows.clear();
-    for id in received.to.iter().copied().flatten().chain([received.sender, SELF]) {
+    for id in received.to.iter().copied().flatten().chain([received.sender, ContactId::SELF]) {
         rows.insert(id, MemberRecord::default());
     }
 }
@@ -170,8 +170,8 @@ fn merge(rows: &mut Rows, received: &Received<'_>, timestamps: &[i64]) {
 }
 
 fn merge_without_times(rows: &mut Rows, received: &Received<'_>) {
-    let self_was_member = rows.get(&SELF).is_some_and(is_current);
-    if received.added == Some(SELF) && !self_was_member {
+    let self_was_member = rows.get(&ContactId::SELF).is_some_and(is_current);
+    if received.added == Some(ContactId::SELF) && !self_was_member {
         for id in received.to.iter().copied().flatten().chain([received.sender]) {
             add_at(rows, id, received.sent);
         }
@@ -191,7 +191,7 @@ fn merge_without_times(rows: &mut Rows, received: &Received<'_>) {
     }
 }
 
-fn add_at(rows: &mut Rows, contact: u32, time: i64) {
+fn add_at(rows: &mut Rows, contact: ContactId, time: i64) {
     let record = rows.entry(contact).or_insert(MemberRecord { added: time, removed: 0 });
     if !is_current(record) {
         record.added = record.removed.max(time);

@@ -9,12 +9,11 @@ use volary_storage::{StoreError, View};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::state::{chats, config, copies, messages, outbox};
 
 /// Marks messages as seen: receipts and relay flags are queued, timers start.
-pub fn mark_seen(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
+pub fn mark_seen(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
     let Some(largest) = ids.iter().max() else { return Ok(()) };
     let cursor = config::number(tx.store, tx.profile, config::key::LAST_MSG_ID)?;
     if i64::from(*largest) > cursor {
@@ -45,7 +44,7 @@ pub fn mark_seen(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
 }
 
 /// Queues the receipt that a message is due: to its author, or else only to own devices.
-fn answer_receipt(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), StoreError> {
+fn answer_receipt(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result<(), StoreError> {
     let profile = tx.profile;
     if config::flag(tx.store, profile, config::key::TEAM_PROFILE)? || record.mid.is_empty() {
         return Ok(());
@@ -59,15 +58,15 @@ fn answer_receipt(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Resul
     if to_author {
         outbox::push_receipt(tx, record.from, id, &record.mid)
     } else if config::flag(tx.store, profile, config::key::BCC_SELF)? {
-        outbox::push_receipt(tx, ids::contact::SELF, id, &record.mid)
+        outbox::push_receipt(tx, ContactId::SELF, id, &record.mid)
     } else {
         Ok(())
     }
 }
 
 /// Marks all fresh messages of a chat as noticed (no receipts); timers of the chat start. Chat 6: all archived ones.
-pub fn mark_noticed(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
-    if chat == ids::chat::ARCHIVED_LINK {
+pub fn mark_noticed(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
+    if chat == ChatId::ARCHIVED_LINK {
         let archived = chats::all(tx.store, tx.profile)?;
         for (id, record) in archived {
             if record.visibility == volary_storage::records::visibility::ARCHIVED
@@ -92,7 +91,7 @@ pub fn mark_all_noticed(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     Ok(())
 }
 
-fn notice_one(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+fn notice_one(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     if chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.ephemeral_timer != 0) {
         for id in messages::untimed_ids(tx.store, tx.profile, chat)? {
             messages::start_timer(tx, id)?;
@@ -107,12 +106,12 @@ fn notice_one(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
         messages::start_timer(tx, id)?;
     }
     tx.msgs_noticed(chat);
-    tx.msgs_changed(ids::chat::ARCHIVED_LINK, 0);
+    tx.msgs_changed(ChatId::ARCHIVED_LINK);
     Ok(())
 }
 
 /// Fresh messages up to a sort time become noticed: we wrote in that chat from another device.
-pub fn notice_until(tx: &mut Tx<'_, '_>, chat: u32, sort: i64) -> Result<(), StoreError> {
+pub fn notice_until(tx: &mut Tx<'_, '_>, chat: ChatId, sort: i64) -> Result<(), StoreError> {
     if notice_silently(tx, chat, sort)? {
         tx.msgs_noticed(chat);
     }
@@ -120,7 +119,7 @@ pub fn notice_until(tx: &mut Tx<'_, '_>, chat: u32, sort: i64) -> Result<(), Sto
 }
 
 /// As [`notice_until`], without telling; returns whether there was any.
-pub fn notice_silently(tx: &mut Tx<'_, '_>, chat: u32, sort: i64) -> Result<bool, StoreError> {
+pub fn notice_silently(tx: &mut Tx<'_, '_>, chat: ChatId, sort: i64) -> Result<bool, StoreError> {
     let mut any = false;
     for id in messages::fresh_ids(tx.store, tx.profile, chat)? {
         if messages::load(tx.store, tx.profile, id)?.is_some_and(|record| record.sort <= sort) {
@@ -133,7 +132,7 @@ pub fn notice_silently(tx: &mut Tx<'_, '_>, chat: u32, sort: i64) -> Result<bool
 }
 
 /// The newest incoming message becomes fresh again.
-pub fn mark_fresh(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+pub fn mark_fresh(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let mut newest = None;
     for row in tx.store.scan_prefix(&CHAT_MESSAGES, &(tx.profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;
@@ -147,13 +146,17 @@ pub fn mark_fresh(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
     if let Some((id, state)) = newest.filter(|(_, state)| *state != message_state::IN_FRESH) {
         debug_assert!(state <= message_state::IN_SEEN);
         messages::update(tx, id, |record| record.state = message_state::IN_FRESH)?;
-        tx.msgs_changed(chat, 0);
+        tx.msgs_changed(chat);
     }
     Ok(())
 }
 
 /// The earliest unread message at the end of a chat: going back from the end, the last one before a seen one.
-pub fn first_unread(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<u32>, StoreError> {
+pub fn first_unread(
+    view: &impl View,
+    profile: ProfileId,
+    chat: ChatId,
+) -> Result<Option<MessageId>, StoreError> {
     let mut first = None;
     for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;

@@ -6,11 +6,11 @@ use super::compose::load_chat;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::state::{chats, contacts, deadlines, members, messages, outbox};
 
 /// A contact request becomes a normal chat.
-pub fn accept(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+pub fn accept(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let record = load_chat(tx.store, tx.profile, chat)?;
     match record.chat_type {
         chat_type::SINGLE => {
@@ -31,7 +31,7 @@ pub fn accept(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
 }
 
 /// Blocks a chat: the contact of a single chat, the chat itself of lists and channels; groups are deleted.
-pub fn block_chat(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+pub fn block_chat(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let record = load_chat(tx.store, tx.profile, chat)?;
     match record.chat_type {
         chat_type::SINGLE => block_contact(tx, record.contact, true),
@@ -49,9 +49,9 @@ pub fn block_chat(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
 }
 
 /// Blocks or unblocks a contact with its single chat.
-pub fn block_contact(tx: &mut Tx<'_, '_>, contact: u32, blocked: bool) -> Outcome<()> {
-    if contact <= ids::LAST_SPECIAL {
-        let name = if contact == ids::contact::SELF { "Self".to_owned() } else { contact.to_string() };
+pub fn block_contact(tx: &mut Tx<'_, '_>, contact: ContactId, blocked: bool) -> Outcome<()> {
+    if contact.is_special() {
+        let name = if contact == ContactId::SELF { "Self".to_owned() } else { contact.to_string() };
         return Err(Failure::refused(format!("Can't block special contact Contact#{name}")));
     }
     if contacts::load(tx.store, tx.profile, contact)?.is_none() {
@@ -81,7 +81,7 @@ pub fn block_contact(tx: &mut Tx<'_, '_>, contact: u32, blocked: bool) -> Outcom
     Ok(())
 }
 
-fn chats_of(tx: &Tx<'_, '_>, contact: u32) -> Outcome<Vec<u32>> {
+fn chats_of(tx: &Tx<'_, '_>, contact: ContactId) -> Outcome<Vec<ChatId>> {
     use volary_storage::View as _;
     use volary_storage::tables::CHATS_OF_CONTACT;
     let rows = tx.store.scan_prefix(&CHATS_OF_CONTACT, &(tx.profile, contact))?;
@@ -89,18 +89,18 @@ fn chats_of(tx: &Tx<'_, '_>, contact: u32) -> Outcome<Vec<u32>> {
 }
 
 /// How a reserved chat is named in errors.
-pub fn special_name(chat: u32) -> String {
+pub fn special_name(chat: ChatId) -> String {
     match chat {
-        ids::chat::TRASH => "Trash".to_owned(),
-        ids::chat::ARCHIVED_LINK => "ArchivedLink".to_owned(),
-        ids::chat::ALL_DONE_HINT => "AlldoneHint".to_owned(),
+        ChatId::TRASH => "Trash".to_owned(),
+        ChatId::ARCHIVED_LINK => "ArchivedLink".to_owned(),
+        ChatId::ALL_DONE_HINT => "AlldoneHint".to_owned(),
         id => format!("Special{id}"),
     }
 }
 
 /// Deletes a chat with its messages, here and on the relays. Others are not told.
-pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
-    if chat <= ids::LAST_SPECIAL {
+pub fn delete(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
+    if chat.is_special() {
         let name = special_name(chat);
         return Err(Failure::refused(format!("bad chat_id, can not be a special chat: Chat#{name}")));
     }
@@ -109,7 +109,7 @@ pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
 }
 
 /// Deletes messages here and on the relays. All ids are checked before anything is deleted.
-pub fn delete_messages(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
+pub fn delete_messages(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
         let record = messages::load(tx.store, tx.profile, *id)?
@@ -120,8 +120,8 @@ pub fn delete_messages(tx: &mut Tx<'_, '_>, ids: &[u32]) -> Outcome<()> {
 }
 
 /// Removes messages (message, chat) with everything that tells of it.
-pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(u32, u32)]) -> Outcome<()> {
-    let mut touched: Vec<u32> = Vec::new();
+pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(MessageId, ChatId)]) -> Outcome<()> {
+    let mut touched: Vec<ChatId> = Vec::new();
     for (id, chat) in found {
         outbox::cancel(tx, *id)?;
         messages::bury(tx, *id, true)?;
@@ -131,7 +131,7 @@ pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(u32, u32)]) -> Outcome<()>
         }
     }
     for chat in touched {
-        tx.msgs_changed(chat, 0);
+        tx.msgs_changed(chat);
         tx.chatlist_item_changed(Some(chat));
     }
     tx.msgs_changed_all();
@@ -140,8 +140,8 @@ pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(u32, u32)]) -> Outcome<()>
 }
 
 /// Archives, pins or shows a chat normally.
-pub fn set_visibility(tx: &mut Tx<'_, '_>, chat: u32, to: u32) -> Outcome<()> {
-    if chat <= ids::LAST_SPECIAL {
+pub fn set_visibility(tx: &mut Tx<'_, '_>, chat: ChatId, to: u32) -> Outcome<()> {
+    if chat.is_special() {
         let name = special_name(chat);
         return Err(Failure::refused(format!("bad chat_id, can not be special chat: Chat#{name}")));
     }
@@ -157,8 +157,8 @@ pub fn set_visibility(tx: &mut Tx<'_, '_>, chat: u32, to: u32) -> Outcome<()> {
 }
 
 /// Mutes a chat: 0 not, -1 for ever, else until then.
-pub fn set_mute(tx: &mut Tx<'_, '_>, chat: u32, until: i64) -> Outcome<()> {
-    if chat <= ids::LAST_SPECIAL {
+pub fn set_mute(tx: &mut Tx<'_, '_>, chat: ChatId, until: i64) -> Outcome<()> {
+    if chat.is_special() {
         return Err(Failure::refused("Invalid chat ID"));
     }
     load_chat(tx.store, tx.profile, chat)?;

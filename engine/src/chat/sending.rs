@@ -3,8 +3,7 @@
 use volary_storage::records::{ChatRecord, block, chat_type};
 use volary_storage::{StoreError, View};
 
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, ProfileId};
 use crate::state::{contacts, keys, members};
 
 /// Why a chat cannot be written to. The texts are shown by API clients.
@@ -37,13 +36,13 @@ pub enum CannotSend {
 pub fn obstacle(
     view: &impl View,
     profile: ProfileId,
-    chat: u32,
+    chat: ChatId,
     record: &ChatRecord,
 ) -> Result<Option<CannotSend>, StoreError> {
-    if chat <= ids::LAST_SPECIAL {
+    if chat.is_special() {
         return Ok(Some(CannotSend::Special));
     }
-    if record.contact == ids::contact::DEVICE {
+    if record.contact == ContactId::DEVICE {
         return Ok(Some(CannotSend::Device));
     }
     if record.blocked == block::REQUEST {
@@ -52,10 +51,10 @@ pub fn obstacle(
     Ok(match record.chat_type {
         chat_type::MAILINGLIST if record.list_post.is_empty() => Some(CannotSend::ReadOnlyList),
         chat_type::IN_BROADCAST => Some(CannotSend::Subscriber),
-        chat_type::GROUP if !members::is_member(view, profile, chat, ids::contact::SELF)? => {
+        chat_type::GROUP if !members::is_member(view, profile, chat, ContactId::SELF)? => {
             Some(CannotSend::NotAMember)
         }
-        chat_type::SINGLE if record.encrypted && record.contact > ids::LAST_SPECIAL => {
+        chat_type::SINGLE if record.encrypted && !record.contact.is_special() => {
             let fingerprint =
                 contacts::load(view, profile, record.contact)?.map(|contact| contact.fingerprint);
             match fingerprint {

@@ -11,8 +11,8 @@ use crate::chat::compose::{NewMessage, load_chat};
 use crate::chat::{drafts, requests};
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::ground::texts::id as text;
 use crate::query::contacts::not_found;
 use crate::query::convert;
@@ -20,11 +20,11 @@ use crate::query::look::look;
 use crate::state::{chats, contacts, messages};
 
 /// Makes or shows the chat with a contact.
-pub fn with_contact(tx: &mut Tx<'_, '_>, contact: u32) -> Outcome<u32> {
+pub fn with_contact(tx: &mut Tx<'_, '_>, contact: ContactId) -> Outcome<ChatId> {
     match contact {
-        ids::contact::SELF => {}
-        ids::contact::DEVICE if chats::single_of(tx.store, tx.profile, contact)?.is_some() => {}
-        0..=ids::LAST_SPECIAL => {
+        ContactId::SELF => {}
+        ContactId::DEVICE if chats::single_of(tx.store, tx.profile, contact)?.is_some() => {}
+        special if special.is_special() => {
             return Err(Failure::refused("Can not create chat for non-existing contact"));
         }
         _ => {
@@ -38,9 +38,9 @@ pub fn with_contact(tx: &mut Tx<'_, '_>, contact: u32) -> Outcome<u32> {
 }
 
 /// Deletes a chat; a user who deletes the own chat learns how to get it back.
-pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+pub fn delete(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let own =
-        chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.contact == ids::contact::SELF);
+        chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.contact == ContactId::SELF);
     requests::delete(tx, chat)?;
     if own {
         let hint = tx.texts.get(text::SELF_DELETED_SAVED_MESSAGES);
@@ -65,7 +65,7 @@ pub async fn set_draft(db: &Db, profile: ProfileId, call: SetDraft) -> Result<()
     let asked = call.view_type.and_then(|number| ViewType::try_from(number).ok());
     let mut new = NewMessage {
         text: call.text.unwrap_or_default(),
-        quoted_message: call.quoted_message_id,
+        quoted_message: call.quoted_message_id.map(Into::into),
         view_type: asked.map_or(0, convert::view_number),
         ..Default::default()
     };
@@ -81,20 +81,21 @@ pub async fn set_draft(db: &Db, profile: ProfileId, call: SetDraft) -> Result<()
         new.view_type = if asked.is_none() { wanted } else { taken.view_type };
         new.file = Some(taken.file);
     }
-    let chat = call.chat_id;
+    let chat = call.chat_id.into();
     db.transact(profile, move |tx| drafts::set(tx, chat, new)).await?;
     Ok(())
 }
 
 /// Sends the draft of a chat; a file becomes the kind of message that it is.
-pub async fn send_draft(db: &Db, profile: ProfileId, chat: u32) -> Result<u32, Error> {
+pub async fn send_draft(db: &Db, profile: ProfileId, chat: ChatId) -> Result<MessageId, Error> {
     let draft = look(db, profile, |look| {
         let record = load_chat(look.view, profile, chat)?;
-        let draft = messages::load(look.view, profile, record.draft)?;
+        let Some(id) = record.draft else { return Ok(None) };
+        let draft = messages::load(look.view, profile, id)?;
         Ok(draft.and_then(|draft| {
             let plain = matches!(draft.view_type, view_type::FILE | view_type::IMAGE);
             let path = look.path(&draft.blob).filter(|_| plain)?;
-            Some((record.draft, path, draft))
+            Some((id, path, draft))
         }))
     })?;
     let corrected = match draft {
@@ -124,7 +125,7 @@ pub async fn send_draft(db: &Db, profile: ProfileId, chat: u32) -> Result<u32, E
 }
 
 /// Whether a message stayed in the chat because it must not go out in clear text.
-pub fn is_refused(tx: &Tx<'_, '_>, message: u32) -> Outcome<bool> {
+pub fn is_refused(tx: &Tx<'_, '_>, message: MessageId) -> Outcome<bool> {
     let record = messages::load(tx.store, tx.profile, message)?;
     Ok(record.is_some_and(|record| record.state == message_state::OUT_FAILED))
 }

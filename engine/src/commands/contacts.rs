@@ -17,8 +17,8 @@ use crate::chat::requests;
 use crate::ground::db::{Db, Tx, picture_name, put_picture};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+
+use crate::ground::ids::{ContactId, ProfileId};
 use crate::ground::names;
 use crate::ground::work::Lane;
 use crate::query::contacts::{MAX_CARD_FILE, not_found};
@@ -29,7 +29,7 @@ use crate::state::{keys, transports};
 const MAX_CARD_PICTURE: usize = 1 << 20;
 
 /// Makes or finds the contact of an address and unblocks it.
-pub fn create(tx: &mut Tx<'_, '_>, addr: &str, name: &str) -> Outcome<u32> {
+pub fn create(tx: &mut Tx<'_, '_>, addr: &str, name: &str) -> Outcome<ContactId> {
     if Address::parse_exact(addr).is_err() {
         return Err(Failure::refused("provided email address is not a valid email address"));
     }
@@ -50,8 +50,8 @@ pub fn create(tx: &mut Tx<'_, '_>, addr: &str, name: &str) -> Outcome<u32> {
 }
 
 /// Names a contact; an empty name gives back its own.
-pub fn rename(tx: &mut Tx<'_, '_>, contact: u32, name: &str) -> Outcome<()> {
-    if contact != 0 && contact <= ids::LAST_SPECIAL {
+pub fn rename(tx: &mut Tx<'_, '_>, contact: ContactId, name: &str) -> Outcome<()> {
+    if contact != ContactId::NONE && contact.is_special() {
         return Ok(());
     }
     let old = contacts::load(tx.store, tx.profile, contact)?.ok_or_else(|| not_found(contact))?;
@@ -70,8 +70,8 @@ pub fn rename(tx: &mut Tx<'_, '_>, contact: u32, name: &str) -> Outcome<()> {
 }
 
 /// Forgets a contact; one that is in a chat is only hidden.
-pub fn delete(tx: &mut Tx<'_, '_>, contact: u32) -> Outcome<()> {
-    if contact <= ids::LAST_SPECIAL {
+pub fn delete(tx: &mut Tx<'_, '_>, contact: ContactId) -> Outcome<()> {
+    if contact.is_special() {
         return Err(Failure::refused("Can not delete special contact"));
     }
     if contacts::load(tx.store, tx.profile, contact)?.is_none() {
@@ -87,7 +87,11 @@ pub fn delete(tx: &mut Tx<'_, '_>, contact: u32) -> Outcome<()> {
 }
 
 /// Makes contacts from cards; one id for each that could be used.
-pub async fn import_vcard(db: &Db, profile: ProfileId, source: Option<Source>) -> Result<Vec<u32>, Error> {
+pub async fn import_vcard(
+    db: &Db,
+    profile: ProfileId,
+    source: Option<Source>,
+) -> Result<Vec<ContactId>, Error> {
     let text = match source {
         Some(Source::Text(text)) => text,
         Some(Source::Path(path)) => db.work(Lane::Interactive, move || read(&path)).await?,
@@ -147,7 +151,7 @@ impl Checked {
     }
 }
 
-fn import(tx: &mut Tx<'_, '_>, checked: Checked) -> Outcome<Option<u32>> {
+fn import(tx: &mut Tx<'_, '_>, checked: Checked) -> Outcome<Option<ContactId>> {
     let Checked { card, picture, key } = checked;
     let (Ok(key), Ok(addr)) = (key, Address::parse(&card.address)) else {
         tx.warning("A contact card cannot be imported.");
@@ -156,7 +160,7 @@ fn import(tx: &mut Tx<'_, '_>, checked: Checked) -> Outcome<Option<u32>> {
     let fingerprint = key.as_ref().map(|key| key.fingerprint().to_string()).unwrap_or_default();
     let own_key = keys::own_fingerprint(tx.store, tx.profile)?.is_some_and(|own| own == fingerprint);
     if own_key || transports::is_own_addr(tx.store, tx.profile, addr.as_str())? {
-        return Ok(Some(ids::contact::SELF));
+        return Ok(Some(ContactId::SELF));
     }
     let learned = match &key {
         Some(key) => keys::import(tx, key)?,
@@ -182,12 +186,12 @@ fn import(tx: &mut Tx<'_, '_>, checked: Checked) -> Outcome<Option<u32>> {
     Ok(Some(id))
 }
 
-fn is_newer(id: u32, before: &CounterRecord) -> bool {
-    id > before.contact.max(ids::LAST_SPECIAL)
+fn is_newer(id: ContactId, before: &CounterRecord) -> bool {
+    !id.is_special() && id > before.contact
 }
 
 /// Picture and status of a contact that was just made.
-fn decorate(tx: &mut Tx<'_, '_>, contact: u32, card: &Card, picture: String) -> Outcome<()> {
+fn decorate(tx: &mut Tx<'_, '_>, contact: ContactId, card: &Card, picture: String) -> Outcome<()> {
     let status = card.status.clone().unwrap_or_default();
     contacts::update(tx, contact, |record| {
         record.avatar = picture;

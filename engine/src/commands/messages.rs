@@ -13,8 +13,7 @@ use crate::chat::requests::special_name;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::ground::work::Lane;
 use crate::incoming::store::download;
 use crate::query::convert;
@@ -28,7 +27,7 @@ const NOT_CREATED: &str = "Failed to create message";
 const NOT_SENT: &str = "Failed to send created message";
 
 /// The failure of a message that must not go out in clear text.
-pub fn unencrypted(message: u32) -> Error {
+pub fn unencrypted(message: MessageId) -> Error {
     Error::failed(format!("Failed to create send jobs: e2e encryption unavailable Msg#{message} - true"))
 }
 
@@ -40,7 +39,7 @@ async fn created(db: &Db, profile: ProfileId, data: MessageData) -> Result<NewMe
     let asked = data.viewtype.map(|number| ViewType::try_from(number).unwrap_or_default());
     let mut new = NewMessage {
         text: data.text.unwrap_or_default(),
-        quoted_message: data.quoted_message_id,
+        quoted_message: data.quoted_message_id.map(Into::into),
         quoted_text: data.quoted_text,
         override_name: data.override_sender_name.unwrap_or_default(),
         ..Default::default()
@@ -78,7 +77,12 @@ async fn created(db: &Db, profile: ProfileId, data: MessageData) -> Result<NewMe
 }
 
 /// Sends a message; answered when it is stored.
-pub async fn send(db: &Db, profile: ProfileId, chat: u32, data: Option<MessageData>) -> Result<u32, Error> {
+pub async fn send(
+    db: &Db,
+    profile: ProfileId,
+    chat: ChatId,
+    data: Option<MessageData>,
+) -> Result<MessageId, Error> {
     let new = created(db, profile, data.unwrap_or_default()).await?;
     let sent = db.transact(profile, move |tx| {
         if let Some(quoted) = new.quoted_message {
@@ -99,7 +103,7 @@ fn not_sent(failure: Failure) -> Failure {
     }
 }
 
-fn check_quoted(tx: &Tx<'_, '_>, message: u32) -> Outcome<()> {
+fn check_quoted(tx: &Tx<'_, '_>, message: MessageId) -> Outcome<()> {
     if messages::load(tx.store, tx.profile, message)?.is_some() {
         return Ok(());
     }
@@ -107,8 +111,8 @@ fn check_quoted(tx: &Tx<'_, '_>, message: u32) -> Outcome<()> {
     Err(Failure::refused(format!("{NOT_CREATED}: Failed to load quoted message: {missing}")))
 }
 
-fn check_sendable(tx: &Tx<'_, '_>, chat: u32) -> Outcome<()> {
-    if chat <= ids::LAST_SPECIAL {
+fn check_sendable(tx: &Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
+    if chat.is_special() {
         let name = special_name(chat);
         return Err(Failure::refused(format!("chat_id cannot be a special chat: Chat#{name}")));
     }
@@ -124,7 +128,7 @@ pub async fn add_device_message(
     profile: ProfileId,
     label: String,
     data: Option<MessageData>,
-) -> Result<Option<u32>, Error> {
+) -> Result<Option<MessageId>, Error> {
     let new = match data {
         Some(data) => Some(created(db, profile, data).await?),
         None => None,
@@ -133,7 +137,7 @@ pub async fn add_device_message(
 }
 
 /// Asks for the attachment of a message.
-pub fn download_full(tx: &mut Tx<'_, '_>, message: u32) -> Outcome<()> {
+pub fn download_full(tx: &mut Tx<'_, '_>, message: MessageId) -> Outcome<()> {
     let record = messages::load(tx.store, tx.profile, message)?.ok_or_else(|| views::not_found(message))?;
     match record.download_state {
         download::AVAILABLE | download::FAILURE => {}
@@ -142,12 +146,12 @@ pub fn download_full(tx: &mut Tx<'_, '_>, message: u32) -> Outcome<()> {
     }
     messages::update(tx, message, |record| record.download_state = download::IN_PROGRESS)?;
     tx.effects().downloads = true;
-    tx.msgs_changed(record.chat, message);
+    tx.msg_changed(record.chat, message);
     Ok(())
 }
 
 /// Copies the attachment of a message out.
-pub async fn save_file(db: &Db, profile: ProfileId, message: u32, path: String) -> Result<(), Error> {
+pub async fn save_file(db: &Db, profile: ProfileId, message: MessageId, path: String) -> Result<(), Error> {
     let blob = look(db, profile, |look| Ok(views::record(look, message)?.blob))?;
     if blob.is_empty() {
         return Err(Error::failed("No file"));
@@ -156,14 +160,14 @@ pub async fn save_file(db: &Db, profile: ProfileId, message: u32, path: String) 
 }
 
 /// Copies messages into the own chat, where they keep author, time and attachment. Nothing is sent.
-pub fn save(tx: &mut Tx<'_, '_>, wanted: &[u32]) -> Outcome<()> {
-    let chat = chats::ensure_single(tx, ids::contact::SELF, block::NOT)?;
+pub fn save(tx: &mut Tx<'_, '_>, wanted: &[MessageId]) -> Outcome<()> {
+    let chat = chats::ensure_single(tx, ContactId::SELF, block::NOT)?;
     for id in wanted {
         let original = messages::load(tx.store, tx.profile, *id)?.ok_or_else(|| views::not_found(*id))?;
-        if original.original != 0 {
+        if original.original.is_some() {
             return Err(Failure::refused("message already saved."));
         }
-        let own = original.from == ids::contact::SELF;
+        let own = original.from == ContactId::SELF;
         let copy = MessageRecord {
             chat,
             mid: compose::new_mid(),
@@ -176,14 +180,14 @@ pub fn save(tx: &mut Tx<'_, '_>, wanted: &[u32]) -> Outcome<()> {
             expires: 0,
             pinned: false,
             headers: Vec::new(),
-            original: *id,
-            saved: 0,
+            original: Some(*id),
+            saved: None,
             ..original.clone()
         };
         let saved = messages::insert(tx, &copy)?;
-        messages::update(tx, *id, |record| record.saved = saved)?;
-        tx.msgs_changed(chat, saved);
-        tx.msgs_changed(original.chat, *id);
+        messages::update(tx, *id, |record| record.saved = Some(saved))?;
+        tx.msg_changed(chat, saved);
+        tx.msg_changed(original.chat, *id);
     }
     Ok(())
 }
@@ -192,9 +196,9 @@ pub fn save(tx: &mut Tx<'_, '_>, wanted: &[u32]) -> Outcome<()> {
 pub async fn forward_to_account(
     db: &Db,
     profile: ProfileId,
-    wanted: &[u32],
+    wanted: &[MessageId],
     target: ProfileId,
-    chat: u32,
+    chat: ChatId,
 ) -> Result<(), Error> {
     let (originals, from) = look(db, profile, |look| {
         let records = wanted.iter().map(|id| views::record(look, *id)).collect::<Outcome<Vec<_>>>()?;

@@ -33,7 +33,7 @@ use volary_storage::records::TransportRecord;
 use crate::chat::{channels, drafts, features, groups, reading, requests};
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ProfileId, numbers, typed};
 use crate::query;
 use crate::query::convert;
 use crate::query::look::look;
@@ -69,8 +69,8 @@ fn done() -> answer::Kind {
     Done {}.into()
 }
 
-fn id(id: u32) -> answer::Kind {
-    Id { id }.into()
+fn id(id: impl Into<u32>) -> answer::Kind {
+    Id { id: id.into() }.into()
 }
 
 /// A command that is nothing but a transaction.
@@ -82,7 +82,7 @@ fn doing(change: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<()> + Send + 'static) -
 }
 
 /// Turns what a command makes into a change that answers with its id.
-fn making(change: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<u32> + Send + 'static) -> Change {
+fn making<T: Into<u32>>(change: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<T> + Send + 'static) -> Change {
     Box::new(move |tx| change(tx).map(id))
 }
 
@@ -94,40 +94,42 @@ fn simple(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
 fn on_chat(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
     use request::Kind;
     Ok(match *kind {
-        Kind::AcceptChat(call) => doing(move |tx| requests::accept(tx, call.chat_id)),
-        Kind::BlockChat(call) => doing(move |tx| requests::block_chat(tx, call.chat_id)),
-        Kind::DeleteChat(call) => doing(move |tx| chats::delete(tx, call.chat_id)),
+        Kind::AcceptChat(call) => doing(move |tx| requests::accept(tx, call.chat_id.into())),
+        Kind::BlockChat(call) => doing(move |tx| requests::block_chat(tx, call.chat_id.into())),
+        Kind::DeleteChat(call) => doing(move |tx| chats::delete(tx, call.chat_id.into())),
         Kind::SetChatVisibility(call) => doing(move |tx| {
             let visibility = ChatVisibility::try_from(call.visibility).unwrap_or_default();
-            requests::set_visibility(tx, call.chat_id, convert::visibility_number(visibility))
+            requests::set_visibility(tx, call.chat_id.into(), convert::visibility_number(visibility))
         }),
         Kind::SetChatMuteDuration(call) => doing(move |tx| {
             let until = chats::muted_until(call.duration, tx.now)?;
-            requests::set_mute(tx, call.chat_id, until)
+            requests::set_mute(tx, call.chat_id.into(), until)
         }),
-        Kind::SetChatName(call) => doing(move |tx| groups::rename(tx, call.chat_id, &call.name)),
+        Kind::SetChatName(call) => doing(move |tx| groups::rename(tx, call.chat_id.into(), &call.name)),
         Kind::SetChatDescription(call) => {
-            doing(move |tx| groups::describe(tx, call.chat_id, &call.description))
+            doing(move |tx| groups::describe(tx, call.chat_id.into(), &call.description))
         }
         Kind::SetChatProfileImage(call) if call.image_path.is_none() => {
-            doing(move |tx| groups::set_image(tx, call.chat_id, None))
+            doing(move |tx| groups::set_image(tx, call.chat_id.into(), None))
         }
         Kind::SetChatEphemeralTimer(call) => {
-            doing(move |tx| groups::set_timer(tx, call.chat_id, call.seconds))
+            doing(move |tx| groups::set_timer(tx, call.chat_id.into(), call.seconds))
         }
         Kind::CreateGroup(call) if !call.unencrypted => making(move |tx| groups::create(tx, &call.name)),
         Kind::CreateBroadcast(call) => making(move |tx| channels::create(tx, &call.name)),
         Kind::AddContactToChat(call) => {
-            doing(move |tx| groups::add_member(tx, call.chat_id, call.contact_id))
+            doing(move |tx| groups::add_member(tx, call.chat_id.into(), call.contact_id.into()))
         }
         Kind::RemoveContactFromChat(call) => {
-            doing(move |tx| groups::remove_member(tx, call.chat_id, call.contact_id))
+            doing(move |tx| groups::remove_member(tx, call.chat_id.into(), call.contact_id.into()))
         }
-        Kind::CreateChatByContactId(call) => making(move |tx| chats::with_contact(tx, call.contact_id)),
-        Kind::MarknoticedChat(call) => doing(move |tx| reading::mark_noticed(tx, call.chat_id)),
+        Kind::CreateChatByContactId(call) => {
+            making(move |tx| chats::with_contact(tx, call.contact_id.into()))
+        }
+        Kind::MarknoticedChat(call) => doing(move |tx| reading::mark_noticed(tx, call.chat_id.into())),
         Kind::MarknoticedAllChats(_) => doing(reading::mark_all_noticed),
-        Kind::MarkfreshChat(call) => doing(move |tx| reading::mark_fresh(tx, call.chat_id)),
-        Kind::RemoveDraft(call) => doing(move |tx| drafts::remove(tx, call.chat_id)),
+        Kind::MarkfreshChat(call) => doing(move |tx| reading::mark_fresh(tx, call.chat_id.into())),
+        Kind::RemoveDraft(call) => doing(move |tx| drafts::remove(tx, call.chat_id.into())),
         other => return Err(Box::new(other)),
     })
 }
@@ -135,17 +137,23 @@ fn on_chat(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
 fn on_messages(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
     use request::Kind;
     Ok(match *kind {
-        Kind::SetPinnedMessageState(call) => doing(move |tx| features::pin(tx, call.msg_id, call.pinned)),
-        Kind::MarkseenMsgs(call) => doing(move |tx| reading::mark_seen(tx, &call.msg_ids)),
-        Kind::DeleteMessages(call) => doing(move |tx| requests::delete_messages(tx, &call.msg_ids)),
-        Kind::DeleteMessagesForAll(call) => doing(move |tx| features::delete_for_all(tx, &call.msg_ids)),
-        Kind::SendEditRequest(call) => doing(move |tx| features::edit(tx, call.msg_id, &call.text)),
-        Kind::ForwardMessages(call) => doing(move |tx| features::forward(tx, &call.msg_ids, call.chat_id)),
-        Kind::ResendMessages(call) => doing(move |tx| features::resend(tx, &call.msg_ids)),
-        Kind::SaveMessages(call) => doing(move |tx| messages::save(tx, &call.msg_ids)),
-        Kind::DownloadFullMessage(call) => doing(move |tx| messages::download_full(tx, call.msg_id)),
+        Kind::SetPinnedMessageState(call) => {
+            doing(move |tx| features::pin(tx, call.msg_id.into(), call.pinned))
+        }
+        Kind::MarkseenMsgs(call) => doing(move |tx| reading::mark_seen(tx, &typed(&call.msg_ids))),
+        Kind::DeleteMessages(call) => doing(move |tx| requests::delete_messages(tx, &typed(&call.msg_ids))),
+        Kind::DeleteMessagesForAll(call) => {
+            doing(move |tx| features::delete_for_all(tx, &typed(&call.msg_ids)))
+        }
+        Kind::SendEditRequest(call) => doing(move |tx| features::edit(tx, call.msg_id.into(), &call.text)),
+        Kind::ForwardMessages(call) => {
+            doing(move |tx| features::forward(tx, &typed(&call.msg_ids), call.chat_id.into()))
+        }
+        Kind::ResendMessages(call) => doing(move |tx| features::resend(tx, &typed(&call.msg_ids))),
+        Kind::SaveMessages(call) => doing(move |tx| messages::save(tx, &typed(&call.msg_ids))),
+        Kind::DownloadFullMessage(call) => doing(move |tx| messages::download_full(tx, call.msg_id.into())),
         Kind::SendReaction(call) => {
-            making(move |tx| features::react(tx, call.msg_id, &call.reactions.join(" ")))
+            making(move |tx| features::react(tx, call.msg_id.into(), &call.reactions.join(" ")))
         }
         other => return Err(Box::new(other)),
     })
@@ -157,10 +165,16 @@ fn on_contacts(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
         Kind::CreateContact(call) => {
             making(move |tx| contacts::create(tx, &call.email, &call.name.unwrap_or_default()))
         }
-        Kind::ChangeContactName(call) => doing(move |tx| contacts::rename(tx, call.contact_id, &call.name)),
-        Kind::BlockContact(call) => doing(move |tx| requests::block_contact(tx, call.contact_id, true)),
-        Kind::UnblockContact(call) => doing(move |tx| requests::block_contact(tx, call.contact_id, false)),
-        Kind::DeleteContact(call) => doing(move |tx| contacts::delete(tx, call.contact_id)),
+        Kind::ChangeContactName(call) => {
+            doing(move |tx| contacts::rename(tx, call.contact_id.into(), &call.name))
+        }
+        Kind::BlockContact(call) => {
+            doing(move |tx| requests::block_contact(tx, call.contact_id.into(), true))
+        }
+        Kind::UnblockContact(call) => {
+            doing(move |tx| requests::block_contact(tx, call.contact_id.into(), false))
+        }
+        Kind::DeleteContact(call) => doing(move |tx| contacts::delete(tx, call.contact_id.into())),
         other => return Err(Box::new(other)),
     })
 }
@@ -169,27 +183,33 @@ fn on_contacts(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
 async fn with_files(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<answer::Kind, Error> {
     use request::Kind;
     Ok(match kind {
-        Kind::SendMessage(call) => id(messages::send(db, profile, call.chat_id, call.data).await?),
-        Kind::SendDraft(call) => id(chats::send_draft(db, profile, call.chat_id).await?),
+        Kind::SendMessage(call) => id(messages::send(db, profile, call.chat_id.into(), call.data).await?),
+        Kind::SendDraft(call) => id(chats::send_draft(db, profile, call.chat_id.into()).await?),
         Kind::SetDraft(call) => {
             chats::set_draft(db, profile, call).await?;
             done()
         }
         Kind::AddDeviceMessage(call) => {
             let id = messages::add_device_message(db, profile, call.label, call.data).await?;
-            MaybeId { id }.into()
+            MaybeId { id: id.map(Into::into) }.into()
         }
         Kind::SaveMessageFile(call) => {
-            messages::save_file(db, profile, call.msg_id, call.path).await?;
+            messages::save_file(db, profile, call.msg_id.into(), call.path).await?;
             done()
         }
         Kind::ForwardMessagesToAccount(call) => {
-            messages::forward_to_account(db, profile, &call.msg_ids, call.account_id.into(), call.chat_id)
-                .await?;
+            messages::forward_to_account(
+                db,
+                profile,
+                &typed(&call.msg_ids),
+                call.account_id.into(),
+                call.chat_id.into(),
+            )
+            .await?;
             done()
         }
         Kind::SetChatProfileImage(call) => {
-            set_chat_image(db, profile, call.chat_id, call.image_path.unwrap_or_default()).await?;
+            set_chat_image(db, profile, call.chat_id.into(), call.image_path.unwrap_or_default()).await?;
             done()
         }
         Kind::CopyToBlobDir(call) => {
@@ -199,7 +219,7 @@ async fn with_files(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<
         }
         Kind::ImportVcard(call) => {
             let source = call.source.and_then(|source| source.kind);
-            Ids { ids: contacts::import_vcard(db, profile, source).await? }.into()
+            Ids { ids: numbers(contacts::import_vcard(db, profile, source).await?) }.into()
         }
         Kind::SetConfig(call) => {
             config::set(db, profile, call.key, call.value).await?;
@@ -224,17 +244,17 @@ async fn with_files(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<
         Kind::CheckQr(call) => qr::check(db, profile, &call.qr).await?.into(),
         Kind::SecureJoin(call) => id(qr::join(db, profile, &call.qr).await?),
         Kind::GetChatSecurejoinQrCode(call) => {
-            Text { text: qr::invite(db, profile, call.chat_id).await?.link() }.into()
+            Text { text: qr::invite(db, profile, call.chat_id.map(Into::into)).await?.link() }.into()
         }
         Kind::GetChatSecurejoinQrCodeSvg(call) => {
-            Texts { texts: qr::drawn_invite(db, profile, call.chat_id).await? }.into()
+            Texts { texts: qr::drawn_invite(db, profile, call.chat_id.map(Into::into)).await? }.into()
         }
         Kind::CreateGroup(_) => return Err(Error::unsupported("unencrypted groups are not supported yet")),
         other => return Err(query::unsupported(&other)),
     })
 }
 
-async fn set_chat_image(db: &Db, profile: ProfileId, chat: u32, path: String) -> Result<(), Error> {
+async fn set_chat_image(db: &Db, profile: ProfileId, chat: ChatId, path: String) -> Result<(), Error> {
     // Who may not change the picture learns it before a file is copied.
     look(db, profile, |look| groups::check_owns_group_data(look.view, profile, chat, "profile image"))?;
     let blob = files::avatar(db, profile, path).await?;

@@ -11,8 +11,7 @@ use volary_storage::records::{origin, token};
 use crate::chat::compose::load_chat;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, ProfileId};
 use crate::ground::texts::id as text;
 use crate::ground::work::Lane;
 use crate::handshake;
@@ -80,7 +79,7 @@ fn scanned(tx: &Tx<'_, '_>, code: Code) -> Outcome<Scanned> {
         own_fingerprint: own.as_deref().and_then(keys::parse_fingerprint),
         own_addresses: &addresses,
         auth_known,
-        contact,
+        contact: contact.map(ContactId::get),
     };
     classify(code, &facts).map_err(|error| Failure::refused(error.to_string()))
 }
@@ -105,7 +104,7 @@ fn known_here(tx: &mut Tx<'_, '_>, code: Code) -> Outcome<Kind> {
                     contacts::add_or_lookup(tx, Seen { name: &name, addr, fingerprint: "", origin })?
                 }
             };
-            Kind::Addr(meaning::Addr { contact_id, draft: code.draft })
+            Kind::Addr(meaning::Addr { contact_id: contact_id.get(), draft: code.draft })
         }
         Scanned::Other(other) => everywhere(other),
     })
@@ -130,18 +129,24 @@ fn parts(invite: &Invite) -> Parts {
     }
 }
 
-fn ask(invite: Invite, contact_id: u32) -> Kind {
+fn ask(invite: Invite, contact_id: ContactId) -> Kind {
     let Parts { fingerprint, invitenumber, authcode } = parts(&invite);
     let is_v3 = invite.v3;
     match invite.target {
         Target::Contact => {
-            let ask = meaning::AskVerifyContact { contact_id, fingerprint, invitenumber, authcode, is_v3 };
+            let ask = meaning::AskVerifyContact {
+                contact_id: contact_id.get(),
+                fingerprint,
+                invitenumber,
+                authcode,
+                is_v3,
+            };
             Kind::AskVerifyContact(ask)
         }
         Target::Group { id, name } => Kind::AskVerifyGroup(meaning::AskVerifyGroup {
             grpname: name,
             grpid: id.as_str().to_owned(),
-            contact_id,
+            contact_id: contact_id.get(),
             fingerprint,
             invitenumber,
             authcode,
@@ -150,7 +155,7 @@ fn ask(invite: Invite, contact_id: u32) -> Kind {
         Target::Channel { id, name } => Kind::AskJoinBroadcast(meaning::AskJoinBroadcast {
             name,
             grpid: id.as_str().to_owned(),
-            contact_id,
+            contact_id: contact_id.get(),
             fingerprint,
             invitenumber,
             authcode,
@@ -161,16 +166,21 @@ fn ask(invite: Invite, contact_id: u32) -> Kind {
 
 fn withdraw(invite: Invite) -> Kind {
     let Parts { fingerprint, invitenumber, authcode } = parts(&invite);
-    let contact_id = ids::contact::SELF;
+    let contact_id = ContactId::SELF;
     match invite.target {
         Target::Contact => {
-            let own = meaning::WithdrawVerifyContact { contact_id, fingerprint, invitenumber, authcode };
+            let own = meaning::WithdrawVerifyContact {
+                contact_id: contact_id.get(),
+                fingerprint,
+                invitenumber,
+                authcode,
+            };
             Kind::WithdrawVerifyContact(own)
         }
         Target::Group { id, name } => Kind::WithdrawVerifyGroup(meaning::WithdrawVerifyGroup {
             grpname: name,
             grpid: id.as_str().to_owned(),
-            contact_id,
+            contact_id: contact_id.get(),
             fingerprint,
             invitenumber,
             authcode,
@@ -178,7 +188,7 @@ fn withdraw(invite: Invite) -> Kind {
         Target::Channel { id, name } => Kind::WithdrawJoinBroadcast(meaning::WithdrawJoinBroadcast {
             name,
             grpid: id.as_str().to_owned(),
-            contact_id,
+            contact_id: contact_id.get(),
             fingerprint,
             invitenumber,
             authcode,
@@ -188,16 +198,21 @@ fn withdraw(invite: Invite) -> Kind {
 
 fn revive(invite: Invite) -> Kind {
     let Parts { fingerprint, invitenumber, authcode } = parts(&invite);
-    let contact_id = ids::contact::SELF;
+    let contact_id = ContactId::SELF;
     match invite.target {
         Target::Contact => {
-            let own = meaning::ReviveVerifyContact { contact_id, fingerprint, invitenumber, authcode };
+            let own = meaning::ReviveVerifyContact {
+                contact_id: contact_id.get(),
+                fingerprint,
+                invitenumber,
+                authcode,
+            };
             Kind::ReviveVerifyContact(own)
         }
         Target::Group { id, name } => Kind::ReviveVerifyGroup(meaning::ReviveVerifyGroup {
             grpname: name,
             grpid: id.as_str().to_owned(),
-            contact_id,
+            contact_id: contact_id.get(),
             fingerprint,
             invitenumber,
             authcode,
@@ -205,7 +220,7 @@ fn revive(invite: Invite) -> Kind {
         Target::Channel { id, name } => Kind::ReviveJoinBroadcast(meaning::ReviveJoinBroadcast {
             name,
             grpid: id.as_str().to_owned(),
-            contact_id,
+            contact_id: contact_id.get(),
             fingerprint,
             invitenumber,
             authcode,
@@ -214,16 +229,16 @@ fn revive(invite: Invite) -> Kind {
 }
 
 /// Makes an invite to ourselves or to a chat.
-pub async fn invite(db: &Db, profile: ProfileId, chat: Option<u32>) -> Result<Invite, Error> {
+pub async fn invite(db: &Db, profile: ProfileId, chat: Option<ChatId>) -> Result<Invite, Error> {
     Ok(db.transact_durably(profile, move |tx| handshake::invite(tx, chat)).await?)
 }
 
 /// Makes an invite and draws it: the code and its picture.
-pub async fn drawn_invite(db: &Db, profile: ProfileId, chat: Option<u32>) -> Result<Vec<String>, Error> {
+pub async fn drawn_invite(db: &Db, profile: ProfileId, chat: Option<ChatId>) -> Result<Vec<String>, Error> {
     let invite = invite(db, profile, chat).await?;
     let code = invite.link();
     let (description, name, colour, picture) = look(db, profile, |look| {
-        let own = contact_views::record(look, ids::contact::SELF)?;
+        let own = contact_views::record(look, ContactId::SELF)?;
         let own_name = config::get(look.view, profile, config::key::DISPLAYNAME)?;
         let own_name = own_name.filter(|name| !name.is_empty()).unwrap_or_else(|| own.addr.clone());
         let (number, name, identity, avatar) = match (&invite.target, chat) {
@@ -255,7 +270,7 @@ pub async fn drawn_invite(db: &Db, profile: ProfileId, chat: Option<u32>) -> Res
 }
 
 /// Follows an invite and returns the chat it leads to; the handshake goes on by itself.
-pub async fn join(db: &Db, profile: ProfileId, code: &str) -> Result<u32, Error> {
+pub async fn join(db: &Db, profile: ProfileId, code: &str) -> Result<ChatId, Error> {
     let failed = |error: Error| {
         let msg = "QR process failed".to_owned();
         db.emit(profile, event::Kind::Error(event::Error { msg }));
@@ -293,7 +308,9 @@ mod tests {
         let text = "OPENPGP4FPR:79252762C34C5096AF57958F4FC3D21A81B0F0A7#a=alice%40example.org&n=Alice\
                     &i=9JEXlxAqGM09JEXlxAqGM0ab&s=0V7LzL9cxRL0V7LzL9cxRLcd&v=3";
         let Ok(Code::Invite(invite)) = qr::parse(text) else { panic!("an invite") };
-        let Kind::AskVerifyContact(ask) = ask(invite.clone(), 10) else { panic!("a contact invite") };
+        let Kind::AskVerifyContact(ask) = ask(invite.clone(), ContactId::new(10)) else {
+            panic!("a contact invite")
+        };
         assert_eq!(ask.fingerprint, "7925 2762 C34C 5096 AF57\n958F 4FC3 D21A 81B0 F0A7");
         assert_eq!((ask.contact_id, ask.is_v3), (10, true));
         assert_eq!(ask.authcode, "0V7LzL9cxRL0V7LzL9cxRLcd");

@@ -10,6 +10,7 @@ use volary_storage::{Options, Store};
 
 use super::*;
 use crate::ground::clock::SystemClock;
+use crate::ground::ids::{ContactId, MessageId};
 use crate::state::messages;
 use crate::testing::{Recorder, surroundings};
 
@@ -454,7 +455,7 @@ async fn a_large_chat_that_was_deleted_shows_nowhere_while_its_messages_go() {
         let chat = crate::chat::groups::create(tx, "Club")?;
         let message = |number| volary_storage::records::MessageRecord {
             chat,
-            from: 2,
+            from: ContactId::INFO,
             mid: format!("{number}@x.test"),
             state: fresh,
             text: "needle".to_owned(),
@@ -462,14 +463,15 @@ async fn a_large_chat_that_was_deleted_shows_nowhere_while_its_messages_go() {
             ..Default::default()
         };
         let ids = (1..=500).map(|number| messages::insert(tx, &message(number)));
-        Ok::<_, Failure>((chat, ids.collect::<Result<Vec<u32>, _>>()?))
+        Ok::<_, Failure>((chat, ids.collect::<Result<Vec<MessageId>, _>>()?))
     });
     let (chat, all) = inserted.await.unwrap().value;
+    let (chat_id, all) = (chat.get(), numbers(all));
     let last = *all.last().unwrap();
     assert_eq!(fixture.sees(GetExistingMsgIds { msg_ids: vec![last] }).ids, [last]);
     assert!(!fixture.sees(GetFreshMsgs {}).ids.is_empty());
-    fixture.does(DeleteChat { chat_id: chat }).await;
-    let stored = fixture.db.look(|view| messages::load(view, PROFILE, last)).unwrap();
+    fixture.does(DeleteChat { chat_id }).await;
+    let stored = fixture.db.look(|view| messages::load(view, PROFILE, last.into())).unwrap();
     assert!(stored.is_some(), "it has not gone yet");
     assert!(fixture.sees(GetExistingMsgIds { msg_ids: all }).ids.is_empty());
     let missing = fixture.asks(GetMessage { msg_id: last }).unwrap_err();

@@ -4,7 +4,7 @@
 //! [`MessageRecord::headers`], beside the fields that a row has anyway. What is stored and not understood is an error of
 //! ours; it never makes a message go out as something else.
 
-use volary_mail::message::{ChatContent, Handshake, MessageId};
+use volary_mail::message::{ChatContent, Handshake, MessageId as Mid};
 use volary_storage::records::{HeaderRecord, MessageRecord, system_type};
 
 use super::error::Failure;
@@ -306,13 +306,12 @@ impl Parts<'_> {
             return Ok(Intent::Reaction { target: target() });
         }
         if let Some(stored) = self.take(name::EDIT) {
-            let target = MessageId::parse(&stored).ok_or(IntentError::Malformed(name::EDIT))?;
+            let target = Mid::parse(&stored).ok_or(IntentError::Malformed(name::EDIT))?;
             let old_text = self.take(name::QUOTE).unwrap_or_default();
             return Ok(Intent::Edit { target: target.as_str().to_owned(), old_text });
         }
         if let Some(stored) = self.take(name::DELETE) {
-            let ids =
-                stored.split_whitespace().map(|id| MessageId::parse(id).map(|id| id.as_str().to_owned()));
+            let ids = stored.split_whitespace().map(|id| Mid::parse(id).map(|id| id.as_str().to_owned()));
             let targets: Option<Vec<String>> = ids.collect();
             let targets = targets.filter(|targets| !targets.is_empty());
             return Ok(Intent::Delete { targets: targets.ok_or(IntentError::Malformed(name::DELETE))? });

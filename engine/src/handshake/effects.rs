@@ -17,7 +17,7 @@ use crate::chat::{channels, compose, groups};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId};
 use crate::ground::intent::Intent;
 use crate::ground::texts::id as text;
 use crate::state::{chats, contacts, keys, members, messages, outbox, tokens, verification};
@@ -84,12 +84,12 @@ pub(super) fn run(tx: &mut Tx<'_, '_>, effect: Effect, source: &Origin<'_>) -> O
     }
 }
 
-fn group(tx: &Tx<'_, '_>, id: &GroupId) -> Outcome<(u32, ChatRecord)> {
+fn group(tx: &Tx<'_, '_>, id: &GroupId) -> Outcome<(ChatId, ChatRecord)> {
     chats::by_group_id(tx.store, tx.profile, id.as_str())?
         .ok_or_else(|| Failure::refused(format!("no chat with id {}", id.as_str())))
 }
 
-fn ensure_hidden(tx: &mut Tx<'_, '_>, contact: u32) -> Outcome<u32> {
+fn ensure_hidden(tx: &mut Tx<'_, '_>, contact: ContactId) -> Outcome<ChatId> {
     match chats::single_of(tx.store, tx.profile, contact)? {
         Some(chat) => Ok(chat),
         None => Ok(chats::ensure_single(tx, contact, HIDDEN)?),
@@ -115,7 +115,7 @@ fn store_pending(tx: &mut Tx<'_, '_>, join: &PendingJoin) -> Outcome<()> {
         state: join.to_bytes(),
         password: join.invite.auth.as_str().to_owned(),
         fingerprint: join.invite.fingerprint.to_string(),
-        chat: 0,
+        chat: None,
     };
     tokens::add_join(tx, &record)?;
     Ok(())
@@ -127,14 +127,14 @@ fn send(tx: &mut Tx<'_, '_>, mail: StepMail, source: &Origin<'_>) -> Outcome<()>
         Recipients::Contact(fingerprint) | Recipients::AllRelaysOf(fingerprint) => {
             contact_of(tx, fingerprint)?
         }
-        Recipients::Hidden(_) | Recipients::HiddenSender => source.sender.unwrap_or(0),
+        Recipients::Hidden(_) | Recipients::HiddenSender => source.sender.unwrap_or_default(),
     };
-    let chat = if contact > ids::LAST_SPECIAL { ensure_hidden(tx, contact)? } else { 0 };
+    let chat = if contact.is_special() { ChatId::NONE } else { ensure_hidden(tx, contact)? };
     let encrypted = mail.encryption != Encryption::None;
     let intent = Intent::handshake(mail.headers.iter().map(|(name, value)| (*name, value.as_str())))?;
     let mut message = MessageRecord {
         chat,
-        from: ids::contact::SELF,
+        from: ContactId::SELF,
         mid: compose::new_mid(),
         state: message_state::OUT_PENDING,
         view_type: view_type::TEXT,
@@ -184,7 +184,7 @@ fn send(tx: &mut Tx<'_, '_>, mail: StepMail, source: &Origin<'_>) -> Outcome<()>
 }
 
 /// What the secret of a password mail is made from: the inviter's fingerprint and the token of the mail.
-fn password_of(tx: &Tx<'_, '_>, mail: &StepMail, contact: u32) -> Outcome<String> {
+fn password_of(tx: &Tx<'_, '_>, mail: &StepMail, contact: ContactId) -> Outcome<String> {
     let inviter = match mail.to {
         Recipients::HiddenSender => keys::own_fingerprint(tx.store, tx.profile)?,
         _ => contacts::load(tx.store, tx.profile, contact)?.map(|record| record.fingerprint),
@@ -226,7 +226,7 @@ fn forget_gossip_with(tx: &mut Tx<'_, '_>, fingerprint: &Fingerprint) -> Outcome
     use volary_storage::View as _;
     use volary_storage::tables::{CHATS_OF_CONTACT, GOSSIPED};
     let contact = contact_of(tx, fingerprint)?;
-    let shared: Vec<u32> = tx
+    let shared: Vec<ChatId> = tx
         .store
         .scan_prefix(&CHATS_OF_CONTACT, &(tx.profile, contact))?
         .map(|row| row.map(|((_, _, chat), _)| chat))
@@ -268,7 +268,7 @@ fn info(tx: &mut Tx<'_, '_>, target: &JoinTarget, line: InfoLine, source: &Origi
         }
         JoinTarget::Chat(id) => group(tx, id)?.0,
     };
-    let inviter = contacts::name_of(tx.store, tx.texts, tx.profile, source.sender.unwrap_or(0))?;
+    let inviter = contacts::name_of(tx.store, tx.texts, tx.profile, source.sender.unwrap_or_default())?;
     let (words, system) = match line {
         InfoLine::Wait => (tx.texts.get(text::SECUREJOIN_WAIT), system_type::SECUREJOIN_WAIT),
         InfoLine::InvitedToGroup => {
@@ -292,7 +292,7 @@ fn remove_wait_line(tx: &mut Tx<'_, '_>, fingerprint: &Fingerprint) -> Outcome<(
     if record.is_some_and(|record| record.system_type == system_type::SECUREJOIN_WAIT) {
         messages::erase(tx, newest)?;
         tx.msg_deleted(chat, newest);
-        tx.msgs_changed(chat, 0);
+        tx.msgs_changed(chat);
     }
     Ok(())
 }
@@ -301,12 +301,12 @@ fn inviter_progress(tx: &mut Tx<'_, '_>, fingerprint: &Fingerprint, chat: &Invit
     let contact = contact_of(tx, fingerprint)?;
     let (chat, kind) = match chat {
         InviterChat::Single => {
-            (chats::single_of(tx.store, tx.profile, contact)?.unwrap_or(0), ChatType::Single)
+            (chats::single_of(tx.store, tx.profile, contact)?.unwrap_or_default(), ChatType::Single)
         }
         InviterChat::Group(id) => (group(tx, id)?.0, ChatType::Group),
         InviterChat::Channel(id) => (group(tx, id)?.0, ChatType::OutBroadcast),
-        InviterChat::ObservedSingle => (0, ChatType::Single),
-        InviterChat::ObservedGroup => (0, ChatType::Group),
+        InviterChat::ObservedSingle => (ChatId::NONE, ChatType::Single),
+        InviterChat::ObservedGroup => (ChatId::NONE, ChatType::Group),
     };
     tx.inviter_progress(contact, chat, kind);
     Ok(())

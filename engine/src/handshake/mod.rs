@@ -17,7 +17,7 @@ use volary_storage::records::{block, chat_type, origin, token};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome as Result};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId};
 use crate::ground::names::chat_type_name;
 use crate::incoming::contacts::{People, gossiped};
 use crate::incoming::open::{Matched, Opened};
@@ -40,7 +40,7 @@ pub enum Outcome {
 /// What one mail may need to be answered: where it came from.
 struct Origin<'a> {
     from: &'a str,
-    sender: Option<u32>,
+    sender: Option<ContactId>,
 }
 
 /// Answers a handshake mail. `who` is missing for mail without signature.
@@ -181,7 +181,7 @@ fn inviter_facts(
         Some(stored) => chats::by_group_id(tx.store, profile, &stored.scope)?,
         None => None,
     };
-    let joiner = who.map_or(0, |who| who.sender);
+    let joiner = who.map_or(ContactId::NONE, |who| who.sender);
     let chat = match chat {
         Some((id, record)) => Some(ChatFacts {
             channel: record.chat_type == chat_type::OUT_BROADCAST,
@@ -235,7 +235,7 @@ fn observe(
 }
 
 /// Starts a join by a scanned code and returns the chat it leads to. The handshake goes on in the background.
-pub fn start(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<u32> {
+pub fn start(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<ChatId> {
     let profile = tx.profile;
     let inviter = know_inviter(tx, invite)?;
     let has_own_address = !transports::own_addrs(tx.store, profile)?.is_empty();
@@ -252,7 +252,7 @@ pub fn start(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<u32> {
         }
     };
     let already_member = match &group {
-        Some((chat, _)) => members::is_member(tx.store, profile, *chat, ids::contact::SELF)?,
+        Some((chat, _)) => members::is_member(tx.store, profile, *chat, ContactId::SELF)?,
         None => false,
     };
     let facts = StartFacts {
@@ -277,7 +277,7 @@ pub fn start(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<u32> {
 }
 
 /// The inviter becomes a contact; its address is the first of the code.
-pub fn know_inviter(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<u32> {
+pub fn know_inviter(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<ContactId> {
     let addr = invite.addresses.first().map(Address::as_str).unwrap_or_default();
     let fingerprint = invite.fingerprint.to_string();
     let seen = Seen {
@@ -299,7 +299,7 @@ pub fn know_inviter(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<u32> {
 
 /// Makes a code that lets others in: to ourselves, or to a group or channel. Each call gives a new one; earlier ones
 /// stay valid.
-pub fn invite(tx: &mut Tx<'_, '_>, chat: Option<u32>) -> Result<Invite> {
+pub fn invite(tx: &mut Tx<'_, '_>, chat: Option<ChatId>) -> Result<Invite> {
     use crate::state::config;
     let profile = tx.profile;
     let addrs = transports::own_addrs(tx.store, profile)?;
@@ -357,7 +357,7 @@ pub fn invite(tx: &mut Tx<'_, '_>, chat: Option<u32>) -> Result<Invite> {
 const HIDDEN: u32 = block::YES;
 
 /// The contact with a key.
-fn contact_of(tx: &Tx<'_, '_>, fingerprint: &Fingerprint) -> Result<u32> {
+fn contact_of(tx: &Tx<'_, '_>, fingerprint: &Fingerprint) -> Result<ContactId> {
     contacts::by_fingerprint(tx.store, tx.profile, &fingerprint.to_string())?
         .ok_or_else(|| Failure::refused(format!("no contact with fingerprint {fingerprint}")))
 }

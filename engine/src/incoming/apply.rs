@@ -13,7 +13,7 @@ use super::{assign, group, special, store};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::ChatId;
 use crate::handshake;
 use crate::state::messages::Standing;
 use crate::state::{chats, config, contacts, keys, messages, verification};
@@ -255,7 +255,12 @@ fn waited_for(parsed: &ParsedMessage) -> Option<String> {
 }
 
 /// Keys that somebody has just spread in a chat need not be gossiped by us.
-fn remember_gossip(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, chat: u32) -> Outcome<()> {
+fn remember_gossip(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    chat: ChatId,
+) -> Outcome<()> {
     if !parsed.has_padlock() {
         return Ok(());
     }
@@ -272,7 +277,7 @@ fn remember_gossip(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage,
 
 /// What every mail of a contact tells: it was there, its picture, its status, whether it is a bot.
 fn seen_from(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<()> {
-    if who.outgoing || who.sender <= ids::LAST_SPECIAL {
+    if who.outgoing || who.sender.is_special() {
         return Ok(());
     }
     let sent = parsed.sent_at(opened.received);

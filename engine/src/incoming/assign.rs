@@ -9,8 +9,7 @@ use super::open::{Matched, Opened};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, ProfileId};
 use crate::ground::names;
 use crate::state::{chats, config, contacts, members, messages, transports};
 
@@ -18,14 +17,14 @@ use crate::state::{chats, config, contacts, members, messages, transports};
 #[derive(Clone, Debug)]
 pub struct Assigned {
     /// Its id.
-    pub id: u32,
+    pub id: ChatId,
     /// Its state before the message changes anything.
     pub record: ChatRecord,
     /// This message made it.
     pub new: bool,
 }
 
-fn assigned(tx: &Tx<'_, '_>, id: u32, new: bool) -> Outcome<Option<Assigned>> {
+fn assigned(tx: &Tx<'_, '_>, id: ChatId, new: bool) -> Outcome<Option<Assigned>> {
     Ok(chats::load(tx.store, tx.profile, id)?.map(|record| Assigned { id, record, new }))
 }
 
@@ -108,7 +107,7 @@ pub(super) fn parent_chat(
     opened: &Opened,
     parsed: &ParsedMessage,
     outgoing: bool,
-) -> Outcome<Option<(u32, ChatRecord)>> {
+) -> Outcome<Option<(ChatId, ChatRecord)>> {
     let ids = parsed.references.iter().rev().chain(&parsed.in_reply_to);
     let mut parent = None;
     for id in ids {
@@ -128,7 +127,7 @@ pub(super) fn parent_chat(
 }
 
 /// A chat becomes as visible as mail of this sender deserves, never less.
-fn unblock(tx: &mut Tx<'_, '_>, chat: u32, sender: u32, outgoing: bool) -> Outcome<()> {
+fn unblock(tx: &mut Tx<'_, '_>, chat: ChatId, sender: ContactId, outgoing: bool) -> Outcome<()> {
     let better = if outgoing { block::NOT } else { chats::default_block(tx.store, tx.profile, sender)? };
     let changed = chats::update(tx, chat, |record| {
         record.blocked = match (record.blocked, better) {
@@ -188,7 +187,7 @@ fn single(
         };
         (who.sender, blocked)
     };
-    if contact == ids::contact::SELF && !parsed.has_padlock() {
+    if contact == ContactId::SELF && !parsed.has_padlock() {
         return Ok(None);
     }
     let known = chats::single_of(tx.store, tx.profile, contact)?;
@@ -202,12 +201,12 @@ fn single(
 fn replies_to_us(tx: &Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<bool> {
     let Some(id) = &parsed.in_reply_to else { return Ok(false) };
     let parent = messages::by_mid(tx.store, tx.profile, id.as_str())?;
-    Ok(parent.is_some_and(|(_, record)| record.from == ids::contact::SELF))
+    Ok(parent.is_some_and(|(_, record)| record.from == ContactId::SELF))
 }
 
 /// To whom a copy of an own message went: the resolved recipient, else the one its signature names.
-fn outgoing_recipient(tx: &Tx<'_, '_>, opened: &Opened, who: &People) -> Outcome<u32> {
-    if let Some(contact) = who.to.iter().copied().flatten().find(|id| *id != ids::contact::SELF) {
+fn outgoing_recipient(tx: &Tx<'_, '_>, opened: &Opened, who: &People) -> Outcome<ContactId> {
+    if let Some(contact) = who.to.iter().copied().flatten().find(|id| *id != ContactId::SELF) {
         return Ok(contact);
     }
     let others = opened.intended.iter().filter(|fingerprint| Some(**fingerprint) != opened.signer);
@@ -216,7 +215,7 @@ fn outgoing_recipient(tx: &Tx<'_, '_>, opened: &Opened, who: &People) -> Outcome
             return Ok(contact);
         }
     }
-    Ok(ids::contact::SELF)
+    Ok(ContactId::SELF)
 }
 
 /// A group without id: found by name and members, else made.
@@ -225,11 +224,11 @@ fn ad_hoc_group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Ou
         return Ok(None);
     }
     let encrypted = parsed.has_padlock();
-    let mut wanted: Vec<u32> = who.to.iter().copied().flatten().collect();
+    let mut wanted: Vec<ContactId> = who.to.iter().copied().flatten().collect();
     wanted.push(who.sender);
     // Nobody shall answer unencrypted to an encrypted mail by accident.
     if !encrypted {
-        wanted.push(ids::contact::SELF);
+        wanted.push(ContactId::SELF);
     }
     wanted.sort_unstable();
     wanted.dedup();

@@ -12,7 +12,7 @@ use super::open::Opened;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::ContactId;
 use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::state::{chats, contacts, members};
@@ -97,9 +97,9 @@ fn as_subscriber(
 ) -> Outcome<()> {
     let profile = tx.profile;
     let sent = parsed.sent_at(opened.received);
-    let inside = members::is_member(tx.store, profile, chat.id, ids::contact::SELF)?;
+    let inside = members::is_member(tx.store, profile, chat.id, ContactId::SELF)?;
     if let Some(named) = &parsed.group.removed {
-        let us = named_member(tx, opened, named)? == Some(ids::contact::SELF);
+        let us = named_member(tx, opened, named)? == Some(ContactId::SELF);
         if !us {
             change.trash = true;
             return Ok(());
@@ -111,7 +111,7 @@ fn as_subscriber(
             let name = contacts::name_of(tx.store, tx.texts, profile, who.sender)?;
             tx.texts.fill(text::REMOVED_BY, &[&name])
         });
-        members::forget(tx, chat.id, ids::contact::SELF)?;
+        members::forget(tx, chat.id, ContactId::SELF)?;
         chats::update(tx, chat.id, |record| record.channel_secret.clear())?;
         tx.chat_modified(chat.id);
         return Ok(());
@@ -126,7 +126,7 @@ fn as_subscriber(
         change.trash = inside;
     }
     if !inside && !who.outgoing {
-        members::put(tx, chat.id, ids::contact::SELF, MemberRecord { added: sent.min(tx.now), removed: 0 })?;
+        members::put(tx, chat.id, ContactId::SELF, MemberRecord { added: sent.min(tx.now), removed: 0 })?;
         tx.chat_modified(chat.id);
         tx.chatlist_item_changed(Some(chat.id));
     }

@@ -6,18 +6,18 @@ use volary_storage::records::origin;
 use super::open::Opened;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
-use crate::ground::ids;
+use crate::ground::ids::ContactId;
 use crate::state::contacts::{self, Seen};
 use crate::state::{keys, transports};
 
 /// Contacts by their position in a header; `None` where nobody is known.
-pub type Positions = Vec<Option<u32>>;
+pub type Positions = Vec<Option<ContactId>>;
 
 /// Who wrote a mail and to whom.
 #[derive(Clone, Debug, Default)]
 pub struct People {
     /// The author; SELF for own mail of another device.
-    pub sender: u32,
+    pub sender: ContactId,
     /// Written by ourselves.
     pub outgoing: bool,
     /// Name to show on this message only.
@@ -29,7 +29,11 @@ pub struct People {
 }
 
 /// The sender decided by the signature, else by the address; `None` if there is none that may be used.
-pub fn sender(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outcome<Option<(u32, bool)>> {
+pub fn sender(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+) -> Outcome<Option<(ContactId, bool)>> {
     let profile = tx.profile;
     let Ok(from) = parsed.from.checked() else { return Ok(None) };
     let own_addr = transports::is_own_addr(tx.store, profile, from.as_str())?;
@@ -37,7 +41,7 @@ pub fn sender(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> O
         Some(signer) => {
             let signer = signer.to_string();
             if keys::own_fingerprint(tx.store, profile)?.as_ref() == Some(&signer) {
-                return Ok(Some((ids::contact::SELF, true)));
+                return Ok(Some((ContactId::SELF, true)));
             }
             // Somebody else signed a mail that claims to be ours.
             if own_addr {
@@ -45,7 +49,7 @@ pub fn sender(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> O
             }
             signer
         }
-        None if own_addr => return Ok(Some((ids::contact::SELF, true))),
+        None if own_addr => return Ok(Some((ContactId::SELF, true))),
         None => String::new(),
     };
     let name =
@@ -83,7 +87,7 @@ pub fn recipients(
     Ok((to, former))
 }
 
-fn address_contact(tx: &mut Tx<'_, '_>, mailbox: &Mailbox) -> Outcome<Option<u32>> {
+fn address_contact(tx: &mut Tx<'_, '_>, mailbox: &Mailbox) -> Outcome<Option<ContactId>> {
     let Ok(addr) = mailbox.checked() else { return Ok(None) };
     let seen = Seen { name: &mailbox.name, addr: addr.as_str(), fingerprint: "", origin: origin::HIDDEN };
     Ok(Some(contacts::add_or_lookup(tx, seen)?))
@@ -95,13 +99,13 @@ fn key_contact(
     opened: &Opened,
     mailbox: &Mailbox,
     given: Option<&String>,
-) -> Outcome<Option<u32>> {
+) -> Outcome<Option<ContactId>> {
     let given =
         given.and_then(|text| keys::parse_fingerprint(text)).map(|fingerprint| fingerprint.to_string());
     let fingerprint = given.or_else(|| gossiped(opened, &mailbox.address));
     let Some(fingerprint) = fingerprint else {
         let own = transports::is_own_addr(tx.store, tx.profile, &mailbox.address)?;
-        return Ok(own.then_some(ids::contact::SELF));
+        return Ok(own.then_some(ContactId::SELF));
     };
     // What is no address is not stored as one: the fingerprint says who it is.
     let addr = mailbox.checked().map(|addr| addr.to_string()).unwrap_or_default();
@@ -120,7 +124,7 @@ pub fn named_member(
     tx: &mut Tx<'_, '_>,
     opened: &Opened,
     change: &volary_mail::message::read::MemberChange,
-) -> Outcome<Option<u32>> {
+) -> Outcome<Option<ContactId>> {
     let mailbox = Mailbox::bare(change.address.clone());
     key_contact(tx, opened, &mailbox, change.fingerprint.as_ref())
 }

@@ -46,7 +46,8 @@ pub fn wanted_downloads(view: &impl View, profile: ProfileId, transport: Transpo
         if known.kind != known_mail::MESSAGE {
             continue;
         }
-        let record = messages::load(view, profile, known.message)?;
+        let Some(message) = known.message else { continue };
+        let record = messages::load(view, profile, message)?;
         if record.is_some_and(|record| record.download_state == download::IN_PROGRESS && record.mid == mid) {
             wanted.push(place);
         }

@@ -12,7 +12,7 @@ use crate::chat::{info_texts, timer};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId};
 use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::state::{chats, contacts, keys, members, messages};
@@ -29,13 +29,13 @@ pub struct Change {
     /// One of [`system_type`].
     pub system_type: u32,
     /// The contact concerned.
-    pub about: u32,
+    pub about: Option<ContactId>,
     /// Does not move the chat up and does not notify.
     pub silent: bool,
     /// Goes to the bottom of the chat.
     pub bottom: bool,
     /// Further info lines, at the same place.
-    pub notices: Vec<(String, u32, u32)>,
+    pub notices: Vec<(String, u32, Option<ContactId>)>,
 }
 
 /// Applies the message to its chat.
@@ -131,11 +131,11 @@ fn apply_members(
     let (more, fewer) = outcome.unexplained(&received);
     for contact in more {
         let line = info_texts::member_added(tx.store, tx.texts, profile, contact, None)?;
-        change.notices.push((line, system_type::MEMBER_ADDED, contact));
+        change.notices.push((line, system_type::MEMBER_ADDED, Some(contact)));
     }
     for contact in fewer {
         let line = info_texts::member_removed(tx.store, tx.texts, profile, contact, None)?;
-        change.notices.push((line, system_type::MEMBER_REMOVED, contact));
+        change.notices.push((line, system_type::MEMBER_REMOVED, Some(contact)));
     }
     if !nothing_new {
         tx.chat_modified(chat.id);
@@ -146,7 +146,7 @@ fn apply_members(
 
 fn write_rows(
     tx: &mut Tx<'_, '_>,
-    chat: u32,
+    chat: ChatId,
     before: &membership::Rows,
     after: &membership::Rows,
 ) -> Outcome<()> {
@@ -166,12 +166,12 @@ fn removed_contact(
     opened: &Opened,
     named: &volary_mail::message::read::MemberChange,
     rows: &membership::Rows,
-) -> Outcome<Option<u32>> {
+) -> Outcome<Option<ContactId>> {
     if let Some(contact) = people::named_member(tx, opened, named)? {
         return Ok(Some(contact));
     }
     // Old peers name the address only: it is looked for within the chat.
-    for contact in rows.keys().filter(|id| **id > ids::LAST_SPECIAL) {
+    for contact in rows.keys().filter(|id| !id.is_special()) {
         let record = contacts::load(tx.store, tx.profile, *contact)?;
         if record.is_some_and(|record| record.addr.eq_ignore_ascii_case(&named.address)) {
             return Ok(Some(*contact));
@@ -185,11 +185,11 @@ fn added_contact(
     tx: &mut Tx<'_, '_>,
     opened: &Opened,
     named: &volary_mail::message::read::MemberChange,
-) -> Outcome<Option<u32>> {
+) -> Outcome<Option<ContactId>> {
     let fingerprint = people::gossiped(opened, &named.address).or_else(|| named.fingerprint.clone());
     let own = keys::own_fingerprint(tx.store, tx.profile)?;
     if fingerprint.is_some() && fingerprint == own {
-        return Ok(Some(ids::contact::SELF));
+        return Ok(Some(ContactId::SELF));
     }
     people::named_member(tx, opened, named)
 }
@@ -198,8 +198,8 @@ fn announce(
     tx: &mut Tx<'_, '_>,
     parsed: &ParsedMessage,
     who: &People,
-    added: Option<u32>,
-    removed: Option<u32>,
+    added: Option<ContactId>,
+    removed: Option<ContactId>,
     change: &mut Change,
 ) -> Outcome<()> {
     let profile = tx.profile;
@@ -210,7 +210,7 @@ fn announce(
                 change.text =
                     Some(info_texts::member_removed(tx.store, tx.texts, profile, contact, Some(who.sender))?);
                 change.silent = contact == who.sender;
-                change.about = contact;
+                change.about = Some(contact);
             }
         }
         Some(SystemEvent::MemberAdded) => {
@@ -218,9 +218,9 @@ fn announce(
             if let Some(contact) = added {
                 change.text =
                     Some(info_texts::member_added(tx.store, tx.texts, profile, contact, Some(who.sender))?);
-                change.about = contact;
+                change.about = Some(contact);
                 // The clock of who added us may be behind.
-                change.bottom = contact == ids::contact::SELF;
+                change.bottom = contact == ContactId::SELF;
             }
         }
         _ => {}
@@ -279,7 +279,7 @@ fn apply_name(
         if parsed.system == Some(SystemEvent::GroupNameChanged) {
             let old = parsed.group.name_changed.clone().unwrap_or_default();
             change.system_type = system_type::GROUP_NAME_CHANGED;
-            change.about = who.sender;
+            change.about = Some(who.sender);
             change.text = Some(if channel {
                 tx.texts.fill(text::CHANNEL_NAME_CHANGED, &[&old, &name])
             } else {
@@ -321,7 +321,7 @@ fn apply_description(
     }
     if parsed.system == Some(SystemEvent::GroupDescriptionChanged) {
         change.system_type = system_type::GROUP_DESCRIPTION_CHANGED;
-        change.about = who.sender;
+        change.about = Some(who.sender);
         let number = text::DESCRIPTION_CHANGED_SELF;
         change.text = Some(info_texts::by_actor(tx.store, tx.texts, tx.profile, number, who.sender, &[])?);
     }
@@ -359,7 +359,7 @@ fn apply_picture(
     }
     if parsed.system == Some(SystemEvent::GroupImageChanged) && change.text.is_none() {
         change.system_type = system_type::GROUP_IMAGE_CHANGED;
-        change.about = who.sender;
+        change.about = Some(who.sender);
         let number = if removed { text::IMAGE_DELETED_SELF } else { text::IMAGE_CHANGED_SELF };
         change.text = Some(if channel {
             tx.texts.get(text::CHANNEL_IMAGE_CHANGED)
@@ -400,7 +400,7 @@ fn apply_timer(
         sent: parsed.sent_at(opened.received),
         last_change: record.ephemeral_changed,
     };
-    let own = who.sender == ids::contact::SELF;
+    let own = who.sender == ContactId::SELF;
     let actor = contacts::name_of(tx.store, tx.texts, tx.profile, who.sender)?;
     let line = timer::change_text(tx.texts, seconds, (!own).then_some(actor.as_str()));
     if timer::is_applied(received) && parsed.is_chat_message {
@@ -410,13 +410,13 @@ fn apply_timer(
         })?;
         tx.ephemeral_timer_modified(chat.id, seconds);
         if !explicit {
-            change.notices.push((line.clone(), system_type::EPHEMERAL_TIMER_CHANGED, who.sender));
+            change.notices.push((line.clone(), system_type::EPHEMERAL_TIMER_CHANGED, Some(who.sender)));
         }
     }
     if explicit {
         change.system_type = system_type::EPHEMERAL_TIMER_CHANGED;
         change.text = Some(line);
-        change.about = who.sender;
+        change.about = Some(who.sender);
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Which mails are wanted, judged by their headers alone.
 
-use volary_mail::message::MessageId;
+use volary_mail::message::MessageId as Mid;
 use volary_mail::message::read::address_list::parse_addresses;
 use volary_mail::message::read::header_block::HeaderBlock;
 use volary_proto::v1::{RelayHead, RelayHeadAction};
@@ -56,7 +56,7 @@ pub fn read(header: &[u8]) -> Head {
     let from = block.last("From").map(|value| parse_addresses(&value)).unwrap_or_default();
     let content_type = block.last("Content-Type").unwrap_or_default().trim_start().to_ascii_lowercase();
     Head {
-        mid: id.and_then(|value| MessageId::parse(&value)).map(|id| id.as_str().to_owned()),
+        mid: id.and_then(|value| Mid::parse(&value)).map(|id| id.as_str().to_owned()),
         from: match from.as_slice() {
             [one] if !one.address.is_empty() => Some(one.address.clone()),
             _ => None,

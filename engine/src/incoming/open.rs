@@ -22,7 +22,7 @@ use super::fate::{Reason, Wait};
 use super::order::Links;
 use crate::ground::db::{Db, picture_name, put_picture};
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ProfileId};
 use crate::state::keys;
 use crate::state::messages::Standing;
 use crate::state::{chats, config, contacts, members, messages, tokens};
@@ -45,7 +45,7 @@ pub enum Matched {
     /// Of an own invite.
     OwnInvite,
     /// Of a channel.
-    Channel(u32),
+    Channel(ChatId),
 }
 
 /// What opening found.
@@ -356,7 +356,11 @@ fn shared_secrets(view: &impl View, profile: ProfileId) -> Outcome<Vec<(SharedSe
 }
 
 /// The owner of a subscribed channel is its only member besides ourselves.
-fn channel_owner(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<Fingerprint>, StoreError> {
+fn channel_owner(
+    view: &impl View,
+    profile: ProfileId,
+    chat: ChatId,
+) -> Result<Option<Fingerprint>, StoreError> {
     for (contact, _) in members::rows(view, profile, chat)? {
         if let Some(record) = contacts::load(view, profile, contact)? {
             return Ok(keys::parse_fingerprint(&record.fingerprint));

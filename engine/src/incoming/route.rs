@@ -12,12 +12,11 @@ use volary_storage::{StoreError, View};
 use super::assign;
 use super::open::{Content, Matched, Opened};
 use crate::ground::error::Outcome;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, ProfileId};
 use crate::state::{chats, contacts, keys, messages, transports};
 
 /// The chat that a mail most likely belongs to; `None`: it makes one, changes none, or none can be told.
-pub fn likely_chat(view: &impl View, profile: ProfileId, opened: &Opened) -> Outcome<Option<u32>> {
+pub fn likely_chat(view: &impl View, profile: ProfileId, opened: &Opened) -> Outcome<Option<ChatId>> {
     let Content::Parsed(parsed) = &opened.content else { return Ok(None) };
     if let Some(Matched::Channel(chat)) = opened.matched {
         return Ok(Some(chat));
@@ -37,7 +36,7 @@ pub fn likely_chat(view: &impl View, profile: ProfileId, opened: &Opened) -> Out
     }
 }
 
-fn of_message(view: &impl View, profile: ProfileId, mid: &str) -> Result<Option<u32>, StoreError> {
+fn of_message(view: &impl View, profile: ProfileId, mid: &str) -> Result<Option<ChatId>, StoreError> {
     Ok(messages::by_mid(view, profile, mid)?.map(|(_, record)| record.chat))
 }
 
@@ -46,7 +45,7 @@ fn of_visible(
     profile: ProfileId,
     opened: &Opened,
     parsed: &ParsedMessage,
-) -> Outcome<Option<u32>> {
+) -> Outcome<Option<ChatId>> {
     // The second half of a message belongs to where the first one is.
     if parsed.split == SplitRole::Post
         && let Some(chat) = of_message(view, profile, &opened.mid)?
@@ -77,14 +76,14 @@ fn sender(
     profile: ProfileId,
     opened: &Opened,
     parsed: &ParsedMessage,
-) -> Outcome<Option<(Option<u32>, bool)>> {
+) -> Outcome<Option<(Option<ContactId>, bool)>> {
     let Ok(from) = parsed.from.checked() else { return Ok(None) };
     let Some(signer) = opened.signer.map(|signer| signer.to_string()) else {
         let contact = contacts::by_addr(view, profile, from.as_str())?;
-        return Ok(Some((contact, contact == Some(ids::contact::SELF))));
+        return Ok(Some((contact, contact == Some(ContactId::SELF))));
     };
     if keys::own_fingerprint(view, profile)?.as_ref() == Some(&signer) {
-        return Ok(Some((Some(ids::contact::SELF), true)));
+        return Ok(Some((Some(ContactId::SELF), true)));
     }
     Ok(Some((contacts::by_fingerprint(view, profile, &signer)?, false)))
 }
@@ -95,7 +94,7 @@ fn recipient(
     profile: ProfileId,
     opened: &Opened,
     parsed: &ParsedMessage,
-) -> Outcome<Option<u32>> {
+) -> Outcome<Option<ContactId>> {
     let given = parsed.group.member_fingerprints.iter().flatten();
     let given = given.filter_map(|text| keys::parse_fingerprint(text));
     for fingerprint in given.chain(opened.intended.iter().copied()) {
@@ -112,7 +111,7 @@ fn recipient(
             }
         }
     }
-    Ok(Some(ids::contact::SELF))
+    Ok(Some(ContactId::SELF))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::chat::{features, reading, requests};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::ground::intent::EDIT_MARK;
 use crate::outgoing::{complete, headers};
 use crate::state::{chats, config, messages};
@@ -30,7 +30,7 @@ pub fn receipt(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Out
         let Some((message, record)) = messages::by_mid(tx.store, tx.profile, id.as_str())? else { continue };
         if who.outgoing {
             seen_elsewhere(tx, message, &record, parsed.has_padlock())?;
-        } else if record.from == ids::contact::SELF && record.state > message_state::OUT_DRAFT {
+        } else if record.from == ContactId::SELF && record.state > message_state::OUT_DRAFT {
             read_by(tx, message, &record, who.sender, parsed.date.unwrap_or(tx.now).min(tx.now))?;
         }
     }
@@ -39,9 +39,9 @@ pub fn receipt(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Out
 
 fn read_by(
     tx: &mut Tx<'_, '_>,
-    message: u32,
+    message: MessageId,
     record: &MessageRecord,
-    contact: u32,
+    contact: ContactId,
     time: i64,
 ) -> Outcome<()> {
     let profile = tx.profile;
@@ -52,16 +52,21 @@ fn read_by(
     let first = tx.store.first(&RECEIPTS, &(profile, message))?.is_none();
     tx.store.put(&RECEIPTS, &key, &TimeRecord { time })?;
     if first {
-        tx.tell(event::Kind::MsgRead(event::MsgRead { chat_id: record.chat, msg_id: message }));
+        tx.tell(event::Kind::MsgRead(event::MsgRead { chat_id: record.chat.get(), msg_id: message.get() }));
         tx.chatlist_item_changed(Some(record.chat));
     }
-    let count = event::MsgReadCountChanged { chat_id: record.chat, msg_id: message };
+    let count = event::MsgReadCountChanged { chat_id: record.chat.get(), msg_id: message.get() };
     tx.tell(event::Kind::MsgReadCountChanged(count));
     Ok(())
 }
 
 /// Another own device has shown the message; older ones of the chat are noticed with it.
-fn seen_elsewhere(tx: &mut Tx<'_, '_>, message: u32, record: &MessageRecord, encrypted: bool) -> Outcome<()> {
+fn seen_elsewhere(
+    tx: &mut Tx<'_, '_>,
+    message: MessageId,
+    record: &MessageRecord,
+    encrypted: bool,
+) -> Outcome<()> {
     let team = config::flag(tx.store, tx.profile, config::key::TEAM_PROFILE)?;
     let unseen = matches!(record.state, message_state::IN_FRESH | message_state::IN_NOTICED);
     if team || !unseen || (record.encrypted && !encrypted) {
@@ -76,7 +81,7 @@ fn seen_elsewhere(tx: &mut Tx<'_, '_>, message: u32, record: &MessageRecord, enc
     if messages::fresh_ids(tx.store, tx.profile, record.chat)?.is_empty() {
         tx.msgs_noticed(record.chat);
     } else {
-        tx.msgs_changed(record.chat, 0);
+        tx.msgs_changed(record.chat);
     }
     Ok(())
 }
@@ -87,7 +92,7 @@ pub fn bounce(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<Copies> {
     if let Some((message, record)) = messages::by_mid(tx.store, tx.profile, bounce.message_id.as_str())? {
         let channel = chats::load(tx.store, tx.profile, record.chat)?
             .is_some_and(|chat| chat.chat_type == chat_type::OUT_BROADCAST);
-        if record.from == ids::contact::SELF && !channel {
+        if record.from == ContactId::SELF && !channel {
             complete::fail_message(tx, message, &bounce.text)?;
         }
     }
@@ -119,9 +124,9 @@ pub fn edit(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &
 /// Of several edits the one that was sent last counts.
 fn apply_edit(
     tx: &mut Tx<'_, '_>,
-    message: u32,
+    message: MessageId,
     record: &MessageRecord,
-    author: u32,
+    author: ContactId,
     edit: &PendingEditRecord,
 ) -> Outcome<()> {
     let allowed = record.from == author && (edit.encrypted || !record.encrypted);
@@ -133,7 +138,7 @@ fn apply_edit(
 }
 
 /// Applies an edit that came before its message.
-pub fn pending_edit(tx: &mut Tx<'_, '_>, message: u32, record: &MessageRecord) -> Outcome<()> {
+pub fn pending_edit(tx: &mut Tx<'_, '_>, message: MessageId, record: &MessageRecord) -> Outcome<()> {
     let key = (tx.profile, record.mid.clone(), record.from);
     let Some(edit) = tx.store.get(&PENDING_EDITS, &key)? else { return Ok(()) };
     tx.store.remove(&PENDING_EDITS, &key)?;
@@ -230,7 +235,7 @@ fn hide_reaction(
     opened: &Opened,
     parsed: &ParsedMessage,
     who: &People,
-    chat: u32,
+    chat: ChatId,
 ) -> Outcome<()> {
     let sent = parsed.sent_at(opened.received);
     let record = MessageRecord {
@@ -254,18 +259,18 @@ fn hide_reaction(
 
 fn react(
     tx: &mut Tx<'_, '_>,
-    message: u32,
+    message: MessageId,
     target: &MessageRecord,
-    contact: u32,
+    contact: ContactId,
     emoji: &str,
 ) -> Outcome<()> {
     let changed = features::set_reaction(tx, message, contact, emoji)?;
-    let to_us = target.from == ids::contact::SELF && contact != ids::contact::SELF;
+    let to_us = target.from == ContactId::SELF && contact != ContactId::SELF;
     if changed && to_us && !emoji.is_empty() {
         tx.tell(event::Kind::IncomingReaction(event::IncomingReaction {
-            chat_id: target.chat,
-            msg_id: message,
-            contact_id: contact,
+            chat_id: target.chat.get(),
+            msg_id: message.get(),
+            contact_id: contact.get(),
             reaction: emoji.to_owned(),
         }));
     }
@@ -273,9 +278,9 @@ fn react(
 }
 
 /// Applies reactions that came before their message.
-pub fn pending_reactions(tx: &mut Tx<'_, '_>, message: u32, record: &MessageRecord) -> Outcome<()> {
+pub fn pending_reactions(tx: &mut Tx<'_, '_>, message: MessageId, record: &MessageRecord) -> Outcome<()> {
     let prefix = (tx.profile, record.mid.clone());
-    let waiting: Vec<(u32, String)> = tx
+    let waiting: Vec<(ContactId, String)> = tx
         .store
         .scan_prefix(&PENDING_REACTIONS, &prefix)?
         .map(|row| row.map(|((_, _, contact), reaction)| (contact, reaction.emoji)))
@@ -300,13 +305,14 @@ pub fn is_late_pre_message(
         return Ok(false);
     }
     messages::remember(tx, &opened.mid, known_mail::PRE_MESSAGE, known.message)?;
-    let Some(record) = messages::load(tx.store, tx.profile, known.message)? else { return Ok(true) };
+    let Some(message) = known.message else { return Ok(true) };
+    let Some(record) = messages::load(tx.store, tx.profile, message)? else { return Ok(true) };
     let wordless = record.pre_mid.is_empty() && record.text.is_empty() && !record.edited;
     if wordless && record.from == who.sender && (parsed.has_padlock() || !record.encrypted) {
         let part = parsed.parts.first();
         let text = part.map(|part| part.text.clone()).unwrap_or_default();
         let quote = part.and_then(|part| part.quote.clone());
-        messages::update(tx, known.message, |record| {
+        messages::update(tx, message, |record| {
             record.pre_mid.clone_from(&opened.mid);
             record.text = text;
             record.has_quote = quote.is_some();
@@ -316,7 +322,7 @@ pub fn is_late_pre_message(
             }
             record.wants_receipt |= parsed.wants_receipt && !who.outgoing;
         })?;
-        tx.msgs_changed(record.chat, known.message);
+        tx.msg_changed(record.chat, message);
     }
     Ok(true)
 }
@@ -356,7 +362,7 @@ pub fn complete_post(
     if config::flag(tx.store, tx.profile, config::key::BOT)? && !who.outgoing {
         tx.incoming_msg(record.chat, message);
     } else {
-        tx.msgs_changed(record.chat, message);
+        tx.msg_changed(record.chat, message);
     }
     tx.effects().messages += 1;
     Ok(true)

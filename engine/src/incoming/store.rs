@@ -17,7 +17,7 @@ use crate::chat::{compose, reading, sorting};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::outgoing::headers;
 use crate::state::{chats, config, contacts, members, messages};
 
@@ -92,7 +92,7 @@ fn base(
     let sent = parsed.sent_at(opened.received);
     let record = chats::load(tx.store, profile, chat.id)?.unwrap_or_default();
     let inside = chats::self_is_in(tx.store, profile, chat.id, &record)?;
-    let self_row = members::row(tx.store, profile, chat.id, ids::contact::SELF)?;
+    let self_row = members::row(tx.store, profile, chat.id, ContactId::SELF)?;
     let parent = match &parsed.in_reply_to {
         Some(id) => messages::by_mid(tx.store, profile, id.as_str())?.map(|(_, record)| record.sort),
         None => None,
@@ -153,7 +153,7 @@ fn base(
 fn override_name(
     tx: &Tx<'_, '_>,
     who: &People,
-    chat: u32,
+    chat: ChatId,
     record: &volary_storage::records::ChatRecord,
 ) -> Result<String, StoreError> {
     use volary_storage::records::chat_type;
@@ -220,7 +220,7 @@ fn after(
     who: &People,
     chat: &Assigned,
     before: &volary_storage::records::ChatRecord,
-    stored: &[(u32, MessageRecord)],
+    stored: &[(MessageId, MessageRecord)],
 ) -> Outcome<()> {
     let subject = parsed.subject.clone().unwrap_or_default();
     let now = tx.now;
@@ -238,7 +238,7 @@ fn after(
     if unarchived {
         tx.msgs_changed_all();
     } else if before.visibility == visibility::ARCHIVED && !quiet {
-        tx.msgs_changed(ids::chat::ARCHIVED_LINK, 0);
+        tx.msgs_changed(ChatId::ARCHIVED_LINK);
     }
     if outgoing {
         if let Some((_, record)) = stored.last()
@@ -267,7 +267,7 @@ fn after(
 fn tell(
     tx: &mut Tx<'_, '_>,
     who: &People,
-    id: u32,
+    id: MessageId,
     record: &MessageRecord,
     request_was_known: bool,
     change: &Change,
@@ -288,7 +288,7 @@ fn tell(
     if notifies {
         tx.incoming_msg(record.chat, id);
     } else {
-        tx.msgs_changed(record.chat, id);
+        tx.msg_changed(record.chat, id);
     }
     Ok(())
 }
@@ -298,7 +298,7 @@ pub fn undecryptable(
     tx: &mut Tx<'_, '_>,
     opened: &Opened,
     parsed: &ParsedMessage,
-    sender: Option<(u32, bool)>,
+    sender: Option<(ContactId, bool)>,
 ) -> Outcome<Copies> {
     let chat = match sender {
         Some((sender, false)) => chats::single_of(tx.store, tx.profile, sender)?.map(|chat| (sender, chat)),
@@ -332,7 +332,7 @@ pub fn undecryptable(
 pub fn sender_avatar(
     tx: &mut Tx<'_, '_>,
     parsed: &ParsedMessage,
-    sender: u32,
+    sender: ContactId,
     sent: i64,
     opened: &Opened,
 ) -> Outcome<bool> {

@@ -1,6 +1,6 @@
 //! The body of an outgoing message, by its intent.
 
-use volary_mail::message::{Attachment, Body, ChatBody, MessageId, PostMetadata, Quoted};
+use volary_mail::message::{Attachment, Body, ChatBody, MessageId as Mid, PostMetadata, Quoted};
 use volary_storage::records::MessageRecord;
 use volary_storage::{StoreError, View};
 
@@ -34,8 +34,8 @@ pub(super) fn body(
 }
 
 /// A stored Message-ID.
-pub(super) fn message_id(stored: &str) -> Outcome<MessageId> {
-    MessageId::parse(stored).ok_or_else(|| Failure::Internal("message without Message-ID".to_owned()))
+pub(super) fn message_id(stored: &str) -> Outcome<Mid> {
+    Mid::parse(stored).ok_or_else(|| Failure::Internal("message without Message-ID".to_owned()))
 }
 
 fn chat_body(view: &impl View, context: &Context<'_>, message: &MessageRecord) -> Outcome<Body> {

@@ -7,7 +7,7 @@ use volary_storage::tables::GOSSIPED;
 
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
-use crate::ground::ids::TransportId;
+use crate::ground::ids::{ChatId, ContactId, MessageId, TransportId};
 use crate::state::{chats, contacts, deadlines, messages, outbox, transports};
 
 /// A mail is given up after that many tries.
@@ -19,7 +19,7 @@ pub struct Traces {
     /// Fingerprints that were gossiped.
     pub gossiped: Vec<String>,
     /// Contacts that got the own picture.
-    pub avatar_to: Vec<u32>,
+    pub avatar_to: Vec<ContactId>,
     /// Message-ID of the pre-message, if the message was split.
     pub pre_mid: Option<String>,
 }
@@ -53,21 +53,21 @@ pub fn sent(
     }
     if let Some(pre_mid) = &traces.pre_mid {
         messages::update(tx, job.message, |record| record.pre_mid.clone_from(pre_mid))?;
-        messages::remember(tx, pre_mid, known_mail::PRE_MESSAGE, job.message)?;
+        messages::remember(tx, pre_mid, known_mail::PRE_MESSAGE, Some(job.message))?;
     }
     delivered(tx, job.message)?;
     chats::forget_if_deleted(tx, message.chat)
 }
 
 /// A message left the queue: delivered, unless some part of it still waits or it failed before.
-pub fn delivered(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
+pub fn delivered(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
     if outbox::is_queued(tx.store, tx.profile, id)? {
         return Ok(());
     }
     if forget_if_expired(tx, id)? {
         return Ok(());
     }
-    let mut chat = 0;
+    let mut chat = ChatId::NONE;
     let changed = messages::update(tx, id, |record| {
         chat = record.chat;
         if record.state == message_state::OUT_PENDING {
@@ -81,7 +81,7 @@ pub fn delivered(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
 }
 
 /// A message whose time was over while it waited in the queue goes for good. Tells whether it was one.
-fn forget_if_expired(tx: &mut Tx<'_, '_>, id: u32) -> Result<bool, StoreError> {
+fn forget_if_expired(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<bool, StoreError> {
     let expired =
         messages::load(tx.store, tx.profile, id)?.is_some_and(|record| messages::is_over(&record, tx.now));
     if expired {
@@ -108,7 +108,8 @@ pub const DAMAGED: &str = "The queued mail was damaged on the disk of this devic
 /// Entries of the queue that cannot be read never leave: their messages fail, so that somebody sees it.
 pub fn fail_damaged(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
     for (sequence, message) in outbox::damaged(tx.store, tx.profile)? {
-        tracing::error!(profile = %tx.profile, sequence, message, "an entry of the send queue cannot be read");
+        let id = message.map(MessageId::get);
+        tracing::error!(profile = %tx.profile, sequence, message = id, "an entry of the send queue cannot be read");
         outbox::remove_damaged(tx, sequence, message)?;
         match message {
             Some(message) => fail_message(tx, message, DAMAGED)?,
@@ -131,7 +132,7 @@ pub fn dropped(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result
 fn given_up(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result<(), StoreError> {
     let msg =
         format!("Message {} did not reach all of its recipients: {MAX_TRIES} tries failed", job.message);
-    tracing::warn!(profile = %tx.profile, message = job.message, "given up for the recipients that are left");
+    tracing::warn!(profile = %tx.profile, message = %job.message, "given up for the recipients that are left");
     tx.emit(event::Kind::Warning(event::Warning { msg }));
     dropped(tx, sequence, job)?;
     if job.kind == queue::KEY_UPDATE {
@@ -141,8 +142,8 @@ fn given_up(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result<()
 }
 
 /// Marks a message as failed; several errors are kept, one after the other.
-pub fn fail_message(tx: &mut Tx<'_, '_>, id: u32, error: &str) -> Result<(), StoreError> {
-    let mut chat = 0;
+pub fn fail_message(tx: &mut Tx<'_, '_>, id: MessageId, error: &str) -> Result<(), StoreError> {
+    let mut chat = ChatId::NONE;
     let changed = messages::update(tx, id, |record| {
         chat = record.chat;
         record.state = message_state::OUT_FAILED;

@@ -7,7 +7,7 @@ use volary_storage::records::{ChatRecord, MessageRecord, chat_type, view_type as
 use super::context::Context;
 use crate::chat::membership;
 use crate::ground::error::Outcome;
-use crate::ground::ids;
+use crate::ground::ids::ContactId;
 use crate::ground::intent::{Intent, MEMBER_ADDED_STEP, Named};
 use crate::state::{contacts, keys, members};
 
@@ -78,7 +78,7 @@ fn group(
     let own_fingerprint = keys::own_fingerprint(view, profile)?.unwrap_or_default();
     let (mut times, mut fingerprints, mut past_members) = (Vec::new(), Vec::new(), Vec::new());
     let mut listed: Vec<String> = Vec::new();
-    for (id, row) in current.iter().filter(|(id, _)| *id > ids::LAST_SPECIAL) {
+    for (id, row) in current.iter().filter(|(id, _)| !id.is_special()) {
         let Some(record) = contacts::load(view, profile, *id)? else { continue };
         // Two members with one address stand in `To` once.
         if listed.contains(&record.addr) {
@@ -89,12 +89,12 @@ fn group(
         fingerprints.push(record.fingerprint);
     }
     if listed.is_empty() {
-        let own = current.iter().find(|(id, _)| *id == ids::contact::SELF);
+        let own = current.iter().find(|(id, _)| *id == ContactId::SELF);
         times.push(own.map_or(0, |(_, row)| row.added));
         fingerprints.push(own_fingerprint.clone());
     }
     for (id, row) in past {
-        let (name, addr, fingerprint) = if id == ids::contact::SELF {
+        let (name, addr, fingerprint) = if id == ContactId::SELF {
             (String::new(), context.from.to_owned(), own_fingerprint.clone())
         } else {
             let Some(record) = contacts::load(view, profile, id)? else { continue };

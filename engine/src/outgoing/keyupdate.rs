@@ -20,8 +20,7 @@ use super::targets::{recipients, targets};
 use crate::chat::compose;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ContactId, ProfileId};
 use crate::state::deadlines::{self, Kind};
 use crate::state::{chats, config, contacts, keys, members, messages, outbox, transports};
 
@@ -63,7 +62,7 @@ pub fn announce(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     let told = relay_list(tx.store, tx.profile)?;
     for contacts in audience(tx.store, tx.profile)?.chunks(CONTACTS_PER_MAIL) {
         let message = MessageRecord {
-            from: ids::contact::SELF,
+            from: ContactId::SELF,
             mid: compose::new_mid(),
             state: message_state::OUT_PENDING,
             view_type: view_type::TEXT,
@@ -87,7 +86,7 @@ pub fn announce(tx: &mut Tx<'_, '_>) -> Outcome<()> {
 }
 
 /// Whom to tell: key-contacts, not blocked, of accepted chats in which a message came or went, in order of their ids.
-fn audience(view: &impl View, profile: ProfileId) -> Result<Vec<u32>, StoreError> {
+fn audience(view: &impl View, profile: ProfileId) -> Result<Vec<ContactId>, StoreError> {
     let mut found = BTreeSet::new();
     for (chat, record) in chats::all(view, profile)? {
         let counts = record.blocked == block::NOT && record.chat_type != chat_type::MAILINGLIST;
@@ -95,7 +94,7 @@ fn audience(view: &impl View, profile: ProfileId) -> Result<Vec<u32>, StoreError
             continue;
         }
         let members = members::current(view, profile, chat)?;
-        found.extend(members.into_iter().filter(|contact| *contact > ids::LAST_SPECIAL));
+        found.extend(members.into_iter().filter(|contact| !contact.is_special()));
     }
     let mut told = Vec::with_capacity(found.len());
     for contact in found {

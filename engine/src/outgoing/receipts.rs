@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::thread_rng;
 use volary_mail::message::{
-    Body, Mailbox, MessageId, OuterHeaders, Outgoing, Recipients, render_encrypted, render_payload,
+    Body, Mailbox, MessageId as Mid, OuterHeaders, Outgoing, Recipients, render_encrypted, render_payload,
 };
 use volary_mail::openpgp::{Layers, encrypt};
 use volary_storage::records::{ReceiptJobRecord, TimeRecord};
@@ -15,8 +15,7 @@ use super::context::{Context, own_autocrypt};
 use super::rendered::Mail;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::state::{config, contacts, keys, outbox, transports};
 
 /// A receipt is given up after that many tries.
@@ -26,14 +25,14 @@ const MAX_TRIES: u32 = 6;
 #[derive(Clone, Debug)]
 pub struct Due {
     /// To whom.
-    pub contact: u32,
+    pub contact: ContactId,
     /// The messages with their jobs.
-    pub jobs: Vec<(u32, ReceiptJobRecord)>,
+    pub jobs: Vec<(MessageId, ReceiptJobRecord)>,
 }
 
 /// What waits to be sent, by contact.
 pub fn due(view: &impl View, profile: ProfileId, now: i64) -> Result<Vec<Due>, StoreError> {
-    let mut by_contact: BTreeMap<u32, Vec<(u32, ReceiptJobRecord)>> = BTreeMap::new();
+    let mut by_contact: BTreeMap<ContactId, Vec<(MessageId, ReceiptJobRecord)>> = BTreeMap::new();
     for (contact, message, job) in outbox::receipts(view, profile)? {
         if outbox::is_due(job.not_before, now) {
             by_contact.entry(contact).or_default().push((message, job));
@@ -46,7 +45,7 @@ pub fn due(view: &impl View, profile: ProfileId, now: i64) -> Result<Vec<Due>, S
 pub fn render(view: &impl View, context: &Context<'_>, due: &Due) -> Outcome<Option<Mail>> {
     let profile = context.profile;
     let Some(own) = keys::own(view, context.keys, profile)? else { return Ok(None) };
-    let to_self = due.contact == ids::contact::SELF;
+    let to_self = due.contact == ContactId::SELF;
     let (to, certificates, mut recipients, fingerprint) = if to_self {
         (Mailbox::bare(context.from), Vec::new(), Vec::new(), String::new())
     } else {
@@ -69,11 +68,11 @@ pub fn render(view: &impl View, context: &Context<'_>, due: &Due) -> Outcome<Opt
         recipients.push(context.from.to_owned());
     }
     let rng = &mut thread_rng();
-    let message_ids = due.jobs.iter().filter_map(|(_, job)| MessageId::parse(&job.mid)).collect();
+    let message_ids = due.jobs.iter().filter_map(|(_, job)| Mid::parse(&job.mid)).collect();
     let mut outgoing = Outgoing::new(
         Mailbox::bare(context.from),
         Recipients::Listed(vec![to]),
-        MessageId::generate(rng),
+        Mid::generate(rng),
         context.now,
         Body::Receipt { message_ids },
     );
@@ -88,9 +87,9 @@ pub fn render(view: &impl View, context: &Context<'_>, due: &Due) -> Outcome<Opt
     Ok(Some(Mail { recipients, raw: render_encrypted(&outer, &armored, rng), mid }))
 }
 
-/// The own key goes with a receipt now and then, and always after it changed. Row: chat 0.
+/// The own key goes with a receipt now and then, and always after it changed. Row: no chat.
 fn own_key_is_due(view: &impl View, context: &Context<'_>, fingerprint: &str) -> Outcome<bool> {
-    let last = view.get(&GOSSIPED, &(context.profile, 0, fingerprint))?.map(|record| record.time);
+    let last = view.get(&GOSSIPED, &(context.profile, ChatId::NONE, fingerprint))?.map(|record| record.time);
     let period = config::gossip_period(view, context.profile)?;
     let changed =
         view.get(&volary_storage::tables::KEYS, &context.profile)?.map_or(0, |key| key.relays_changed);
@@ -105,7 +104,11 @@ pub fn sent(tx: &mut Tx<'_, '_>, due: &Due) -> Result<(), StoreError> {
     }
     if let Some(record) = contacts::load(tx.store, profile, due.contact)? {
         let now = tx.now;
-        tx.store.put(&GOSSIPED, &(profile, 0, record.fingerprint.as_str()), &TimeRecord { time: now })?;
+        tx.store.put(
+            &GOSSIPED,
+            &(profile, ChatId::NONE, record.fingerprint.as_str()),
+            &TimeRecord { time: now },
+        )?;
     }
     Ok(())
 }

@@ -5,8 +5,8 @@
 
 use rand::thread_rng;
 use volary_mail::message::{
-    AutoSubmitted, Avatar, Body, ChatHeader, Mailbox, MessageId, OuterHeaders, Outgoing, render_encrypted,
-    render_payload, render_unencrypted, split_large,
+    AutoSubmitted, Avatar, Body, ChatHeader, Mailbox, MessageId as Mid, OuterHeaders, Outgoing,
+    render_encrypted, render_payload, render_unencrypted, split_large,
 };
 use volary_mail::openpgp::{Certificate, Layers, SharedSecret, encrypt, encrypt_with_secret};
 use volary_storage::View;
@@ -18,6 +18,7 @@ use super::rendered::{Mail, Rendered};
 use super::targets::{Target, recipients, targets, to_field};
 use super::{headers, keyupdate};
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ContactId;
 use crate::ground::intent::Intent;
 use crate::ground::texts::id as text;
 use crate::state::{chats, config, keys, messages, verification};
@@ -48,7 +49,7 @@ pub fn render(view: &impl View, context: &Context<'_>, job: &OutboxRecord) -> Ou
     };
     let intent = Intent::of(&message).inspect_err(|error| {
         let (profile, chat, message) = (context.profile, message.chat, job.message);
-        tracing::error!(%profile, chat, message, %error, "a queued message is not understood and not sent");
+        tracing::error!(%profile, %chat, %message, %error, "a queued message is not understood and not sent");
     })?;
     let targets = targets(view, context, job, &message, &chat)?;
     let letter = Letter { job, message: &message, intent, chat, targets };
@@ -75,8 +76,8 @@ fn outgoing(view: &impl View, context: &Context<'_>, letter: &Letter<'_>) -> Out
     let id = message_id(&message.mid)?;
     let mut out = Outgoing::new(from, to, id, message.sent, body(view, context, message, intent)?);
     out.sender = sender;
-    out.in_reply_to = MessageId::parse(&message.in_reply_to);
-    out.references = message.references.iter().filter_map(|id| MessageId::parse(id)).collect();
+    out.in_reply_to = Mid::parse(&message.in_reply_to);
+    out.references = message.references.iter().filter_map(|id| Mid::parse(id)).collect();
     out.subject = subject(view, context, message, chat)?;
     let automatic = config::flag(view, profile, config::key::BOT)?;
     out.auto_submitted = automatic.then_some(AutoSubmitted::Generated);
@@ -190,7 +191,7 @@ fn encrypted(
         mails.push(Mail { recipients: recipients.clone(), raw, mid: outer.message_id.as_str().to_owned() });
     }
     let brings_secret = matches!(intent, Intent::ChannelWelcome { .. });
-    Ok(Rendered { chat: message.chat, brings_secret, mails, gossiped, avatar_to })
+    Ok(Rendered { chat: message.chat.given(), brings_secret, mails, gossiped, avatar_to })
 }
 
 /// Adds the certificates of the recipients, if they are due, and returns their fingerprints.
@@ -235,7 +236,7 @@ fn avatar(
     intent: &Intent,
     targets: &[&Target],
     outgoing: &mut Outgoing,
-) -> Outcome<Vec<u32>> {
+) -> Outcome<Vec<ContactId>> {
     // Nobody gets the picture before it has proven to know the code.
     let early = matches!(intent, Intent::Handshake(step) if step.step.ends_with("-auth-required"));
     // A time in the future is one of a clock that was ahead.

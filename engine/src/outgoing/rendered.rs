@@ -1,5 +1,7 @@
 //! Mails that are ready to be submitted.
 
+use crate::ground::ids::{ChatId, ContactId};
+
 /// A mail ready to be submitted.
 pub struct Mail {
     /// Envelope recipients, own addresses last.
@@ -13,7 +15,7 @@ pub struct Mail {
 /// The mails of one queue row (two for a split attachment) and what has to be remembered.
 pub struct Rendered {
     /// The chat of the message.
-    pub chat: u32,
+    pub chat: Option<ChatId>,
     /// Brings the secret without which later mails of the chat cannot be opened.
     pub brings_secret: bool,
     /// In the order of sending.
@@ -21,12 +23,18 @@ pub struct Rendered {
     /// Fingerprints whose certificates are gossiped with it.
     pub gossiped: Vec<String>,
     /// Contacts that get the own picture with it.
-    pub avatar_to: Vec<u32>,
+    pub avatar_to: Vec<ContactId>,
 }
 
 impl Rendered {
     /// One mail, outside of the order of any chat, of which nothing has to be remembered.
     pub(super) fn single(mail: Mail) -> Self {
-        Self { chat: 0, brings_secret: false, mails: vec![mail], gossiped: Vec::new(), avatar_to: Vec::new() }
+        Self {
+            chat: None,
+            brings_secret: false,
+            mails: vec![mail],
+            gossiped: Vec::new(),
+            avatar_to: Vec::new(),
+        }
     }
 }

@@ -9,12 +9,12 @@ use volary_storage::records::{
 
 use super::context::Context;
 use crate::ground::error::Outcome;
-use crate::ground::ids;
+use crate::ground::ids::ContactId;
 use crate::state::{config, contacts, keys, members, transports};
 
 /// A recipient of an encrypted mail.
 pub(super) struct Target {
-    pub(super) contact: u32,
+    pub(super) contact: ContactId,
     pub(super) record: ContactRecord,
     /// Its certificate, if it can be encrypted to.
     pub(super) certificate: Option<Certificate>,
@@ -31,7 +31,7 @@ pub(super) fn targets(
     chat: &ChatRecord,
 ) -> Outcome<Vec<Target>> {
     let profile = context.profile;
-    let mut chosen: Vec<(u32, bool)> = Vec::new();
+    let mut chosen: Vec<(ContactId, bool)> = Vec::new();
     if job.kind == queue::MESSAGE {
         let mut rows = members::rows(view, profile, message.chat)?;
         rows.retain(|(_, row)| members::is_current(row));
@@ -46,7 +46,7 @@ pub(super) fn targets(
     }
     let mut found = Vec::with_capacity(chosen.len());
     for (contact, in_to) in chosen {
-        if contact <= ids::LAST_SPECIAL {
+        if contact.is_special() {
             continue;
         }
         let Some(record) = contacts::load(view, profile, contact)? else { continue };
@@ -81,7 +81,7 @@ pub(super) fn to_field(
                 }
             }
             if listed.is_empty() {
-                let named = chat.contact == ids::contact::SELF;
+                let named = chat.contact == ContactId::SELF;
                 listed.push(if named { from.clone() } else { Mailbox::bare(from.address.clone()) });
             }
             Recipients::Listed(listed)

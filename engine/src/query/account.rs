@@ -8,8 +8,7 @@ use super::contacts;
 use super::look::{Look, look};
 use crate::ground::db::Db;
 use crate::ground::error::Outcome;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ContactId, ProfileId};
 use crate::state::{config, transports};
 
 /// The profile.
@@ -23,12 +22,12 @@ pub fn view(look: &Look<'_>) -> Outcome<Account> {
     if transports::all(look.view, id)?.is_empty() {
         return Ok(Account { kind: Some(Kind::Unconfigured(Unconfigured { id: id.get() })) });
     }
-    let own = contacts::record(look, ids::contact::SELF)?;
+    let own = contacts::record(look, ContactId::SELF)?;
     let configured = Configured {
         id: id.get(),
         display_name: config::get(look.view, id, config::key::DISPLAYNAME)?,
         profile_image: look.path(&own.avatar),
-        color: contacts::color_of(&own, ids::contact::SELF),
+        color: contacts::color_of(&own, ContactId::SELF),
         private_tag: config::get(look.view, id, config::key::PRIVATE_TAG)?,
     };
     Ok(Account { kind: Some(Kind::Configured(configured)) })

@@ -13,7 +13,7 @@ use super::messages::{sent_or_sort, shown_state};
 use super::{chats, convert, summary};
 use crate::chat::compose::{is_muted, load_chat};
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::ground::texts::id as text;
 use crate::state::{chats as stored, contacts, members, messages};
 
@@ -32,7 +32,7 @@ const REACTIONS_OF: usize = 30;
 
 /// Which list is asked for.
 enum Mode {
-    WithMember(u32),
+    WithMember(ContactId),
     Archived,
     Query { words: String, unread: bool },
     Forwarding,
@@ -42,7 +42,7 @@ enum Mode {
 fn mode(call: &GetChatlistEntries) -> Outcome<Mode> {
     let flags = call.flags.unwrap_or(0);
     if let Some(contact) = call.contact_id {
-        return Ok(Mode::WithMember(contact));
+        return Ok(Mode::WithMember(contact.into()));
     }
     if flags & ARCHIVED_ONLY != 0 {
         return Ok(Mode::Archived);
@@ -59,7 +59,7 @@ fn mode(call: &GetChatlistEntries) -> Outcome<Mode> {
 }
 
 /// Ids of the chat list in order.
-pub fn entries(look: &Look<'_>, call: &GetChatlistEntries) -> Outcome<Vec<u32>> {
+pub fn entries(look: &Look<'_>, call: &GetChatlistEntries) -> Outcome<Vec<ChatId>> {
     let mode = mode(call)?;
     let flags = call.flags.unwrap_or(0);
     let mut found = Vec::new();
@@ -76,18 +76,18 @@ pub fn entries(look: &Look<'_>, call: &GetChatlistEntries) -> Outcome<Vec<u32>> 
         }
     }
     found.sort_unstable();
-    let mut listed: Vec<u32> = found.into_iter().map(|(_, id)| id).collect();
+    let mut listed: Vec<ChatId> = found.into_iter().map(|(_, id)| id).collect();
     let with_specials = matches!(mode, Mode::Normal | Mode::Forwarding) && flags & NO_SPECIALS == 0;
     if with_specials && any_archived {
         if listed.is_empty() && flags & ALL_DONE_HINT != 0 {
-            listed.push(ids::chat::ALL_DONE_HINT);
+            listed.push(ChatId::ALL_DONE_HINT);
         }
-        listed.insert(0, ids::chat::ARCHIVED_LINK);
+        listed.insert(0, ChatId::ARCHIVED_LINK);
     }
     Ok(listed)
 }
 
-fn is_listed(look: &Look<'_>, mode: &Mode, id: u32, record: &ChatRecord) -> Outcome<bool> {
+fn is_listed(look: &Look<'_>, mode: &Mode, id: ChatId, record: &ChatRecord) -> Outcome<bool> {
     let archived = record.visibility == visibility::ARCHIVED;
     Ok(match mode {
         Mode::WithMember(contact) => members::is_member(look.view, look.profile, id, *contact)?,
@@ -102,14 +102,14 @@ fn is_listed(look: &Look<'_>, mode: &Mode, id: u32, record: &ChatRecord) -> Outc
 }
 
 /// Whether something can be forwarded to a chat.
-fn is_target(look: &Look<'_>, id: u32, record: &ChatRecord) -> Outcome<bool> {
-    if record.blocked != block::NOT || record.contact == ids::contact::DEVICE {
+fn is_target(look: &Look<'_>, id: ChatId, record: &ChatRecord) -> Outcome<bool> {
+    if record.blocked != block::NOT || record.contact == ContactId::DEVICE {
         return Ok(false);
     }
     Ok(match record.chat_type {
         chat_type::IN_BROADCAST => false,
         chat_type::MAILINGLIST => !record.list_post.is_empty(),
-        chat_type::GROUP => members::is_member(look.view, look.profile, id, ids::contact::SELF)?,
+        chat_type::GROUP => members::is_member(look.view, look.profile, id, ContactId::SELF)?,
         _ => true,
     })
 }
@@ -119,59 +119,63 @@ fn rank(mode: &Mode, record: &ChatRecord) -> u8 {
     let pinned = u8::from(record.visibility == visibility::PINNED);
     match mode {
         Mode::Normal | Mode::WithMember(_) => pinned,
-        Mode::Forwarding if record.contact == ids::contact::SELF => 2,
+        Mode::Forwarding if record.contact == ContactId::SELF => 2,
         Mode::Forwarding => pinned,
         Mode::Archived | Mode::Query { .. } => 0,
     }
 }
 
 /// The newest shown message of a chat or its draft.
-fn last_message(look: &Look<'_>, chat: u32, record: &ChatRecord) -> Outcome<Option<(u32, MessageRecord)>> {
+fn last_message(
+    look: &Look<'_>,
+    chat: ChatId,
+    record: &ChatRecord,
+) -> Outcome<Option<(MessageId, MessageRecord)>> {
     let newest = match messages::newest_id(look.view, look.profile, chat)? {
         Some((_, id)) => messages::load(look.view, look.profile, id)?.map(|message| (id, message)),
         None => None,
     };
     let draft = match record.draft {
-        0 => None,
-        id => messages::load(look.view, look.profile, id)?.map(|message| (id, message)),
+        None => None,
+        Some(id) => messages::load(look.view, look.profile, id)?.map(|message| (id, message)),
     };
-    let place = |found: &(u32, MessageRecord)| (found.1.sort, found.0);
+    let place = |found: &(MessageId, MessageRecord)| (found.1.sort, found.0);
     Ok([newest, draft].into_iter().flatten().max_by_key(place))
 }
 
-fn last_place(look: &Look<'_>, chat: u32, record: &ChatRecord) -> Outcome<(i64, u32)> {
+fn last_place(look: &Look<'_>, chat: ChatId, record: &ChatRecord) -> Outcome<(i64, MessageId)> {
     let newest = messages::newest_id(look.view, look.profile, chat)?;
     let draft = match record.draft {
-        0 => None,
-        id => messages::load(look.view, look.profile, id)?.map(|message| (message.sort, id)),
+        None => None,
+        Some(id) => messages::load(look.view, look.profile, id)?.map(|message| (message.sort, id)),
     };
     Ok(match newest.max(draft) {
         Some((time, id)) if time != 0 => (time, id),
         Some((_, id)) => (record.created, id),
-        None => (record.created, 0),
+        None => (record.created, MessageId::NONE),
     })
 }
 
 /// Entries of the list in the order of the ids; one that cannot be loaded does not fail the others.
-pub fn items(look: &Look<'_>, ids: &[u32]) -> Outcome<ChatListItems> {
-    let one = |id: u32| {
-        let kind = if id == ids::chat::ARCHIVED_LINK {
+pub fn items(look: &Look<'_>, ids: &[ChatId]) -> Outcome<ChatListItems> {
+    let one = |id: ChatId| {
+        let kind = if id == ChatId::ARCHIVED_LINK {
             Kind::ArchiveLink(ArchiveLink { fresh_message_counter: chats::fresh_count(look, id)? })
         } else {
             match item(look, id) {
                 Ok(item) => Kind::ChatListItem(item),
                 Err(failure @ Failure::Refused(_)) => {
-                    Kind::Error(NotLoaded { id, error: format!("chat: {failure}") })
+                    Kind::Error(NotLoaded { id: id.get(), error: format!("chat: {failure}") })
                 }
                 Err(failure) => return Err(failure),
             }
         };
-        Ok((id, ChatListItemFetchResult { kind: Some(kind) }))
+        Ok((id.get(), ChatListItemFetchResult { kind: Some(kind) }))
     };
     ids.iter().map(|id| one(*id)).collect()
 }
 
-fn item(look: &Look<'_>, chat: u32) -> Outcome<ChatListItem> {
+fn item(look: &Look<'_>, chat: ChatId) -> Outcome<ChatListItem> {
     let record = load_chat(look.view, look.profile, chat)?;
     let (color, avatar_path) = chats::face(look, &record)?;
     let last = last_message(look, chat, &record)?;
@@ -184,7 +188,7 @@ fn item(look: &Look<'_>, chat: u32) -> Outcome<ChatListItem> {
         None => 0,
     };
     Ok(ChatListItem {
-        id: chat,
+        id: chat.get(),
         name: chats::name(look, &record)?,
         avatar_path,
         color,
@@ -196,25 +200,25 @@ fn item(look: &Look<'_>, chat: u32) -> Outcome<ChatListItem> {
         is_encrypted: record.encrypted,
         is_group: record.chat_type == chat_type::GROUP,
         fresh_message_counter: chats::fresh_count(look, chat)?,
-        is_self_talk: record.contact == ids::contact::SELF,
-        is_device_talk: record.contact == ids::contact::DEVICE,
+        is_self_talk: record.contact == ContactId::SELF,
+        is_device_talk: record.contact == ContactId::DEVICE,
         is_sending_location: false,
         is_self_in_group: stored::self_is_in(look.view, look.profile, chat, &record)?,
         is_archived: record.visibility == visibility::ARCHIVED,
         is_pinned: record.visibility == visibility::PINNED,
         is_muted: is_muted(record.muted_until, look.now),
         is_contact_request: record.blocked == block::REQUEST,
-        dm_chat_contact: (record.chat_type == chat_type::SINGLE).then_some(record.contact),
+        dm_chat_contact: (record.chat_type == chat_type::SINGLE).then_some(record.contact.get()),
         freshness: chats::freshness(look, &record)?.into(),
         last_message_type: last.as_ref().map(|(_, message)| convert::view_kind(message.view_type).into()),
-        last_message_id: last.map(|(id, _)| id),
+        last_message_id: last.map(|(id, _)| id.get()),
     })
 }
 
 /// Both parts of the summary: of the last message, or of a reaction that came after it.
 fn summary_of(
     look: &Look<'_>,
-    chat: u32,
+    chat: ChatId,
     record: &ChatRecord,
     message: &MessageRecord,
 ) -> Outcome<(String, String)> {
@@ -223,7 +227,7 @@ fn summary_of(
     {
         let style = summary::Style { forwarded: false, emoji: true };
         let line = summary::fold(&summary::styled(look, &target, style, 0));
-        if contact == ids::contact::SELF {
+        if contact == ContactId::SELF {
             return Ok((String::new(), look.texts.fill(text::REACTED_SELF, &[&reaction.emoji, &line])));
         }
         let name = contacts::name_of(look.view, look.texts, look.profile, contact)?;
@@ -233,8 +237,11 @@ fn summary_of(
 }
 
 /// The newest reaction to one of the newest messages of a chat.
-fn newest_reaction(look: &Look<'_>, chat: u32) -> Outcome<Option<(MessageRecord, u32, ReactionRecord)>> {
-    let mut newest: Option<(u32, u32, ReactionRecord)> = None;
+fn newest_reaction(
+    look: &Look<'_>,
+    chat: ChatId,
+) -> Outcome<Option<(MessageRecord, ContactId, ReactionRecord)>> {
+    let mut newest: Option<(MessageId, ContactId, ReactionRecord)> = None;
     for row in look.view.scan_prefix(&CHAT_MESSAGES, &(look.profile, chat))?.rev().take(REACTIONS_OF) {
         let ((_, _, _, message), _) = row?;
         for reaction in look.view.scan_prefix(&REACTIONS, &(look.profile, message))? {
@@ -258,7 +265,10 @@ mod tests {
 
     #[test]
     fn a_contact_beats_flags_and_flags_beat_a_query() {
-        assert!(matches!(mode(&ask(9, Some("x"), Some(10))), Ok(Mode::WithMember(10))));
+        assert!(matches!(
+            mode(&ask(9, Some("x"), Some(10))),
+            Ok(Mode::WithMember(contact)) if contact == ContactId::new(10)
+        ));
         assert!(matches!(mode(&ask(9, Some("x"), None)), Ok(Mode::Archived)));
         assert!(matches!(mode(&ask(8, Some("x"), None)), Ok(Mode::Query { .. })));
         assert!(matches!(mode(&ask(8, None, None)), Ok(Mode::Forwarding)));
@@ -278,7 +288,7 @@ mod tests {
     #[test]
     fn pinned_chats_come_first_and_the_own_chat_first_when_forwarding() {
         let pinned = ChatRecord { visibility: visibility::PINNED, ..Default::default() };
-        let own = ChatRecord { contact: ids::contact::SELF, ..Default::default() };
+        let own = ChatRecord { contact: ContactId::SELF, ..Default::default() };
         assert!(rank(&Mode::Normal, &pinned) > rank(&Mode::Normal, &own));
         assert!(rank(&Mode::Forwarding, &own) > rank(&Mode::Forwarding, &pinned));
         assert_eq!(rank(&Mode::Archived, &pinned), 0);

@@ -14,7 +14,7 @@ use crate::chat::compose::{is_muted, load_chat, no_such_chat};
 use crate::chat::sending;
 use crate::ground::artwork;
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId, MessageId, numbers};
 use crate::ground::texts::id as text;
 use crate::state::members::PAST_MEMBER_MEMORY;
 use crate::state::{chats, contacts as people, members, messages};
@@ -27,13 +27,13 @@ const SIMILARITY: usize = 10;
 const SIMILAR_ACTIVE: i64 = 42 * 24 * 3600;
 
 /// A reserved chat: only its name and colour say something.
-fn special(look: &Look<'_>, chat: u32) -> Option<(String, String)> {
+fn special(look: &Look<'_>, chat: ChatId) -> Option<(String, String)> {
     let name = match chat {
-        1 => "deaddrop".to_owned(),
-        ids::chat::TRASH => "trash".to_owned(),
-        5 => "starred".to_owned(),
-        ids::chat::ARCHIVED_LINK => look.texts.get(text::ARCHIVED_CHATS),
-        2 | 4 | 7..=9 => "rsvd".to_owned(),
+        id if id.get() == 1 => "deaddrop".to_owned(),
+        ChatId::TRASH => "trash".to_owned(),
+        id if id.get() == 5 => "starred".to_owned(),
+        ChatId::ARCHIVED_LINK => look.texts.get(text::ARCHIVED_CHATS),
+        id if id.is_special() && id != ChatId::NONE => "rsvd".to_owned(),
         _ => return None,
     };
     let colour = color::of(&name);
@@ -50,7 +50,7 @@ pub fn face(look: &Look<'_>, record: &ChatRecord) -> Outcome<(String, Option<Str
     if record.chat_type == chat_type::SINGLE {
         let contact = contacts::record(look, record.contact)?;
         let image = match record.contact {
-            ids::contact::SELF => look.shared(artwork::Shared::SavedMessages),
+            ContactId::SELF => look.shared(artwork::Shared::SavedMessages),
             other => contacts::picture(look, other, &contact),
         };
         return Ok((contacts::color_of(&contact, record.contact), image));
@@ -60,15 +60,15 @@ pub fn face(look: &Look<'_>, record: &ChatRecord) -> Outcome<(String, Option<Str
 }
 
 /// A chat without what is costly.
-pub fn basic(look: &Look<'_>, chat: u32) -> Outcome<BasicChat> {
+pub fn basic(look: &Look<'_>, chat: ChatId) -> Outcome<BasicChat> {
     if let Some((name, color)) = special(look, chat) {
         let chat_type = ChatType::Group.into();
-        return Ok(BasicChat { id: chat, name, color, chat_type, ..Default::default() });
+        return Ok(BasicChat { id: chat.get(), name, color, chat_type, ..Default::default() });
     }
     let record = load_chat(look.view, look.profile, chat)?;
     let (color, profile_image) = face(look, &record)?;
     Ok(BasicChat {
-        id: chat,
+        id: chat.get(),
         name: name(look, &record)?,
         is_encrypted: record.encrypted,
         profile_image,
@@ -76,21 +76,21 @@ pub fn basic(look: &Look<'_>, chat: u32) -> Outcome<BasicChat> {
         pinned: record.visibility == visibility::PINNED,
         chat_type: convert::chat_kind(record.chat_type).into(),
         is_unpromoted: record.unpromoted,
-        is_self_talk: record.contact == ids::contact::SELF,
+        is_self_talk: record.contact == ContactId::SELF,
         color,
         is_contact_request: record.blocked == block::REQUEST,
-        is_device_chat: record.contact == ids::contact::DEVICE,
+        is_device_chat: record.contact == ContactId::DEVICE,
         is_muted: is_muted(record.muted_until, look.now),
     })
 }
 
 /// A chat with everything a chat view needs.
-pub fn full(look: &Look<'_>, chat: u32) -> Outcome<FullChat> {
+pub fn full(look: &Look<'_>, chat: ChatId) -> Outcome<FullChat> {
     let basic = basic(look, chat)?;
     let record = chats::load(look.view, look.profile, chat)?.unwrap_or_default();
     let contact_ids = contact_ids(look, chat)?;
     Ok(FullChat {
-        id: chat,
+        id: chat.get(),
         name: basic.name,
         is_encrypted: basic.is_encrypted,
         profile_image: basic.profile_image,
@@ -99,9 +99,9 @@ pub fn full(look: &Look<'_>, chat: u32) -> Outcome<FullChat> {
         chat_type: basic.chat_type,
         is_unpromoted: basic.is_unpromoted,
         is_self_talk: basic.is_self_talk,
-        self_in_group: contact_ids.contains(&ids::contact::SELF),
-        contact_ids,
-        past_contact_ids: past_contact_ids(look, chat)?,
+        self_in_group: contact_ids.contains(&ContactId::SELF),
+        contact_ids: numbers(contact_ids),
+        past_contact_ids: numbers(past_contact_ids(look, chat)?),
         color: basic.color,
         fresh_message_counter: fresh_count(look, chat)?,
         is_contact_request: basic.is_contact_request,
@@ -122,26 +122,26 @@ pub fn freshness(look: &Look<'_>, record: &ChatRecord) -> Outcome<ContactFreshne
 }
 
 /// Whether a message may be written now.
-pub fn can_send(look: &Look<'_>, chat: u32, record: &ChatRecord) -> Outcome<bool> {
+pub fn can_send(look: &Look<'_>, chat: ChatId, record: &ChatRecord) -> Outcome<bool> {
     Ok(sending::obstacle(look.view, look.profile, chat, record)?.is_none())
 }
 
 /// Members: others by last sign of life, then ourselves. Unknown chats have none.
-pub fn contact_ids(look: &Look<'_>, chat: u32) -> Outcome<Vec<u32>> {
+pub fn contact_ids(look: &Look<'_>, chat: ChatId) -> Outcome<Vec<ContactId>> {
     let mut found = Vec::new();
     for id in members::current(look.view, look.profile, chat)? {
         let seen = people::load(look.view, look.profile, id)?.map_or(0, |record| record.last_seen);
-        found.push((id == ids::contact::SELF, Reverse(seen), Reverse(id)));
+        found.push((id == ContactId::SELF, Reverse(seen), Reverse(id)));
     }
     found.sort_unstable();
     Ok(found.into_iter().map(|(.., Reverse(id))| id).collect())
 }
 
 /// Members that were removed a short time ago, latest removal first.
-pub fn past_contact_ids(look: &Look<'_>, chat: u32) -> Outcome<Vec<u32>> {
+pub fn past_contact_ids(look: &Look<'_>, chat: ChatId) -> Outcome<Vec<ContactId>> {
     let remembered = |removed: i64| look.now.saturating_sub(removed) < PAST_MEMBER_MEMORY;
     let rows = members::rows(look.view, look.profile, chat)?;
-    let mut past: Vec<(Reverse<i64>, Reverse<u32>)> = rows
+    let mut past: Vec<(Reverse<i64>, Reverse<ContactId>)> = rows
         .into_iter()
         .filter(|(_, row)| !members::is_current(row) && remembered(row.removed))
         .map(|(id, row)| (Reverse(row.removed), Reverse(id)))
@@ -151,9 +151,9 @@ pub fn past_contact_ids(look: &Look<'_>, chat: u32) -> Outcome<Vec<u32>> {
 }
 
 /// Fresh messages of a chat; for the archive link: archived chats that have any.
-pub fn fresh_count(look: &Look<'_>, chat: u32) -> Outcome<u32> {
-    let count = |chat: u32| look.view.count_prefix(&FRESH, &(look.profile, chat));
-    if chat != ids::chat::ARCHIVED_LINK {
+pub fn fresh_count(look: &Look<'_>, chat: ChatId) -> Outcome<u32> {
+    let count = |chat: ChatId| look.view.count_prefix(&FRESH, &(look.profile, chat));
+    if chat != ChatId::ARCHIVED_LINK {
         return Ok(u32::try_from(count(chat)?).unwrap_or(u32::MAX));
     }
     let mut chats_with_fresh = 0;
@@ -167,10 +167,10 @@ pub fn fresh_count(look: &Look<'_>, chat: u32) -> Outcome<u32> {
 }
 
 /// All fresh messages that may be notified, newest first.
-pub fn fresh_messages(look: &Look<'_>) -> Outcome<Vec<u32>> {
+pub fn fresh_messages(look: &Look<'_>) -> Outcome<Vec<MessageId>> {
     let mut found = Vec::new();
     let mut blocked_authors = HashSet::new();
-    let (mut chat, mut counts) = (0, false);
+    let (mut chat, mut counts) = (ChatId::NONE, false);
     for row in look.view.scan_prefix(&FRESH, &look.profile)? {
         let ((_, of, id), _) = row?;
         if of != chat {
@@ -199,24 +199,24 @@ pub fn fresh_messages(look: &Look<'_>) -> Outcome<Vec<u32>> {
 }
 
 /// The timer of a chat.
-pub fn ephemeral_timer(look: &Look<'_>, chat: u32) -> Outcome<u32> {
+pub fn ephemeral_timer(look: &Look<'_>, chat: ChatId) -> Outcome<u32> {
     let record = chats::load(look.view, look.profile, chat)?;
     let record = record.ok_or_else(|| Failure::refused(format!("Chat Chat#{chat} not found")))?;
     Ok(record.ephemeral_timer)
 }
 
 /// The description of a chat.
-pub fn description(look: &Look<'_>, chat: u32) -> Outcome<String> {
+pub fn description(look: &Look<'_>, chat: ChatId) -> Outcome<String> {
     Ok(load_chat(look.view, look.profile, chat)?.description)
 }
 
 /// Whether a chat is silent now.
-pub fn muted(look: &Look<'_>, chat: u32) -> Outcome<bool> {
+pub fn muted(look: &Look<'_>, chat: ChatId) -> Outcome<bool> {
     Ok(is_muted(load_chat(look.view, look.profile, chat)?.muted_until, look.now))
 }
 
 /// The shown single chat with a contact.
-pub fn of_contact(look: &Look<'_>, contact: u32) -> Outcome<Option<u32>> {
+pub fn of_contact(look: &Look<'_>, contact: ContactId) -> Outcome<Option<ChatId>> {
     let Some(chat) = chats::single_of(look.view, look.profile, contact)? else { return Ok(None) };
     let shown =
         chats::load(look.view, look.profile, chat)?.is_some_and(|record| record.blocked != block::YES);
@@ -224,14 +224,14 @@ pub fn of_contact(look: &Look<'_>, contact: u32) -> Outcome<Option<u32>> {
 }
 
 /// Members and fingerprints for people.
-pub fn encryption_info(look: &Look<'_>, chat: u32) -> Outcome<String> {
+pub fn encryption_info(look: &Look<'_>, chat: ChatId) -> Outcome<String> {
     let record = load_chat(look.view, look.profile, chat)?;
     if !record.encrypted {
         return Ok(look.texts.get(text::NO_ENCRYPTION));
     }
     let mut info = look.texts.get(text::MESSAGES_E2EE);
     for id in contact_ids(look, chat)? {
-        if id <= ids::LAST_SPECIAL {
+        if id.is_special() {
             continue;
         }
         let contact = contacts::record(look, id)?;
@@ -242,13 +242,13 @@ pub fn encryption_info(look: &Look<'_>, chat: u32) -> Outcome<String> {
 }
 
 /// Groups whose members overlap with those of this chat, most similar first.
-pub fn similar(look: &Look<'_>, chat: u32) -> Outcome<Vec<u32>> {
+pub fn similar(look: &Look<'_>, chat: ChatId) -> Outcome<Vec<ChatId>> {
     if chats::load(look.view, look.profile, chat)?.is_none() {
         return Err(no_such_chat(chat));
     }
-    let of = |chat: u32| -> Outcome<HashSet<u32>> {
+    let of = |chat: ChatId| -> Outcome<HashSet<ContactId>> {
         let all = members::current(look.view, look.profile, chat)?;
-        Ok(all.into_iter().filter(|id| *id > ids::LAST_SPECIAL).collect())
+        Ok(all.into_iter().filter(|id| !id.is_special()).collect())
     };
     let ours = of(chat)?;
     let mut found = Vec::new();

@@ -13,9 +13,9 @@ use super::color;
 use super::look::Look;
 use crate::ground::artwork;
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::ContactId;
 use volary_mail::securejoin::Verification;
 
-use crate::ground::ids;
 use crate::ground::texts::id as text;
 use crate::state::contacts::{self, RECENTLY_SEEN, display_name};
 use crate::state::{chats, config, keys, transports, verification};
@@ -34,39 +34,39 @@ const MAX_CARD_PICTURE: u64 = 1 << 20;
 pub const MAX_CARD_FILE: u64 = 4 << 20;
 
 /// How a contact is named in errors.
-pub fn label(contact: u32) -> String {
+pub fn label(contact: ContactId) -> String {
     match contact {
-        0 => "Contact#Undefined".to_owned(),
-        ids::contact::SELF => "Contact#Self".to_owned(),
-        ids::contact::INFO => "Contact#Info".to_owned(),
-        ids::contact::DEVICE => "Contact#Device".to_owned(),
+        ContactId::NONE => "Contact#Undefined".to_owned(),
+        ContactId::SELF => "Contact#Self".to_owned(),
+        ContactId::INFO => "Contact#Info".to_owned(),
+        ContactId::DEVICE => "Contact#Device".to_owned(),
         id => format!("Contact#{id}"),
     }
 }
 
 /// The refusal for an unknown contact.
-pub fn not_found(contact: u32) -> Failure {
+pub fn not_found(contact: ContactId) -> Failure {
     Failure::refused(format!("contact {} not found", label(contact)))
 }
 
 /// Any contact, special ones included.
-pub fn record(look: &Look<'_>, contact: u32) -> Outcome<ContactRecord> {
+pub fn record(look: &Look<'_>, contact: ContactId) -> Outcome<ContactRecord> {
     contacts::load_any(look.view, look.texts, look.profile, contact)?.ok_or_else(|| not_found(contact))
 }
 
 /// What the colour of a contact is made from.
-pub fn color_of(record: &ContactRecord, contact: u32) -> String {
+pub fn color_of(record: &ContactRecord, contact: ContactId) -> String {
     match (record.fingerprint.as_str(), contact) {
-        ("", ids::contact::SELF) => color::KEYLESS_SELF.to_owned(),
+        ("", ContactId::SELF) => color::KEYLESS_SELF.to_owned(),
         ("", _) => color::of(&record.addr.to_lowercase()),
         (fingerprint, _) => color::of(fingerprint),
     }
 }
 
 /// When a contact was last heard of, in coarse steps.
-pub fn freshness(record: &ContactRecord, contact: u32, now: i64) -> ContactFreshness {
+pub fn freshness(record: &ContactRecord, contact: ContactId, now: i64) -> ContactFreshness {
     let silence = now.saturating_sub(record.last_seen);
-    if contact <= ids::LAST_SPECIAL || record.fingerprint.is_empty() {
+    if contact.is_special() || record.fingerprint.is_empty() {
         ContactFreshness::Normal
     } else if record.last_seen != 0 && silence <= RECENTLY_SEEN {
         ContactFreshness::RecentlySeen
@@ -78,26 +78,26 @@ pub fn freshness(record: &ContactRecord, contact: u32, now: i64) -> ContactFresh
 }
 
 /// Path of the picture of a contact.
-pub fn picture(look: &Look<'_>, id: u32, record: &ContactRecord) -> Option<String> {
+pub fn picture(look: &Look<'_>, id: ContactId, record: &ContactRecord) -> Option<String> {
     match id {
-        ids::contact::DEVICE => look.shared(artwork::Shared::Device),
+        ContactId::DEVICE => look.shared(artwork::Shared::Device),
         _ => look.path(&record.avatar),
     }
 }
 
 /// A contact as clients see it.
-pub fn contact(look: &Look<'_>, id: u32) -> Outcome<Contact> {
+pub fn contact(look: &Look<'_>, id: ContactId) -> Outcome<Contact> {
     let found = record(look, id)?;
     view(look, id, found)
 }
 
-fn view(look: &Look<'_>, id: u32, record: ContactRecord) -> Outcome<Contact> {
-    let is_self = id == ids::contact::SELF;
+fn view(look: &Look<'_>, id: ContactId, record: ContactRecord) -> Outcome<Contact> {
+    let is_self = id == ContactId::SELF;
     let (is_verified, verifier_id) = verified(look, id, &record)?;
     Ok(Contact {
         color: color_of(&record, id),
         display_name: display_name(&record).to_owned(),
-        id,
+        id: id.get(),
         profile_image: picture(look, id, &record),
         is_blocked: record.blocked,
         is_key_contact: is_self || !record.fingerprint.is_empty(),
@@ -106,7 +106,7 @@ fn view(look: &Look<'_>, id: u32, record: ContactRecord) -> Outcome<Contact> {
         freshness: freshness(&record, id, look.now).into(),
         is_bot: record.is_bot,
         is_verified,
-        verifier_id,
+        verifier_id: verifier_id.map(ContactId::get),
         address: record.addr,
         auth_name: record.auth_name,
         status: record.status,
@@ -114,13 +114,13 @@ fn view(look: &Look<'_>, id: u32, record: ContactRecord) -> Outcome<Contact> {
     })
 }
 
-fn verified(look: &Look<'_>, id: u32, record: &ContactRecord) -> Outcome<(bool, Option<u32>)> {
-    if id == ids::contact::SELF {
+fn verified(look: &Look<'_>, id: ContactId, record: &ContactRecord) -> Outcome<(bool, Option<ContactId>)> {
+    if id == ContactId::SELF {
         return Ok((true, None));
     }
     Ok(match verification::of(record, id) {
         Verification::None => (false, None),
-        Verification::Direct => (true, Some(ids::contact::SELF)),
+        Verification::Direct => (true, Some(ContactId::SELF)),
         Verification::Introduced => (true, None),
         Verification::IntroducedBy(by) => {
             let known = contacts::load(look.view, look.profile, by)?.is_some();
@@ -130,12 +130,12 @@ fn verified(look: &Look<'_>, id: u32, record: &ContactRecord) -> Outcome<(bool, 
 }
 
 /// Several contacts in the order of the ids; one that is unknown fails all.
-pub fn by_ids(look: &Look<'_>, ids: &[u32]) -> Outcome<ContactMap> {
-    ids.iter().map(|id| Ok((*id, contact(look, *id)?))).collect()
+pub fn by_ids(look: &Look<'_>, ids: &[ContactId]) -> Outcome<ContactMap> {
+    ids.iter().map(|id| Ok((id.get(), contact(look, *id)?))).collect()
 }
 
 /// Contacts the user knows, in the order of the contact list.
-pub fn list(look: &Look<'_>, flags: u32, query: Option<&str>) -> Outcome<Vec<u32>> {
+pub fn list(look: &Look<'_>, flags: u32, query: Option<&str>) -> Outcome<Vec<ContactId>> {
     let query = query.unwrap_or_default().trim().to_lowercase();
     let by_address = Address::parse(&query).is_ok();
     let everybody = by_address || config::flag(look.view, look.profile, config::key::BOT)?;
@@ -145,7 +145,7 @@ pub fn list(look: &Look<'_>, flags: u32, query: Option<&str>) -> Outcome<Vec<u32
         let ((_, id), record) = row?;
         let kind = record.fingerprint.is_empty() == (flags & WITHOUT_KEY != 0);
         let known = everybody || record.origin >= KNOWN;
-        if id > ids::LAST_SPECIAL
+        if !id.is_special()
             && kind
             && known
             && !record.blocked
@@ -156,9 +156,9 @@ pub fn list(look: &Look<'_>, flags: u32, query: Option<&str>) -> Outcome<Vec<u32
         }
     }
     found.sort_by_key(|(id, chatted, seen)| std::cmp::Reverse((*chatted, *seen, *id)));
-    let mut listed: Vec<u32> = found.into_iter().map(|(id, ..)| id).collect();
+    let mut listed: Vec<ContactId> = found.into_iter().map(|(id, ..)| id).collect();
     if flags & WITH_SELF != 0 && self_matches(look, &query)? {
-        listed.push(ids::contact::SELF);
+        listed.push(ContactId::SELF);
     }
     Ok(listed)
 }
@@ -170,7 +170,7 @@ fn matches(record: &ContactRecord, query: &str) -> bool {
 }
 
 fn self_matches(look: &Look<'_>, query: &str) -> Outcome<bool> {
-    let own = record(look, ids::contact::SELF)?;
+    let own = record(look, ContactId::SELF)?;
     Ok([&own.name, &own.auth_name, &own.addr].iter().any(|text| text.to_lowercase().contains(query)))
 }
 
@@ -188,10 +188,10 @@ pub fn blocked(look: &Look<'_>) -> Outcome<Vec<Contact>> {
 }
 
 /// The contact of an address that is most likely meant.
-pub fn lookup(look: &Look<'_>, addr: &str) -> Outcome<Option<u32>> {
+pub fn lookup(look: &Look<'_>, addr: &str) -> Outcome<Option<ContactId>> {
     let addr = normalise(addr);
     if transports::is_own_addr(look.view, look.profile, &addr)? {
-        return Ok(Some(ids::contact::SELF));
+        return Ok(Some(ContactId::SELF));
     }
     let mut best = None;
     for (id, record) in contacts::all_by_addr(look.view, look.profile, &addr)? {
@@ -209,15 +209,15 @@ pub fn lookup(look: &Look<'_>, addr: &str) -> Outcome<Option<u32>> {
 }
 
 /// Fingerprints for people, and where mail to the contact goes.
-pub fn encryption_info(look: &Look<'_>, contact: u32) -> Outcome<String> {
-    if contact <= ids::LAST_SPECIAL {
+pub fn encryption_info(look: &Look<'_>, contact: ContactId) -> Outcome<String> {
+    if contact.is_special() {
         return Err(Failure::refused("Can not provide encryption info for special contact"));
     }
     let found = contacts::load(look.view, look.profile, contact)?.ok_or_else(|| not_found(contact))?;
     if found.fingerprint.is_empty() {
         return Ok(look.texts.get(text::NO_ENCRYPTION));
     }
-    let own = record(look, ids::contact::SELF)?;
+    let own = record(look, ContactId::SELF)?;
     let mut info =
         format!("{}\n{}:", look.texts.get(text::MESSAGES_E2EE), look.texts.get(text::FINGERPRINTS));
     // By address, so that both people read the fingerprints in the same order when they compare them.
@@ -240,14 +240,14 @@ pub fn grouped(fingerprint: &str) -> String {
 }
 
 /// Contact cards of contacts.
-pub fn make_vcard(look: &Look<'_>, ids: &[u32]) -> Outcome<String> {
+pub fn make_vcard(look: &Look<'_>, ids: &[ContactId]) -> Outcome<String> {
     let cards = ids.iter().map(|id| card(look, *id)).collect::<Outcome<Vec<Card>>>()?;
     Ok(vcard::format(&cards, look.now))
 }
 
-fn card(look: &Look<'_>, contact: u32) -> Outcome<Card> {
+fn card(look: &Look<'_>, contact: ContactId) -> Outcome<Card> {
     let record = record(look, contact)?;
-    let certificate = if contact == ids::contact::SELF {
+    let certificate = if contact == ContactId::SELF {
         keys::own_certificate(look.view, look.keys, look.profile)?
     } else {
         keys::certificate(look.view, look.keys, look.profile, &record.fingerprint)?
@@ -294,22 +294,28 @@ mod tests {
     fn freshness_counts_for_contacts_with_a_key() {
         let now = 100 * 24 * 3600;
         let day = 24 * 3600;
-        assert_eq!(freshness(&key_contact(now - 600), 10, now), ContactFreshness::RecentlySeen);
-        assert_eq!(freshness(&key_contact(now - 601), 10, now), ContactFreshness::Normal);
-        assert_eq!(freshness(&key_contact(now - 59 * day), 10, now), ContactFreshness::Normal);
-        assert_eq!(freshness(&key_contact(now - 60 * day), 10, now), ContactFreshness::Old);
-        assert_eq!(freshness(&key_contact(0), 10, now), ContactFreshness::Old);
-        assert_eq!(freshness(&key_contact(0), ids::contact::SELF, now), ContactFreshness::Normal);
-        assert_eq!(freshness(&ContactRecord::default(), 10, now), ContactFreshness::Normal);
+        assert_eq!(
+            freshness(&key_contact(now - 600), ContactId::new(10), now),
+            ContactFreshness::RecentlySeen
+        );
+        assert_eq!(freshness(&key_contact(now - 601), ContactId::new(10), now), ContactFreshness::Normal);
+        assert_eq!(
+            freshness(&key_contact(now - 59 * day), ContactId::new(10), now),
+            ContactFreshness::Normal
+        );
+        assert_eq!(freshness(&key_contact(now - 60 * day), ContactId::new(10), now), ContactFreshness::Old);
+        assert_eq!(freshness(&key_contact(0), ContactId::new(10), now), ContactFreshness::Old);
+        assert_eq!(freshness(&key_contact(0), ContactId::SELF, now), ContactFreshness::Normal);
+        assert_eq!(freshness(&ContactRecord::default(), ContactId::new(10), now), ContactFreshness::Normal);
     }
 
     #[test]
     fn the_colour_of_a_key_contact_does_not_depend_on_its_address() {
         let mut contact = key_contact(0);
-        let before = color_of(&contact, 10);
+        let before = color_of(&contact, ContactId::new(10));
         contact.addr = "other@example.org".to_owned();
-        assert_eq!(color_of(&contact, 10), before);
-        assert_eq!(color_of(&ContactRecord::default(), ids::contact::SELF), "#808080");
+        assert_eq!(color_of(&contact, ContactId::new(10)), before);
+        assert_eq!(color_of(&ContactRecord::default(), ContactId::SELF), "#808080");
     }
 
     #[test]

@@ -9,18 +9,18 @@ use volary_storage::tables::RECEIPTS;
 use super::look::Look;
 use super::{convert, messages, time};
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids;
+use crate::ground::ids::{ContactId, MessageId};
 use crate::state::{contacts, copies, messages as stored, transports};
 
 /// Larger HTML versions are not shown, in bytes.
 const MAX_HTML: u64 = 16 << 20;
 
 /// Who has confirmed reading, earliest first.
-pub fn receipts(look: &Look<'_>, message: u32) -> Outcome<Vec<MessageReadReceipt>> {
+pub fn receipts(look: &Look<'_>, message: MessageId) -> Outcome<Vec<MessageReadReceipt>> {
     let mut found = Vec::new();
     for row in look.view.scan_prefix(&RECEIPTS, &(look.profile, message))? {
         let ((_, _, contact_id), record) = row?;
-        found.push(MessageReadReceipt { contact_id, timestamp: record.time });
+        found.push(MessageReadReceipt { contact_id: contact_id.get(), timestamp: record.time });
     }
     found.sort_by_key(|receipt| (receipt.timestamp, receipt.contact_id));
     Ok(found)
@@ -43,7 +43,7 @@ fn server_urls(look: &Look<'_>, record: &MessageRecord) -> Outcome<Vec<String>> 
 }
 
 /// Technical facts.
-pub fn info_object(look: &Look<'_>, message: u32) -> Outcome<MessageInfo> {
+pub fn info_object(look: &Look<'_>, message: MessageId) -> Outcome<MessageInfo> {
     let record = messages::record(look, message)?;
     let timer = match record.ephemeral_timer {
         0 => Timer::Disabled(Disabled {}),
@@ -60,12 +60,12 @@ pub fn info_object(look: &Look<'_>, message: u32) -> Outcome<MessageInfo> {
 }
 
 /// Technical facts for people.
-pub fn info(look: &Look<'_>, message: u32) -> Outcome<String> {
+pub fn info(look: &Look<'_>, message: MessageId) -> Outcome<String> {
     let record = messages::record(look, message)?;
-    let name = |contact: u32| contacts::name_of(look.view, look.texts, look.profile, contact);
+    let name = |contact: ContactId| contacts::name_of(look.view, look.texts, look.profile, contact);
     let author = stored::author_name(look.view, look.texts, look.profile, &record)?;
     let mut text = format!("Sent: {} by {author}\n", time::full(messages::sent_or_sort(&record)));
-    if record.from != ids::contact::SELF {
+    if record.from != ContactId::SELF {
         text.push_str(&format!("Received: {}\n", time::full(record.received)));
     }
     if record.ephemeral_timer != 0 {
@@ -75,7 +75,11 @@ pub fn info(look: &Look<'_>, message: u32) -> Outcome<String> {
         text.push_str(&format!("Expires: {}\n", time::full(record.expires)));
     }
     for receipt in receipts(look, message)? {
-        text.push_str(&format!("Read: {} by {}\n", time::full(receipt.timestamp), name(receipt.contact_id)?));
+        text.push_str(&format!(
+            "Read: {} by {}\n",
+            time::full(receipt.timestamp),
+            name(receipt.contact_id.into())?
+        ));
     }
     text.push_str(&format!("State: {}", convert::state_name(messages::shown_state(look, message, &record)?)));
     if record.encrypted {
@@ -113,7 +117,7 @@ fn push_file(text: &mut String, look: &Look<'_>, record: &MessageRecord) {
 }
 
 /// The HTML version, if there is one.
-pub fn html(look: &Look<'_>, message: u32) -> Outcome<Option<String>> {
+pub fn html(look: &Look<'_>, message: MessageId) -> Outcome<Option<String>> {
     let record = stored::load(look.view, look.profile, message)?;
     let record = record.ok_or_else(|| Failure::refused("Query returned no rows"))?;
     let bytes = look.blob(&record.html_blob, MAX_HTML);

@@ -9,20 +9,20 @@ use volary_storage::tables::{CHAT_MESSAGES, MESSAGES};
 use super::look::Look;
 use super::{convert, time};
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids;
+use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::state::{chats, messages};
 
 /// A line of a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A message.
-    Message(u32),
+    Message(MessageId),
     /// The day that begins at this time.
     Day(i64),
 }
 
 /// Lines of a chat, oldest first; an unknown chat has none.
-pub fn lines(look: &Look<'_>, chat: u32, info_only: bool, days: bool) -> Outcome<Vec<Line>> {
+pub fn lines(look: &Look<'_>, chat: ChatId, info_only: bool, days: bool) -> Outcome<Vec<Line>> {
     let mut placed = Vec::new();
     for row in look.view.scan_prefix(&CHAT_MESSAGES, &(look.profile, chat))? {
         let ((_, _, sort, id), _) = row?;
@@ -40,7 +40,7 @@ pub fn lines(look: &Look<'_>, chat: u32, info_only: bool, days: bool) -> Outcome
 }
 
 /// Puts a marker before the first message of each day. Notices that stand at time 0 need none.
-fn with_days(placed: &[(i64, u32)], midnight: impl Fn(i64) -> i64) -> Vec<Line> {
+fn with_days(placed: &[(i64, MessageId)], midnight: impl Fn(i64) -> i64) -> Vec<Line> {
     let mut lines = Vec::with_capacity(placed.len() + 8);
     let mut current = midnight(0);
     for (sort, id) in placed {
@@ -55,10 +55,10 @@ fn with_days(placed: &[(i64, u32)], midnight: impl Fn(i64) -> i64) -> Vec<Line> 
 }
 
 /// Lines as ids.
-pub fn as_ids(lines: Vec<Line>) -> Vec<u32> {
+pub fn as_ids(lines: Vec<Line>) -> Vec<MessageId> {
     let id = |line| match line {
         Line::Message(id) => id,
-        Line::Day(_) => ids::DAY_MARKER,
+        Line::Day(_) => MessageId::DAY_MARKER,
     };
     lines.into_iter().map(id).collect()
 }
@@ -66,14 +66,14 @@ pub fn as_ids(lines: Vec<Line>) -> Vec<u32> {
 /// Lines as objects.
 pub fn as_items(lines: Vec<Line>) -> Vec<MessageListItem> {
     let kind = |line| match line {
-        Line::Message(msg_id) => Kind::Message(MessageRef { msg_id }),
+        Line::Message(msg_id) => Kind::Message(MessageRef { msg_id: msg_id.get() }),
         Line::Day(timestamp) => Kind::DayMarker(DayMarker { timestamp }),
     };
     lines.into_iter().map(|line| MessageListItem { kind: Some(kind(line)) }).collect()
 }
 
 /// Messages of some types, oldest first; of all chats if none is given.
-pub fn media(look: &Look<'_>, chat: Option<u32>, kinds: &[i32]) -> Outcome<Vec<u32>> {
+pub fn media(look: &Look<'_>, chat: Option<ChatId>, kinds: &[i32]) -> Outcome<Vec<MessageId>> {
     let wanted: Vec<u32> = kinds
         .iter()
         .filter_map(|kind| ViewType::try_from(*kind).ok())
@@ -82,13 +82,13 @@ pub fn media(look: &Look<'_>, chat: Option<u32>, kinds: &[i32]) -> Outcome<Vec<u
         .collect();
     let by_arrival = wanted == [view_type::WEBXDC];
     let mut found = Vec::new();
-    let mut look_at = |id: u32, record: volary_storage::records::MessageRecord| {
+    let mut look_at = |id: MessageId, record: volary_storage::records::MessageRecord| {
         if messages::is_listed(&record) && wanted.contains(&record.view_type) {
             let place = if by_arrival { record.sort.max(record.received) } else { record.sort };
             found.push((place, id));
         }
     };
-    match chat.filter(|chat| *chat != 0) {
+    match chat.and_then(ChatId::given) {
         Some(chat) => {
             for id in messages::visible_ids(look.view, look.profile, chat)? {
                 if let Some(record) = messages::load(look.view, look.profile, id)? {
@@ -110,7 +110,7 @@ pub fn media(look: &Look<'_>, chat: Option<u32>, kinds: &[i32]) -> Outcome<Vec<u
 }
 
 /// Pinned messages of a chat, oldest first.
-pub fn pinned(look: &Look<'_>, chat: u32) -> Outcome<Vec<u32>> {
+pub fn pinned(look: &Look<'_>, chat: ChatId) -> Outcome<Vec<MessageId>> {
     let mut found = Vec::new();
     for id in messages::visible_ids(look.view, look.profile, chat)? {
         if messages::load(look.view, look.profile, id)?.is_some_and(|record| record.pinned) {
@@ -130,7 +130,7 @@ pub fn older_than(look: &Look<'_>, from_server: bool, seconds: i64) -> Outcome<u
     let limit = look.now.saturating_sub(seconds);
     let mut count = 0;
     for (chat, record) in chats::all(look.view, look.profile)? {
-        if matches!(record.contact, ids::contact::SELF | ids::contact::DEVICE) {
+        if matches!(record.contact, ContactId::SELF | ContactId::DEVICE) {
             continue;
         }
         for id in messages::visible_ids(look.view, look.profile, chat)? {
@@ -154,21 +154,22 @@ mod tests {
 
     #[test]
     fn a_marker_stands_before_the_first_message_of_a_day() {
-        let placed = [(0, 10), (5, 11), (3 * DAY + 1, 12), (3 * DAY + 2, 13), (4 * DAY, 14)];
+        let placed = [(0, 10), (5, 11), (3 * DAY + 1, 12), (3 * DAY + 2, 13), (4 * DAY, 14)]
+            .map(|(time, id)| (time, MessageId::new(id)));
         let lines = with_days(&placed, midnight);
         assert_eq!(
             lines,
             [
-                Line::Message(10),
-                Line::Message(11),
+                Line::Message(MessageId::new(10)),
+                Line::Message(MessageId::new(11)),
                 Line::Day(3 * DAY),
-                Line::Message(12),
-                Line::Message(13),
+                Line::Message(MessageId::new(12)),
+                Line::Message(MessageId::new(13)),
                 Line::Day(4 * DAY),
-                Line::Message(14),
+                Line::Message(MessageId::new(14)),
             ]
         );
-        assert_eq!(as_ids(lines), [10, 11, 9, 12, 13, 9, 14]);
+        assert_eq!(as_ids(lines), [10, 11, 9, 12, 13, 9, 14].map(MessageId::new));
     }
 
     #[test]

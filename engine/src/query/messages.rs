@@ -17,17 +17,17 @@ use super::look::Look;
 use super::{chats, contacts, convert, summary, time};
 use crate::chat::compose::load_chat;
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::state::{chats as stored_chats, config, contacts as people, messages};
 
 /// The refusal for an unknown message.
-pub fn not_found(message: u32) -> Failure {
+pub fn not_found(message: MessageId) -> Failure {
     Failure::refused(format!("Message Msg#{message} does not exist"))
 }
 
 /// A stored message.
-pub fn record(look: &Look<'_>, message: u32) -> Outcome<MessageRecord> {
+pub fn record(look: &Look<'_>, message: MessageId) -> Outcome<MessageRecord> {
     let record = messages::load(look.view, look.profile, message)?.ok_or_else(|| not_found(message))?;
     // Messages of a deleted chat go little by little.
     if stored_chats::is_deleted(look.view, look.profile, record.chat)? {
@@ -37,7 +37,7 @@ pub fn record(look: &Look<'_>, message: u32) -> Outcome<MessageRecord> {
 }
 
 /// The state to show: delivered and confirmed by somebody is read.
-pub fn shown_state(look: &Look<'_>, id: u32, record: &MessageRecord) -> Outcome<u32> {
+pub fn shown_state(look: &Look<'_>, id: MessageId, record: &MessageRecord) -> Outcome<u32> {
     let confirmed = record.state == message_state::OUT_DELIVERED
         && look.view.first(&RECEIPTS, &(look.profile, id))?.is_some();
     Ok(if confirmed { message_state::OUT_READ } else { record.state })
@@ -67,23 +67,24 @@ fn some(text: &str) -> Option<String> {
 }
 
 /// A message as clients see it.
-pub fn message(look: &Look<'_>, id: u32) -> Outcome<Message> {
+pub fn message(look: &Look<'_>, id: MessageId) -> Outcome<Message> {
     let record = record(look, id)?;
     view(look, id, record)
 }
 
-fn view(look: &Look<'_>, id: u32, record: MessageRecord) -> Outcome<Message> {
+fn view(look: &Look<'_>, id: MessageId, record: MessageRecord) -> Outcome<Message> {
     let is_info = messages::is_info(&record);
     let parent = parent(look, &record)?;
-    let exists = |id: u32| -> Outcome<Option<u32>> {
-        Ok((id != 0 && messages::load(look.view, look.profile, id)?.is_some()).then_some(id))
+    let exists = |id: Option<MessageId>| -> Outcome<Option<u32>> {
+        let Some(id) = id else { return Ok(None) };
+        Ok(messages::load(look.view, look.profile, id)?.map(|_| id.get()))
     };
     Ok(Message {
-        id,
-        chat_id: record.chat,
-        from_id: record.from,
+        id: id.get(),
+        chat_id: record.chat.get(),
+        from_id: record.from.get(),
         quote: quote(look, &record, parent.as_ref())?,
-        parent_id: parent.map(|(id, _)| id),
+        parent_id: parent.map(|(id, _)| id.get()),
         text: full_text(look, &record),
         has_location: false,
         has_html: !record.html_blob.is_empty(),
@@ -94,18 +95,18 @@ fn view(look: &Look<'_>, id: u32, record: MessageRecord) -> Outcome<Message> {
         sort_timestamp: record.sort,
         received_timestamp: record.received,
         has_deviating_timestamp: time::day(record.sort) != time::day(sent_or_sort(&record)),
-        show_padlock: record.encrypted || record.from == ids::contact::DEVICE,
+        show_padlock: record.encrypted || record.from == ContactId::DEVICE,
         is_info,
         is_forwarded: record.forwarded,
         is_bot: record.bot,
         system_message_type: convert::system(record.system_type).into(),
-        info_contact_id: if is_info { info_contact(look, &record)? } else { None },
+        info_contact_id: if is_info { info_contact(look, &record)?.map(ContactId::get) } else { None },
         duration: i32::try_from(record.duration).unwrap_or(i32::MAX),
         dimensions_height: i32::try_from(record.height).unwrap_or(0),
         dimensions_width: i32::try_from(record.width).unwrap_or(0),
         override_sender_name: some(&record.override_name),
         sender: Some(
-            contacts::contact(look, record.from).or_else(|_| contacts::contact(look, ids::LAST_SPECIAL))?,
+            contacts::contact(look, record.from).or_else(|_| contacts::contact(look, ContactId::RESERVED))?,
         ),
         file: look.path(&record.blob),
         file_mime: mime_of(&record),
@@ -133,14 +134,14 @@ fn full_text(look: &Look<'_>, record: &MessageRecord) -> String {
 }
 
 /// The message that this one answers to.
-fn parent(look: &Look<'_>, record: &MessageRecord) -> Outcome<Option<(u32, MessageRecord)>> {
+fn parent(look: &Look<'_>, record: &MessageRecord) -> Outcome<Option<(MessageId, MessageRecord)>> {
     Ok(messages::by_mid(look.view, look.profile, &record.in_reply_to)?)
 }
 
 fn quote(
     look: &Look<'_>,
     record: &MessageRecord,
-    parent: Option<&(u32, MessageRecord)>,
+    parent: Option<&(MessageId, MessageRecord)>,
 ) -> Outcome<Option<MessageQuote>> {
     if !record.has_quote {
         return Ok(None);
@@ -152,8 +153,8 @@ fn quote(
                 people::load_any(look.view, look.texts, look.profile, quoted.from)?.unwrap_or_default();
             QuoteKind::WithMessage(WithMessage {
                 text: record.quote.clone(),
-                message_id: *id,
-                chat_id: quoted.chat,
+                message_id: id.get(),
+                chat_id: quoted.chat.get(),
                 author_display_name: people::display_name(&author).to_owned(),
                 author_display_color: contacts::color_of(&author, quoted.from),
                 override_sender_name: some(&quoted.override_name),
@@ -167,7 +168,7 @@ fn quote(
 }
 
 /// Whom an info message is about: the member concerned, or who made the change.
-fn info_contact(look: &Look<'_>, record: &MessageRecord) -> Outcome<Option<u32>> {
+fn info_contact(look: &Look<'_>, record: &MessageRecord) -> Outcome<Option<ContactId>> {
     let told = matches!(
         record.system_type,
         system_type::GROUP_NAME_CHANGED
@@ -179,8 +180,8 @@ fn info_contact(look: &Look<'_>, record: &MessageRecord) -> Outcome<Option<u32>>
     );
     Ok(match record.info_contact {
         _ if !told => None,
-        ids::contact::SELF => Some(ids::contact::SELF),
-        id if people::load(look.view, look.profile, id)?.is_some() => Some(id),
+        Some(ContactId::SELF) => Some(ContactId::SELF),
+        Some(id) if people::load(look.view, look.profile, id)?.is_some() => Some(id),
         _ => None,
     })
 }
@@ -194,28 +195,29 @@ fn card(look: &Look<'_>, record: &MessageRecord) -> Option<VcardContact> {
 }
 
 /// Several messages in the order of the ids; one that cannot be loaded does not fail the others.
-pub fn list(look: &Look<'_>, wanted: &[u32]) -> Outcome<MessageLoadResults> {
-    let one = |id: u32| {
+pub fn list(look: &Look<'_>, wanted: &[MessageId]) -> Outcome<MessageLoadResults> {
+    let one = |id: MessageId| {
         let kind = match messages::load(look.view, look.profile, id)? {
             Some(record) => Loaded::Message(view(look, id, record)?),
             None => Loaded::LoadingError(LoadingError { error: "Message does not exist".to_owned() }),
         };
-        Ok((id, MessageLoadResult { kind: Some(kind) }))
+        Ok((id.get(), MessageLoadResult { kind: Some(kind) }))
     };
     wanted.iter().map(|id| one(*id)).collect()
 }
 
 /// The draft of a chat.
-pub fn draft(look: &Look<'_>, chat: u32) -> Outcome<Option<Message>> {
+pub fn draft(look: &Look<'_>, chat: ChatId) -> Outcome<Option<Message>> {
     let Some(chat) = stored_chats::load(look.view, look.profile, chat)? else { return Ok(None) };
-    match messages::load(look.view, look.profile, chat.draft)? {
-        Some(record) => view(look, chat.draft, record).map(Some),
+    let Some(id) = chat.draft else { return Ok(None) };
+    match messages::load(look.view, look.profile, id)? {
+        Some(record) => view(look, id, record).map(Some),
         None => Ok(None),
     }
 }
 
 /// Reactions to a message.
-pub fn reactions(look: &Look<'_>, message: u32) -> Outcome<Option<Reactions>> {
+pub fn reactions(look: &Look<'_>, message: MessageId) -> Outcome<Option<Reactions>> {
     let mut given = Vec::new();
     for row in look.view.scan_prefix(&REACTIONS, &(look.profile, message))? {
         let ((_, _, contact), record) = row?;
@@ -225,7 +227,7 @@ pub fn reactions(look: &Look<'_>, message: u32) -> Outcome<Option<Reactions>> {
 }
 
 /// Reactions counted, the most frequent first.
-fn count(given: Vec<(u32, String)>) -> Option<Reactions> {
+fn count(given: Vec<(ContactId, String)>) -> Option<Reactions> {
     if given.is_empty() {
         return None;
     }
@@ -233,7 +235,7 @@ fn count(given: Vec<(u32, String)>) -> Option<Reactions> {
     for (contact, emoji) in &given {
         let entry = counts.entry(emoji).or_default();
         entry.0 += 1;
-        entry.1 |= *contact == ids::contact::SELF;
+        entry.1 |= *contact == ContactId::SELF;
     }
     let mut reactions: Vec<Reaction> = counts
         .into_iter()
@@ -241,18 +243,18 @@ fn count(given: Vec<(u32, String)>) -> Option<Reactions> {
         .collect();
     reactions.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.emoji.cmp(&b.emoji)));
     let reactions_by_contact =
-        given.into_iter().map(|(contact, emoji)| (contact, Emojis { emojis: vec![emoji] })).collect();
+        given.into_iter().map(|(contact, emoji)| (contact.get(), Emojis { emojis: vec![emoji] })).collect();
     Some(Reactions { reactions_by_contact, reactions })
 }
 
 /// What a notification shows.
-pub fn notification(look: &Look<'_>, id: u32) -> Outcome<MessageNotificationInfo> {
+pub fn notification(look: &Look<'_>, id: MessageId) -> Outcome<MessageNotificationInfo> {
     let record = record(look, id)?;
     let chat = load_chat(look.view, look.profile, record.chat)?;
     let (_, chat_profile_image) = chats::face(look, &chat)?;
     Ok(MessageNotificationInfo {
-        id,
-        chat_id: record.chat,
+        id: id.get(),
+        chat_id: record.chat.get(),
         account_id: look.profile.get(),
         image: image(look, &record),
         image_mime_type: mime_of(&record),
@@ -264,14 +266,14 @@ pub fn notification(look: &Look<'_>, id: u32) -> Outcome<MessageNotificationInfo
 }
 
 /// Ids of the shown messages after the setting `last_msg_id`, oldest first; without that setting only the newest.
-pub fn next_msgs(view: &impl View, profile: ProfileId) -> Result<Vec<u32>, StoreError> {
+pub fn next_msgs(view: &impl View, profile: ProfileId) -> Result<Vec<MessageId>, StoreError> {
     let cursor = config::stored(view, profile, config::key::LAST_MSG_ID)?;
-    let cursor = cursor.and_then(|text| text.trim().parse::<u32>().ok());
+    let cursor = cursor.and_then(|text| text.trim().parse().ok());
     let mut blocked = Blocked::default();
     let mut found = Vec::new();
     match cursor {
         Some(last) => {
-            let first = last.saturating_add(1).max(ids::LAST_SPECIAL + 1);
+            let first = MessageId::new(last).next();
             for row in view.range(&MESSAGES, (profile, first)..)? {
                 let ((_, id), record) = row?;
                 if blocked.shows(view, profile, &record)? {
@@ -295,8 +297,8 @@ pub fn next_msgs(view: &impl View, profile: ProfileId) -> Result<Vec<u32>, Store
 /// Which chats and authors are blocked, looked up once each.
 #[derive(Default)]
 struct Blocked {
-    chats: BTreeMap<u32, bool>,
-    authors: BTreeMap<u32, bool>,
+    chats: BTreeMap<ChatId, bool>,
+    authors: BTreeMap<ContactId, bool>,
 }
 
 impl Blocked {
@@ -321,7 +323,7 @@ impl Blocked {
 }
 
 /// Those of the messages that exist.
-pub fn existing(look: &Look<'_>, wanted: &[u32]) -> Outcome<Vec<u32>> {
+pub fn existing(look: &Look<'_>, wanted: &[MessageId]) -> Outcome<Vec<MessageId>> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for id in wanted {
@@ -342,9 +344,9 @@ mod tests {
 
     #[test]
     fn reactions_are_counted_by_frequency_and_then_by_emoji() {
-        let given =
-            vec![(1, "👍".to_owned()), (10, "❤".to_owned()), (11, "👍".to_owned()), (12, "a".to_owned())];
-        let reactions = count(given).unwrap();
+        let given = [(1, "👍"), (10, "❤"), (11, "👍"), (12, "a")];
+        let given = given.map(|(contact, emoji)| (ContactId::new(contact), emoji.to_owned()));
+        let reactions = count(given.to_vec()).unwrap();
         let listed: Vec<(&str, u32, bool)> =
             reactions.reactions.iter().map(|one| (one.emoji.as_str(), one.count, one.is_from_self)).collect();
         assert_eq!(listed, [("👍", 2, true), ("a", 1, false), ("❤", 1, false)]);

@@ -47,7 +47,7 @@ use crate::chat::reading;
 use crate::commands::relays::to_param;
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ProfileId, numbers, typed};
 use crate::state::transports;
 use volary_mail::login::EnteredLogin;
 
@@ -56,8 +56,8 @@ pub fn run(db: &Db, profile: ProfileId, kind: &request::Kind) -> Result<answer::
     use request::Kind;
     // Clients ask for the messages of profiles that they have just removed.
     if let Kind::GetExistingMsgIds(call) = kind {
-        return match look(db, profile, |look| messages::existing(look, &call.msg_ids)) {
-            Err(error) if error == no_profile(profile) => Ok(ids(Vec::new())),
+        return match look(db, profile, |look| messages::existing(look, &typed(&call.msg_ids))) {
+            Err(error) if error == no_profile(profile) => Ok(ids(Vec::<u32>::new())),
             found => found.map(ids),
         };
     }
@@ -112,12 +112,12 @@ fn parse_vcard(path: &Path) -> Result<answer::Kind, Error> {
     Ok(VcardContacts { contacts: contacts::cards_in(&bytes) }.into())
 }
 
-fn id(found: Option<u32>) -> answer::Kind {
-    MaybeId { id: found }.into()
+fn id(found: Option<impl Into<u32>>) -> answer::Kind {
+    MaybeId { id: found.map(Into::into) }.into()
 }
 
-fn ids(ids: Vec<u32>) -> answer::Kind {
-    Ids { ids }.into()
+fn ids(ids: Vec<impl Into<u32>>) -> answer::Kind {
+    Ids { ids: numbers(ids) }.into()
 }
 
 fn text(text: String) -> answer::Kind {
@@ -172,31 +172,31 @@ fn about_chats(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answer::
     use request::Kind;
     Ok(Some(match kind {
         Kind::GetChatlistEntries(call) => ids(chatlist::entries(look, call)?),
-        Kind::GetChatlistItems(call) => chatlist::items(look, &call.chat_ids)?.into(),
-        Kind::GetSimilarChatIds(call) => ids(chats::similar(look, call.chat_id)?),
-        Kind::GetFullChat(call) => chats::full(look, call.chat_id)?.into(),
-        Kind::GetBasicChat(call) => chats::basic(look, call.chat_id)?.into(),
-        Kind::IsChatMuted(call) => flag(chats::muted(look, call.chat_id)?),
-        Kind::GetChatDescription(call) => text(chats::description(look, call.chat_id)?),
-        Kind::GetChatEphemeralTimer(call) => number(chats::ephemeral_timer(look, call.chat_id)?),
-        Kind::GetChatContacts(call) => ids(chats::contact_ids(look, call.chat_id)?),
-        Kind::GetPastChatContacts(call) => ids(chats::past_contact_ids(look, call.chat_id)?),
-        Kind::GetChatIdByContactId(call) => id(chats::of_contact(look, call.contact_id)?),
+        Kind::GetChatlistItems(call) => chatlist::items(look, &typed(&call.chat_ids))?.into(),
+        Kind::GetSimilarChatIds(call) => ids(chats::similar(look, call.chat_id.into())?),
+        Kind::GetFullChat(call) => chats::full(look, call.chat_id.into())?.into(),
+        Kind::GetBasicChat(call) => chats::basic(look, call.chat_id.into())?.into(),
+        Kind::IsChatMuted(call) => flag(chats::muted(look, call.chat_id.into())?),
+        Kind::GetChatDescription(call) => text(chats::description(look, call.chat_id.into())?),
+        Kind::GetChatEphemeralTimer(call) => number(chats::ephemeral_timer(look, call.chat_id.into())?),
+        Kind::GetChatContacts(call) => ids(chats::contact_ids(look, call.chat_id.into())?),
+        Kind::GetPastChatContacts(call) => ids(chats::past_contact_ids(look, call.chat_id.into())?),
+        Kind::GetChatIdByContactId(call) => id(chats::of_contact(look, call.contact_id.into())?),
         Kind::CanSend(call) => {
-            let record = load_chat(look.view, look.profile, call.chat_id)?;
-            flag(chats::can_send(look, call.chat_id, &record)?)
+            let record = load_chat(look.view, look.profile, call.chat_id.into())?;
+            flag(chats::can_send(look, call.chat_id.into(), &record)?)
         }
-        Kind::GetChatEncryptionInfo(call) => text(chats::encryption_info(look, call.chat_id)?),
-        Kind::GetFreshMsgCnt(call) => number(chats::fresh_count(look, call.chat_id)?),
+        Kind::GetChatEncryptionInfo(call) => text(chats::encryption_info(look, call.chat_id.into())?),
+        Kind::GetFreshMsgCnt(call) => number(chats::fresh_count(look, call.chat_id.into())?),
         Kind::GetFreshMsgs(_) => ids(chats::fresh_messages(look)?),
         Kind::GetFirstUnreadMessageOfChat(call) => {
-            id(reading::first_unread(look.view, look.profile, call.chat_id)?)
+            id(reading::first_unread(look.view, look.profile, call.chat_id.into())?)
         }
         // No chat is ever streamed to yet.
         // Nothing streams and no position was ever stored: locations are not supported yet.
         Kind::IsSendingLocations(_) => flag(false),
         Kind::GetLocations(_) => volary_proto::Locations::default().into(),
-        Kind::GetDraft(call) => MaybeMessage { message: messages::draft(look, call.chat_id)? }.into(),
+        Kind::GetDraft(call) => MaybeMessage { message: messages::draft(look, call.chat_id.into())? }.into(),
         _ => return Ok(None),
     }))
 }
@@ -207,38 +207,44 @@ fn about_messages(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answe
         Kind::GetMessage(call) => {
             let missing =
                 || format!("Message Msg#{} does not exist for account {}", call.msg_id, look.profile);
-            messages::existing(look, &[call.msg_id])?.pop().ok_or_else(|| Failure::refused(missing()))?;
-            messages::message(look, call.msg_id)?.into()
+            messages::existing(look, &[call.msg_id.into()])?
+                .pop()
+                .ok_or_else(|| Failure::refused(missing()))?;
+            messages::message(look, call.msg_id.into())?.into()
         }
-        Kind::GetMessages(call) => messages::list(look, &call.msg_ids)?.into(),
+        Kind::GetMessages(call) => messages::list(look, &typed(&call.msg_ids))?.into(),
         Kind::GetMessageIds(call) => {
-            let lines = listing::lines(look, call.chat_id, call.info_only, call.add_daymarker)?;
+            let lines = listing::lines(look, call.chat_id.into(), call.info_only, call.add_daymarker)?;
             ids(listing::as_ids(lines))
         }
         Kind::GetMessageListItems(call) => {
-            let lines = listing::lines(look, call.chat_id, call.info_only, call.add_daymarker)?;
+            let lines = listing::lines(look, call.chat_id.into(), call.info_only, call.add_daymarker)?;
             MessageListItems { items: listing::as_items(lines) }.into()
         }
-        Kind::GetMessageHtml(call) => maybe_text(facts::html(look, call.msg_id)?),
+        Kind::GetMessageHtml(call) => maybe_text(facts::html(look, call.msg_id.into())?),
         Kind::GetMessageSummaryText(call) => {
-            let record = messages::record(look, call.msg_id)?;
+            let record = messages::record(look, call.msg_id.into())?;
             let style = summary::Style { forwarded: call.add_forwarded, emoji: call.add_type_emoji };
             text(summary::styled(look, &record, style, call.approx_chars as usize))
         }
-        Kind::GetMessageNotificationInfo(call) => messages::notification(look, call.msg_id)?.into(),
-        Kind::GetPinnedMessages(call) => ids(listing::pinned(look, call.chat_id)?),
+        Kind::GetMessageNotificationInfo(call) => messages::notification(look, call.msg_id.into())?.into(),
+        Kind::GetPinnedMessages(call) => ids(listing::pinned(look, call.chat_id.into())?),
         Kind::GetMessageReactions(call) => {
-            MaybeReactions { reactions: messages::reactions(look, call.msg_id)? }.into()
+            MaybeReactions { reactions: messages::reactions(look, call.msg_id.into())? }.into()
         }
-        Kind::GetMessageInfo(call) => text(facts::info(look, call.msg_id)?),
-        Kind::GetMessageInfoObject(call) => facts::info_object(look, call.msg_id)?.into(),
+        Kind::GetMessageInfo(call) => text(facts::info(look, call.msg_id.into())?),
+        Kind::GetMessageInfoObject(call) => facts::info_object(look, call.msg_id.into())?.into(),
         Kind::GetMessageReadReceipts(call) => {
-            MessageReadReceipts { receipts: facts::receipts(look, call.msg_id)? }.into()
+            MessageReadReceipts { receipts: facts::receipts(look, call.msg_id.into())? }.into()
         }
-        Kind::GetMessageReadReceiptCount(call) => number(facts::receipts(look, call.msg_id)?.len() as u64),
-        Kind::SearchMessages(call) => ids(search::find(look, &call.query, call.chat_id)?),
-        Kind::MessageIdsToSearchResults(call) => search::results(look, &call.msg_ids)?.into(),
-        Kind::GetChatMedia(call) => ids(listing::media(look, call.chat_id, &call.view_types)?),
+        Kind::GetMessageReadReceiptCount(call) => {
+            number(facts::receipts(look, call.msg_id.into())?.len() as u64)
+        }
+        Kind::SearchMessages(call) => ids(search::find(look, &call.query, call.chat_id.map(Into::into))?),
+        Kind::MessageIdsToSearchResults(call) => search::results(look, &typed(&call.msg_ids))?.into(),
+        Kind::GetChatMedia(call) => {
+            ids(listing::media(look, call.chat_id.map(Into::into), &call.view_types)?)
+        }
         Kind::GetNextMsgs(_) => ids(messages::next_msgs(look.view, look.profile)?),
         Kind::EstimateAutoDeletionCount(call) => {
             number(listing::older_than(look, call.from_server, call.seconds)?)
@@ -250,8 +256,8 @@ fn about_messages(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answe
 fn about_contacts(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answer::Kind>> {
     use request::Kind;
     Ok(Some(match kind {
-        Kind::GetContact(call) => contacts::contact(look, call.contact_id)?.into(),
-        Kind::GetContactsByIds(call) => contacts::by_ids(look, &call.contact_ids)?.into(),
+        Kind::GetContact(call) => contacts::contact(look, call.contact_id.into())?.into(),
+        Kind::GetContactsByIds(call) => contacts::by_ids(look, &typed(&call.contact_ids))?.into(),
         Kind::GetContactIds(call) => ids(contacts::list(look, call.flags, call.query.as_deref())?),
         Kind::GetContacts(call) => {
             let listed = contacts::list(look, call.flags, call.query.as_deref())?;
@@ -261,8 +267,10 @@ fn about_contacts(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answe
         }
         Kind::LookupContactIdByAddr(call) => id(contacts::lookup(look, &call.addr)?),
         Kind::GetBlockedContacts(_) => Contacts { contacts: contacts::blocked(look)? }.into(),
-        Kind::GetContactEncryptionInfo(call) => text(contacts::encryption_info(look, call.contact_id)?),
-        Kind::MakeVcard(call) => text(contacts::make_vcard(look, &call.contact_ids)?),
+        Kind::GetContactEncryptionInfo(call) => {
+            text(contacts::encryption_info(look, call.contact_id.into())?)
+        }
+        Kind::MakeVcard(call) => text(contacts::make_vcard(look, &typed(&call.contact_ids))?),
         _ => return Ok(None),
     }))
 }

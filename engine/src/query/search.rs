@@ -13,6 +13,7 @@ use super::look::Look;
 use super::{chats, contacts, convert, messages};
 use crate::chat::compose::load_chat;
 use crate::ground::error::Outcome;
+use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::state::{chats as stored_chats, contacts as people, messages as stored};
 
 /// A search in all chats finds at most that many.
@@ -54,12 +55,12 @@ impl Needle {
 /// Which authors are blocked and which chats are open, as far as it was asked.
 struct Known<'l, 'a> {
     look: &'l Look<'a>,
-    blocked: BTreeMap<u32, bool>,
-    open: BTreeMap<u32, bool>,
+    blocked: BTreeMap<ContactId, bool>,
+    open: BTreeMap<ChatId, bool>,
 }
 
 impl Known<'_, '_> {
-    fn is_blocked(&mut self, author: u32) -> Outcome<bool> {
+    fn is_blocked(&mut self, author: ContactId) -> Outcome<bool> {
         if let Some(known) = self.blocked.get(&author) {
             return Ok(*known);
         }
@@ -67,7 +68,7 @@ impl Known<'_, '_> {
         Ok(*self.blocked.entry(author).or_insert(record.is_some_and(|record| record.blocked)))
     }
 
-    fn is_open(&mut self, chat: u32) -> Outcome<bool> {
+    fn is_open(&mut self, chat: ChatId) -> Outcome<bool> {
         if let Some(known) = self.open.get(&chat) {
             return Ok(*known);
         }
@@ -77,11 +78,11 @@ impl Known<'_, '_> {
 }
 
 /// Messages whose text contains `query`: in one chat oldest first, in all chats newest first.
-pub fn find(look: &Look<'_>, query: &str, chat: Option<u32>) -> Outcome<Vec<u32>> {
+pub fn find(look: &Look<'_>, query: &str, chat: Option<ChatId>) -> Outcome<Vec<MessageId>> {
     let Some(mut needle) = Needle::new(query) else { return Ok(Vec::new()) };
     let mut known = Known { look, blocked: BTreeMap::new(), open: BTreeMap::new() };
     let mut found = Vec::new();
-    if let Some(chat) = chat.filter(|chat| *chat != 0) {
+    if let Some(chat) = chat.and_then(ChatId::given) {
         for id in stored::visible_ids(look.view, look.profile, chat)? {
             let key = (look.profile, id);
             let record = look.view.get_where(&MESSAGES, &key, |stored| needle.may_be_in(stored))?;
@@ -108,21 +109,21 @@ pub fn find(look: &Look<'_>, query: &str, chat: Option<u32>) -> Outcome<Vec<u32>
 }
 
 /// What a list of hits shows, in the order of the ids; one unknown message fails all.
-pub fn results(look: &Look<'_>, ids: &[u32]) -> Outcome<MessageSearchResults> {
-    ids.iter().map(|id| Ok((*id, result(look, *id)?))).collect()
+pub fn results(look: &Look<'_>, ids: &[MessageId]) -> Outcome<MessageSearchResults> {
+    ids.iter().map(|id| Ok((id.get(), result(look, *id)?))).collect()
 }
 
-fn result(look: &Look<'_>, id: u32) -> Outcome<MessageSearchResult> {
+fn result(look: &Look<'_>, id: MessageId) -> Outcome<MessageSearchResult> {
     let record = messages::record(look, id)?;
     let chat = load_chat(look.view, look.profile, record.chat)?;
     let author = contacts::record(look, record.from)?;
     let (chat_color, chat_profile_image) = chats::face(look, &chat)?;
     Ok(MessageSearchResult {
-        id,
+        id: id.get(),
         author_profile_image: look.path(&author.avatar),
         author_name: stored::author_name(look.view, look.texts, look.profile, &record)?,
         author_color: contacts::color_of(&author, record.from),
-        author_id: record.from,
+        author_id: record.from.get(),
         chat_profile_image,
         chat_color,
         chat_name: chats::name(look, &chat)?,
@@ -130,7 +131,7 @@ fn result(look: &Look<'_>, id: u32) -> Outcome<MessageSearchResult> {
         is_chat_contact_request: chat.blocked == block::REQUEST,
         is_chat_archived: chat.visibility == visibility::ARCHIVED,
         timestamp: messages::sent_or_sort(&record),
-        chat_id: record.chat,
+        chat_id: record.chat.get(),
         message: record.text,
     })
 }

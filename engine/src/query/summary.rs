@@ -5,7 +5,7 @@ use volary_storage::records::{ChatRecord, MessageRecord, chat_type, message_stat
 use super::look::Look;
 use crate::chat::summary::{CHAT_LIST, cut, parts};
 use crate::ground::error::Outcome;
-use crate::ground::ids;
+use crate::ground::ids::ContactId;
 use crate::ground::texts::id as text;
 use crate::state::{contacts, messages};
 
@@ -38,12 +38,12 @@ pub fn prefix(look: &Look<'_>, chat: &ChatRecord, record: &MessageRecord) -> Out
         return Ok(look.texts.get(text::DRAFT));
     }
     let nobody = messages::is_info(record) || record.view_type == view_type::CALL;
-    if record.from == ids::contact::SELF {
+    if record.from == ContactId::SELF {
         let obvious = nobody || chat.chat_type == chat_type::OUT_BROADCAST;
         return Ok(if obvious { String::new() } else { look.texts.get(text::SELF) });
     }
     let several = matches!(chat.chat_type, chat_type::GROUP | chat_type::MAILINGLIST)
-        || (chat.chat_type == chat_type::SINGLE && chat.contact == ids::contact::SELF);
+        || (chat.chat_type == chat_type::SINGLE && chat.contact == ContactId::SELF);
     if nobody || !several {
         return Ok(String::new());
     }

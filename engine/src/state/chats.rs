@@ -10,15 +10,14 @@ use super::deadlines::{self, Kind};
 use super::{config, contacts, members, messages, outbox};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::ground::texts::{Texts, id as text};
 
 /// Messages of a deleted chat that are removed in one transaction.
 const ERASED_AT_ONCE: usize = 200;
 
 /// Loads a chat.
-pub fn load(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<ChatRecord>, StoreError> {
+pub fn load(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<Option<ChatRecord>, StoreError> {
     Ok(load_for_sending(view, profile, chat)?.filter(|record| !record.deleted))
 }
 
@@ -26,15 +25,16 @@ pub fn load(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<Ch
 pub fn load_for_sending(
     view: &impl View,
     profile: ProfileId,
-    chat: u32,
+    chat: ChatId,
 ) -> Result<Option<ChatRecord>, StoreError> {
     view.get(&CHATS, &(profile, chat))
 }
 
 /// All chats in the order of their ids.
-pub fn all(view: &impl View, profile: ProfileId) -> Result<Vec<(u32, ChatRecord)>, StoreError> {
+pub fn all(view: &impl View, profile: ProfileId) -> Result<Vec<(ChatId, ChatRecord)>, StoreError> {
     let rows = view.scan_prefix(&CHATS, &profile)?.map(|row| row.map(|((_, id), record)| (id, record)));
-    rows.filter(|row| row.as_ref().map_or(true, |(_, record): &(u32, ChatRecord)| !record.deleted)).collect()
+    rows.filter(|row| row.as_ref().map_or(true, |(_, record): &(ChatId, ChatRecord)| !record.deleted))
+        .collect()
 }
 
 /// The group, channel or list of an id.
@@ -42,7 +42,7 @@ pub fn by_group_id(
     view: &impl View,
     profile: ProfileId,
     group_id: &str,
-) -> Result<Option<(u32, ChatRecord)>, StoreError> {
+) -> Result<Option<(ChatId, ChatRecord)>, StoreError> {
     if group_id.is_empty() {
         return Ok(None);
     }
@@ -52,7 +52,11 @@ pub fn by_group_id(
 }
 
 /// The single chat with a contact, hidden ones included.
-pub fn single_of(view: &impl View, profile: ProfileId, contact: u32) -> Result<Option<u32>, StoreError> {
+pub fn single_of(
+    view: &impl View,
+    profile: ProfileId,
+    contact: ContactId,
+) -> Result<Option<ChatId>, StoreError> {
     let found = view.scan_prefix(&SINGLE_CHAT, &(profile, contact))?.next().transpose()?;
     Ok(found.map(|((_, _, chat), _)| chat))
 }
@@ -65,15 +69,15 @@ pub fn name(
     record: &ChatRecord,
 ) -> Result<String, StoreError> {
     match (record.chat_type, record.contact) {
-        (chat_type::SINGLE, ids::contact::SELF) => Ok(texts.get(text::SAVED_MESSAGES)),
-        (chat_type::SINGLE, ids::contact::DEVICE) => Ok(texts.get(text::DEVICE_MESSAGES)),
+        (chat_type::SINGLE, ContactId::SELF) => Ok(texts.get(text::SAVED_MESSAGES)),
+        (chat_type::SINGLE, ContactId::DEVICE) => Ok(texts.get(text::DEVICE_MESSAGES)),
         (chat_type::SINGLE, contact) => contacts::name_of(view, texts, profile, contact),
         _ => Ok(record.name.clone()),
     }
 }
 
 /// Saves a chat with its indexes.
-pub fn save(tx: &mut Tx<'_, '_>, chat: u32, record: &ChatRecord) -> Result<(), StoreError> {
+pub fn save(tx: &mut Tx<'_, '_>, chat: ChatId, record: &ChatRecord) -> Result<(), StoreError> {
     let profile = tx.profile;
     if !record.group_id.is_empty() {
         tx.store.set(&CHAT_BY_GROUP_ID, &(profile, record.group_id.clone(), chat))?;
@@ -87,7 +91,7 @@ pub fn save(tx: &mut Tx<'_, '_>, chat: u32, record: &ChatRecord) -> Result<(), S
 /// Changes a chat in place. Returns whether something changed.
 pub fn update(
     tx: &mut Tx<'_, '_>,
-    chat: u32,
+    chat: ChatId,
     change: impl FnOnce(&mut ChatRecord),
 ) -> Result<bool, StoreError> {
     let Some(old) = load(tx.store, tx.profile, chat)? else { return Ok(false) };
@@ -104,9 +108,9 @@ pub fn update(
 }
 
 /// Adds a chat; encrypted ones begin with the notice that says so.
-pub fn create(tx: &mut Tx<'_, '_>, mut record: ChatRecord) -> Result<u32, StoreError> {
+pub fn create(tx: &mut Tx<'_, '_>, mut record: ChatRecord) -> Result<ChatId, StoreError> {
     let mut counters = tx.store.get(&COUNTERS, &tx.profile)?.unwrap_or_default();
-    counters.chat = counters.chat.max(ids::LAST_SPECIAL) + 1;
+    counters.chat = counters.chat.next();
     let chat = counters.chat;
     tx.store.put(&COUNTERS, &tx.profile, &counters)?;
     record.created = tx.now;
@@ -115,7 +119,7 @@ pub fn create(tx: &mut Tx<'_, '_>, mut record: ChatRecord) -> Result<u32, StoreE
     save(tx, chat, &record)?;
     tx.chatlist_changed();
     tx.chatlist_item_changed(Some(chat));
-    let special = record.chat_type == chat_type::SINGLE && record.contact <= ids::LAST_SPECIAL;
+    let special = record.chat_type == chat_type::SINGLE && record.contact.is_special();
     if record.encrypted && !special {
         let notice = tx.texts.get(text::CHAT_E2EE);
         messages::add_notice(tx, chat, &notice, system_type::CHAT_E2EE, messages::Place::Top)?;
@@ -125,7 +129,7 @@ pub fn create(tx: &mut Tx<'_, '_>, mut record: ChatRecord) -> Result<u32, StoreE
 
 /// The single chat with a contact; made with block state `blocked` if there is none. An existing one is only made
 /// more visible (blocked → request → normal), never less.
-pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: u32, blocked: u32) -> Result<u32, StoreError> {
+pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: ContactId, blocked: u32) -> Result<ChatId, StoreError> {
     if let Some(chat) = single_of(tx.store, tx.profile, contact)? {
         let better = |old: u32| match (old, blocked) {
             (_, block::NOT) => block::NOT,
@@ -141,7 +145,7 @@ pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: u32, blocked: u32) -> Result<
         return Ok(chat);
     }
     let encrypted = match contact {
-        ids::contact::SELF | ids::contact::DEVICE => true,
+        ContactId::SELF | ContactId::DEVICE => true,
         id => contacts::load(tx.store, tx.profile, id)?.is_some_and(|record| !record.fingerprint.is_empty()),
     };
     let record =
@@ -154,12 +158,11 @@ pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: u32, blocked: u32) -> Result<
 /// Removes a chat with its messages (which leave tombstones) and members. It is out of sight at once; the messages go
 /// little by little, so that a large chat does not hold up others. Mail that is still queued keeps what it needs, and is
 /// sent.
-pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+pub fn delete(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
     let profile = tx.profile;
     let Some(mut record) = load(tx.store, profile, chat)? else { return Ok(()) };
-    if record.draft != 0 {
-        messages::erase(tx, record.draft)?;
-        record.draft = 0;
+    if let Some(draft) = record.draft.take() {
+        messages::erase(tx, draft)?;
     }
     if !record.group_id.is_empty() {
         tx.store.unset(&CHAT_BY_GROUP_ID, &(profile, record.group_id.clone(), chat))?;
@@ -177,19 +180,19 @@ pub fn delete(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
 }
 
 /// Whether a chat was deleted, though some of its rows are still there.
-pub fn is_deleted(view: &impl View, profile: ProfileId, chat: u32) -> Result<bool, StoreError> {
+pub fn is_deleted(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<bool, StoreError> {
     Ok(load_for_sending(view, profile, chat)?.is_some_and(|record| record.deleted))
 }
 
 /// Removes some messages of a deleted chat, and comes back while there are more; then its last rows go. The deadline
 /// by which it comes back survives the end of the process.
-pub fn erase_some(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+pub fn erase_some(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
     let profile = tx.profile;
     if !is_deleted(tx.store, profile, chat)? {
         return Ok(());
     }
     let rows = tx.store.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.take(ERASED_AT_ONCE);
-    let shown: Vec<u32> = rows.map(|row| row.map(|((_, _, _, id), _)| id)).collect::<Result<_, _>>()?;
+    let shown: Vec<MessageId> = rows.map(|row| row.map(|((_, _, _, id), _)| id)).collect::<Result<_, _>>()?;
     for id in &shown {
         if outbox::is_queued(tx.store, profile, *id)? {
             messages::hide(tx, *id)?;
@@ -204,13 +207,13 @@ pub fn erase_some(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
 }
 
 /// Removes the last rows of a deleted chat once it is empty and none of its mail is queued any more.
-pub fn forget_if_deleted(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+pub fn forget_if_deleted(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
     let profile = tx.profile;
     let filled = tx.store.first(&CHAT_MESSAGES, &(profile, chat))?.is_some();
     if filled || !is_deleted(tx.store, profile, chat)? {
         return Ok(());
     }
-    let hidden: Vec<u32> = tx
+    let hidden: Vec<MessageId> = tx
         .store
         .scan_prefix(&HIDDEN_MESSAGES, &(profile, chat))?
         .map(|row| row.map(|((_, _, id), _)| id))
@@ -235,7 +238,7 @@ pub fn forget_if_deleted(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreErro
 }
 
 /// The block state of new chats with mail of `contact`: as its single chat says, else a request (bots: normal).
-pub fn default_block(view: &impl View, profile: ProfileId, contact: u32) -> Result<u32, StoreError> {
+pub fn default_block(view: &impl View, profile: ProfileId, contact: ContactId) -> Result<u32, StoreError> {
     if config::flag(view, profile, config::key::BOT)? {
         return Ok(block::NOT);
     }
@@ -254,12 +257,12 @@ pub fn default_block(view: &impl View, profile: ProfileId, contact: u32) -> Resu
 pub fn self_is_in(
     view: &impl View,
     profile: ProfileId,
-    chat: u32,
+    chat: ChatId,
     record: &ChatRecord,
 ) -> Result<bool, StoreError> {
     match record.chat_type {
         chat_type::GROUP | chat_type::IN_BROADCAST => {
-            members::is_member(view, profile, chat, ids::contact::SELF)
+            members::is_member(view, profile, chat, ContactId::SELF)
         }
         _ => Ok(true),
     }

@@ -8,8 +8,7 @@ use super::deadlines::{self, Kind};
 use super::{chats, config, keys, transports};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ContactId, ProfileId};
 use crate::ground::names;
 use crate::ground::texts::{Texts, id as text};
 
@@ -17,7 +16,11 @@ use crate::ground::texts::{Texts, id as text};
 pub const RECENTLY_SEEN: i64 = 600;
 
 /// Loads a real contact (id ≥ 10).
-pub fn load(view: &impl View, profile: ProfileId, contact: u32) -> Result<Option<ContactRecord>, StoreError> {
+pub fn load(
+    view: &impl View,
+    profile: ProfileId,
+    contact: ContactId,
+) -> Result<Option<ContactRecord>, StoreError> {
     view.get(&CONTACTS, &(profile, contact))
 }
 
@@ -26,28 +29,28 @@ pub fn load_any(
     view: &impl View,
     texts: &Texts,
     profile: ProfileId,
-    contact: u32,
+    contact: ContactId,
 ) -> Result<Option<ContactRecord>, StoreError> {
     let special =
         |name: String, addr: &str| ContactRecord { name, addr: addr.to_owned(), ..Default::default() };
     Ok(match contact {
-        0 => None,
-        ids::contact::SELF => Some(ContactRecord {
+        ContactId::NONE => None,
+        ContactId::SELF => Some(ContactRecord {
             addr: transports::self_addr(view, profile)?.unwrap_or_default(),
             name: texts.get(text::SELF),
             auth_name: config::get(view, profile, config::key::DISPLAYNAME)?.unwrap_or_default(),
             status: config::get(view, profile, config::key::SELFSTATUS)?.unwrap_or_default(),
             avatar: config::get(view, profile, config::key::SELFAVATAR)?.unwrap_or_default(),
             fingerprint: keys::own_fingerprint(view, profile)?.unwrap_or_default(),
-            verifier: ids::contact::SELF,
+            verifier: Some(ContactId::SELF),
             ..Default::default()
         }),
-        ids::contact::INFO => Some(special("info".to_owned(), "info")),
-        ids::contact::DEVICE => Some(ContactRecord {
+        ContactId::INFO => Some(special("info".to_owned(), "info")),
+        ContactId::DEVICE => Some(ContactRecord {
             status: texts.get(text::DEVICE_MESSAGES_HINT),
             ..special(texts.get(text::DEVICE_MESSAGES), "device@localhost")
         }),
-        id if id <= ids::LAST_SPECIAL => Some(special("rsvd".to_owned(), "")),
+        id if id.is_special() => Some(special("rsvd".to_owned(), "")),
         id => load(view, profile, id)?,
     })
 }
@@ -62,7 +65,7 @@ pub fn name_of(
     view: &impl View,
     texts: &Texts,
     profile: ProfileId,
-    contact: u32,
+    contact: ContactId,
 ) -> Result<String, StoreError> {
     Ok(load_any(view, texts, profile, contact)?
         .map(|record| display_name(&record).to_owned())
@@ -74,19 +77,19 @@ pub fn by_fingerprint(
     view: &impl View,
     profile: ProfileId,
     fingerprint: &str,
-) -> Result<Option<u32>, StoreError> {
+) -> Result<Option<ContactId>, StoreError> {
     if fingerprint.is_empty() {
         return Ok(None);
     }
     if keys::own_fingerprint(view, profile)?.as_deref() == Some(fingerprint) {
-        return Ok(Some(ids::contact::SELF));
+        return Ok(Some(ContactId::SELF));
     }
     first_id(view.scan_prefix(&CONTACT_BY_FINGERPRINT, &(profile, fingerprint.to_owned()))?)
 }
 
 fn first_id<E>(
-    mut rows: impl Iterator<Item = Result<((ProfileId, String, u32), E), StoreError>>,
-) -> Result<Option<u32>, StoreError> {
+    mut rows: impl Iterator<Item = Result<((ProfileId, String, ContactId), E), StoreError>>,
+) -> Result<Option<ContactId>, StoreError> {
     Ok(rows.next().transpose()?.map(|((_, _, id), _)| id))
 }
 
@@ -95,7 +98,7 @@ pub fn all_by_addr(
     view: &impl View,
     profile: ProfileId,
     addr: &str,
-) -> Result<Vec<(u32, ContactRecord)>, StoreError> {
+) -> Result<Vec<(ContactId, ContactRecord)>, StoreError> {
     let mut found = Vec::new();
     for row in view.scan_prefix(&CONTACT_BY_ADDR, &(profile, addr.to_lowercase()))? {
         let ((_, _, id), _) = row?;
@@ -107,16 +110,16 @@ pub fn all_by_addr(
 }
 
 /// The address-contact of an address; SELF for an own address.
-pub fn by_addr(view: &impl View, profile: ProfileId, addr: &str) -> Result<Option<u32>, StoreError> {
+pub fn by_addr(view: &impl View, profile: ProfileId, addr: &str) -> Result<Option<ContactId>, StoreError> {
     if transports::is_own_addr(view, profile, addr)? {
-        return Ok(Some(ids::contact::SELF));
+        return Ok(Some(ContactId::SELF));
     }
     let all = all_by_addr(view, profile, addr)?;
     Ok(all.into_iter().find(|(_, record)| record.fingerprint.is_empty()).map(|(id, _)| id))
 }
 
 /// Saves a contact with its indexes.
-pub fn save(tx: &mut Tx<'_, '_>, contact: u32, record: &ContactRecord) -> Result<(), StoreError> {
+pub fn save(tx: &mut Tx<'_, '_>, contact: ContactId, record: &ContactRecord) -> Result<(), StoreError> {
     let profile = tx.profile;
     let old = load(tx.store, profile, contact)?;
     if old.as_ref() == Some(record) {
@@ -137,7 +140,7 @@ pub fn save(tx: &mut Tx<'_, '_>, contact: u32, record: &ContactRecord) -> Result
 /// Changes a contact in place; unknown and special ids are left alone. Returns whether something changed.
 pub fn update(
     tx: &mut Tx<'_, '_>,
-    contact: u32,
+    contact: ContactId,
     change: impl FnOnce(&mut ContactRecord),
 ) -> Result<bool, StoreError> {
     let Some(old) = load(tx.store, tx.profile, contact)? else { return Ok(false) };
@@ -151,7 +154,7 @@ pub fn update(
 }
 
 /// Removes a contact with its indexes.
-pub fn remove(tx: &mut Tx<'_, '_>, contact: u32) -> Result<(), StoreError> {
+pub fn remove(tx: &mut Tx<'_, '_>, contact: ContactId) -> Result<(), StoreError> {
     let profile = tx.profile;
     if let Some(old) = load(tx.store, profile, contact)? {
         tx.store.unset(&CONTACT_BY_ADDR, &(profile, old.addr, contact))?;
@@ -175,7 +178,7 @@ pub struct Seen<'a> {
 }
 
 /// Finds or adds the contact: by fingerprint if there is one, else by address among address-contacts, never across.
-pub fn add_or_lookup(tx: &mut Tx<'_, '_>, seen: Seen<'_>) -> Result<u32, StoreError> {
+pub fn add_or_lookup(tx: &mut Tx<'_, '_>, seen: Seen<'_>) -> Result<ContactId, StoreError> {
     let profile = tx.profile;
     let addr = seen.addr.to_lowercase();
     let known = if seen.fingerprint.is_empty() {
@@ -187,7 +190,7 @@ pub fn add_or_lookup(tx: &mut Tx<'_, '_>, seen: Seen<'_>) -> Result<u32, StoreEr
         matches!(seen.origin, origin::MANUALLY_CREATED | origin::ADDRESS_BOOK | origin::UNHANDLED_QR_SCAN);
     let name = names::clean_contact_name(seen.name);
     match known {
-        Some(ids::contact::SELF) => Ok(ids::contact::SELF),
+        Some(ContactId::SELF) => Ok(ContactId::SELF),
         Some(id) => {
             let mut renamed = false;
             let changed = update(tx, id, |record| {
@@ -238,15 +241,15 @@ fn merge_seen(record: &mut ContactRecord, name: &str, addr: &str, new_origin: u3
     record.origin = record.origin.max(new_origin);
 }
 
-fn next_id(tx: &mut Tx<'_, '_>) -> Result<u32, StoreError> {
+fn next_id(tx: &mut Tx<'_, '_>) -> Result<ContactId, StoreError> {
     let mut counters = tx.store.get(&COUNTERS, &tx.profile)?.unwrap_or_default();
-    counters.contact = counters.contact.max(ids::LAST_SPECIAL) + 1;
+    counters.contact = counters.contact.next();
     tx.store.put(&COUNTERS, &tx.profile, &counters)?;
     Ok(counters.contact)
 }
 
 /// Tells that a contact has another display name.
-pub fn tell_renamed(tx: &mut Tx<'_, '_>, contact: u32) -> Result<(), StoreError> {
+pub fn tell_renamed(tx: &mut Tx<'_, '_>, contact: ContactId) -> Result<(), StoreError> {
     if let Some(chat) = chats::single_of(tx.store, tx.profile, contact)? {
         tx.chat_modified(chat);
         tx.chatlist_item_changed(Some(chat));
@@ -256,12 +259,12 @@ pub fn tell_renamed(tx: &mut Tx<'_, '_>, contact: u32) -> Result<(), StoreError>
 }
 
 /// Raises the origin; never lowers it. Returns whether it rose.
-pub fn raise_origin(tx: &mut Tx<'_, '_>, contact: u32, to: u32) -> Result<bool, StoreError> {
+pub fn raise_origin(tx: &mut Tx<'_, '_>, contact: ContactId, to: u32) -> Result<bool, StoreError> {
     update(tx, contact, |record| record.origin = record.origin.max(to))
 }
 
 /// Records that mail of this contact was sent at `sent`.
-pub fn touch_last_seen(tx: &mut Tx<'_, '_>, contact: u32, sent: i64) -> Result<(), StoreError> {
+pub fn touch_last_seen(tx: &mut Tx<'_, '_>, contact: ContactId, sent: i64) -> Result<(), StoreError> {
     let rose = update(tx, contact, |record| record.last_seen = record.last_seen.max(sent))?;
     if rose && tx.now - sent <= RECENTLY_SEEN {
         tx.contacts_changed(Some(contact));
@@ -275,7 +278,7 @@ pub fn touch_last_seen(tx: &mut Tx<'_, '_>, contact: u32, sent: i64) -> Result<(
 }
 
 /// A contact may not be recently seen any more: tells so, or looks again later.
-pub fn recently_seen_ends(tx: &mut Tx<'_, '_>, contact: u32) -> Result<(), StoreError> {
+pub fn recently_seen_ends(tx: &mut Tx<'_, '_>, contact: ContactId) -> Result<(), StoreError> {
     let Some(record) = load(tx.store, tx.profile, contact)? else { return Ok(()) };
     let ends = record.last_seen.saturating_add(RECENTLY_SEEN + 1);
     // A time in the future is one of a wrong clock.

@@ -5,13 +5,17 @@ use volary_storage::tables::{CHATS_OF_CONTACT, MEMBERS};
 use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, ProfileId};
 
 /// A contact that is no member any more is remembered that long, in seconds (60 days).
 pub const PAST_MEMBER_MEMORY: i64 = 60 * 24 * 3600;
 
 /// All rows of a chat, current and past, by contact id.
-pub fn rows(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<(u32, MemberRecord)>, StoreError> {
+pub fn rows(
+    view: &impl View,
+    profile: ProfileId,
+    chat: ChatId,
+) -> Result<Vec<(ContactId, MemberRecord)>, StoreError> {
     view.scan_prefix(&MEMBERS, &(profile, chat))?
         .map(|row| row.map(|((_, _, contact), record)| (contact, record)))
         .collect()
@@ -21,8 +25,8 @@ pub fn rows(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<(u32,
 pub fn row(
     view: &impl View,
     profile: ProfileId,
-    chat: u32,
-    contact: u32,
+    chat: ChatId,
+    contact: ContactId,
 ) -> Result<Option<MemberRecord>, StoreError> {
     view.get(&MEMBERS, &(profile, chat, contact))
 }
@@ -33,12 +37,17 @@ pub fn is_current(record: &MemberRecord) -> bool {
 }
 
 /// Whether a contact is a member now.
-pub fn is_member(view: &impl View, profile: ProfileId, chat: u32, contact: u32) -> Result<bool, StoreError> {
+pub fn is_member(
+    view: &impl View,
+    profile: ProfileId,
+    chat: ChatId,
+    contact: ContactId,
+) -> Result<bool, StoreError> {
     Ok(row(view, profile, chat, contact)?.is_some_and(|record| is_current(&record)))
 }
 
 /// Ids of the present members, by contact id.
-pub fn current(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<u32>, StoreError> {
+pub fn current(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<Vec<ContactId>, StoreError> {
     Ok(rows(view, profile, chat)?
         .into_iter()
         .filter(|(_, record)| is_current(record))
@@ -47,14 +56,19 @@ pub fn current(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<u3
 }
 
 /// Writes a row.
-pub fn put(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, record: MemberRecord) -> Result<(), StoreError> {
+pub fn put(
+    tx: &mut Tx<'_, '_>,
+    chat: ChatId,
+    contact: ContactId,
+    record: MemberRecord,
+) -> Result<(), StoreError> {
     tx.store.put(&MEMBERS, &(tx.profile, chat, contact), &record)?;
     tx.effects().unlocked.groups |= is_current(&record);
     tx.store.set(&CHATS_OF_CONTACT, &(tx.profile, contact, chat))
 }
 
 /// Adds a contact now; does nothing for a present member. Returns whether something changed.
-pub fn add(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, time: i64) -> Result<bool, StoreError> {
+pub fn add(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId, time: i64) -> Result<bool, StoreError> {
     let old = row(tx.store, tx.profile, chat, contact)?;
     match old {
         Some(record) if is_current(&record) => Ok(false),
@@ -75,7 +89,12 @@ pub fn add(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, time: i64) -> Result<bo
 }
 
 /// Marks a contact as removed; does nothing for non-members. Returns whether something changed.
-pub fn mark_removed(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, time: i64) -> Result<bool, StoreError> {
+pub fn mark_removed(
+    tx: &mut Tx<'_, '_>,
+    chat: ChatId,
+    contact: ContactId,
+    time: i64,
+) -> Result<bool, StoreError> {
     match row(tx.store, tx.profile, chat, contact)? {
         Some(record) if is_current(&record) => {
             let removed = time.max(record.added + 1);
@@ -87,13 +106,13 @@ pub fn mark_removed(tx: &mut Tx<'_, '_>, chat: u32, contact: u32, time: i64) -> 
 }
 
 /// Forgets a row without a trace.
-pub fn forget(tx: &mut Tx<'_, '_>, chat: u32, contact: u32) -> Result<(), StoreError> {
+pub fn forget(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> Result<(), StoreError> {
     tx.store.remove(&MEMBERS, &(tx.profile, chat, contact))?;
     tx.store.unset(&CHATS_OF_CONTACT, &(tx.profile, contact, chat)).map(|_| ())
 }
 
 /// Forgets all rows of a chat.
-pub fn forget_all(tx: &mut Tx<'_, '_>, chat: u32) -> Result<(), StoreError> {
+pub fn forget_all(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
     for (contact, _) in rows(tx.store, tx.profile, chat)? {
         forget(tx, chat, contact)?;
     }

@@ -12,8 +12,7 @@ use volary_storage::{StoreError, View};
 use super::{contacts, copies, deadlines};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
-use crate::ground::ids;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 
 /// Where a locally made info line goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +26,11 @@ pub enum Place {
 }
 
 /// Loads a message, hidden ones and drafts included.
-pub fn load(view: &impl View, profile: ProfileId, message: u32) -> Result<Option<MessageRecord>, StoreError> {
+pub fn load(
+    view: &impl View,
+    profile: ProfileId,
+    message: MessageId,
+) -> Result<Option<MessageRecord>, StoreError> {
     view.get(&MESSAGES, &(profile, message))
 }
 
@@ -69,9 +72,10 @@ pub fn standing(
     is_post: bool,
 ) -> Result<Standing, StoreError> {
     let known = known(view, profile, mid)?;
-    let message = match &known {
-        Some(known) if known.kind == known_mail::MESSAGE => load(view, profile, known.message)?,
-        _ => None,
+    let id = known.filter(|known| known.kind == known_mail::MESSAGE).and_then(|known| known.message);
+    let message = match id {
+        Some(id) => load(view, profile, id)?,
+        None => None,
     };
     Ok(standing_of(known.map_or(0, |known| known.kind), message.as_ref(), is_post))
 }
@@ -96,17 +100,20 @@ pub fn by_mid(
     view: &impl View,
     profile: ProfileId,
     mid: &str,
-) -> Result<Option<(u32, MessageRecord)>, StoreError> {
-    match known(view, profile, mid)? {
-        Some(record) if record.message != 0 => {
-            Ok(load(view, profile, record.message)?.map(|message| (record.message, message)))
-        }
-        _ => Ok(None),
+) -> Result<Option<(MessageId, MessageRecord)>, StoreError> {
+    match known(view, profile, mid)?.and_then(|known| known.message) {
+        Some(id) => Ok(load(view, profile, id)?.map(|message| (id, message))),
+        None => Ok(None),
     }
 }
 
 /// Remembers a Message-ID; an existing entry keeps what is wanted of its relay copies.
-pub fn remember(tx: &mut Tx<'_, '_>, mid: &str, kind: u32, message: u32) -> Result<(), StoreError> {
+pub fn remember(
+    tx: &mut Tx<'_, '_>,
+    mid: &str,
+    kind: u32,
+    message: Option<MessageId>,
+) -> Result<(), StoreError> {
     if mid.is_empty() {
         return Ok(());
     }
@@ -117,7 +124,7 @@ pub fn remember(tx: &mut Tx<'_, '_>, mid: &str, kind: u32, message: u32) -> Resu
 
 /// A mail with this Message-ID must never be shown (again).
 pub fn entomb(tx: &mut Tx<'_, '_>, mid: &str) -> Result<(), StoreError> {
-    remember(tx, mid, known_mail::TOMBSTONE, 0)
+    remember(tx, mid, known_mail::TOMBSTONE, None)
 }
 
 /// Whether a message shows in its chat.
@@ -130,7 +137,7 @@ fn is_untimed(record: &MessageRecord) -> bool {
     record.ephemeral_timer != 0 && record.expires == 0
 }
 
-fn index(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), StoreError> {
+fn index(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result<(), StoreError> {
     let profile = tx.profile;
     if is_listed(record) {
         tx.store.set(&CHAT_MESSAGES, &(profile, record.chat, record.sort, id))?;
@@ -146,7 +153,7 @@ fn index(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), Sto
     Ok(())
 }
 
-fn unindex(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), StoreError> {
+fn unindex(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result<(), StoreError> {
     let profile = tx.profile;
     if is_listed(record) {
         tx.store.unset(&CHAT_MESSAGES, &(profile, record.chat, record.sort, id))?;
@@ -163,28 +170,28 @@ fn unindex(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), S
 }
 
 /// The next message id.
-pub fn next_id(tx: &mut Tx<'_, '_>) -> Result<u32, StoreError> {
+pub fn next_id(tx: &mut Tx<'_, '_>) -> Result<MessageId, StoreError> {
     let mut counters = tx.store.get(&COUNTERS, &tx.profile)?.unwrap_or_default();
-    counters.message = counters.message.max(ids::LAST_SPECIAL) + 1;
+    counters.message = counters.message.next();
     tx.store.put(&COUNTERS, &tx.profile, &counters)?;
     Ok(counters.message)
 }
 
 /// Adds a message and remembers its Message-IDs.
-pub fn insert(tx: &mut Tx<'_, '_>, record: &MessageRecord) -> Result<u32, StoreError> {
+pub fn insert(tx: &mut Tx<'_, '_>, record: &MessageRecord) -> Result<MessageId, StoreError> {
     let id = next_id(tx)?;
     insert_as(tx, id, record)?;
     Ok(id)
 }
 
 /// Adds a message under an id that was taken before (a draft that is sent keeps its id).
-pub fn insert_as(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result<(), StoreError> {
+pub fn insert_as(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result<(), StoreError> {
     tx.store.put(&MESSAGES, &(tx.profile, id), record)?;
     index(tx, id, record)?;
     if record.state != message_state::OUT_DRAFT {
-        remember(tx, &record.mid, known_mail::MESSAGE, id)?;
+        remember(tx, &record.mid, known_mail::MESSAGE, Some(id))?;
         if !record.pre_mid.is_empty() {
-            remember(tx, &record.pre_mid, known_mail::PRE_MESSAGE, id)?;
+            remember(tx, &record.pre_mid, known_mail::PRE_MESSAGE, Some(id))?;
         }
     }
     if is_listed(record) {
@@ -199,7 +206,7 @@ pub fn insert_as(tx: &mut Tx<'_, '_>, id: u32, record: &MessageRecord) -> Result
 /// Changes a message in place, indexes included. Returns whether something changed.
 pub fn update(
     tx: &mut Tx<'_, '_>,
-    id: u32,
+    id: MessageId,
     change: impl FnOnce(&mut MessageRecord),
 ) -> Result<bool, StoreError> {
     let Some(old) = load(tx.store, tx.profile, id)? else { return Ok(false) };
@@ -223,7 +230,7 @@ pub fn update(
 }
 
 /// Takes a message out of sight; it is still there to be sent.
-pub fn hide(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
+pub fn hide(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
     update(tx, id, |record| record.hidden = true).map(|_| ())
 }
 
@@ -233,21 +240,21 @@ pub fn is_over(record: &MessageRecord, now: i64) -> bool {
 }
 
 /// Removes every trace of a message that was never mail (a draft, a local info line).
-pub fn erase(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
+pub fn erase(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
     let profile = tx.profile;
     let Some(record) = load(tx.store, profile, id)? else { return Ok(()) };
     unindex(tx, id, &record)?;
     tx.store.remove(&MESSAGES, &(profile, id))?;
     tx.store.remove_prefix(&REACTIONS, &(profile, id))?;
     tx.store.remove_prefix(&RECEIPTS, &(profile, id))?;
-    if record.from > ids::LAST_SPECIAL {
+    if !record.from.is_special() {
         tx.store.remove(&RECEIPT_JOBS, &(profile, record.from, id))?;
     }
     Ok(())
 }
 
 /// Removes a message and leaves a tombstone, so that no later copy is shown; on request its relay copies go, too.
-pub fn bury(tx: &mut Tx<'_, '_>, id: u32, delete_copies: bool) -> Result<(), StoreError> {
+pub fn bury(tx: &mut Tx<'_, '_>, id: MessageId, delete_copies: bool) -> Result<(), StoreError> {
     let Some(record) = load(tx.store, tx.profile, id)? else { return Ok(()) };
     erase(tx, id)?;
     for mid in [&record.mid, &record.pre_mid] {
@@ -264,18 +271,26 @@ pub fn bury(tx: &mut Tx<'_, '_>, id: u32, delete_copies: bool) -> Result<(), Sto
 }
 
 /// Ids of the shown messages of a chat, oldest first.
-pub fn visible_ids(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<u32>, StoreError> {
+pub fn visible_ids(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<Vec<MessageId>, StoreError> {
     view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.map(|row| row.map(|((_, _, _, id), _)| id)).collect()
 }
 
 /// The newest shown message of a chat (drafts excluded).
-pub fn newest_id(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<(i64, u32)>, StoreError> {
+pub fn newest_id(
+    view: &impl View,
+    profile: ProfileId,
+    chat: ChatId,
+) -> Result<Option<(i64, MessageId)>, StoreError> {
     let newest = view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.next_back().transpose()?;
     Ok(newest.map(|((_, _, sort, id), _)| (sort, id)))
 }
 
 /// The newest shown message of a chat that came or went as mail.
-pub fn newest_mail(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<u32>, StoreError> {
+pub fn newest_mail(
+    view: &impl View,
+    profile: ProfileId,
+    chat: ChatId,
+) -> Result<Option<MessageId>, StoreError> {
     for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;
         if load(view, profile, id)?.is_some_and(|record| !record.mid.is_empty()) {
@@ -286,7 +301,7 @@ pub fn newest_mail(view: &impl View, profile: ProfileId, chat: u32) -> Result<Op
 }
 
 /// The newest sort time of a chat, hidden messages included.
-pub fn newest_sort(view: &impl View, profile: ProfileId, chat: u32) -> Result<Option<i64>, StoreError> {
+pub fn newest_sort(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<Option<i64>, StoreError> {
     let mut newest = newest_id(view, profile, chat)?.map(|(sort, _)| sort);
     for row in view.scan_prefix(&HIDDEN_MESSAGES, &(profile, chat))?.rev().take(1) {
         let ((_, _, id), _) = row?;
@@ -298,35 +313,35 @@ pub fn newest_sort(view: &impl View, profile: ProfileId, chat: u32) -> Result<Op
 }
 
 /// Ids of the shown fresh messages of a chat.
-pub fn fresh_ids(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<u32>, StoreError> {
+pub fn fresh_ids(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<Vec<MessageId>, StoreError> {
     view.scan_prefix(&FRESH, &(profile, chat))?.map(|row| row.map(|((_, _, id), _)| id)).collect()
 }
 
 /// Ids of the shown messages of a chat whose timer does not run yet.
-pub fn untimed_ids(view: &impl View, profile: ProfileId, chat: u32) -> Result<Vec<u32>, StoreError> {
+pub fn untimed_ids(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<Vec<MessageId>, StoreError> {
     view.scan_prefix(&UNTIMED, &(profile, chat))?.map(|row| row.map(|((_, _, id), _)| id)).collect()
 }
 
 /// Adds an info line that is made locally and tells of it.
 pub fn add_notice(
     tx: &mut Tx<'_, '_>,
-    chat: u32,
+    chat: ChatId,
     text: &str,
     system: u32,
     place: Place,
-) -> Result<u32, StoreError> {
-    add_notice_about(tx, chat, text, system, place, 0)
+) -> Result<MessageId, StoreError> {
+    add_notice_about(tx, chat, text, system, place, None)
 }
 
 /// As [`add_notice`], about a contact (the actor, or the member concerned).
 pub fn add_notice_about(
     tx: &mut Tx<'_, '_>,
-    chat: u32,
+    chat: ChatId,
     text: &str,
     system: u32,
     place: Place,
-    contact: u32,
-) -> Result<u32, StoreError> {
+    contact: Option<ContactId>,
+) -> Result<MessageId, StoreError> {
     let sort = match place {
         Place::Top => 0,
         Place::At(time) => time,
@@ -335,7 +350,7 @@ pub fn add_notice_about(
     let timer = super::chats::load(tx.store, tx.profile, chat)?.map_or(0, |record| record.ephemeral_timer);
     let record = MessageRecord {
         chat,
-        from: ids::contact::INFO,
+        from: ContactId::INFO,
         state: message_state::IN_NOTICED,
         view_type: view_type::TEXT,
         system_type: system,
@@ -348,13 +363,13 @@ pub fn add_notice_about(
         ..Default::default()
     };
     let id = insert(tx, &record)?;
-    tx.msgs_changed(chat, id);
+    tx.msg_changed(chat, id);
     Ok(id)
 }
 
 /// An info message: made locally, or of a system type.
 pub fn is_info(record: &MessageRecord) -> bool {
-    record.from == ids::contact::INFO || !matches!(record.system_type, system_type::NONE | AUTOCRYPT_SETUP)
+    record.from == ContactId::INFO || !matches!(record.system_type, system_type::NONE | AUTOCRYPT_SETUP)
 }
 
 /// System type of the former Autocrypt Setup Message, which is shown as an ordinary one.
@@ -362,11 +377,11 @@ const AUTOCRYPT_SETUP: u32 = 6;
 
 /// Incoming, as seen from this profile.
 pub fn is_incoming(record: &MessageRecord) -> bool {
-    record.from != ids::contact::SELF && record.state < message_state::OUT_DRAFT
+    record.from != ContactId::SELF && record.state < message_state::OUT_DRAFT
 }
 
 /// Starts the countdown of a message that has a timer and is not counting yet.
-pub fn start_timer(tx: &mut Tx<'_, '_>, id: u32) -> Result<(), StoreError> {
+pub fn start_timer(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
     let now = tx.now;
     update(tx, id, |record| {
         if record.ephemeral_timer != 0 && record.expires == 0 {

@@ -11,7 +11,7 @@ use volary_storage::{StoreError, View};
 
 use super::messages;
 use crate::ground::db::Tx;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 
 /// No time of a next try is further away than that, in seconds. One that is was noted before the clock was set back.
 pub const LONGEST_WAIT: i64 = 45 * 60;
@@ -22,13 +22,12 @@ pub fn is_due(not_before: i64, now: i64) -> bool {
 }
 
 /// What has to stay in order: a chat, and the contact if only one of it is told; `None` if it need not.
-fn lane(job: &OutboxRecord) -> Option<(u32, u32)> {
+fn lane(job: &OutboxRecord) -> Option<(ChatId, Option<ContactId>)> {
     match job.kind {
-        _ if job.chat == 0 => None,
         // The others have got it: one recipient that is not there now must not hold up a whole group.
         _ if !job.done.is_empty() => None,
-        queue::MESSAGE => Some((job.chat, 0)),
-        queue::DIRECTED => Some((job.chat, job.contacts.first().copied().unwrap_or(0))),
+        queue::MESSAGE => Some((job.chat?, None)),
+        queue::DIRECTED => Some((job.chat?, job.contacts.first().copied())),
         _ => None,
     }
 }
@@ -44,7 +43,8 @@ pub fn next_sequence(tx: &mut Tx<'_, '_>) -> Result<u64, StoreError> {
 /// Queues a mail.
 pub fn push(tx: &mut Tx<'_, '_>, record: &OutboxRecord) -> Result<u64, StoreError> {
     let sequence = next_sequence(tx)?;
-    let chat = messages::load(tx.store, tx.profile, record.message)?.map_or(0, |message| message.chat);
+    let message = messages::load(tx.store, tx.profile, record.message)?;
+    let chat = message.and_then(|message| message.chat.given());
     let record = OutboxRecord { chat, ..record.clone() };
     tx.store.put(&OUTBOX, &(tx.profile, sequence), &record)?;
     tx.store.set(&OUTBOX_BY_MESSAGE, &(tx.profile, record.message, sequence))?;
@@ -73,7 +73,7 @@ pub fn entries(
 }
 
 /// Entries that cannot be read, with their messages.
-pub fn damaged(view: &impl View, profile: ProfileId) -> Result<Vec<(u64, Option<u32>)>, StoreError> {
+pub fn damaged(view: &impl View, profile: ProfileId) -> Result<Vec<(u64, Option<MessageId>)>, StoreError> {
     let rows = view.scan_prefix(&OUTBOX, &profile)?;
     let whole = rows.filter(Result::is_ok).count();
     if whole == view.scan_prefix(&OUTBOX, &profile)?.keys().count() {
@@ -92,7 +92,11 @@ pub fn damaged(view: &impl View, profile: ProfileId) -> Result<Vec<(u64, Option<
 }
 
 /// Takes an entry that cannot be read from the queue.
-pub fn remove_damaged(tx: &mut Tx<'_, '_>, sequence: u64, message: Option<u32>) -> Result<(), StoreError> {
+pub fn remove_damaged(
+    tx: &mut Tx<'_, '_>,
+    sequence: u64,
+    message: Option<MessageId>,
+) -> Result<(), StoreError> {
     if let Some(message) = message {
         tx.store.unset(&OUTBOX_BY_MESSAGE, &(tx.profile, message, sequence))?;
     }
@@ -104,11 +108,11 @@ pub fn due(
     view: &impl View,
     profile: ProfileId,
     now: i64,
-    held: &[u32],
+    held: &[ChatId],
     limit: usize,
 ) -> Result<Vec<(u64, OutboxRecord)>, StoreError> {
     let mut found = Vec::new();
-    let mut held: HashSet<(u32, u32)> = held.iter().map(|chat| (*chat, 0)).collect();
+    let mut held: HashSet<(ChatId, Option<ContactId>)> = held.iter().map(|chat| (*chat, None)).collect();
     for row in readable(view, profile)? {
         let (sequence, job) = row?;
         let lane = lane(&job);
@@ -190,7 +194,7 @@ pub fn is_empty(view: &impl View, profile: ProfileId) -> Result<bool, StoreError
 }
 
 /// Whether a message still waits to be sent.
-pub fn is_queued(view: &impl View, profile: ProfileId, message: u32) -> Result<bool, StoreError> {
+pub fn is_queued(view: &impl View, profile: ProfileId, message: MessageId) -> Result<bool, StoreError> {
     Ok(view.first(&OUTBOX_BY_MESSAGE, &(profile, message))?.is_some())
 }
 
@@ -203,7 +207,7 @@ pub fn remove(tx: &mut Tx<'_, '_>, sequence: u64) -> Result<bool, StoreError> {
 }
 
 /// Takes all entries of a message from the queue; what waited behind them can go.
-pub fn cancel(tx: &mut Tx<'_, '_>, message: u32) -> Result<(), StoreError> {
+pub fn cancel(tx: &mut Tx<'_, '_>, message: MessageId) -> Result<(), StoreError> {
     let rows = tx.store.scan_prefix(&OUTBOX_BY_MESSAGE, &(tx.profile, message))?;
     let queued: Vec<u64> =
         rows.map(|row| row.map(|((_, _, sequence), _)| sequence)).collect::<Result<_, _>>()?;
@@ -229,7 +233,12 @@ pub fn update(
 }
 
 /// Queues a read receipt for a message of a contact (SELF: only for own devices).
-pub fn push_receipt(tx: &mut Tx<'_, '_>, contact: u32, message: u32, mid: &str) -> Result<(), StoreError> {
+pub fn push_receipt(
+    tx: &mut Tx<'_, '_>,
+    contact: ContactId,
+    message: MessageId,
+    mid: &str,
+) -> Result<(), StoreError> {
     let record = ReceiptJobRecord { mid: mid.to_owned(), ..Default::default() };
     tx.store.put(&RECEIPT_JOBS, &(tx.profile, contact, message), &record)?;
     tx.effects().outbox = true;
@@ -240,7 +249,7 @@ pub fn push_receipt(tx: &mut Tx<'_, '_>, contact: u32, message: u32, mid: &str) 
 pub fn receipts(
     view: &impl View,
     profile: ProfileId,
-) -> Result<Vec<(u32, u32, ReceiptJobRecord)>, StoreError> {
+) -> Result<Vec<(ContactId, MessageId, ReceiptJobRecord)>, StoreError> {
     let rows = view.scan_prefix(&RECEIPT_JOBS, &profile)?;
     rows.map(|row| row.map(|((_, contact, message), record)| (contact, message, record))).collect()
 }

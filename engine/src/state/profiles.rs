@@ -86,9 +86,7 @@ mod tests {
 
     #[test]
     fn profiles_come_as_wanted_and_then_by_id() {
-        let sorted = |all: &[u32], wanted: &[u32]| {
-            numbers(ordered(typed(all.iter().copied()), &typed::<ProfileId>(wanted.iter().copied())))
-        };
+        let sorted = |all: &[u32], wanted: &[u32]| numbers(ordered(typed(all), &typed::<ProfileId>(wanted)));
         assert_eq!(sorted(&[1, 2, 3, 4], &[3, 9, 1, 3]), [3, 1, 2, 4]);
         assert_eq!(sorted(&[7, 5, 6], &[]), [5, 6, 7]);
         assert!(sorted(&[], &[1, 2]).is_empty());
@@ -96,7 +94,7 @@ mod tests {
 
     #[test]
     fn sorting_a_hundred_thousand_profiles_takes_no_time_to_speak_of() {
-        let all: Vec<ProfileId> = typed(1..=100_000);
+        let all: Vec<ProfileId> = (1..=100_000).map(ProfileId::new).collect();
         let wanted: Vec<ProfileId> = all.iter().rev().copied().collect();
         let begun = Instant::now();
         assert_eq!(ordered(all, &wanted), wanted);

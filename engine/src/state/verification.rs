@@ -9,30 +9,30 @@ use volary_storage::records::ContactRecord;
 use super::contacts;
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
-use crate::ground::ids::contact::SELF;
+use crate::ground::ids::ContactId;
 
 /// Reads the stored fact.
-pub fn of(record: &ContactRecord, contact: u32) -> Verification<u32> {
+pub fn of(record: &ContactRecord, contact: ContactId) -> Verification<ContactId> {
     match record.verifier {
-        0 => Verification::None,
-        SELF => Verification::Direct,
-        id if id == contact => Verification::Introduced,
-        id => Verification::IntroducedBy(id),
+        None => Verification::None,
+        Some(ContactId::SELF) => Verification::Direct,
+        Some(id) if id == contact => Verification::Introduced,
+        Some(id) => Verification::IntroducedBy(id),
     }
 }
 
 /// The stored form of a fact about `contact`.
-fn stored(fact: Verification<u32>, contact: u32) -> u32 {
+fn stored(fact: Verification<ContactId>, contact: ContactId) -> Option<ContactId> {
     match fact {
-        Verification::None => 0,
-        Verification::Direct => SELF,
-        Verification::IntroducedBy(by) => by,
-        Verification::Introduced => contact,
+        Verification::None => None,
+        Verification::Direct => Some(ContactId::SELF),
+        Verification::IntroducedBy(by) => Some(by),
+        Verification::Introduced => Some(contact),
     }
 }
 
 /// Stores a fact and tells of it.
-pub fn set(tx: &mut Tx<'_, '_>, contact: u32, fact: Verification<u32>) -> Result<(), StoreError> {
+pub fn set(tx: &mut Tx<'_, '_>, contact: ContactId, fact: Verification<ContactId>) -> Result<(), StoreError> {
     if contacts::update(tx, contact, |record| record.verifier = stored(fact, contact))? {
         tx.contacts_changed(Some(contact));
     }
@@ -40,12 +40,12 @@ pub fn set(tx: &mut Tx<'_, '_>, contact: u32, fact: Verification<u32>) -> Result
 }
 
 /// A contact (or an own device) vouched for the key of `contact`.
-pub fn introduce(tx: &mut Tx<'_, '_>, contact: u32, by: u32) -> Result<(), StoreError> {
-    if contact == by || contact == SELF {
+pub fn introduce(tx: &mut Tx<'_, '_>, contact: ContactId, by: ContactId) -> Result<(), StoreError> {
+    if contact == by || contact == ContactId::SELF {
         return Ok(());
     }
     let Some(record) = contacts::load(tx.store, tx.profile, contact)? else { return Ok(()) };
-    let introducer = if by == SELF {
+    let introducer = if by == ContactId::SELF {
         Introducer::SelfDevice
     } else {
         let by_record = contacts::load(tx.store, tx.profile, by)?.unwrap_or_default();

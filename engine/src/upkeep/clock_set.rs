@@ -8,6 +8,7 @@ use volary_storage::{StoreError, View};
 use super::housekeeping;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::Outcome;
+use crate::ground::ids::MessageId;
 use crate::outgoing::keyupdate;
 use crate::state::deadlines::{self, Deadline, Kind};
 use crate::state::{config, contacts, messages, outbox};
@@ -58,8 +59,8 @@ fn is_too_far(view: &impl View, row: Deadline, now: i64) -> Result<bool, StoreEr
     })
 }
 
-fn message(row: Deadline) -> u32 {
-    u32::try_from(row.id).unwrap_or(0)
+fn message(row: Deadline) -> MessageId {
+    u32::try_from(row.id).unwrap_or(0).into()
 }
 
 fn mend_one(tx: &mut Tx<'_, '_>, row: Deadline) -> Outcome<()> {

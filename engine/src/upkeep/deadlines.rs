@@ -9,7 +9,7 @@ use crate::ground::db::{Db, Tx};
 use crate::ground::effects::Effects;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids::ProfileId;
+use crate::ground::ids::{ChatId, MessageId, ProfileId};
 use crate::outgoing::keyupdate;
 use crate::state::deadlines::{self, Deadline, Kind};
 use crate::state::{chats, contacts, messages, profiles};
@@ -80,12 +80,12 @@ fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
         return Ok(false);
     }
     match row.kind {
-        Kind::MessageExpires => expire(tx, id)?,
+        Kind::MessageExpires => expire(tx, id.into())?,
         Kind::RetrySending => tx.effects().merge(Effects { outbox: true, ..Effects::default() }),
-        Kind::ChatDeleted => chats::erase_some(tx, id)?,
-        Kind::MuteEnds => unmute(tx, id)?,
+        Kind::ChatDeleted => chats::erase_some(tx, id.into())?,
+        Kind::MuteEnds => unmute(tx, id.into())?,
         Kind::KeyUpdate => keyupdate::announce(tx)?,
-        Kind::RecentlySeenEnds => contacts::recently_seen_ends(tx, id)?,
+        Kind::RecentlySeenEnds => contacts::recently_seen_ends(tx, id.into())?,
         Kind::DeleteOld if quiet.aging.is_some_and(|set| tx.now < set + housekeeping::QUIET) => {
             deadlines::set_single(tx, tx.now + housekeeping::QUIET, Kind::DeleteOld, 0)?;
         }
@@ -104,7 +104,7 @@ fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
 
 /// A message with a timer disappears here and on the relays. Mail that is still queued is
 /// sent all the same and forgotten then.
-fn expire(tx: &mut Tx<'_, '_>, id: u32) -> Outcome<()> {
+fn expire(tx: &mut Tx<'_, '_>, id: MessageId) -> Outcome<()> {
     let Some(record) = messages::load(tx.store, tx.profile, id)? else { return Ok(()) };
     if record.expires == 0 || record.expires > tx.now {
         return Ok(());
@@ -112,13 +112,13 @@ fn expire(tx: &mut Tx<'_, '_>, id: u32) -> Outcome<()> {
     if crate::state::outbox::is_queued(tx.store, tx.profile, id)? {
         messages::hide(tx, id)?;
         tx.msg_deleted(record.chat, id);
-        tx.msgs_changed(record.chat, 0);
+        tx.msgs_changed(record.chat);
         return Ok(());
     }
     requests::forget_messages(tx, &[(id, record.chat)])
 }
 
-fn unmute(tx: &mut Tx<'_, '_>, chat: u32) -> Outcome<()> {
+fn unmute(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let now = tx.now;
     let ended = |record: &ChatRecord| record.muted_until > 0 && record.muted_until <= now;
     let changed = chats::update(tx, chat, |record| {

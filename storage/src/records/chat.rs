@@ -1,6 +1,7 @@
 //! Chats and their members.
 
 use super::field::record;
+use crate::{ContactId, MessageId};
 
 /// Numbers of chat types.
 pub mod chat_type {
@@ -74,11 +75,11 @@ record! {
         /// Secret of a channel; empty for others.
         pub channel_secret: String = 17,
         /// Message id of the draft, 0 for none.
-        pub draft: u32 = 18,
+        pub draft: Option<MessageId> = 18,
         /// Members are key-contacts.
         pub encrypted: bool = 19,
         /// The contact of a single chat, 0 for others.
-        pub contact: u32 = 20,
+        pub contact: ContactId = 20,
         /// Post address of a mailing list.
         pub list_post: String = 21,
         /// Deleted by the user; the row stays until its queued mail is sent.

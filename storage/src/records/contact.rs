@@ -1,6 +1,7 @@
 //! Contacts and their certificates.
 
 use super::field::record;
+use crate::ContactId;
 
 /// How well a contact is known; higher is better. Contact lists show contacts from [`origin::REPLY_TO`] on.
 pub mod origin {
@@ -63,7 +64,7 @@ record! {
         pub is_bot: bool = 12,
         /// Verification: 0 none, 1 by our own handshake, another contact's id: introduced by it, the contact's own
         /// id: introduced by somebody unknown.
-        pub verifier: u32 = 13,
+        pub verifier: Option<ContactId> = 13,
         /// When our own picture was last sent to this contact.
         pub own_avatar_sent: i64 = 14,
     }

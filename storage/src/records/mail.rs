@@ -1,6 +1,7 @@
 //! Mail that is known, queued or expected; secrets of handshakes; deadlines.
 
 use super::field::record;
+use crate::{ChatId, ContactId, MessageId};
 
 /// What is known about a Message-ID.
 pub mod known_mail {
@@ -21,7 +22,7 @@ record! {
         /// One of [`known_mail`].
         pub kind: u32 = 1,
         /// The message, 0 for none.
-        pub message: u32 = 2,
+        pub message: Option<MessageId> = 2,
         /// When it became known.
         pub time: i64 = 3,
         /// The relay copies should be deleted.
@@ -68,9 +69,9 @@ record! {
         /// One of [`outbox`].
         pub kind: u32 = 1,
         /// The message, hidden ones included.
-        pub message: u32 = 2,
+        pub message: MessageId = 2,
         /// Contacts to send to, in place of the members of the chat.
-        pub contacts: Vec<u32> = 3,
+        pub contacts: Vec<ContactId> = 3,
         /// Addresses to send to, in place of the relays of the contacts.
         pub addrs: Vec<String> = 4,
         /// Secret of a mail of kind [`outbox::PASSWORD`]: fingerprint of the inviter, `/`, auth token.
@@ -92,7 +93,7 @@ record! {
         /// Send no copy to own devices.
         pub no_self_copy: bool = 13,
         /// Chat of the message, 0 for none: within a chat mails leave in order.
-        pub chat: u32 = 14,
+        pub chat: Option<ChatId> = 14,
         /// It waits because no relay was reachable, not because one refused it for now.
         pub unreachable: bool = 15,
     }
@@ -136,7 +137,7 @@ record! {
     /// A handshake that we started as joiner and that waits for the inviter.
     pub struct JoinRecord {
         /// Contact id of the inviter.
-        pub contact: u32 = 1,
+        pub contact: ContactId = 1,
         /// Serialised state of the handshake.
         pub state: Vec<u8> = 2,
         /// Auth token of the code.
@@ -144,7 +145,7 @@ record! {
         /// Fingerprint of the inviter.
         pub fingerprint: String = 4,
         /// The group or channel that is joined, 0 for none.
-        pub chat: u32 = 5,
+        pub chat: Option<ChatId> = 5,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Messages as they are shown in chats, hidden ones included.
 
 use super::field::record;
+use crate::{ChatId, ContactId, MessageId};
 
 /// Numbers of message states.
 pub mod message_state {
@@ -100,9 +101,9 @@ record! {
     /// A message.
     pub struct MessageRecord {
         /// The chat it is in.
-        pub chat: u32 = 1,
+        pub chat: ChatId = 1,
         /// Author: contact id (1 = self, 2 = made locally).
-        pub from: u32 = 2,
+        pub from: ContactId = 2,
         /// Message-ID without angle brackets; of the post-message for a split attachment.
         pub mid: String = 3,
         /// Message-ID of the pre-message; empty if it was not split.
@@ -172,13 +173,13 @@ record! {
         /// 0 done, 10 available, 20 failure, 30 undecipherable, 1000 in progress.
         pub download_state: u32 = 36,
         /// The contact that an info line is about (the actor, or the added or removed member).
-        pub info_contact: u32 = 37,
+        pub info_contact: Option<ContactId> = 37,
         /// Headers that an outgoing message carries besides those of its chat.
         pub headers: Vec<HeaderRecord> = 38,
         /// Original of a saved copy.
-        pub original: u32 = 39,
+        pub original: Option<MessageId> = 39,
         /// Saved copy of this message.
-        pub saved: u32 = 40,
+        pub saved: Option<MessageId> = 40,
         /// Relays (transport addresses) whose copy was seen, as `addr/folder;UID=n`.
         pub server_urls: Vec<String> = 41,
         /// Text that goes over the wire in place of `text` (placeholders of system messages); empty: `text`.
@@ -256,8 +257,8 @@ mod tests {
     #[test]
     fn the_text_of_a_stored_record_is_found_whatever_stands_around_it() {
         let all = |text: &str| MessageRecord {
-            chat: 12,
-            from: 10,
+            chat: ChatId::new(12),
+            from: ContactId::new(10),
             mid: "m@example".to_owned(),
             state: message_state::IN_SEEN,
             text: text.to_owned(),

@@ -1,6 +1,7 @@
 //! Profiles, their settings, keys and transports.
 
 use super::field::record;
+use crate::{ChatId, ContactId, MessageId};
 use crate::{ProfileId, TransportId};
 
 record! {
@@ -41,11 +42,11 @@ record! {
     /// Next free numbers within a profile. Real ids start at 10, smaller ones are special.
     pub struct CounterRecord {
         /// Last message id given out.
-        pub message: u32 = 1,
+        pub message: MessageId = 1,
         /// Last chat id given out.
-        pub chat: u32 = 2,
+        pub chat: ChatId = 2,
         /// Last contact id given out.
-        pub contact: u32 = 3,
+        pub contact: ContactId = 3,
         /// Last transport id given out.
         pub transport: TransportId = 4,
         /// Last sequence number given out (outbox, tokens, joins).

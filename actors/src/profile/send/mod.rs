@@ -24,7 +24,7 @@ use crate::supervisor::reconnect::revival::Revival;
 use crate::supervisor::reconnect::{AFTER_TROUBLE, retry};
 use crate::watch::cause;
 use volary_engine::ground::error::{Failure, Outcome};
-use volary_engine::ground::ids::TransportId;
+use volary_engine::ground::ids::{ChatId, TransportId};
 use volary_engine::ground::work::Lane;
 use volary_engine::outgoing::complete::{self, Traces};
 use volary_engine::outgoing::context::Context;
@@ -185,9 +185,9 @@ async fn send_over(
                 if in_flight.iter().any(|other| other.chat == rendered.chat) {
                     unsent.extend(settle_all(shared, std::mem::take(&mut in_flight), exit).await?);
                 }
-                let now = Instant::now();
+                let held = shared.pace.borrow_mut().held(Instant::now());
                 // Mails for single subscribers go on, the secret for another one above all.
-                if job.kind == queue::MESSAGE && shared.pace.borrow_mut().held(now).contains(&rendered.chat) {
+                if job.kind == queue::MESSAGE && rendered.chat.is_some_and(|chat| held.contains(&chat)) {
                     continue;
                 }
                 let turn = shared.pace.borrow().turn(rendered.chat);
@@ -235,7 +235,7 @@ fn may_pass(error: &Failure) -> bool {
 struct InFlight {
     sequence: u64,
     job: OutboxRecord,
-    chat: u32,
+    chat: Option<ChatId>,
     brings_secret: bool,
     traces: Traces,
     recipients: Vec<String>,
@@ -252,8 +252,8 @@ async fn settle_all(
     for row in in_flight {
         let answers = join_all(row.answers).await;
         shared.pace.borrow_mut().accepted(row.chat, Instant::now());
-        if row.brings_secret {
-            hold(shared, row.chat);
+        if let Some(chat) = row.chat.filter(|_| row.brings_secret) {
+            hold(shared, chat);
         }
         let (sequence, job) = (row.sequence, row.job);
         let begun = !job.done.is_empty();
@@ -267,8 +267,8 @@ async fn settle_all(
 }
 
 /// What goes to the whole chat waits until the secret that it needs has surely been delivered.
-fn hold(shared: &Rc<Shared>, chat: u32) {
-    tracing::debug!(profile = %shared.id, chat, gap = ?SECRET_GAP, "a new subscriber got the secret; posts wait");
+fn hold(shared: &Rc<Shared>, chat: ChatId) {
+    tracing::debug!(profile = %shared.id, %chat, gap = ?SECRET_GAP, "a new subscriber got the secret; posts wait");
     shared.pace.borrow_mut().secret_accepted(chat, Instant::now());
     let shared = shared.clone();
     actix::spawn(async move {

@@ -46,8 +46,13 @@ async fn old_messages_go_and_younger_ones_make_the_next_time() {
     desk.change(delete_old).await;
     assert!(!desk.has(old) && desk.has(late) && desk.has(young));
     let events = desk.events().await;
-    assert!(events.contains(&event::Kind::MsgDeleted(event::MsgDeleted { chat_id: chat, msg_id: old })));
-    assert!(events.contains(&event::Kind::MsgsChanged(event::MsgsChanged { chat_id: chat, msg_id: 0 })));
+    assert!(
+        events
+            .contains(&event::Kind::MsgDeleted(event::MsgDeleted { chat_id: chat.get(), msg_id: old.get() }))
+    );
+    assert!(
+        events.contains(&event::Kind::MsgsChanged(event::MsgsChanged { chat_id: chat.get(), msg_id: 0 }))
+    );
     assert_eq!(due(&desk), Some(START + DAY + 129_600));
 }
 
@@ -56,7 +61,7 @@ async fn drafts_and_hidden_messages_go_too_but_own_notes_and_waiting_mail_stay()
     let desk = Desk::new().await;
     let (anna, _) = desk.knows(&["anna@x.test"]).await;
     let chat = desk.chat_with(anna).await;
-    let own = desk.change(|tx| Ok(chats::ensure_single(tx, ids::contact::SELF, block::NOT)?)).await;
+    let own = desk.change(|tx| Ok(chats::ensure_single(tx, ContactId::SELF, block::NOT)?)).await;
     let note = desk.says(own, "remember the milk").await;
     let hidden =
         desk.puts(MessageRecord { chat, from: anna, hidden: true, sort: START, ..Default::default() }).await;
@@ -69,13 +74,13 @@ async fn drafts_and_hidden_messages_go_too_but_own_notes_and_waiting_mail_stay()
         Ok(())
     })
     .await;
-    let draft = desk.db.look(|view| chats::load(view, PROFILE, chat)).unwrap().unwrap().draft;
+    let draft = desk.db.look(|view| chats::load(view, PROFILE, chat)).unwrap().unwrap().draft.unwrap();
     desk.waits(2 * DAY);
     keeps_for(&desk, "3600").await;
     desk.change(delete_old).await;
     assert!(desk.has(note) && desk.has(waiting));
     assert!(!desk.has(hidden) && !desk.has(draft));
-    assert_eq!(desk.db.look(|view| chats::load(view, PROFILE, chat)).unwrap().unwrap().draft, 0);
+    assert_eq!(desk.db.look(|view| chats::load(view, PROFILE, chat)).unwrap().unwrap().draft, None);
     // The next look is not earlier than the grain allows.
     assert_eq!(due(&desk), Some(desk.now() + 3600));
 }

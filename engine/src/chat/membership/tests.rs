@@ -4,26 +4,27 @@ use proptest::prelude::*;
 
 use super::*;
 
-const B: u32 = 11;
-const C: u32 = 12;
-const D: u32 = 13;
-const E: u32 = 14;
-const F: u32 = 15;
+const SELF: ContactId = ContactId::SELF;
+const B: ContactId = ContactId::new(11);
+const C: ContactId = ContactId::new(12);
+const D: ContactId = ContactId::new(13);
+const E: ContactId = ContactId::new(14);
+const F: ContactId = ContactId::new(15);
 
-fn rows(of: &[(u32, i64, i64)]) -> Rows {
+fn rows(of: &[(ContactId, i64, i64)]) -> Rows {
     of.iter().map(|(id, added, removed)| (*id, MemberRecord { added: *added, removed: *removed })).collect()
 }
 
-fn members(rows: &Rows) -> Vec<u32> {
+fn members(rows: &Rows) -> Vec<ContactId> {
     current(rows).into_iter().collect()
 }
 
 /// A message with times; `now` is the sent time.
 fn message<'a>(
-    sender: u32,
+    sender: ContactId,
     sent: i64,
-    to: &'a [Option<u32>],
-    past: &'a [Option<u32>],
+    to: &'a [Option<ContactId>],
+    past: &'a [Option<ContactId>],
     times: &'a [i64],
 ) -> Received<'a> {
     Received {
@@ -169,8 +170,8 @@ fn explicit_changes_of_old_peers_without_times() {
 
 #[derive(Clone, Debug)]
 struct Snapshot {
-    to: Vec<Option<u32>>,
-    past: Vec<Option<u32>>,
+    to: Vec<Option<ContactId>>,
+    past: Vec<Option<ContactId>>,
     times: Vec<i64>,
 }
 
@@ -181,14 +182,14 @@ fn snapshots() -> impl Strategy<Value = Vec<Snapshot>> {
         let (past, to): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(.., removed)| *removed);
         Snapshot {
             times: to.iter().chain(&past).map(|(_, time, _)| *time).collect(),
-            to: to.iter().map(|(id, ..)| Some(*id)).collect(),
-            past: past.iter().map(|(id, ..)| Some(*id)).collect(),
+            to: to.iter().map(|(id, ..)| Some(ContactId::new(*id))).collect(),
+            past: past.iter().map(|(id, ..)| Some(ContactId::new(*id))).collect(),
         }
     });
     proptest::collection::vec(one, 1..6)
 }
 
-fn apply_all<'a>(snapshots: impl Iterator<Item = &'a Snapshot>) -> Vec<u32> {
+fn apply_all<'a>(snapshots: impl Iterator<Item = &'a Snapshot>) -> Vec<ContactId> {
     let mut list = rows(&[(SELF, 1, 0), (B, 1, 0)]);
     for snapshot in snapshots {
         apply(

@@ -21,12 +21,12 @@ fn opened(desk: &Desk, raw: &str) -> Opened {
     open::open(&sources, raw.as_bytes(), false).unwrap()
 }
 
-fn guess(desk: &Desk, opened: &Opened) -> Option<u32> {
+fn guess(desk: &Desk, opened: &Opened) -> Option<ChatId> {
     desk.db.read(|view| likely_chat(view, PROFILE, opened)).unwrap()
 }
 
 /// Takes a mail in; the chat that was guessed before, and the one that it came to.
-async fn arrives(desk: &Desk, uid: u32, raw: &str) -> (Option<u32>, Option<u32>) {
+async fn arrives(desk: &Desk, uid: u32, raw: &str) -> (Option<ChatId>, Option<ChatId>) {
     let opened = opened(desk, raw);
     let guessed = guess(desk, &opened);
     let mid = opened.mid.clone();

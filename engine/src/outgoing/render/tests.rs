@@ -2,9 +2,10 @@ use volary_storage::records::HeaderRecord;
 
 use super::*;
 use crate::chat::{features, groups};
+use crate::ground::ids::MessageId;
 use crate::testing::{Desk, PROFILE};
 
-fn rendered(desk: &Desk, message: u32) -> Outcome<Option<Rendered>> {
+fn rendered(desk: &Desk, message: MessageId) -> Outcome<Option<Rendered>> {
     let context = Context {
         keys: desk.db.keys(),
         texts: desk.db.texts(),
@@ -17,7 +18,7 @@ fn rendered(desk: &Desk, message: u32) -> Outcome<Option<Rendered>> {
     desk.db.read(|view| render(view, &context, &job))
 }
 
-fn intent(desk: &Desk, message: u32) -> Intent {
+fn intent(desk: &Desk, message: MessageId) -> Intent {
     let record = desk.db.look(|view| messages::load(view, PROFILE, message)).unwrap().unwrap();
     Intent::of(&record).unwrap()
 }
@@ -52,10 +53,12 @@ async fn what_a_command_means_is_what_its_row_says() {
     let reaction = desk.change(move |tx| features::react(tx, message, "👍")).await;
     assert_eq!(intent(&desk, reaction), Intent::Reaction { target: target.clone() });
     desk.change(move |tx| features::edit(tx, message, "hello again")).await;
-    assert_eq!(intent(&desk, reaction + 1), Intent::Edit { target, old_text: "hello".to_owned() });
+    let edit = reaction.next();
+    assert_eq!(intent(&desk, edit), Intent::Edit { target, old_text: "hello".to_owned() });
     desk.change(move |tx| groups::set_timer(tx, chat, 60)).await;
-    assert_eq!(intent(&desk, reaction + 2), Intent::TimerChanged);
-    for id in reaction..=reaction + 2 {
+    let timer = edit.next();
+    assert_eq!(intent(&desk, timer), Intent::TimerChanged);
+    for id in [reaction, edit, timer] {
         assert_eq!(rendered(&desk, id).unwrap().unwrap().mails.len(), 1);
     }
 }

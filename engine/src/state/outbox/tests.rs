@@ -7,7 +7,7 @@ use crate::outgoing::complete::{self, MAX_TRIES};
 use crate::testing::{Desk, PROFILE};
 
 /// Queues a mail of a chat; only for one contact if it is named.
-async fn queues(desk: &Desk, chat: u32, contact: Option<u32>) -> u64 {
+async fn queues(desk: &Desk, chat: ChatId, contact: Option<ContactId>) -> u64 {
     let message = desk.says(chat, "hello").await;
     let kind = if contact.is_some() { queue::DIRECTED } else { queue::MESSAGE };
     let job = OutboxRecord { kind, message, contacts: contact.into_iter().collect(), ..Default::default() };
@@ -30,7 +30,7 @@ fn due_now(desk: &Desk) -> Vec<u64> {
     rows.into_iter().map(|(sequence, _)| sequence).collect()
 }
 
-async fn two_chats(desk: &Desk) -> [(u32, u32); 2] {
+async fn two_chats(desk: &Desk) -> [(ChatId, ContactId); 2] {
     let (anna, _) = desk.knows(&["anna@x.test"]).await;
     let (bert, _) = desk.knows(&["bert@x.test"]).await;
     [(desk.chat_with(anna).await, anna), (desk.chat_with(bert).await, bert)]

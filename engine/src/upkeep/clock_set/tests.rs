@@ -10,7 +10,7 @@ fn pending(desk: &Desk, kind: Kind) -> Vec<i64> {
     rows.into_iter().filter(|row| row.kind == kind).map(|row| row.time).collect()
 }
 
-fn expires(desk: &Desk, id: u32) -> i64 {
+fn expires(desk: &Desk, id: MessageId) -> i64 {
     desk.db.look(|view| messages::load(view, PROFILE, id)).unwrap().unwrap().expires
 }
 

@@ -31,8 +31,8 @@ async fn recently_seen_ends_ten_minutes_after_the_last_sign() {
     assert_eq!(desk.events().await, []);
     desk.waits(300);
     assert_eq!(handles_due(&desk, START).await, (None, vec![]));
-    let changed = event::Kind::ContactsChanged(event::ContactsChanged { contact_id: Some(anna) });
-    let item = event::Kind::ChatlistItemChanged(event::ChatlistItemChanged { chat_id: Some(chat) });
+    let changed = event::Kind::ContactsChanged(event::ContactsChanged { contact_id: Some(anna.get()) });
+    let item = event::Kind::ChatlistItemChanged(event::ChatlistItemChanged { chat_id: Some(chat.get()) });
     assert_eq!(desk.events().await, [changed, item]);
 }
 
@@ -43,7 +43,7 @@ async fn a_large_chat_is_out_of_sight_at_once_and_its_messages_go_in_several_tra
     let chat = desk.chat_with(anna).await;
     let first = desk.says(chat, "the first").await;
     let stored = messages::load(&desk.db.store().snapshot().unwrap(), PROFILE, first).unwrap().unwrap();
-    let ids: Vec<u32> = desk
+    let ids: Vec<MessageId> = desk
         .change(move |tx| {
             let copy = |number| MessageRecord {
                 mid: format!("{number}@x.test"),
@@ -128,7 +128,7 @@ async fn a_deadline_that_fails_waits_and_stops_no_other() {
         deadlines::add(tx, START, Kind::MessageExpires, u64::from(broken))?;
         messages::update(tx, whole, |record| record.expires = START + 1)?;
         deadlines::add(tx, START + 1, Kind::MessageExpires, u64::from(whole))?;
-        let damaged: Table<(ProfileId, u32), TextRecord> = Table::new(MESSAGES.name());
+        let damaged: Table<(ProfileId, MessageId), TextRecord> = Table::new(MESSAGES.name());
         Ok(tx.store.put(&damaged, &(PROFILE, broken), &TextRecord { text: "no message".to_owned() })?)
     })
     .await;
