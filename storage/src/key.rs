@@ -7,7 +7,7 @@
 //! | `[u8; N]` | as they are |
 //! | `String` `Vec<u8>` | content with `00` written as `00 FF`, closed by `00 01` |
 //!
-//! A tuple that begins with a `u32` begins with a profile id: see [`Scope`].
+//! A tuple that begins with a [`ProfileId`], or with a plain `u32` in its place, is about a profile: see [`Scope`].
 //!
 //! Closing strings keeps a shorter one before the longer ones that it begins, whatever component follows, and makes
 //! a [`Prefix`] of whole components select exactly the keys that begin with these components.
@@ -38,7 +38,7 @@ pub trait Scope {
     const PER_PROFILE: bool;
 }
 
-/// The key is a tuple that begins with a `u32`, the id of a profile. Scans and ranges stay within one profile.
+/// The key is a tuple that begins with the id of a profile. Scans and ranges stay within one profile.
 pub enum PerProfile {}
 
 /// Any other key. Scans and ranges reach over the whole table.
