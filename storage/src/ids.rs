@@ -119,8 +119,12 @@ impl ContactId {
 }
 
 impl ChatId {
+    /// Reserved; nothing is in it.
+    pub const DEADDROP: Self = Self(1);
     /// Deleted messages.
     pub const TRASH: Self = Self(3);
+    /// Reserved; nothing is in it.
+    pub const STARRED: Self = Self(5);
     /// Entry of the chat list that leads to the archive.
     pub const ARCHIVED_LINK: Self = Self(6);
     /// Entry of the chat list that hints at an all-archived list.
@@ -130,4 +134,35 @@ impl ChatId {
 impl MessageId {
     /// Stands for a day marker in lists of messages.
     pub const DAY_MARKER: Self = Self(9);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::AsKey;
+
+    #[test]
+    fn ids_are_stored_and_printed_as_their_numbers() {
+        let (mut typed, mut plain) = (Vec::new(), Vec::new());
+        AsKey::<(ProfileId, ChatId, MessageId)>::encode(
+            &(ProfileId::new(1), ChatId::TRASH, MessageId::new(70_000)),
+            &mut typed,
+        );
+        AsKey::<(u32, u32, u32)>::encode(&(1, 3, 70_000), &mut plain);
+        assert_eq!(typed, plain);
+        let id = ChatId::new(12);
+        assert_eq!(
+            (format!("{id} {id:?}"), ChatId::decode(&mut [0, 0, 0, 12].as_slice())),
+            ("12 12".to_owned(), Some(id))
+        );
+    }
+
+    #[test]
+    fn ids_begin_behind_those_that_are_reserved() {
+        assert_eq!(MessageId::NONE.next(), MessageId::new(10));
+        assert_eq!(MessageId::new(10).next(), MessageId::new(11));
+        assert_eq!(TransportId::NONE.next(), TransportId::new(1));
+        assert!(ContactId::DEVICE.is_special() && !ContactId::FIRST.is_special());
+        assert_eq!((ChatId::NONE.given(), ChatId::TRASH.given()), (None, Some(ChatId::TRASH)));
+    }
 }

@@ -11,7 +11,6 @@ use crate::chat::compose::{NewMessage, load_chat};
 use crate::chat::{drafts, requests};
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
-
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::ground::texts::id as text;
 use crate::query::contacts::not_found;

@@ -17,7 +17,6 @@ use crate::chat::requests;
 use crate::ground::db::{Db, Tx, picture_name, put_picture};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-
 use crate::ground::ids::{ContactId, ProfileId};
 use crate::ground::names;
 use crate::ground::work::Lane;

@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::ground::ids::ProfileId;
 use parking_lot::Mutex;
 use volary_proto::v1::event;
 use volary_storage::{BlobName, Blobs, ReadTx, Store, StoreError, WriteTx, Written};
@@ -18,6 +17,7 @@ use super::error::{Failure, Outcome};
 use super::key_cache::KeyCache;
 use super::texts::Texts;
 use super::work::{Lane, Workers};
+use crate::ground::ids::ProfileId;
 
 /// Who hears of commits, in their order.
 pub trait Listener: Send + Sync + 'static {

@@ -2,13 +2,13 @@
 
 use std::num::NonZeroUsize;
 
-use crate::ground::ids::ProfileId;
 use lru::LruCache;
 use parking_lot::Mutex;
 use volary_mail::openpgp::{Certificate, KeyError, SecretKey, StoredKeyError};
 use volary_storage::records::KeyRecord;
 
 use super::error::Failure;
+use crate::ground::ids::ProfileId;
 
 /// Parsed certificates are kept up to that number, over all profiles; equal ones are shared.
 const MAX_CERTIFICATES: usize = 4_096;

@@ -29,9 +29,9 @@ const SIMILAR_ACTIVE: i64 = 42 * 24 * 3600;
 /// A reserved chat: only its name and colour say something.
 fn special(look: &Look<'_>, chat: ChatId) -> Option<(String, String)> {
     let name = match chat {
-        id if id.get() == 1 => "deaddrop".to_owned(),
+        ChatId::DEADDROP => "deaddrop".to_owned(),
         ChatId::TRASH => "trash".to_owned(),
-        id if id.get() == 5 => "starred".to_owned(),
+        ChatId::STARRED => "starred".to_owned(),
         ChatId::ARCHIVED_LINK => look.texts.get(text::ARCHIVED_CHATS),
         id if id.is_special() && id != ChatId::NONE => "rsvd".to_owned(),
         _ => return None,

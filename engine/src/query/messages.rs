@@ -17,7 +17,6 @@ use super::look::Look;
 use super::{chats, contacts, convert, summary, time};
 use crate::chat::compose::load_chat;
 use crate::ground::error::{Failure, Outcome};
-
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::state::{chats as stored_chats, config, contacts as people, messages};
 

@@ -74,11 +74,11 @@ record! {
         pub members_updated: i64 = 16,
         /// Secret of a channel; empty for others.
         pub channel_secret: String = 17,
-        /// Message id of the draft, 0 for none.
+        /// The draft.
         pub draft: Option<MessageId> = 18,
         /// Members are key-contacts.
         pub encrypted: bool = 19,
-        /// The contact of a single chat, 0 for others.
+        /// The contact of a single chat; none for others.
         pub contact: ContactId = 20,
         /// Post address of a mailing list.
         pub list_post: String = 21,

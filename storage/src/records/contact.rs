@@ -62,8 +62,8 @@ record! {
         pub avatar_changed: i64 = 11,
         /// Its messages are marked as automatically generated.
         pub is_bot: bool = 12,
-        /// Verification: 0 none, 1 by our own handshake, another contact's id: introduced by it, the contact's own
-        /// id: introduced by somebody unknown.
+        /// Verification: by ourselves, in a handshake; by another contact, who introduced it; by the contact itself: it
+        /// was introduced by somebody unknown.
         pub verifier: Option<ContactId> = 13,
         /// When our own picture was last sent to this contact.
         pub own_avatar_sent: i64 = 14,

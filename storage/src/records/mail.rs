@@ -21,7 +21,7 @@ record! {
     pub struct KnownMailRecord {
         /// One of [`known_mail`].
         pub kind: u32 = 1,
-        /// The message, 0 for none.
+        /// The message, if there is one.
         pub message: Option<MessageId> = 2,
         /// When it became known.
         pub time: i64 = 3,
@@ -92,7 +92,7 @@ record! {
         pub pre_sent: bool = 12,
         /// Send no copy to own devices.
         pub no_self_copy: bool = 13,
-        /// Chat of the message, 0 for none: within a chat mails leave in order.
+        /// Chat of the message, if it is in one: within a chat mails leave in order.
         pub chat: Option<ChatId> = 14,
         /// It waits because no relay was reachable, not because one refused it for now.
         pub unreachable: bool = 15,
@@ -136,7 +136,7 @@ record! {
 record! {
     /// A handshake that we started as joiner and that waits for the inviter.
     pub struct JoinRecord {
-        /// Contact id of the inviter.
+        /// The inviter.
         pub contact: ContactId = 1,
         /// Serialised state of the handshake.
         pub state: Vec<u8> = 2,
@@ -144,7 +144,7 @@ record! {
         pub password: String = 3,
         /// Fingerprint of the inviter.
         pub fingerprint: String = 4,
-        /// The group or channel that is joined, 0 for none.
+        /// The group or channel that is joined, if it is one.
         pub chat: Option<ChatId> = 5,
     }
 }

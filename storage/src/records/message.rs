@@ -102,7 +102,7 @@ record! {
     pub struct MessageRecord {
         /// The chat it is in.
         pub chat: ChatId = 1,
-        /// Author: contact id (1 = self, 2 = made locally).
+        /// The author.
         pub from: ContactId = 2,
         /// Message-ID without angle brackets; of the post-message for a split attachment.
         pub mid: String = 3,

@@ -9,7 +9,7 @@ record! {
     pub struct ManagerRecord {
         /// The id that the next new profile gets; ids are never reused.
         pub next_id: ProfileId = 1,
-        /// The selected profile, 0 for none.
+        /// The selected profile.
         pub selected: Option<ProfileId> = 2,
         /// Profile ids in display order.
         pub order: Vec<ProfileId> = 3,
