@@ -14,7 +14,8 @@ use volary_mail::address::Address;
 use volary_mail::openpgp::SecretKey;
 use volary_proto::v1::event;
 use volary_storage::records::{
-    CounterRecord, MessageRecord, ProfileRecord, TransportRecord, block, message_state, origin, view_type,
+    Block, ContactOrigin, CounterRecord, MessageRecord, MessageState, ProfileRecord, TransportRecord,
+    ViewType,
 };
 use volary_storage::tables::{COUNTERS, PROFILES};
 use volary_storage::{Options, Store};
@@ -147,7 +148,7 @@ impl Desk {
                 let seen = contacts::Seen {
                     addr: &addr,
                     fingerprint: &fingerprint,
-                    origin: origin::CREATE_CHAT,
+                    origin: ContactOrigin::CreateChat,
                     ..Default::default()
                 };
                 Ok(contacts::add_or_lookup(tx, seen)?)
@@ -158,7 +159,7 @@ impl Desk {
 
     /// The accepted single chat with a contact.
     pub async fn chat_with(&self, contact: ContactId) -> ChatId {
-        self.change(move |tx| Ok(chats::ensure_single(tx, contact, block::NOT)?)).await
+        self.change(move |tx| Ok(chats::ensure_single(tx, contact, Block::Not)?)).await
     }
 
     /// A message of ourselves appears in a chat, as sent.
@@ -166,7 +167,7 @@ impl Desk {
         self.puts(MessageRecord {
             chat,
             from: ContactId::SELF,
-            state: message_state::OUT_DELIVERED,
+            state: MessageState::OutDelivered,
             text: text.to_owned(),
             sort: self.now(),
             ..Default::default()
@@ -176,7 +177,7 @@ impl Desk {
 
     /// A message is stored.
     pub async fn puts(&self, record: MessageRecord) -> MessageId {
-        let record = MessageRecord { mid: new_mid(), view_type: view_type::TEXT, encrypted: true, ..record };
+        let record = MessageRecord { mid: new_mid(), view_type: ViewType::Text, encrypted: true, ..record };
         self.change(move |tx| Ok(messages::insert(tx, &record)?)).await
     }
 

@@ -10,7 +10,7 @@ use redb::{Database, Durability};
 
 use crate::error::{OpenError, StoreError};
 use crate::file::store_error;
-use crate::records::message_state;
+use crate::records::MessageState;
 use crate::table::{Raw, Table};
 use crate::tables::{MESSAGES, OUTBOX, OUTBOX_BY_MESSAGE, PROFILES, UNTIMED};
 use crate::view::{View, shielded};
@@ -52,7 +52,7 @@ fn index_queue_and_timers(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
         let mut untimed = Vec::new();
         for row in tx.scan_prefix(&MESSAGES, &profile)? {
             let ((_, id), message) = row?;
-            let listed = !message.hidden && message.state != message_state::OUT_DRAFT;
+            let listed = !message.hidden && message.state != MessageState::OutDraft;
             if listed && message.ephemeral_timer != 0 && message.expires == 0 {
                 untimed.push((profile, message.chat, id));
             }

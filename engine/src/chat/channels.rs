@@ -3,7 +3,7 @@
 
 use volary_mail::ids::{ChannelSecret, GroupId};
 use volary_storage::View as _;
-use volary_storage::records::{ChatRecord, OutboxRecord, chat_type, outbox as queue, view_type};
+use volary_storage::records::{ChatRecord, ChatType, JobKind, Mute, OutboxRecord, ViewType};
 use volary_storage::tables::CHAT_MESSAGES;
 
 use super::compose::{self, Audience, SystemMessage};
@@ -27,11 +27,11 @@ pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<ChatId> {
     }
     let secret = ChannelSecret::generate(&mut rand::thread_rng());
     let record = ChatRecord {
-        chat_type: chat_type::OUT_BROADCAST,
+        chat_type: ChatType::OutBroadcast,
         name: clean,
         group_id: GroupId::generate(&mut rand::thread_rng()).to_string(),
         name_changed: tx.now,
-        muted_until: -1,
+        mute: Mute::Forever,
         encrypted: true,
         channel_secret: secret.as_str().to_owned(),
         ..Default::default()
@@ -48,7 +48,7 @@ pub fn remove_member(
     contact: ContactId,
 ) -> Outcome<()> {
     match group.chat_type {
-        chat_type::OUT_BROADCAST => remove_subscriber(tx, chat, contact),
+        ChatType::OutBroadcast => remove_subscriber(tx, chat, contact),
         _ if contact == ContactId::SELF => leave(tx, chat),
         _ => Err(Failure::refused("Only the owner can remove subscribers")),
     }
@@ -123,7 +123,7 @@ pub fn resend_history(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> 
     for row in tx.store.scan_prefix(&CHAT_MESSAGES, &(tx.profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;
         let Some(record) = messages::load(tx.store, tx.profile, id)? else { continue };
-        if record.mid.is_empty() || messages::is_info(&record) || record.view_type == view_type::WEBXDC {
+        if record.mid.is_empty() || messages::is_info(&record) || record.view_type == ViewType::Webxdc {
             continue;
         }
         if newest < RESENT || (record.pinned && pinned < RESENT) {
@@ -134,7 +134,7 @@ pub fn resend_history(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> 
     }
     for message in chosen.into_iter().rev() {
         let job = OutboxRecord {
-            kind: queue::DIRECTED,
+            kind: JobKind::Directed,
             message,
             contacts: vec![contact],
             no_self_copy: true,

@@ -3,8 +3,8 @@
 use volary_mail::address::domain_of;
 use volary_mail::message::MessageId as Mid;
 use volary_storage::records::{
-    ChatRecord, MessageRecord, OutboxRecord, chat_type, message_state, outbox as queue, system_type,
-    view_type, visibility,
+    ChatRecord, ChatType, Download, JobKind, MessageRecord, MessageState, Mute, OutboxRecord, SystemType,
+    ViewType, Visibility,
 };
 use volary_storage::{StoreError, View};
 
@@ -27,8 +27,8 @@ pub struct NewMessage {
     pub text: String,
     /// Blob name of an HTML form.
     pub html_blob: String,
-    /// One of [`view_type`]; 0 = text.
-    pub view_type: u32,
+    /// How it is shown; as text if that is not known.
+    pub view_type: ViewType,
     /// Attachment.
     pub file: Option<NewFile>,
     /// Quoted message of the same profile.
@@ -135,7 +135,8 @@ fn parent(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<Option<M
     for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;
         let Some(record) = messages::load(view, profile, id)? else { continue };
-        if !record.mid.is_empty() && record.from != ContactId::INFO && record.download_state == 0 {
+        if !record.mid.is_empty() && record.from != ContactId::INFO && record.download_state == Download::Done
+        {
             return Ok(Some(record));
         }
     }
@@ -184,9 +185,9 @@ pub fn send(
     }
     promote(tx, chat)?;
     let with_group_data = chats::load(tx.store, tx.profile, chat)?
-        .is_some_and(|group| group.chat_type == chat_type::GROUP && group.name_changed == tx.now);
+        .is_some_and(|group| group.chat_type == ChatType::Group && group.name_changed == tx.now);
     let record = MessageRecord { with_group_data, ..record };
-    let id = store(tx, record, draft, OutboxRecord { kind: queue::MESSAGE, ..Default::default() })?;
+    let id = store(tx, record, draft, OutboxRecord { kind: JobKind::Message, ..Default::default() })?;
     Ok(id)
 }
 
@@ -198,8 +199,8 @@ fn user_message(tx: &Tx<'_, '_>, chat: ChatId, new: NewMessage) -> Outcome<Messa
         chat,
         from: ContactId::SELF,
         mid: new_mid(),
-        state: message_state::OUT_PENDING,
-        view_type: if new.view_type == 0 { view_type::TEXT } else { new.view_type },
+        state: MessageState::OutPending,
+        view_type: if new.view_type == ViewType::Unknown { ViewType::Text } else { new.view_type },
         text: new.text,
         html_blob: new.html_blob,
         encrypted: group.encrypted,
@@ -234,7 +235,7 @@ pub fn quote(
         let quoted = messages::load(tx.store, profile, id)?.ok_or_else(|| {
             Failure::refused(format!("Failed to load quoted message: Message Msg#{id} does not exist"))
         })?;
-        let same_chat = quoted.chat == record.chat || group.chat_type == chat_type::SINGLE;
+        let same_chat = quoted.chat == record.chat || group.chat_type == ChatType::Single;
         if !same_chat && !config::flag(tx.store, profile, config::key::BOT)? {
             return Err(Failure::refused("Quote of message from another chat"));
         }
@@ -259,14 +260,14 @@ fn refuse_unencrypted(tx: &mut Tx<'_, '_>, mut record: MessageRecord) -> Outcome
     let addr = crate::state::transports::self_addr(tx.store, tx.profile)?.unwrap_or_default();
     let domain = domain_of(&addr);
     let hint = tx.texts.fill(text::INVALID_UNENCRYPTED, &[domain]);
-    record.state = message_state::OUT_FAILED;
+    record.state = MessageState::OutFailed;
     record.error = hint.clone();
     record.sent = tx.now;
     record.sort = bottom(tx, record.chat)?;
     let chat = record.chat;
     let id = messages::insert(tx, &record)?;
     tx.msg_changed(chat, id);
-    messages::add_notice(tx, chat, &hint, system_type::INVALID_UNENCRYPTED, messages::Place::Bottom)?;
+    messages::add_notice(tx, chat, &hint, SystemType::InvalidUnencrypted, messages::Place::Bottom)?;
     tx.msg_failed(chat, id);
     Ok(id)
 }
@@ -298,8 +299,8 @@ pub fn send_system(tx: &mut Tx<'_, '_>, chat: ChatId, system: SystemMessage) -> 
         chat,
         from: ContactId::SELF,
         mid: new_mid(),
-        state: message_state::OUT_PENDING,
-        view_type: view_type::TEXT,
+        state: MessageState::OutPending,
+        view_type: ViewType::Text,
         text: system.text,
         encrypted: group.encrypted,
         ephemeral_timer: timer,
@@ -311,9 +312,9 @@ pub fn send_system(tx: &mut Tx<'_, '_>, chat: ChatId, system: SystemMessage) -> 
     thread(tx.store, tx.profile, &mut record)?;
     let gossip = system.intent.gossips();
     let (kind, contacts) = match system.to {
-        Audience::Members => (queue::MESSAGE, Vec::new()),
-        Audience::MembersAnd(contact) => (queue::MESSAGE, vec![contact]),
-        Audience::Only(contact) => (queue::DIRECTED, vec![contact]),
+        Audience::Members => (JobKind::Message, Vec::new()),
+        Audience::MembersAnd(contact) => (JobKind::Message, vec![contact]),
+        Audience::Only(contact) => (JobKind::Directed, vec![contact]),
     };
     store(tx, record, None, OutboxRecord { kind, contacts, gossip, ..Default::default() })
 }
@@ -339,7 +340,7 @@ fn store(
         || has_recipients(tx.store, profile, chat)?
         || config::flag(tx.store, profile, config::key::BCC_SELF)?;
     if !anybody {
-        record.state = message_state::OUT_DELIVERED;
+        record.state = MessageState::OutDelivered;
     }
     let id = match draft {
         Some(id) => {
@@ -375,28 +376,32 @@ fn unarchive(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
 
 /// Takes a chat out of the archive because something new shows in it; a muted one stays there. Tells whether it left.
 pub fn leave_archive(record: &mut ChatRecord, now: i64) -> bool {
-    let leaves = record.visibility == visibility::ARCHIVED && !is_muted(record.muted_until, now);
+    let leaves = record.visibility == Visibility::Archived && !is_muted(record.mute, now);
     if leaves {
-        record.visibility = visibility::NORMAL;
+        record.visibility = Visibility::Normal;
     }
     leaves
 }
 
 /// Whether a mute is in force.
-pub fn is_muted(muted_until: i64, now: i64) -> bool {
-    muted_until == -1 || muted_until > now
+pub fn is_muted(mute: Mute, now: i64) -> bool {
+    match mute {
+        Mute::Not => false,
+        Mute::Forever => true,
+        Mute::Until(end) => end > now,
+    }
 }
 
-fn raise_recipients(tx: &mut Tx<'_, '_>, chat: ChatId, system: u32) -> Result<(), StoreError> {
-    use volary_storage::records::origin;
+fn raise_recipients(tx: &mut Tx<'_, '_>, chat: ChatId, system: SystemType) -> Result<(), StoreError> {
+    use volary_storage::records::ContactOrigin;
     let Some(record) = chats::load(tx.store, tx.profile, chat)? else { return Ok(()) };
-    let quiet = matches!(system, system_type::MEMBER_REMOVED | system_type::SECUREJOIN);
-    if quiet || matches!(record.chat_type, chat_type::OUT_BROADCAST | chat_type::IN_BROADCAST) {
+    let quiet = matches!(system, SystemType::MemberRemoved | SystemType::Securejoin);
+    if quiet || matches!(record.chat_type, ChatType::OutBroadcast | ChatType::InBroadcast) {
         return Ok(());
     }
     let recipients: Vec<ContactId> =
         members::current(tx.store, tx.profile, chat)?.into_iter().filter(|id| !id.is_special()).collect();
-    let to = if recipients.len() == 1 { origin::OUTGOING_TO } else { origin::INCOMING_TO };
+    let to = if recipients.len() == 1 { ContactOrigin::OutgoingTo } else { ContactOrigin::IncomingTo };
     for contact in recipients {
         contacts::raise_origin(tx, contact, to)?;
     }
@@ -409,18 +414,17 @@ mod tests {
 
     #[test]
     fn something_new_takes_a_chat_out_of_the_archive_unless_it_is_muted() {
-        let archived =
-            |muted_until| ChatRecord { visibility: visibility::ARCHIVED, muted_until, ..Default::default() };
+        let archived = |mute| ChatRecord { visibility: Visibility::Archived, mute, ..Default::default() };
         for (mut record, leaves) in [
-            (archived(0), true),
-            (archived(100), true),
-            (archived(101), false),
-            (archived(-1), false),
-            (ChatRecord { visibility: visibility::PINNED, ..Default::default() }, false),
+            (archived(Mute::Not), true),
+            (archived(Mute::Until(100)), true),
+            (archived(Mute::Until(101)), false),
+            (archived(Mute::Forever), false),
+            (ChatRecord { visibility: Visibility::Pinned, ..Default::default() }, false),
         ] {
             let before = record.visibility;
             assert_eq!(leave_archive(&mut record, 100), leaves, "{record:?}");
-            assert_eq!(record.visibility, if leaves { visibility::NORMAL } else { before });
+            assert_eq!(record.visibility, if leaves { Visibility::Normal } else { before });
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Messages that the engine or its client writes into the device chat. They are never sent.
 
 use volary_storage::View as _;
-use volary_storage::records::{MessageRecord, block, message_state, view_type};
+use volary_storage::records::{Block, MessageRecord, MessageState, ViewType};
 use volary_storage::tables::DEVICE_LABELS;
 
 use crate::chat::compose::{NewFile, NewMessage, leave_archive};
@@ -24,10 +24,10 @@ pub fn set_up_chats(tx: &mut Tx<'_, '_>, image: Option<NewFile>) -> Outcome<()> 
     // Once only: a user who deleted the own chat does not want it.
     if !config::flag(tx.store, tx.profile, config::key::SELF_CHAT_ADDED)? {
         config::set(tx, config::key::SELF_CHAT_ADDED, Some("1"))?;
-        chats::ensure_single(tx, ContactId::SELF, block::NOT)?;
+        chats::ensure_single(tx, ContactId::SELF, Block::Not)?;
     }
     if let Some(file) = image {
-        let image = NewMessage { view_type: view_type::IMAGE, file: Some(file), ..Default::default() };
+        let image = NewMessage { view_type: ViewType::Image, file: Some(file), ..Default::default() };
         add(tx, Some(WELCOME_IMAGE), Some(image))?;
     }
     let welcome = NewMessage { text: tx.texts.get(text::WELCOME), ..Default::default() };
@@ -48,14 +48,14 @@ pub fn add(tx: &mut Tx<'_, '_>, label: Option<&str>, new: Option<NewMessage>) ->
         tx.store.set(&DEVICE_LABELS, &key)?;
     }
     let Some(new) = new else { return Ok(None) };
-    let chat = chats::ensure_single(tx, ContactId::DEVICE, block::NOT)?;
+    let chat = chats::ensure_single(tx, ContactId::DEVICE, Block::Not)?;
     let newest = messages::newest_id(tx.store, tx.profile, chat)?;
     let sort = newest.map_or(tx.now, |(sort, _)| tx.now.max(sort.saturating_add(1)));
     let mut record = MessageRecord {
         chat,
         from: ContactId::DEVICE,
-        state: message_state::IN_FRESH,
-        view_type: if new.view_type == 0 { view_type::TEXT } else { new.view_type },
+        state: MessageState::InFresh,
+        view_type: if new.view_type == ViewType::Unknown { ViewType::Text } else { new.view_type },
         text: new.text,
         html_blob: new.html_blob,
         sent: tx.now,

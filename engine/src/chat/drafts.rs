@@ -1,6 +1,6 @@
 //! Drafts: one for each chat, on this device only.
 
-use volary_storage::records::{MessageRecord, message_state, view_type};
+use volary_storage::records::{MessageRecord, MessageState, ViewType};
 
 use super::compose::{self, NewMessage, load_chat};
 use crate::ground::db::Tx;
@@ -18,8 +18,8 @@ pub fn set(tx: &mut Tx<'_, '_>, chat: ChatId, new: NewMessage) -> Outcome<()> {
     let mut record = MessageRecord {
         chat,
         from: ContactId::SELF,
-        state: message_state::OUT_DRAFT,
-        view_type: if new.view_type == 0 { view_type::TEXT } else { new.view_type },
+        state: MessageState::OutDraft,
+        view_type: if new.view_type == ViewType::Unknown { ViewType::Text } else { new.view_type },
         text: new.text,
         encrypted: group.encrypted,
         sent: tx.now,
@@ -30,7 +30,7 @@ pub fn set(tx: &mut Tx<'_, '_>, chat: ChatId, new: NewMessage) -> Outcome<()> {
         file.attach_to(&mut record);
     }
     compose::quote(tx, &group, &mut record, new.quoted_message, new.quoted_text)?;
-    if record.view_type == view_type::TEXT && record.text.is_empty() && !record.has_quote {
+    if record.view_type == ViewType::Text && record.text.is_empty() && !record.has_quote {
         return Err(Failure::refused("No text and no quote in draft"));
     }
     if let Some(draft) = group.draft {

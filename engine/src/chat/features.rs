@@ -2,7 +2,7 @@
 
 use volary_mail::message::text::reaction::reaction_token;
 use volary_proto::v1::event;
-use volary_storage::records::{MessageRecord, ReactionRecord, message_state, view_type};
+use volary_storage::records::{MessageRecord, MessageState, ReactionRecord, ViewType};
 use volary_storage::tables::REACTIONS;
 use volary_storage::{StoreError, View};
 
@@ -65,7 +65,7 @@ pub fn edit(tx: &mut Tx<'_, '_>, message: MessageId, new_text: &str) -> Outcome<
         Some("Cannot edit info messages")
     } else if !old.html_blob.is_empty() {
         Some("Cannot edit HTML messages")
-    } else if old.view_type == view_type::CALL {
+    } else if old.view_type == ViewType::Call {
         Some("Cannot edit calls")
     } else if old.text.is_empty() {
         Some("Cannot add text")
@@ -152,7 +152,7 @@ pub fn pin(tx: &mut Tx<'_, '_>, message: MessageId, pinned: bool) -> Outcome<()>
 
 /// Ordinary shown messages can be pinned.
 pub fn can_be_pinned(record: &MessageRecord) -> bool {
-    let unsent = matches!(record.state, message_state::OUT_DRAFT | message_state::OUT_FAILED);
+    let unsent = matches!(record.state, MessageState::OutDraft | MessageState::OutFailed);
     !messages::is_info(record) && !record.hidden && !unsent
 }
 
@@ -172,7 +172,7 @@ pub fn apply_pin(tx: &mut Tx<'_, '_>, message: MessageId, pinned: bool) -> Resul
 
 /// Sends own messages again under their old ids; who has them ignores them.
 pub fn resend(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
-    use volary_storage::records::{OutboxRecord, outbox as queue};
+    use volary_storage::records::{JobKind, OutboxRecord};
     let mut chosen = Vec::new();
     for id in ids {
         let record = load(tx, *id)?;
@@ -187,10 +187,10 @@ pub fn resend(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
     }
     for (id, chat) in chosen {
         messages::update(tx, id, |record| {
-            record.state = message_state::OUT_PENDING;
+            record.state = MessageState::OutPending;
             record.error.clear();
         })?;
-        outbox::push(tx, &OutboxRecord { kind: queue::MESSAGE, message: id, ..Default::default() })?;
+        outbox::push(tx, &OutboxRecord { kind: JobKind::Message, message: id, ..Default::default() })?;
         tx.msg_changed(chat, id);
     }
     Ok(())
@@ -211,7 +211,7 @@ pub fn to_forward(mut records: Vec<MessageRecord>) -> Outcome<Vec<MessageRecord>
     if records.is_empty() {
         return Err(Failure::refused("empty msgs_ids: nothing to forward"));
     }
-    if records.iter().any(|record| record.state == message_state::OUT_DRAFT) {
+    if records.iter().any(|record| record.state == MessageState::OutDraft) {
         return Err(Failure::refused("cannot forward drafts"));
     }
     records.sort_by_key(|record| record.sort);
@@ -220,7 +220,7 @@ pub fn to_forward(mut records: Vec<MessageRecord>) -> Outcome<Vec<MessageRecord>
 
 /// What is sent in place of `original`; its blobs are in the folder of the profile that sends.
 pub fn forwarded(original: MessageRecord, blob: String, html_blob: String) -> NewMessage {
-    let plain = messages::is_info(&original) || original.view_type == view_type::CALL;
+    let plain = messages::is_info(&original) || original.view_type == ViewType::Call;
     let file = (!plain && !blob.is_empty()).then(|| NewFile {
         blob,
         name: original.file_name.clone(),
@@ -232,10 +232,10 @@ pub fn forwarded(original: MessageRecord, blob: String, html_blob: String) -> Ne
     NewMessage {
         text: original.text,
         html_blob,
-        view_type: if plain { view_type::TEXT } else { original.view_type },
+        view_type: if plain { ViewType::Text } else { original.view_type },
         file,
         quoted_text: original.has_quote.then_some(original.quote),
-        forwarded: original.view_type != view_type::STICKER,
+        forwarded: original.view_type != ViewType::Sticker,
         duration: original.duration,
         ..Default::default()
     }
@@ -244,12 +244,12 @@ pub fn forwarded(original: MessageRecord, blob: String, html_blob: String) -> Ne
 #[cfg(test)]
 mod tests {
     use super::*;
-    use volary_storage::records::system_type;
+    use volary_storage::records::SystemType;
 
     fn picture() -> MessageRecord {
         MessageRecord {
             text: "look".to_owned(),
-            view_type: view_type::IMAGE,
+            view_type: ViewType::Image,
             blob: "old.png".to_owned(),
             file_name: "sea.png".to_owned(),
             file_bytes: 7,
@@ -264,7 +264,7 @@ mod tests {
     fn a_forwarded_message_keeps_text_file_and_quote() {
         let new = forwarded(picture(), "new.png".to_owned(), String::new());
         assert!(new.forwarded);
-        assert_eq!((new.text.as_str(), new.view_type), ("look", view_type::IMAGE));
+        assert_eq!((new.text.as_str(), new.view_type), ("look", ViewType::Image));
         assert_eq!(new.quoted_text.as_deref(), Some("where?"));
         let file = new.file.unwrap();
         assert_eq!(
@@ -275,11 +275,11 @@ mod tests {
 
     #[test]
     fn stickers_are_not_marked_and_info_lines_become_texts() {
-        let sticker = MessageRecord { view_type: view_type::STICKER, ..picture() };
+        let sticker = MessageRecord { view_type: ViewType::Sticker, ..picture() };
         assert!(!forwarded(sticker, "new.png".to_owned(), String::new()).forwarded);
-        let info = MessageRecord { system_type: system_type::GROUP_NAME_CHANGED, ..picture() };
+        let info = MessageRecord { system_type: SystemType::GroupNameChanged, ..picture() };
         let new = forwarded(info, "new.png".to_owned(), String::new());
-        assert!(new.file.is_none() && new.view_type == view_type::TEXT);
+        assert!(new.file.is_none() && new.view_type == ViewType::Text);
     }
 
     #[test]
@@ -287,7 +287,7 @@ mod tests {
         let at = |sort| MessageRecord { sort, ..picture() };
         let order = to_forward(vec![at(3), at(1), at(2)]).unwrap();
         assert_eq!(order.iter().map(|record| record.sort).collect::<Vec<_>>(), [1, 2, 3]);
-        let draft = MessageRecord { state: message_state::OUT_DRAFT, ..picture() };
+        let draft = MessageRecord { state: MessageState::OutDraft, ..picture() };
         assert!(to_forward(vec![at(1), draft]).is_err());
         assert!(to_forward(Vec::new()).is_err());
     }

@@ -2,7 +2,7 @@
 
 use volary_mail::ids::GroupId;
 use volary_storage::View;
-use volary_storage::records::{ChatRecord, chat_type, system_type};
+use volary_storage::records::{ChatRecord, ChatType, SystemType};
 
 use super::compose::{self, Audience, SystemMessage, load_chat};
 use super::info_texts;
@@ -24,7 +24,7 @@ pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<ChatId> {
         "…".clone_into(&mut clean);
     }
     let record = ChatRecord {
-        chat_type: chat_type::GROUP,
+        chat_type: ChatType::Group,
         name: clean,
         group_id: GroupId::generate(&mut rand::thread_rng()).to_string(),
         unpromoted: true,
@@ -38,7 +38,7 @@ pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<ChatId> {
         || config::flag(tx.store, tx.profile, config::key::SKIP_START_MESSAGES)?;
     if !quiet {
         let hint = tx.texts.get(text::NEW_GROUP_HINT);
-        messages::add_notice(tx, chat, &hint, system_type::NONE, messages::Place::Top)?;
+        messages::add_notice(tx, chat, &hint, SystemType::None, messages::Place::Top)?;
     }
     Ok(chat)
 }
@@ -63,7 +63,7 @@ pub fn add_member_by(
 ) -> Outcome<()> {
     let (profile, now) = (tx.profile, tx.now);
     let group = load_chat(tx.store, profile, chat)?;
-    if group.chat_type != chat_type::GROUP {
+    if group.chat_type != ChatType::Group {
         return Err(Failure::refused(format!("Chat#{chat} is not a group where one can add members")));
     }
     let added = contacts::load_any(tx.store, tx.texts, profile, contact)?
@@ -120,11 +120,13 @@ pub fn remove_member(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> O
     let (profile, now) = (tx.profile, tx.now);
     let group = load_chat(tx.store, profile, chat)?;
     match group.chat_type {
-        chat_type::GROUP => {}
-        chat_type::OUT_BROADCAST | chat_type::IN_BROADCAST => {
+        ChatType::Group => {}
+        ChatType::OutBroadcast | ChatType::InBroadcast => {
             return super::channels::remove_member(tx, chat, &group, contact);
         }
-        _ => return Err(Failure::refused(format!("Chat#{chat} is not a group or channel"))),
+        ChatType::Single | ChatType::MailingList => {
+            return Err(Failure::refused(format!("Chat#{chat} is not a group or channel")));
+        }
     }
     if !members::is_member(tx.store, profile, chat, ContactId::SELF)? {
         let who = contact_debug(contact);
@@ -172,7 +174,7 @@ pub fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
     }
     let group = load_chat(tx.store, tx.profile, chat)?;
     let renamable =
-        matches!(group.chat_type, chat_type::GROUP | chat_type::OUT_BROADCAST | chat_type::MAILINGLIST);
+        matches!(group.chat_type, ChatType::Group | ChatType::OutBroadcast | ChatType::MailingList);
     if !renamable || !chats::self_is_in(tx.store, tx.profile, chat, &group)? {
         return Err(Failure::refused("Failed to set name"));
     }
@@ -186,7 +188,7 @@ pub fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
     })?;
     if announces(&group) {
         let texts = tx.texts;
-        let (number, about) = if group.chat_type == chat_type::OUT_BROADCAST {
+        let (number, about) = if group.chat_type == ChatType::OutBroadcast {
             (text::CHANNEL_NAME_CHANGED, None)
         } else {
             (text::NAME_CHANGED_SELF, Some(ContactId::SELF))
@@ -207,7 +209,7 @@ pub fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
 
 /// Changes of an unpromoted group or of a list are told to nobody.
 fn announces(group: &ChatRecord) -> bool {
-    !group.unpromoted && group.chat_type != chat_type::MAILINGLIST
+    !group.unpromoted && group.chat_type != ChatType::MailingList
 }
 
 /// Sets the description of a group or channel and tells its members.
@@ -240,7 +242,7 @@ pub fn describe(tx: &mut Tx<'_, '_>, chat: ChatId, description: &str) -> Outcome
 pub fn check_owns_group_data(view: &impl View, profile: ProfileId, chat: ChatId, what: &str) -> Outcome<()> {
     let group = load_chat(view, profile, chat)?;
     let fits =
-        matches!(group.chat_type, chat_type::GROUP | chat_type::OUT_BROADCAST) && !group.group_id.is_empty();
+        matches!(group.chat_type, ChatType::Group | ChatType::OutBroadcast) && !group.group_id.is_empty();
     if !fits {
         return Err(Failure::refused(format!("Can only set {what} for groups / broadcasts")));
     }
@@ -263,7 +265,7 @@ pub fn set_image(tx: &mut Tx<'_, '_>, chat: ChatId, blob: Option<&str>) -> Outco
     })?;
     if announces(&group) {
         let number = match (group.chat_type, removed) {
-            (chat_type::OUT_BROADCAST, _) => text::CHANNEL_IMAGE_CHANGED,
+            (ChatType::OutBroadcast, _) => text::CHANNEL_IMAGE_CHANGED,
             (_, true) => text::IMAGE_DELETED_SELF,
             (_, false) => text::IMAGE_CHANGED_SELF,
         };

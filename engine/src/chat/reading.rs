@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use volary_storage::records::{MessageRecord, block, message_state, system_type};
+use volary_storage::records::{Block, MessageRecord, MessageState, SystemType};
 use volary_storage::tables::CHAT_MESSAGES;
 use volary_storage::{StoreError, View};
 
@@ -23,7 +23,7 @@ pub fn mark_seen(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
     for id in ids {
         let Some(record) = messages::load(tx.store, tx.profile, *id)? else { continue };
         messages::start_timer(tx, *id)?;
-        if !matches!(record.state, message_state::IN_FRESH | message_state::IN_NOTICED) {
+        if !matches!(record.state, MessageState::InFresh | MessageState::InNoticed) {
             continue;
         }
         answer_receipt(tx, *id, &record)?;
@@ -32,7 +32,7 @@ pub fn mark_seen(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
             copies::want_seen(tx, &record.pre_mid)?;
         }
         messages::update(tx, *id, |record| {
-            record.state = message_state::IN_SEEN;
+            record.state = MessageState::InSeen;
             record.wants_receipt = false;
         })?;
         changed.insert(record.chat);
@@ -49,11 +49,11 @@ fn answer_receipt(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) ->
     if config::flag(tx.store, profile, config::key::TEAM_PROFILE)? || record.mid.is_empty() {
         return Ok(());
     }
-    let open = chats::load(tx.store, profile, record.chat)?.is_some_and(|chat| chat.blocked == block::NOT);
+    let open = chats::load(tx.store, profile, record.chat)?.is_some_and(|chat| chat.blocked == Block::Not);
     let to_author = open
         && record.wants_receipt
         && !record.hidden
-        && record.system_type == system_type::NONE
+        && record.system_type == SystemType::None
         && config::flag(tx.store, profile, config::key::MDNS_ENABLED)?;
     if to_author {
         outbox::push_receipt(tx, record.from, id, &record.mid)
@@ -69,8 +69,8 @@ pub fn mark_noticed(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     if chat == ChatId::ARCHIVED_LINK {
         let archived = chats::all(tx.store, tx.profile)?;
         for (id, record) in archived {
-            if record.visibility == volary_storage::records::visibility::ARCHIVED
-                && record.blocked != block::YES
+            if record.visibility == volary_storage::records::Visibility::Archived
+                && record.blocked != Block::Yes
             {
                 notice_one(tx, id)?;
             }
@@ -84,7 +84,7 @@ pub fn mark_noticed(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
 /// Marks the fresh messages of every chat that is no request as noticed.
 pub fn mark_all_noticed(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     for (id, record) in chats::all(tx.store, tx.profile)? {
-        if record.blocked == block::NOT {
+        if record.blocked == Block::Not {
             notice_one(tx, id)?;
         }
     }
@@ -102,7 +102,7 @@ fn notice_one(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
         return Ok(());
     }
     for id in fresh {
-        messages::update(tx, id, |record| record.state = message_state::IN_NOTICED)?;
+        messages::update(tx, id, |record| record.state = MessageState::InNoticed)?;
         messages::start_timer(tx, id)?;
     }
     tx.msgs_noticed(chat);
@@ -123,7 +123,7 @@ pub fn notice_silently(tx: &mut Tx<'_, '_>, chat: ChatId, sort: i64) -> Result<b
     let mut any = false;
     for id in messages::fresh_ids(tx.store, tx.profile, chat)? {
         if messages::load(tx.store, tx.profile, id)?.is_some_and(|record| record.sort <= sort) {
-            messages::update(tx, id, |record| record.state = message_state::IN_NOTICED)?;
+            messages::update(tx, id, |record| record.state = MessageState::InNoticed)?;
             messages::start_timer(tx, id)?;
             any = true;
         }
@@ -143,9 +143,9 @@ pub fn mark_fresh(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
             break;
         }
     }
-    if let Some((id, state)) = newest.filter(|(_, state)| *state != message_state::IN_FRESH) {
-        debug_assert!(state <= message_state::IN_SEEN);
-        messages::update(tx, id, |record| record.state = message_state::IN_FRESH)?;
+    if let Some((id, state)) = newest.filter(|(_, state)| *state != MessageState::InFresh) {
+        debug_assert!(state.is_incoming());
+        messages::update(tx, id, |record| record.state = MessageState::InFresh)?;
         tx.msgs_changed(chat);
     }
     Ok(())
@@ -161,9 +161,10 @@ pub fn first_unread(
     for row in view.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.rev() {
         let ((_, _, _, id), _) = row?;
         match messages::load(view, profile, id)?.map(|record| record.state) {
-            Some(message_state::IN_FRESH | message_state::IN_NOTICED) => first = Some(id),
-            Some(message_state::IN_SEEN) => break,
-            _ => {}
+            Some(MessageState::InFresh | MessageState::InNoticed) => first = Some(id),
+            Some(MessageState::InSeen) => break,
+            // Own messages, and those that nobody counts.
+            Some(_) | None => {}
         }
     }
     Ok(first)

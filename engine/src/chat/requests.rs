@@ -1,6 +1,6 @@
 //! Accepting, blocking and deleting chats and contacts; visibility and mute.
 
-use volary_storage::records::{block, chat_type, message_state, origin, visibility};
+use volary_storage::records::{Block, ChatType, ContactOrigin, MessageState, Mute, Visibility};
 
 use super::compose::load_chat;
 use crate::ground::db::Tx;
@@ -13,17 +13,17 @@ use crate::state::{chats, contacts, deadlines, members, messages, outbox};
 pub fn accept(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let record = load_chat(tx.store, tx.profile, chat)?;
     match record.chat_type {
-        chat_type::SINGLE => {
-            contacts::raise_origin(tx, record.contact, origin::CREATE_CHAT)?;
+        ChatType::Single => {
+            contacts::raise_origin(tx, record.contact, ContactOrigin::CreateChat)?;
         }
-        chat_type::GROUP => {
+        ChatType::Group => {
             for contact in members::current(tx.store, tx.profile, chat)? {
-                contacts::raise_origin(tx, contact, origin::INCOMING_TO)?;
+                contacts::raise_origin(tx, contact, ContactOrigin::IncomingTo)?;
             }
         }
-        _ => {}
+        ChatType::MailingList | ChatType::OutBroadcast | ChatType::InBroadcast => {}
     }
-    if chats::update(tx, chat, |record| record.blocked = block::NOT)? {
+    if chats::update(tx, chat, |record| record.blocked = Block::Not)? {
         tx.chat_modified(chat);
         tx.chatlist_item_changed(Some(chat));
     }
@@ -34,11 +34,11 @@ pub fn accept(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
 pub fn block_chat(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let record = load_chat(tx.store, tx.profile, chat)?;
     match record.chat_type {
-        chat_type::SINGLE => block_contact(tx, record.contact, true),
-        chat_type::GROUP => delete(tx, chat),
-        chat_type::OUT_BROADCAST => Err(Failure::refused("Can't block chat of type OutBroadcast")),
-        _ => {
-            if chats::update(tx, chat, |record| record.blocked = block::YES)? {
+        ChatType::Single => block_contact(tx, record.contact, true),
+        ChatType::Group => delete(tx, chat),
+        ChatType::OutBroadcast => Err(Failure::refused("Can't block chat of type OutBroadcast")),
+        ChatType::MailingList | ChatType::InBroadcast => {
+            if chats::update(tx, chat, |record| record.blocked = Block::Yes)? {
                 tx.chat_modified(chat);
                 tx.chatlist_item_changed(Some(chat));
                 tx.chatlist_changed();
@@ -64,13 +64,13 @@ pub fn block_contact(tx: &mut Tx<'_, '_>, contact: ContactId, blocked: bool) -> 
         for chat in chats_of(tx, contact)? {
             for id in messages::fresh_ids(tx.store, tx.profile, chat)? {
                 if messages::load(tx.store, tx.profile, id)?.is_some_and(|record| record.from == contact) {
-                    messages::update(tx, id, |record| record.state = message_state::IN_NOTICED)?;
+                    messages::update(tx, id, |record| record.state = MessageState::InNoticed)?;
                 }
             }
         }
     }
     if let Some(chat) = chats::single_of(tx.store, tx.profile, contact)? {
-        let state = if blocked { block::YES } else { block::NOT };
+        let state = if blocked { Block::Yes } else { Block::Not };
         if chats::update(tx, chat, |record| record.blocked = state)? {
             tx.chat_modified(chat);
             tx.chatlist_item_changed(Some(chat));
@@ -140,13 +140,13 @@ pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(MessageId, ChatId)]) -> Ou
 }
 
 /// Archives, pins or shows a chat normally.
-pub fn set_visibility(tx: &mut Tx<'_, '_>, chat: ChatId, to: u32) -> Outcome<()> {
+pub fn set_visibility(tx: &mut Tx<'_, '_>, chat: ChatId, to: Visibility) -> Outcome<()> {
     if chat.is_special() {
         let name = special_name(chat);
         return Err(Failure::refused(format!("bad chat_id, can not be special chat: Chat#{name}")));
     }
     load_chat(tx.store, tx.profile, chat)?;
-    if to == visibility::ARCHIVED {
+    if to == Visibility::Archived {
         super::reading::mark_noticed(tx, chat)?;
     }
     chats::update(tx, chat, |record| record.visibility = to)?;
@@ -156,15 +156,15 @@ pub fn set_visibility(tx: &mut Tx<'_, '_>, chat: ChatId, to: u32) -> Outcome<()>
     Ok(())
 }
 
-/// Mutes a chat: 0 not, -1 for ever, else until then.
-pub fn set_mute(tx: &mut Tx<'_, '_>, chat: ChatId, until: i64) -> Outcome<()> {
+/// Mutes a chat, or ends that.
+pub fn set_mute(tx: &mut Tx<'_, '_>, chat: ChatId, mute: Mute) -> Outcome<()> {
     if chat.is_special() {
         return Err(Failure::refused("Invalid chat ID"));
     }
     load_chat(tx.store, tx.profile, chat)?;
-    chats::update(tx, chat, |record| record.muted_until = until)?;
-    if until > 0 {
-        deadlines::add(tx, until, deadlines::Kind::MuteEnds, u64::from(chat))?;
+    chats::update(tx, chat, |record| record.mute = mute)?;
+    if let Mute::Until(end) = mute {
+        deadlines::add(tx, end, deadlines::Kind::MuteEnds, u64::from(chat))?;
     }
     tx.chat_modified(chat);
     tx.chatlist_item_changed(Some(chat));

@@ -1,6 +1,6 @@
 //! Who may send to a chat.
 
-use volary_storage::records::{ChatRecord, block, chat_type};
+use volary_storage::records::{Block, ChatRecord, ChatType};
 use volary_storage::{StoreError, View};
 
 use crate::ground::ids::{ChatId, ContactId, ProfileId};
@@ -45,16 +45,16 @@ pub fn obstacle(
     if record.contact == ContactId::DEVICE {
         return Ok(Some(CannotSend::Device));
     }
-    if record.blocked == block::REQUEST {
+    if record.blocked == Block::Request {
         return Ok(Some(CannotSend::Request));
     }
     Ok(match record.chat_type {
-        chat_type::MAILINGLIST if record.list_post.is_empty() => Some(CannotSend::ReadOnlyList),
-        chat_type::IN_BROADCAST => Some(CannotSend::Subscriber),
-        chat_type::GROUP if !members::is_member(view, profile, chat, ContactId::SELF)? => {
+        ChatType::MailingList if record.list_post.is_empty() => Some(CannotSend::ReadOnlyList),
+        ChatType::InBroadcast => Some(CannotSend::Subscriber),
+        ChatType::Group if !members::is_member(view, profile, chat, ContactId::SELF)? => {
             Some(CannotSend::NotAMember)
         }
-        chat_type::SINGLE if record.encrypted && !record.contact.is_special() => {
+        ChatType::Single if record.encrypted && !record.contact.is_special() => {
             let fingerprint =
                 contacts::load(view, profile, record.contact)?.map(|contact| contact.fingerprint);
             match fingerprint {
@@ -62,6 +62,6 @@ pub fn obstacle(
                 _ => Some(CannotSend::KeyMissing),
             }
         }
-        _ => None,
+        ChatType::Single | ChatType::Group | ChatType::MailingList | ChatType::OutBroadcast => None,
     })
 }

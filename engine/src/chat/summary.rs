@@ -1,6 +1,6 @@
 //! A message in one line: the text alone, without looking anything up.
 
-use volary_storage::records::{MessageRecord, view_type};
+use volary_storage::records::{Download, MessageRecord, ViewType};
 
 use crate::ground::texts::{Texts, id as text};
 
@@ -34,7 +34,7 @@ pub(crate) fn parts(
     style: Style,
     card: Option<String>,
 ) -> (String, String) {
-    let kind = if record.announced_type != 0 && record.download_state != 0 {
+    let kind = if record.announced_type != ViewType::Unknown && record.download_state != Download::Done {
         record.announced_type
     } else {
         record.view_type
@@ -43,18 +43,20 @@ pub(crate) fn parts(
     let name = || if record.file_name.is_empty() { named(text::FILE) } else { record.file_name.clone() };
     // The last member says whether the text replaces the name of the type or follows it.
     let (emoji, title, replaces) = match kind {
-        view_type::IMAGE => ("📷 ", named(text::IMAGE), true),
-        view_type::GIF => ("", named(text::GIF), false),
-        view_type::STICKER => ("", named(text::STICKER), false),
-        view_type::VIDEO => ("🎥 ", named(text::VIDEO), true),
-        view_type::VOICE => ("🎤 ", named(text::VOICE_MESSAGE), true),
-        view_type::AUDIO => ("🎵 ", name(), false),
-        view_type::FILE => ("📎 ", name(), false),
-        view_type::WEBXDC => ("📱 ", name(), false),
-        view_type::VCARD => ("👤 ", card.unwrap_or_else(name), true),
-        view_type::CALL => ("📞 ", String::new(), true),
-        _ if record.text.is_empty() && record.has_quote => ("", named(text::REPLY), true),
-        _ => ("", String::new(), true),
+        ViewType::Image => ("📷 ", named(text::IMAGE), true),
+        ViewType::Gif => ("", named(text::GIF), false),
+        ViewType::Sticker => ("", named(text::STICKER), false),
+        ViewType::Video => ("🎥 ", named(text::VIDEO), true),
+        ViewType::Voice => ("🎤 ", named(text::VOICE_MESSAGE), true),
+        ViewType::Audio => ("🎵 ", name(), false),
+        ViewType::File => ("📎 ", name(), false),
+        ViewType::Webxdc => ("📱 ", name(), false),
+        ViewType::Vcard => ("👤 ", card.unwrap_or_else(name), true),
+        ViewType::Call => ("📞 ", String::new(), true),
+        ViewType::Text | ViewType::Unknown | ViewType::Other(_) => {
+            let bare = record.text.is_empty() && record.has_quote;
+            ("", if bare { named(text::REPLY) } else { String::new() }, true)
+        }
     };
     let mut head = String::new();
     if style.forwarded && record.forwarded {
@@ -64,7 +66,7 @@ pub(crate) fn parts(
         head.push_str(emoji);
     }
     let caption = record.text.as_str();
-    let keeps_title = kind == view_type::VCARD;
+    let keeps_title = kind == ViewType::Vcard;
     match (caption.trim().is_empty() || keeps_title, replaces) {
         (true, _) => (head + &title, String::new()),
         (false, true) => (head, caption.to_owned()),
@@ -98,14 +100,14 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
 /// What a message list shows of a pre-message behind its text: what is still to come.
 pub fn announcement(texts: &Texts, record: &MessageRecord) -> String {
     let title = match record.announced_type {
-        view_type::IMAGE => texts.get(text::IMAGE),
-        view_type::GIF => texts.get(text::GIF),
-        view_type::STICKER => texts.get(text::STICKER),
-        view_type::VIDEO => texts.get(text::VIDEO),
-        view_type::VOICE => texts.get(text::VOICE_MESSAGE),
-        view_type::AUDIO => texts.get(text::AUDIO),
-        view_type::FILE | view_type::WEBXDC | view_type::VCARD => record.file_name.clone(),
-        _ => "Unknown".to_owned(),
+        ViewType::Image => texts.get(text::IMAGE),
+        ViewType::Gif => texts.get(text::GIF),
+        ViewType::Sticker => texts.get(text::STICKER),
+        ViewType::Video => texts.get(text::VIDEO),
+        ViewType::Voice => texts.get(text::VOICE_MESSAGE),
+        ViewType::Audio => texts.get(text::AUDIO),
+        ViewType::File | ViewType::Webxdc | ViewType::Vcard => record.file_name.clone(),
+        ViewType::Unknown | ViewType::Text | ViewType::Call | ViewType::Other(_) => "Unknown".to_owned(),
     };
     let size = match record.file_bytes {
         0 => "?".to_owned(),
@@ -122,24 +124,24 @@ mod tests {
         line(&Texts::default(), record)
     }
 
-    fn message(view_type: u32, file_name: &str, text: &str) -> MessageRecord {
+    fn message(view_type: ViewType, file_name: &str, text: &str) -> MessageRecord {
         MessageRecord { view_type, file_name: file_name.into(), text: text.into(), ..Default::default() }
     }
 
     #[test]
     fn each_type_has_its_own_form() {
         for (kind, file, caption, expected) in [
-            (view_type::TEXT, "", "two\n lines", "two lines"),
-            (view_type::IMAGE, "a.png", "", "📷 Image"),
-            (view_type::IMAGE, "a.png", "sunset", "📷 sunset"),
-            (view_type::GIF, "a.gif", "", "GIF"),
-            (view_type::GIF, "a.gif", "ha", "GIF – ha"),
-            (view_type::STICKER, "a.png", "", "Sticker"),
-            (view_type::VIDEO, "a.mp4", "", "🎥 Video"),
-            (view_type::VOICE, "a.ogg", "", "🎤 Voice message"),
-            (view_type::AUDIO, "a.mp3", "listen", "🎵 a.mp3 – listen"),
-            (view_type::FILE, "a.pdf", "", "📎 a.pdf"),
-            (view_type::WEBXDC, "game.xdc", "play", "📱 game.xdc – play"),
+            (ViewType::Text, "", "two\n lines", "two lines"),
+            (ViewType::Image, "a.png", "", "📷 Image"),
+            (ViewType::Image, "a.png", "sunset", "📷 sunset"),
+            (ViewType::Gif, "a.gif", "", "GIF"),
+            (ViewType::Gif, "a.gif", "ha", "GIF – ha"),
+            (ViewType::Sticker, "a.png", "", "Sticker"),
+            (ViewType::Video, "a.mp4", "", "🎥 Video"),
+            (ViewType::Voice, "a.ogg", "", "🎤 Voice message"),
+            (ViewType::Audio, "a.mp3", "listen", "🎵 a.mp3 – listen"),
+            (ViewType::File, "a.pdf", "", "📎 a.pdf"),
+            (ViewType::Webxdc, "game.xdc", "play", "📱 game.xdc – play"),
         ] {
             assert_eq!(shown(&message(kind, file, caption)), expected);
         }
@@ -147,23 +149,23 @@ mod tests {
 
     #[test]
     fn forwarded_messages_and_bare_replies_say_so() {
-        let forwarded = MessageRecord { forwarded: true, ..message(view_type::TEXT, "", "hi") };
+        let forwarded = MessageRecord { forwarded: true, ..message(ViewType::Text, "", "hi") };
         assert_eq!(shown(&forwarded), "Forwarded: hi");
-        let reply = MessageRecord { has_quote: true, ..message(view_type::TEXT, "", "") };
+        let reply = MessageRecord { has_quote: true, ..message(ViewType::Text, "", "") };
         assert_eq!(shown(&reply), "Reply");
     }
 
     #[test]
     fn a_pre_message_is_summarised_as_what_it_announces() {
         let announced = MessageRecord {
-            download_state: 10,
-            announced_type: view_type::FILE,
-            ..message(view_type::TEXT, "test.bin", "test")
+            download_state: Download::Available,
+            announced_type: ViewType::File,
+            ..message(ViewType::Text, "test.bin", "test")
         };
         assert_eq!(shown(&announced), "📎 test.bin – test");
         let sized = MessageRecord { file_bytes: 5_001_707, ..announced };
         assert_eq!(announcement(&Texts::default(), &sized), "[test.bin – 4.77 MiB]");
-        let unknown = MessageRecord { download_state: 10, ..Default::default() };
+        let unknown = MessageRecord { download_state: Download::Available, ..Default::default() };
         assert_eq!(announcement(&Texts::default(), &unknown), "[Unknown – ?]");
     }
 

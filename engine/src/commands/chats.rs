@@ -2,9 +2,9 @@
 
 use volary_mail::message::view_type::{ViewType as Kind, by_file_name};
 use volary_proto::Error;
-use volary_proto::v1::mute_duration::Kind as Mute;
-use volary_proto::v1::{MuteDuration, SetDraft, ViewType};
-use volary_storage::records::{block, message_state, origin, view_type};
+use volary_proto::v1::mute_duration::Kind as Wanted;
+use volary_proto::v1::{self, MuteDuration, SetDraft};
+use volary_storage::records::{Block, ContactOrigin, MessageState, Mute, ViewType};
 
 use super::files;
 use crate::chat::compose::{NewMessage, load_chat};
@@ -30,10 +30,10 @@ pub fn with_contact(tx: &mut Tx<'_, '_>, contact: ContactId) -> Outcome<ChatId> 
             if contacts::load(tx.store, tx.profile, contact)?.is_none() {
                 return Err(not_found(contact));
             }
-            contacts::raise_origin(tx, contact, origin::CREATE_CHAT)?;
+            contacts::raise_origin(tx, contact, ContactOrigin::CreateChat)?;
         }
     }
-    Ok(chats::ensure_single(tx, contact, block::NOT)?)
+    Ok(chats::ensure_single(tx, contact, Block::Not)?)
 }
 
 /// Deletes a chat; a user who deletes the own chat learns how to get it back.
@@ -48,33 +48,35 @@ pub fn delete(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     Ok(())
 }
 
-/// When a mute ends: 0 = not muted, -1 = never.
-pub fn muted_until(duration: Option<MuteDuration>, now: i64) -> Outcome<i64> {
+/// What a client wants; a time that no clock reaches is for ever.
+pub fn wanted_mute(duration: Option<MuteDuration>, now: i64) -> Outcome<Mute> {
     let refused = || Failure::refused("failed to read mute duration");
     match duration.and_then(|duration| duration.kind).ok_or_else(refused)? {
-        Mute::NotMuted(_) => Ok(0),
-        Mute::Forever(_) => Ok(-1),
-        Mute::Until(until) if until.duration > 0 => Ok(now.checked_add(until.duration).unwrap_or(-1)),
-        Mute::Until(_) => Err(refused()),
+        Wanted::NotMuted(_) => Ok(Mute::Not),
+        Wanted::Forever(_) => Ok(Mute::Forever),
+        Wanted::Until(until) if until.duration > 0 => {
+            Ok(now.checked_add(until.duration).map_or(Mute::Forever, Mute::Until))
+        }
+        Wanted::Until(_) => Err(refused()),
     }
 }
 
 /// Replaces the draft of a chat.
 pub async fn set_draft(db: &Db, profile: ProfileId, call: SetDraft) -> Result<(), Error> {
-    let asked = call.view_type.and_then(|number| ViewType::try_from(number).ok());
+    let asked = call.view_type.and_then(|number| v1::ViewType::try_from(number).ok());
     let mut new = NewMessage {
         text: call.text.unwrap_or_default(),
         quoted_message: call.quoted_message_id.map(Into::into),
-        view_type: asked.map_or(0, convert::view_number),
+        view_type: asked.map_or(ViewType::Unknown, convert::wanted_view_type),
         ..Default::default()
     };
     if let Some(path) = call.file.filter(|path| !path.is_empty()) {
         let name = call.filename.clone().unwrap_or_else(|| path.clone());
         let wanted = match (asked, by_file_name(&name).map(|(kind, _)| kind)) {
-            (Some(asked), _) => convert::view_number(asked),
-            (None, Some(Kind::Webxdc)) => view_type::WEBXDC,
-            (None, Some(Kind::Vcard)) => view_type::VCARD,
-            _ => view_type::FILE,
+            (Some(asked), _) => convert::wanted_view_type(asked),
+            (None, Some(Kind::Webxdc)) => ViewType::Webxdc,
+            (None, Some(Kind::Vcard)) => ViewType::Vcard,
+            _ => ViewType::File,
         };
         let taken = files::take(db, profile, path, call.filename, wanted).await?;
         new.view_type = if asked.is_none() { wanted } else { taken.view_type };
@@ -92,7 +94,7 @@ pub async fn send_draft(db: &Db, profile: ProfileId, chat: ChatId) -> Result<Mes
         let Some(id) = record.draft else { return Ok(None) };
         let draft = messages::load(look.view, profile, id)?;
         Ok(draft.and_then(|draft| {
-            let plain = matches!(draft.view_type, view_type::FILE | view_type::IMAGE);
+            let plain = matches!(draft.view_type, ViewType::File | ViewType::Image);
             let path = look.path(&draft.blob).filter(|_| plain)?;
             Some((id, path, draft))
         }))
@@ -126,7 +128,7 @@ pub async fn send_draft(db: &Db, profile: ProfileId, chat: ChatId) -> Result<Mes
 /// Whether a message stayed in the chat because it must not go out in clear text.
 pub fn is_refused(tx: &Tx<'_, '_>, message: MessageId) -> Outcome<bool> {
     let record = messages::load(tx.store, tx.profile, message)?;
-    Ok(record.is_some_and(|record| record.state == message_state::OUT_FAILED))
+    Ok(record.is_some_and(|record| record.state == MessageState::OutFailed))
 }
 
 #[cfg(test)]
@@ -134,18 +136,18 @@ mod tests {
     use super::*;
     use volary_proto::v1::mute_duration::{Forever, NotMuted, Until};
 
-    fn until(kind: Mute) -> Option<i64> {
-        muted_until(Some(MuteDuration { kind: Some(kind) }), 1_000).ok()
+    fn wants(kind: Wanted) -> Option<Mute> {
+        wanted_mute(Some(MuteDuration { kind: Some(kind) }), 1_000).ok()
     }
 
     #[test]
     fn mutes_last_for_ever_until_a_time_or_not_at_all() {
-        assert_eq!(until(Mute::NotMuted(NotMuted {})), Some(0));
-        assert_eq!(until(Mute::Forever(Forever {})), Some(-1));
-        assert_eq!(until(Mute::Until(Until { duration: 60 })), Some(1_060));
-        assert_eq!(until(Mute::Until(Until { duration: i64::MAX })), Some(-1));
-        assert_eq!(until(Mute::Until(Until { duration: 0 })), None);
-        assert_eq!(until(Mute::Until(Until { duration: -1 })), None);
-        assert!(muted_until(None, 0).is_err());
+        assert_eq!(wants(Wanted::NotMuted(NotMuted {})), Some(Mute::Not));
+        assert_eq!(wants(Wanted::Forever(Forever {})), Some(Mute::Forever));
+        assert_eq!(wants(Wanted::Until(Until { duration: 60 })), Some(Mute::Until(1_060)));
+        assert_eq!(wants(Wanted::Until(Until { duration: i64::MAX })), Some(Mute::Forever));
+        assert_eq!(wants(Wanted::Until(Until { duration: 0 })), None);
+        assert_eq!(wants(Wanted::Until(Until { duration: -1 })), None);
+        assert!(wanted_mute(None, 0).is_err());
     }
 }

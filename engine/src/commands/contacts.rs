@@ -8,7 +8,7 @@ use volary_mail::openpgp::{Certificate, KeyError};
 use volary_mail::vcard::{self, Card};
 use volary_proto::Error;
 use volary_proto::v1::vcard_source::Kind as Source;
-use volary_storage::records::{CounterRecord, origin};
+use volary_storage::records::{ContactOrigin, CounterRecord};
 use volary_storage::tables::{CHATS_OF_CONTACT, COUNTERS};
 use volary_storage::{Blobs, View as _};
 
@@ -40,7 +40,7 @@ pub fn create(tx: &mut Tx<'_, '_>, addr: &str, name: &str) -> Outcome<ContactId>
     // No name leaves the name that is there.
     let kept = known.map(|record| record.name).unwrap_or_default();
     let name = if name.trim().is_empty() { kept.as_str() } else { name };
-    let seen = Seen { name, addr, fingerprint: "", origin: origin::MANUALLY_CREATED };
+    let seen = Seen { name, addr, fingerprint: "", origin: ContactOrigin::ManuallyCreated };
     let id = contacts::add_or_lookup(tx, seen)?;
     if contacts::load(tx.store, tx.profile, id)?.is_some_and(|record| record.blocked) {
         requests::block_contact(tx, id, false)?;
@@ -57,7 +57,7 @@ pub fn rename(tx: &mut Tx<'_, '_>, contact: ContactId, name: &str) -> Outcome<()
     let name = names::clean_contact_name(name);
     contacts::update(tx, contact, |record| {
         record.name = name;
-        record.origin = record.origin.max(origin::MANUALLY_CREATED);
+        record.origin = record.origin.max(ContactOrigin::ManuallyCreated);
     })?;
     let new = contacts::load(tx.store, tx.profile, contact)?.unwrap_or_default();
     if contacts::display_name(&old) == contacts::display_name(&new) {
@@ -77,7 +77,7 @@ pub fn delete(tx: &mut Tx<'_, '_>, contact: ContactId) -> Outcome<()> {
         return Err(not_found(contact));
     }
     if tx.store.first(&CHATS_OF_CONTACT, &(tx.profile, contact))?.is_some() {
-        contacts::update(tx, contact, |record| record.origin = origin::HIDDEN)?;
+        contacts::update(tx, contact, |record| record.origin = ContactOrigin::Hidden)?;
     } else {
         contacts::remove(tx, contact)?;
     }
@@ -170,7 +170,7 @@ fn import(tx: &mut Tx<'_, '_>, checked: Checked) -> Outcome<Option<ContactId>> {
         name: &card.name,
         addr: addr.as_str(),
         fingerprint: &fingerprint,
-        origin: origin::CREATE_CHAT,
+        origin: ContactOrigin::CreateChat,
     };
     let id = contacts::add_or_lookup(tx, seen)?;
     let is_new = is_newer(id, &last);

@@ -9,7 +9,7 @@ use volary_mail::message::filename::{blob_extension, name_for_sending, sanitise}
 use volary_mail::message::view_type::{OCTET_STREAM, ViewType as Kind, by_file_name};
 use volary_proto::v1::event;
 use volary_storage::Blobs;
-use volary_storage::records::view_type;
+use volary_storage::records::ViewType;
 
 use super::images::{self, Quality, Ready};
 use crate::chat::compose::NewFile;
@@ -32,8 +32,8 @@ const MAX_PICTURE: u64 = 100 << 20;
 pub struct Taken {
     /// The file.
     pub file: NewFile,
-    /// One of [`view_type`].
-    pub view_type: u32,
+    /// The view type that it makes.
+    pub view_type: ViewType,
 }
 
 /// Folder of the attachments of a profile, and the limits of its pictures.
@@ -96,7 +96,7 @@ pub async fn take(
     profile: ProfileId,
     path: String,
     name: Option<String>,
-    wanted: u32,
+    wanted: ViewType,
 ) -> Result<Taken, volary_proto::Error> {
     let (blobs, quality) = place(db, profile)?;
     let name = sanitise(name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&path));
@@ -107,19 +107,19 @@ pub async fn take(
     Ok(taken)
 }
 
-fn take_file(blobs: &Blobs, path: &Path, name: String, wanted: u32, quality: Quality) -> Outcome<Taken> {
+fn take_file(blobs: &Blobs, path: &Path, name: String, wanted: ViewType, quality: Quality) -> Outcome<Taken> {
     // Before anything is copied: what cannot be read has no kind.
     let bytes = fs::metadata(path).map_err(copying)?.len();
     let mut name = name;
     let mut kind = kind_of(path, &name, bytes, wanted)?;
     let (mut width, mut height) = (0, 0);
     let picture = match kind {
-        view_type::IMAGE | view_type::GIF | view_type::STICKER => Some(read(path, bytes, MAX_PICTURE)?),
+        ViewType::Image | ViewType::Gif | ViewType::Sticker => Some(read(path, bytes, MAX_PICTURE)?),
         _ => None,
     };
     let mut recoded = None;
     if let Some(content) = &picture {
-        if wanted == view_type::IMAGE && kind == view_type::IMAGE {
+        if wanted == ViewType::Image && kind == ViewType::Image {
             match images::for_message(content, quality) {
                 Ok(ready) => {
                     (width, height) = (ready.width, ready.height);
@@ -128,7 +128,7 @@ fn take_file(blobs: &Blobs, path: &Path, name: String, wanted: u32, quality: Qua
                 Err(error) if content.windows(4).any(|window| window == b"Exif") => {
                     return Err(Failure::refused(format!("Failed to recode image: {error}")));
                 }
-                Err(_) => kind = view_type::FILE,
+                Err(_) => kind = ViewType::File,
             }
         } else {
             (width, height) = dimensions(content).unwrap_or((0, 0));
@@ -172,25 +172,25 @@ fn with_extension(name: &str, extension: &str) -> String {
 }
 
 /// The view type that a file makes.
-fn kind_of(path: &Path, name: &str, bytes: u64, wanted: u32) -> Outcome<u32> {
+fn kind_of(path: &Path, name: &str, bytes: u64, wanted: ViewType) -> Outcome<ViewType> {
     let by_name = by_file_name(name).map(|(kind, _)| kind);
     Ok(match wanted {
-        view_type::FILE | view_type::IMAGE => match by_name {
-            Some(Kind::Image) if is_picture(path, bytes)? => view_type::IMAGE,
-            Some(Kind::Image) => view_type::FILE,
-            Some(Kind::Webxdc) if is_webxdc(path) => view_type::WEBXDC,
-            Some(Kind::Webxdc) => view_type::FILE,
-            Some(Kind::Vcard) if is_one_card(path, bytes)? => view_type::VCARD,
-            Some(Kind::Gif) => view_type::GIF,
-            Some(Kind::Video) => view_type::VIDEO,
-            Some(Kind::Audio) => view_type::AUDIO,
-            None if wanted == view_type::IMAGE && is_picture(path, bytes)? => view_type::IMAGE,
-            _ => view_type::FILE,
+        ViewType::File | ViewType::Image => match by_name {
+            Some(Kind::Image) if is_picture(path, bytes)? => ViewType::Image,
+            Some(Kind::Image) => ViewType::File,
+            Some(Kind::Webxdc) if is_webxdc(path) => ViewType::Webxdc,
+            Some(Kind::Webxdc) => ViewType::File,
+            Some(Kind::Vcard) if is_one_card(path, bytes)? => ViewType::Vcard,
+            Some(Kind::Gif) => ViewType::Gif,
+            Some(Kind::Video) => ViewType::Video,
+            Some(Kind::Audio) => ViewType::Audio,
+            None if wanted == ViewType::Image && is_picture(path, bytes)? => ViewType::Image,
+            _ => ViewType::File,
         },
-        view_type::WEBXDC if !is_webxdc(path) => {
+        ViewType::Webxdc if !is_webxdc(path) => {
             return Err(Failure::refused(format!("{} is not a valid webxdc file", path.display())));
         }
-        view_type::VCARD if !is_one_card(path, bytes)? => view_type::FILE,
+        ViewType::Vcard if !is_one_card(path, bytes)? => ViewType::File,
         other => other,
     })
 }
@@ -261,7 +261,7 @@ mod tests {
         (dir, path)
     }
 
-    fn kind(name: &str, content: &[u8], wanted: u32) -> Outcome<u32> {
+    fn kind(name: &str, content: &[u8], wanted: ViewType) -> Outcome<ViewType> {
         let (_dir, path) = file(name, content);
         kind_of(&path, name, content.len() as u64, wanted)
     }
@@ -278,22 +278,22 @@ mod tests {
     fn the_file_decides_what_a_message_is() {
         let card = b"BEGIN:VCARD\nEMAIL:a@b.c\nEND:VCARD\n";
         for (name, content, wanted, expected) in [
-            ("a.png", picture().as_slice(), view_type::FILE, view_type::IMAGE),
-            ("a.png", b"no picture", view_type::IMAGE, view_type::FILE),
-            ("a", picture().as_slice(), view_type::IMAGE, view_type::IMAGE),
-            ("a", picture().as_slice(), view_type::FILE, view_type::FILE),
-            ("a.mp3", b"x", view_type::FILE, view_type::AUDIO),
-            ("a.mp4", b"x", view_type::FILE, view_type::VIDEO),
-            ("a.gif", b"x", view_type::IMAGE, view_type::GIF),
-            ("a.xdc", b"no archive", view_type::FILE, view_type::FILE),
-            ("a.vcf", card, view_type::FILE, view_type::VCARD),
-            ("a.vcf", b"garbage", view_type::VCARD, view_type::FILE),
-            ("a.ogg", b"x", view_type::VOICE, view_type::VOICE),
-            ("a.unknown", b"x", view_type::FILE, view_type::FILE),
+            ("a.png", picture().as_slice(), ViewType::File, ViewType::Image),
+            ("a.png", b"no picture", ViewType::Image, ViewType::File),
+            ("a", picture().as_slice(), ViewType::Image, ViewType::Image),
+            ("a", picture().as_slice(), ViewType::File, ViewType::File),
+            ("a.mp3", b"x", ViewType::File, ViewType::Audio),
+            ("a.mp4", b"x", ViewType::File, ViewType::Video),
+            ("a.gif", b"x", ViewType::Image, ViewType::Gif),
+            ("a.xdc", b"no archive", ViewType::File, ViewType::File),
+            ("a.vcf", card, ViewType::File, ViewType::Vcard),
+            ("a.vcf", b"garbage", ViewType::Vcard, ViewType::File),
+            ("a.ogg", b"x", ViewType::Voice, ViewType::Voice),
+            ("a.unknown", b"x", ViewType::File, ViewType::File),
         ] {
             assert_eq!(kind(name, content, wanted).unwrap(), expected, "{name}");
         }
-        let refused = kind("a.xdc", b"no archive", view_type::WEBXDC).unwrap_err().to_string();
+        let refused = kind("a.xdc", b"no archive", ViewType::Webxdc).unwrap_err().to_string();
         assert!(refused.ends_with("a.xdc is not a valid webxdc file"), "{refused}");
     }
 
@@ -302,15 +302,15 @@ mod tests {
         let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
         archive.start_file("index.html", zip::write::SimpleFileOptions::default()).unwrap();
         let content = archive.finish().unwrap().into_inner();
-        assert_eq!(kind("a.xdc", &content, view_type::FILE).unwrap(), view_type::WEBXDC);
+        assert_eq!(kind("a.xdc", &content, ViewType::File).unwrap(), ViewType::Webxdc);
     }
 
     #[test]
     fn a_file_that_turns_out_to_be_a_picture_is_taken_byte_for_byte() {
         let (dir, path) = file("a.png", &picture());
         let blobs = Blobs::new(dir.path().join("blobs"));
-        let taken = take_file(&blobs, &path, "b.png".to_owned(), view_type::FILE, Quality::of(0)).unwrap();
-        assert_eq!((taken.view_type, taken.file.width, taken.file.height), (view_type::IMAGE, 3, 2));
+        let taken = take_file(&blobs, &path, "b.png".to_owned(), ViewType::File, Quality::of(0)).unwrap();
+        assert_eq!((taken.view_type, taken.file.width, taken.file.height), (ViewType::Image, 3, 2));
         assert_eq!(fs::read(blobs.dir().join(&taken.file.blob)).unwrap(), picture());
         assert_eq!((taken.file.name.as_str(), taken.file.mime_type.as_str()), ("b.png", "image/png"));
     }
@@ -321,7 +321,7 @@ mod tests {
         let blobs = Blobs::new(dir.path().join("blobs"));
         let missing = dir.path().join("none");
         let refused =
-            take_file(&blobs, &missing, "none".to_owned(), view_type::FILE, Quality::of(0)).unwrap_err();
+            take_file(&blobs, &missing, "none".to_owned(), ViewType::File, Quality::of(0)).unwrap_err();
         assert_eq!(
             refused.to_string(),
             "Copying new blobfile failed: No such file or directory (os error 2)"

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use volary_proto::Error;
-use volary_proto::v1::{MessageData, ViewType};
-use volary_storage::records::{MessageRecord, block, message_state, view_type};
+use volary_proto::v1::{self, MessageData};
+use volary_storage::records::{Block, Download, MessageRecord, MessageState, ViewType};
 
 use super::{chats as chat_commands, files};
 use crate::chat::compose::{self, NewMessage};
@@ -15,7 +15,6 @@ use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::ground::work::Lane;
-use crate::incoming::store::download;
 use crate::query::convert;
 use crate::query::look::look;
 use crate::query::messages as views;
@@ -36,7 +35,7 @@ async fn created(db: &Db, profile: ProfileId, data: MessageData) -> Result<NewMe
     if data.location.is_some() {
         return Err(Error::unsupported("locations of messages are not supported yet"));
     }
-    let asked = data.viewtype.map(|number| ViewType::try_from(number).unwrap_or_default());
+    let asked = data.viewtype.map(|number| v1::ViewType::try_from(number).unwrap_or_default());
     let mut new = NewMessage {
         text: data.text.unwrap_or_default(),
         quoted_message: data.quoted_message_id.map(Into::into),
@@ -46,12 +45,12 @@ async fn created(db: &Db, profile: ProfileId, data: MessageData) -> Result<NewMe
     };
     let file = data.file.filter(|path| !path.is_empty());
     new.view_type = match asked {
-        Some(ViewType::Unknown) => {
+        Some(v1::ViewType::Unknown) => {
             return Err(Error::failed("Cannot send messages of type #Unknown.").context(NOT_SENT));
         }
-        Some(asked) => convert::view_number(asked),
-        None if file.is_some() => view_type::FILE,
-        None => view_type::TEXT,
+        Some(asked) => convert::wanted_view_type(asked),
+        None if file.is_some() => ViewType::File,
+        None => ViewType::Text,
     };
     match file {
         Some(path) => {
@@ -63,7 +62,7 @@ async fn created(db: &Db, profile: ProfileId, data: MessageData) -> Result<NewMe
             new.view_type = taken.view_type;
             new.file = Some(taken.file);
         }
-        None if !matches!(new.view_type, view_type::TEXT | view_type::CALL) => {
+        None if !matches!(new.view_type, ViewType::Text | ViewType::Call) => {
             let name = convert::view_name(new.view_type);
             let error = Error::failed(format!("attachment missing for message of type #{name}"));
             return Err(error.context(NOT_SENT));
@@ -140,11 +139,13 @@ pub async fn add_device_message(
 pub fn download_full(tx: &mut Tx<'_, '_>, message: MessageId) -> Outcome<()> {
     let record = messages::load(tx.store, tx.profile, message)?.ok_or_else(|| views::not_found(message))?;
     match record.download_state {
-        download::AVAILABLE | download::FAILURE => {}
-        download::IN_PROGRESS => return Err(Failure::refused("Download already in progress.")),
-        _ => return Err(Failure::refused("Nothing to download.")),
+        Download::Available | Download::Failure => {}
+        Download::InProgress => return Err(Failure::refused("Download already in progress.")),
+        Download::Done | Download::Undecipherable => {
+            return Err(Failure::refused("Nothing to download."));
+        }
     }
-    messages::update(tx, message, |record| record.download_state = download::IN_PROGRESS)?;
+    messages::update(tx, message, |record| record.download_state = Download::InProgress)?;
     tx.effects().downloads = true;
     tx.msg_changed(record.chat, message);
     Ok(())
@@ -161,7 +162,7 @@ pub async fn save_file(db: &Db, profile: ProfileId, message: MessageId, path: St
 
 /// Copies messages into the own chat, where they keep author, time and attachment. Nothing is sent.
 pub fn save(tx: &mut Tx<'_, '_>, wanted: &[MessageId]) -> Outcome<()> {
-    let chat = chats::ensure_single(tx, ContactId::SELF, block::NOT)?;
+    let chat = chats::ensure_single(tx, ContactId::SELF, Block::Not)?;
     for id in wanted {
         let original = messages::load(tx.store, tx.profile, *id)?.ok_or_else(|| views::not_found(*id))?;
         if original.original.is_some() {
@@ -172,7 +173,7 @@ pub fn save(tx: &mut Tx<'_, '_>, wanted: &[MessageId]) -> Outcome<()> {
             chat,
             mid: compose::new_mid(),
             pre_mid: String::new(),
-            state: if own { message_state::OUT_DELIVERED } else { message_state::IN_SEEN },
+            state: if own { MessageState::OutDelivered } else { MessageState::InSeen },
             sort: compose::bottom(tx, chat)?,
             hidden: false,
             wants_receipt: false,

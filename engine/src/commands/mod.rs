@@ -99,11 +99,11 @@ fn on_chat(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
         Kind::DeleteChat(call) => doing(move |tx| chats::delete(tx, call.chat_id.into())),
         Kind::SetChatVisibility(call) => doing(move |tx| {
             let visibility = ChatVisibility::try_from(call.visibility).unwrap_or_default();
-            requests::set_visibility(tx, call.chat_id.into(), convert::visibility_number(visibility))
+            requests::set_visibility(tx, call.chat_id.into(), convert::visibility(visibility))
         }),
         Kind::SetChatMuteDuration(call) => doing(move |tx| {
-            let until = chats::muted_until(call.duration, tx.now)?;
-            requests::set_mute(tx, call.chat_id.into(), until)
+            let mute = chats::wanted_mute(call.duration, tx.now)?;
+            requests::set_mute(tx, call.chat_id.into(), mute)
         }),
         Kind::SetChatName(call) => doing(move |tx| groups::rename(tx, call.chat_id.into(), &call.name)),
         Kind::SetChatDescription(call) => {

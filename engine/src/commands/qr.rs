@@ -6,7 +6,7 @@ use volary_mail::qr::{self, Code, Invite, LocalFacts, Scanned, Target, classify}
 use volary_proto::Error;
 use volary_proto::v1::qr::{self as meaning, Kind};
 use volary_proto::v1::{Qr, event};
-use volary_storage::records::{origin, token};
+use volary_storage::records::{ContactOrigin, TokenKind};
 
 use crate::chat::compose::load_chat;
 use crate::ground::db::{Db, Tx};
@@ -65,7 +65,7 @@ fn scanned(tx: &Tx<'_, '_>, code: Code) -> Outcome<Scanned> {
     let addresses: Vec<Address> = addrs.iter().filter_map(|addr| Address::parse(addr).ok()).collect();
     let auth_known = match &code {
         Code::Invite(invite) => {
-            tokens::find(tx.store, tx.profile, token::AUTH, invite.auth.as_str())?.is_some()
+            tokens::find(tx.store, tx.profile, TokenKind::Auth, invite.auth.as_str())?.is_some()
         }
         _ => false,
     };
@@ -100,7 +100,7 @@ fn known_here(tx: &mut Tx<'_, '_>, code: Code) -> Outcome<Kind> {
             let contact_id = match known.filter(|_| name.is_empty()) {
                 Some(contact) => contact,
                 None => {
-                    let origin = origin::UNHANDLED_QR_SCAN;
+                    let origin = ContactOrigin::UnhandledQrScan;
                     contacts::add_or_lookup(tx, Seen { name: &name, addr, fingerprint: "", origin })?
                 }
             };

@@ -106,7 +106,7 @@ pub async fn delete(db: &Db, profile: ProfileId, addr: String) -> Outcome<()> {
 pub async fn toggle_invite(db: &Db, profile: ProfileId, invite: volary_mail::qr::Invite) -> Outcome<()> {
     use crate::state::tokens;
     use volary_mail::securejoin::Scope;
-    use volary_storage::records::token;
+    use volary_storage::records::TokenKind;
     db.transact_durably(profile, move |tx| {
         let own = keys::own_fingerprint(tx.store, tx.profile)?;
         if own != Some(invite.fingerprint.to_string()) {
@@ -117,14 +117,14 @@ pub async fn toggle_invite(db: &Db, profile: ProfileId, invite: volary_mail::qr:
             Scope::Chat(id) => id.as_str().to_owned(),
         };
         let auth = invite.auth.as_str();
-        if tokens::find(tx.store, tx.profile, token::AUTH, auth)?.is_some() {
+        if tokens::find(tx.store, tx.profile, TokenKind::Auth, auth)?.is_some() {
             tokens::withdraw(tx, &scope)?;
         } else {
             let now = tx.now;
             if let Some(number) = &invite.invite_number {
-                tokens::save(tx, token::INVITE, &scope, number.as_str(), now)?;
+                tokens::save(tx, TokenKind::Invite, &scope, number.as_str(), now)?;
             }
-            tokens::save(tx, token::AUTH, &scope, auth, now)?;
+            tokens::save(tx, TokenKind::Auth, &scope, auth, now)?;
         }
         Ok(())
     })

@@ -450,7 +450,7 @@ async fn transfers_of_keys_tell_how_they_go() {
 #[tokio::test]
 async fn a_large_chat_that_was_deleted_shows_nowhere_while_its_messages_go() {
     let fixture = Fixture::new().await;
-    let fresh = volary_storage::records::message_state::IN_FRESH;
+    let fresh = volary_storage::records::MessageState::InFresh;
     let inserted = fixture.db.transact(PROFILE, move |tx| {
         let chat = crate::chat::groups::create(tx, "Club")?;
         let message = |number| volary_storage::records::MessageRecord {

@@ -5,7 +5,7 @@
 //! ours; it never makes a message go out as something else.
 
 use volary_mail::message::{ChatContent, Handshake, MessageId as Mid};
-use volary_storage::records::{HeaderRecord, MessageRecord, system_type};
+use volary_storage::records::{HeaderRecord, MessageRecord, SystemType};
 
 use super::error::Failure;
 
@@ -126,19 +126,19 @@ impl From<IntentError> for Failure {
 }
 
 impl Intent {
-    /// One of [`system_type`].
-    pub fn system_type(&self) -> u32 {
+    /// What the message is about if it is a system message.
+    pub fn system_type(&self) -> SystemType {
         match self {
-            Self::Text | Self::Reaction { .. } | Self::Edit { .. } | Self::Delete { .. } => system_type::NONE,
-            Self::MemberAdded { .. } | Self::ChannelWelcome { .. } => system_type::MEMBER_ADDED,
-            Self::MemberRemoved(_) => system_type::MEMBER_REMOVED,
-            Self::NameChanged { .. } => system_type::GROUP_NAME_CHANGED,
-            Self::DescriptionChanged => system_type::GROUP_DESCRIPTION_CHANGED,
-            Self::PictureChanged => system_type::GROUP_IMAGE_CHANGED,
-            Self::TimerChanged => system_type::EPHEMERAL_TIMER_CHANGED,
-            Self::Pin { pinned: true, .. } => system_type::MESSAGE_PINNED,
-            Self::Pin { pinned: false, .. } => system_type::MESSAGE_UNPINNED,
-            Self::Handshake(_) => system_type::SECUREJOIN,
+            Self::Text | Self::Reaction { .. } | Self::Edit { .. } | Self::Delete { .. } => SystemType::None,
+            Self::MemberAdded { .. } | Self::ChannelWelcome { .. } => SystemType::MemberAdded,
+            Self::MemberRemoved(_) => SystemType::MemberRemoved,
+            Self::NameChanged { .. } => SystemType::GroupNameChanged,
+            Self::DescriptionChanged => SystemType::GroupDescriptionChanged,
+            Self::PictureChanged => SystemType::GroupImageChanged,
+            Self::TimerChanged => SystemType::EphemeralTimerChanged,
+            Self::Pin { pinned: true, .. } => SystemType::MessagePinned,
+            Self::Pin { pinned: false, .. } => SystemType::MessageUnpinned,
+            Self::Handshake(_) => SystemType::Securejoin,
         }
     }
 
@@ -246,13 +246,13 @@ impl Intent {
         let part =
             |(name, value): (&str, &str)| HeaderRecord { name: name.to_owned(), value: value.to_owned() };
         let headers = fields.into_iter().map(part).collect();
-        Self::of(&MessageRecord { system_type: system_type::SECUREJOIN, headers, ..Default::default() })
+        Self::of(&MessageRecord { system_type: SystemType::Securejoin, headers, ..Default::default() })
     }
 
     /// The intent of a stored message.
     pub fn of(record: &MessageRecord) -> Result<Self, IntentError> {
         let mut parts = Parts(record.headers.iter().map(Some).collect());
-        let intent = if record.system_type == system_type::SECUREJOIN {
+        let intent = if record.system_type == SystemType::Securejoin {
             parts.handshake()
         } else {
             parts.chat(record)?

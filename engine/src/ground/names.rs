@@ -1,7 +1,7 @@
 //! Names that came over the wire or from the user are cleaned before they are stored or shown.
 
 use volary_mail::message::text::bidi::strip_bidi;
-use volary_storage::records::chat_type;
+use volary_storage::records::ChatType;
 
 /// Longest name of a group that is accepted from the wire, in bytes (exclusive).
 pub const MAX_GROUP_NAME: usize = 200;
@@ -31,13 +31,13 @@ pub fn clean_bidi(text: &str) -> String {
 }
 
 /// Name of a chat type in texts.
-pub fn chat_type_name(kind: u32) -> &'static str {
+pub fn chat_type_name(kind: ChatType) -> &'static str {
     match kind {
-        chat_type::GROUP => "Group",
-        chat_type::MAILINGLIST => "Mailinglist",
-        chat_type::OUT_BROADCAST => "OutBroadcast",
-        chat_type::IN_BROADCAST => "InBroadcast",
-        _ => "Single",
+        ChatType::Group => "Group",
+        ChatType::MailingList => "Mailinglist",
+        ChatType::OutBroadcast => "OutBroadcast",
+        ChatType::InBroadcast => "InBroadcast",
+        ChatType::Single => "Single",
     }
 }
 

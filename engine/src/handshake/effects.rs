@@ -6,10 +6,10 @@ use volary_mail::securejoin::{
     Effect, Encryption, GroupId, InfoLine, InviterChat, JoinTarget, Origin as Known, PendingJoin, Recipients,
     StepMail, Verification,
 };
-use volary_proto::v1::{ChatType, event};
+use volary_proto::v1::{self, event};
 use volary_storage::records::{
-    ChatRecord, JoinRecord, MessageRecord, OutboxRecord, block, chat_type, message_state, origin,
-    outbox as queue, system_type, view_type,
+    Block, ChatRecord, ChatType, ContactOrigin, JobKind, JoinRecord, MessageRecord, MessageState,
+    OutboxRecord, SystemType, ViewType,
 };
 
 use super::{HIDDEN, Origin, contact_of};
@@ -30,7 +30,7 @@ pub(super) fn run(tx: &mut Tx<'_, '_>, effect: Effect, source: &Origin<'_>) -> O
         Effect::DropPending(id) => Ok(tokens::remove_join(tx, id)?),
         Effect::ShowSingleChat { fingerprint } => {
             let contact = contact_of(tx, &fingerprint)?;
-            chats::ensure_single(tx, contact, block::NOT)?;
+            chats::ensure_single(tx, contact, Block::Not)?;
             Ok(())
         }
         Effect::EnsureSingleChat { fingerprint } => {
@@ -99,9 +99,9 @@ fn ensure_hidden(tx: &mut Tx<'_, '_>, contact: ContactId) -> Outcome<ChatId> {
 fn raise(tx: &mut Tx<'_, '_>, fingerprint: &Fingerprint, known: Known) -> Outcome<()> {
     let contact = contact_of(tx, fingerprint)?;
     let to = match known {
-        Known::ChatCreated => origin::CREATE_CHAT,
-        Known::Invited => origin::SECUREJOIN_INVITED,
-        Known::Joined => origin::SECUREJOIN_JOINED,
+        Known::ChatCreated => ContactOrigin::CreateChat,
+        Known::Invited => ContactOrigin::SecurejoinInvited,
+        Known::Joined => ContactOrigin::SecurejoinJoined,
     };
     contacts::raise_origin(tx, contact, to)?;
     tx.contacts_changed(None);
@@ -136,8 +136,8 @@ fn send(tx: &mut Tx<'_, '_>, mail: StepMail, source: &Origin<'_>) -> Outcome<()>
         chat,
         from: ContactId::SELF,
         mid: compose::new_mid(),
-        state: message_state::OUT_PENDING,
-        view_type: view_type::TEXT,
+        state: MessageState::OutPending,
+        view_type: ViewType::Text,
         text: mail.body.clone(),
         subject: mail.subject.unwrap_or_default().to_owned(),
         fixed_subject: mail.subject.is_some(),
@@ -159,14 +159,14 @@ fn send(tx: &mut Tx<'_, '_>, mail: StepMail, source: &Origin<'_>) -> Outcome<()>
         ..Default::default()
     };
     match &mail.encryption {
-        Encryption::None => job.kind = queue::CLEAR,
+        Encryption::None => job.kind = JobKind::Clear,
         Encryption::Symmetric { sign, .. } => {
-            job.kind = queue::PASSWORD;
+            job.kind = JobKind::Password;
             job.password = password_of(tx, &mail, contact)?;
             job.signed = *sign;
         }
         Encryption::Public(_) => {
-            job.kind = queue::DIRECTED;
+            job.kind = JobKind::Directed;
             job.contacts = vec![contact];
         }
     }
@@ -198,11 +198,11 @@ fn password_of(tx: &Tx<'_, '_>, mail: &StepMail, contact: ContactId) -> Outcome<
 fn joined_chat(tx: &mut Tx<'_, '_>, target: &Target, source: &Origin<'_>) -> Outcome<()> {
     let (id, name, kind) = match target {
         Target::Contact => return Ok(()),
-        Target::Group { id, name } => (id, name, chat_type::GROUP),
-        Target::Channel { id, name } => (id, name, chat_type::IN_BROADCAST),
+        Target::Group { id, name } => (id, name, ChatType::Group),
+        Target::Channel { id, name } => (id, name, ChatType::InBroadcast),
     };
     if let Some((chat, _)) = chats::by_group_id(tx.store, tx.profile, id.as_str())? {
-        if chats::update(tx, chat, |record| record.blocked = block::NOT)? {
+        if chats::update(tx, chat, |record| record.blocked = Block::Not)? {
             tx.chat_modified(chat);
             tx.chatlist_item_changed(Some(chat));
         }
@@ -216,7 +216,7 @@ fn joined_chat(tx: &mut Tx<'_, '_>, target: &Target, source: &Origin<'_>) -> Out
         ..Default::default()
     };
     let chat = chats::create(tx, record)?;
-    if let (chat_type::IN_BROADCAST, Some(owner)) = (kind, source.sender) {
+    if let (ChatType::InBroadcast, Some(owner)) = (kind, source.sender) {
         members::add(tx, chat, owner, tx.now)?;
     }
     Ok(())
@@ -270,14 +270,14 @@ fn info(tx: &mut Tx<'_, '_>, target: &JoinTarget, line: InfoLine, source: &Origi
     };
     let inviter = contacts::name_of(tx.store, tx.texts, tx.profile, source.sender.unwrap_or_default())?;
     let (words, system) = match line {
-        InfoLine::Wait => (tx.texts.get(text::SECUREJOIN_WAIT), system_type::SECUREJOIN_WAIT),
+        InfoLine::Wait => (tx.texts.get(text::SECUREJOIN_WAIT), SystemType::SecurejoinWait),
         InfoLine::InvitedToGroup => {
-            (tx.texts.fill(text::SECUREJOIN_GROUP_INVITED, &[&inviter, &inviter]), system_type::NONE)
+            (tx.texts.fill(text::SECUREJOIN_GROUP_INVITED, &[&inviter, &inviter]), SystemType::None)
         }
         InfoLine::InvitedToChannel => {
-            (tx.texts.fill(text::SECUREJOIN_CHANNEL_INVITED, &[&inviter, &inviter]), system_type::NONE)
+            (tx.texts.fill(text::SECUREJOIN_CHANNEL_INVITED, &[&inviter, &inviter]), SystemType::None)
         }
-        InfoLine::InviterReplied => (tx.texts.fill(text::SECUREJOIN_REPLIED, &[&inviter]), system_type::NONE),
+        InfoLine::InviterReplied => (tx.texts.fill(text::SECUREJOIN_REPLIED, &[&inviter]), SystemType::None),
     };
     messages::add_notice(tx, chat, &words, system, messages::Place::Bottom)?;
     Ok(())
@@ -289,7 +289,7 @@ fn remove_wait_line(tx: &mut Tx<'_, '_>, fingerprint: &Fingerprint) -> Outcome<(
     let Some(chat) = chats::single_of(tx.store, tx.profile, contact)? else { return Ok(()) };
     let Some((_, newest)) = messages::newest_id(tx.store, tx.profile, chat)? else { return Ok(()) };
     let record = messages::load(tx.store, tx.profile, newest)?;
-    if record.is_some_and(|record| record.system_type == system_type::SECUREJOIN_WAIT) {
+    if record.is_some_and(|record| record.system_type == SystemType::SecurejoinWait) {
         messages::erase(tx, newest)?;
         tx.msg_deleted(chat, newest);
         tx.msgs_changed(chat);
@@ -301,12 +301,12 @@ fn inviter_progress(tx: &mut Tx<'_, '_>, fingerprint: &Fingerprint, chat: &Invit
     let contact = contact_of(tx, fingerprint)?;
     let (chat, kind) = match chat {
         InviterChat::Single => {
-            (chats::single_of(tx.store, tx.profile, contact)?.unwrap_or_default(), ChatType::Single)
+            (chats::single_of(tx.store, tx.profile, contact)?.unwrap_or_default(), v1::ChatType::Single)
         }
-        InviterChat::Group(id) => (group(tx, id)?.0, ChatType::Group),
-        InviterChat::Channel(id) => (group(tx, id)?.0, ChatType::OutBroadcast),
-        InviterChat::ObservedSingle => (ChatId::NONE, ChatType::Single),
-        InviterChat::ObservedGroup => (ChatId::NONE, ChatType::Group),
+        InviterChat::Group(id) => (group(tx, id)?.0, v1::ChatType::Group),
+        InviterChat::Channel(id) => (group(tx, id)?.0, v1::ChatType::OutBroadcast),
+        InviterChat::ObservedSingle => (ChatId::NONE, v1::ChatType::Single),
+        InviterChat::ObservedGroup => (ChatId::NONE, v1::ChatType::Group),
     };
     tx.inviter_progress(contact, chat, kind);
     Ok(())

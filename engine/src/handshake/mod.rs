@@ -12,7 +12,7 @@ use volary_mail::securejoin::observer::{self, ObserverFacts};
 use volary_mail::securejoin::{
     Fate, GroupId, HandshakeMessage, MatchedSecret, PendingJoin, Reaction, Reason, Scope, Step, Token,
 };
-use volary_storage::records::{block, chat_type, origin, token};
+use volary_storage::records::{Block, ChatType, ContactOrigin, TokenKind};
 
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome as Result};
@@ -146,7 +146,10 @@ fn answer(
 /// Who asks for our key in clear text becomes a contact, so that the answer has somebody to go to.
 fn know_requester(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, fingerprint: &str) -> Result<()> {
     let addr = &parsed.from.address;
-    contacts::add_or_lookup(tx, Seen { name: "", addr, fingerprint, origin: origin::INCOMING_UNKNOWN_FROM })?;
+    contacts::add_or_lookup(
+        tx,
+        Seen { name: "", addr, fingerprint, origin: ContactOrigin::IncomingUnknownFrom },
+    )?;
     Ok(())
 }
 
@@ -159,11 +162,11 @@ fn inviter_facts(
 ) -> Result<InviterFacts> {
     let profile = tx.profile;
     let invite_number_known = match &message.invite_number {
-        Some(number) => tokens::find(tx.store, profile, token::INVITE, number)?.is_some(),
+        Some(number) => tokens::find(tx.store, profile, TokenKind::Invite, number)?.is_some(),
         None => false,
     };
     let stored = match &message.auth {
-        Some(auth) => tokens::find(tx.store, profile, token::AUTH, auth)?,
+        Some(auth) => tokens::find(tx.store, profile, TokenKind::Auth, auth)?,
         None => None,
     };
     let sender = match who {
@@ -184,7 +187,7 @@ fn inviter_facts(
     let joiner = who.map_or(ContactId::NONE, |who| who.sender);
     let chat = match chat {
         Some((id, record)) => Some(ChatFacts {
-            channel: record.chat_type == chat_type::OUT_BROADCAST,
+            channel: record.chat_type == ChatType::OutBroadcast,
             self_is_member: chats::self_is_in(tx.store, profile, id, &record)?,
             promoted: !record.unpromoted,
             joiner_is_member: members::is_member(tx.store, profile, id, joiner)?,
@@ -284,7 +287,7 @@ pub fn know_inviter(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<ContactId> {
         name: &invite.inviter_name,
         addr,
         fingerprint: &fingerprint,
-        origin: origin::UNHANDLED_SECUREJOIN_SCAN,
+        origin: ContactOrigin::UnhandledSecurejoinScan,
     };
     let contact = contacts::add_or_lookup(tx, seen)?;
     let name = crate::ground::names::clean_contact_name(&invite.inviter_name);
@@ -314,9 +317,9 @@ pub fn invite(tx: &mut Tx<'_, '_>, chat: Option<ChatId>) -> Result<Invite> {
             let kind = chat_type_name(record.chat_type);
             let id = GroupId::parse(&record.group_id);
             let target = match (record.chat_type, id) {
-                (chat_type::GROUP, Some(id)) => Target::Group { id, name: record.name.clone() },
-                (chat_type::OUT_BROADCAST, Some(id)) => Target::Channel { id, name: record.name.clone() },
-                (chat_type::GROUP, None) => {
+                (ChatType::Group, Some(id)) => Target::Group { id, name: record.name.clone() },
+                (ChatType::OutBroadcast, Some(id)) => Target::Channel { id, name: record.name.clone() },
+                (ChatType::Group, None) => {
                     let text = format!("Can't generate QR code, chat Chat#{chat} is a email thread");
                     return Err(Failure::refused(text));
                 }
@@ -332,16 +335,16 @@ pub fn invite(tx: &mut Tx<'_, '_>, chat: Option<ChatId>) -> Result<Invite> {
     let fingerprint = keys::ensure_own(tx)?.fingerprint();
     let rng = &mut rand::thread_rng();
     let now = tx.now;
-    let number = match tokens::newest(tx.store, profile, token::INVITE, &scope)? {
+    let number = match tokens::newest(tx.store, profile, TokenKind::Invite, &scope)? {
         Some(known) => known,
         None => {
             let fresh = Token::generate(rng).as_str().to_owned();
-            tokens::save(tx, token::INVITE, &scope, &fresh, now)?;
+            tokens::save(tx, TokenKind::Invite, &scope, &fresh, now)?;
             fresh
         }
     };
     let auth = Token::generate(rng);
-    tokens::save(tx, token::AUTH, &scope, auth.as_str(), now)?;
+    tokens::save(tx, TokenKind::Auth, &scope, auth.as_str(), now)?;
     Ok(Invite {
         fingerprint,
         addresses,
@@ -354,7 +357,7 @@ pub fn invite(tx: &mut Tx<'_, '_>, chat: Option<ChatId>) -> Result<Invite> {
 }
 
 /// The block state under which a chat of a handshake is made: hidden until somebody has reason to see it.
-const HIDDEN: u32 = block::YES;
+const HIDDEN: Block = Block::Yes;
 
 /// The contact with a key.
 fn contact_of(tx: &Tx<'_, '_>, fingerprint: &Fingerprint) -> Result<ContactId> {

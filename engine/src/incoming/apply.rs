@@ -3,7 +3,7 @@
 use volary_mail::message::ParsedMessage;
 use volary_mail::message::read::{MessageKind, SplitRole};
 use volary_mail::openpgp::{Protection, Treatment, treatment};
-use volary_storage::records::{TimeRecord, block};
+use volary_storage::records::{Block, KnownMail, TimeRecord};
 use volary_storage::tables::GOSSIPED;
 
 use super::contacts::{self as people, People};
@@ -196,7 +196,9 @@ fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         | MessageKind::CallEnded
         | MessageKind::LocationOnly => Fate::NotShown(Reason::NotSupported(name_of(kind))),
     };
-    if messages::known(tx.store, tx.profile, &opened.mid)?.is_none_or(|known| known.kind == 0) {
+    if messages::known(tx.store, tx.profile, &opened.mid)?
+        .is_none_or(|known| known.kind == KnownMail::Nothing)
+    {
         messages::entomb(tx, &opened.mid)?;
     }
     Ok(fate)
@@ -242,7 +244,7 @@ fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
     }
     let copies = store::message(tx, opened, parsed, who, &chat, &change)?;
     let blocked = contacts::load(tx.store, tx.profile, who.sender)?.is_some_and(|contact| contact.blocked);
-    let hidden = chats::load(tx.store, tx.profile, chat.id)?.is_some_and(|chat| chat.blocked == block::YES);
+    let hidden = chats::load(tx.store, tx.profile, chat.id)?.is_some_and(|chat| chat.blocked == Block::Yes);
     Ok(if blocked && hidden { Fate::NotShown(Reason::Blocked) } else { copies.into() })
 }
 

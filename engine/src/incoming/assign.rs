@@ -2,7 +2,7 @@
 
 use volary_mail::message::{Mailbox, ParsedMessage};
 use volary_storage::View;
-use volary_storage::records::{ChatRecord, block, chat_type, origin};
+use volary_storage::records::{Block, ChatRecord, ChatType, ContactOrigin};
 
 use super::contacts::People;
 use super::open::{Matched, Opened};
@@ -122,19 +122,15 @@ pub(super) fn parent_chat(
     let members = members::current(view, profile, parent.chat)?.len();
     let private_reply = count == 1 && (parsed.is_chat_message || members != 2);
     let refused =
-        private_reply || chat.chat_type == chat_type::SINGLE || chat.encrypted != parsed.has_padlock();
+        private_reply || chat.chat_type == ChatType::Single || chat.encrypted != parsed.has_padlock();
     Ok((!refused).then_some((parent.chat, chat)))
 }
 
 /// A chat becomes as visible as mail of this sender deserves, never less.
 fn unblock(tx: &mut Tx<'_, '_>, chat: ChatId, sender: ContactId, outgoing: bool) -> Outcome<()> {
-    let better = if outgoing { block::NOT } else { chats::default_block(tx.store, tx.profile, sender)? };
+    let better = if outgoing { Block::Not } else { chats::default_block(tx.store, tx.profile, sender)? };
     let changed = chats::update(tx, chat, |record| {
-        record.blocked = match (record.blocked, better) {
-            (block::NOT, _) | (_, block::NOT) => block::NOT,
-            (block::YES, other) => other,
-            (old, _) => old,
-        };
+        record.blocked = chats::opener(record.blocked, better);
     })?;
     if changed {
         tx.chat_modified(chat);
@@ -154,11 +150,11 @@ fn group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People, id: &str) ->
         return Ok(None);
     }
     let blocked =
-        if who.outgoing { block::NOT } else { chats::default_block(tx.store, tx.profile, who.sender)? };
+        if who.outgoing { Block::Not } else { chats::default_block(tx.store, tx.profile, who.sender)? };
     let clean =
         Some(names::clean_line(name)).filter(|name| !name.is_empty() && name.len() < names::MAX_GROUP_NAME);
     let record = ChatRecord {
-        chat_type: chat_type::GROUP,
+        chat_type: ChatType::Group,
         group_id: id.to_owned(),
         name: clean.unwrap_or_else(|| "…".to_owned()),
         name_changed: parsed.group.name_timestamp.unwrap_or(0),
@@ -177,13 +173,13 @@ fn single(
     who: &People,
 ) -> Outcome<Option<Assigned>> {
     let (contact, blocked) = if who.outgoing {
-        (outgoing_recipient(tx, opened, who)?, block::NOT)
+        (outgoing_recipient(tx, opened, who)?, Block::Not)
     } else {
         let contact = contacts::load(tx.store, tx.profile, who.sender)?.unwrap_or_default();
         let blocked = match (contact.blocked, config::flag(tx.store, tx.profile, config::key::BOT)?) {
-            (true, _) => block::YES,
-            (false, true) => block::NOT,
-            (false, false) => block::REQUEST,
+            (true, _) => Block::Yes,
+            (false, true) => Block::Not,
+            (false, false) => Block::Request,
         };
         (who.sender, blocked)
     };
@@ -193,7 +189,7 @@ fn single(
     let known = chats::single_of(tx.store, tx.profile, contact)?;
     let chat = chats::ensure_single(tx, contact, blocked)?;
     if !who.outgoing && replies_to_us(tx, parsed)? {
-        contacts::raise_origin(tx, who.sender, origin::REPLY_TO)?;
+        contacts::raise_origin(tx, who.sender, ContactOrigin::ReplyTo)?;
     }
     assigned(tx, chat, known.is_none())
 }
@@ -241,7 +237,7 @@ fn ad_hoc_group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Ou
     let name =
         Some(names::clean_line(&name)).filter(|name| !name.is_empty()).unwrap_or_else(|| "👥📧".to_owned());
     for (chat, record) in chats::all(tx.store, tx.profile)?.into_iter().rev() {
-        if record.chat_type == chat_type::GROUP && record.group_id.is_empty() && record.name == name {
+        if record.chat_type == ChatType::Group && record.group_id.is_empty() && record.name == name {
             let mut present = members::current(tx.store, tx.profile, chat)?;
             present.sort_unstable();
             if present == wanted {
@@ -251,8 +247,8 @@ fn ad_hoc_group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Ou
         }
     }
     let blocked =
-        if who.outgoing { block::NOT } else { chats::default_block(tx.store, tx.profile, who.sender)? };
-    let record = ChatRecord { chat_type: chat_type::GROUP, name, blocked, ..Default::default() };
+        if who.outgoing { Block::Not } else { chats::default_block(tx.store, tx.profile, who.sender)? };
+    let record = ChatRecord { chat_type: ChatType::Group, name, blocked, ..Default::default() };
     let chat = chats::create(tx, record)?;
     let time = parsed.date.unwrap_or(tx.now);
     for contact in wanted {
@@ -283,10 +279,10 @@ fn mailing_list(
     }
     let name = if list.name.is_empty() { &list.id } else { &list.name };
     let record = ChatRecord {
-        chat_type: chat_type::MAILINGLIST,
+        chat_type: ChatType::MailingList,
         group_id: list.id.clone(),
         name: names::clean_line(name),
-        blocked: block::REQUEST,
+        blocked: Block::Request,
         list_post: post,
         ..Default::default()
     };

@@ -3,7 +3,7 @@
 use volary_mail::ids::GroupId;
 use volary_mail::message::ParsedMessage;
 use volary_mail::message::read::{ListFacts, SystemEvent};
-use volary_storage::records::{ChatRecord, MemberRecord, block, chat_type, system_type};
+use volary_storage::records::{Block, ChatRecord, ChatType, MemberRecord, SystemType};
 
 use super::assign::Assigned;
 use super::contacts::{People, named_member};
@@ -29,16 +29,16 @@ pub fn assign(
     let profile = tx.profile;
     if let Some((id, record)) = chats::by_group_id(tx.store, profile, &list.id)? {
         let fits = match record.chat_type {
-            chat_type::IN_BROADCAST => {
+            ChatType::InBroadcast => {
                 who.outgoing || members::row(tx.store, profile, id, who.sender)?.is_some()
             }
-            chat_type::OUT_BROADCAST => who.outgoing || parsed.group.removed.is_some(),
-            _ => false,
+            ChatType::OutBroadcast => who.outgoing || parsed.group.removed.is_some(),
+            ChatType::Single | ChatType::Group | ChatType::MailingList => false,
         };
         if fits && parsed.has_padlock() {
             return Ok(Some(Assigned { id, record, new: false }));
         }
-        if record.chat_type == chat_type::OUT_BROADCAST {
+        if record.chat_type == ChatType::OutBroadcast {
             return Ok(None);
         }
         let single =
@@ -57,12 +57,12 @@ pub fn assign(
     let name =
         if list.name.is_empty() { parsed.group.name.clone().unwrap_or_default() } else { list.name.clone() };
     let record = ChatRecord {
-        chat_type: if own { chat_type::OUT_BROADCAST } else { chat_type::IN_BROADCAST },
+        chat_type: if own { ChatType::OutBroadcast } else { ChatType::InBroadcast },
         group_id: list.id.clone(),
         name: names::clean_line(&name),
         encrypted: true,
         channel_secret: secret.as_str().to_owned(),
-        blocked: block::NOT,
+        blocked: Block::Not,
         ..Default::default()
     };
     let id = chats::create(tx, record.clone())?;
@@ -82,7 +82,7 @@ pub fn apply(
     change: &mut Change,
 ) -> Outcome<()> {
     match chat.record.chat_type {
-        chat_type::IN_BROADCAST => as_subscriber(tx, opened, parsed, who, chat, change),
+        ChatType::InBroadcast => as_subscriber(tx, opened, parsed, who, chat, change),
         _ => as_owner(tx, opened, parsed, who, chat, change),
     }
 }
@@ -104,7 +104,7 @@ fn as_subscriber(
             change.trash = true;
             return Ok(());
         }
-        change.system_type = system_type::MEMBER_REMOVED;
+        change.system_type = SystemType::MemberRemoved;
         change.text = Some(if who.outgoing {
             tx.texts.get(text::CHANNEL_LEFT)
         } else {
@@ -120,7 +120,7 @@ fn as_subscriber(
         if let Some(secret) = &parsed.broadcast_secret {
             chats::update(tx, chat.id, |record| secret.as_str().clone_into(&mut record.channel_secret))?;
         }
-        change.system_type = system_type::MEMBER_ADDED;
+        change.system_type = SystemType::MemberAdded;
         change.text = Some(tx.texts.get(text::CHANNEL_JOINED));
         change.bottom = true;
         change.trash = inside;

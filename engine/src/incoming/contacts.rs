@@ -1,7 +1,7 @@
 //! Sender and recipients of a mail become contacts.
 
 use volary_mail::message::{Mailbox, ParsedMessage};
-use volary_storage::records::origin;
+use volary_storage::records::ContactOrigin;
 
 use super::open::Opened;
 use crate::ground::db::Tx;
@@ -54,8 +54,12 @@ pub fn sender(
     };
     let name =
         if parsed.sender_overridden || parsed.is_mailing_list() { "" } else { parsed.from.name.as_str() };
-    let seen =
-        Seen { name, addr: from.as_str(), fingerprint: &fingerprint, origin: origin::INCOMING_UNKNOWN_FROM };
+    let seen = Seen {
+        name,
+        addr: from.as_str(),
+        fingerprint: &fingerprint,
+        origin: ContactOrigin::IncomingUnknownFrom,
+    };
     Ok(Some((contacts::add_or_lookup(tx, seen)?, false)))
 }
 
@@ -89,7 +93,8 @@ pub fn recipients(
 
 fn address_contact(tx: &mut Tx<'_, '_>, mailbox: &Mailbox) -> Outcome<Option<ContactId>> {
     let Ok(addr) = mailbox.checked() else { return Ok(None) };
-    let seen = Seen { name: &mailbox.name, addr: addr.as_str(), fingerprint: "", origin: origin::HIDDEN };
+    let seen =
+        Seen { name: &mailbox.name, addr: addr.as_str(), fingerprint: "", origin: ContactOrigin::Hidden };
     Ok(Some(contacts::add_or_lookup(tx, seen)?))
 }
 
@@ -109,7 +114,8 @@ fn key_contact(
     };
     // What is no address is not stored as one: the fingerprint says who it is.
     let addr = mailbox.checked().map(|addr| addr.to_string()).unwrap_or_default();
-    let seen = Seen { name: &mailbox.name, addr: &addr, fingerprint: &fingerprint, origin: origin::HIDDEN };
+    let seen =
+        Seen { name: &mailbox.name, addr: &addr, fingerprint: &fingerprint, origin: ContactOrigin::Hidden };
     Ok(Some(contacts::add_or_lookup(tx, seen)?))
 }
 

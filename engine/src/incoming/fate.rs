@@ -1,6 +1,6 @@
 //! What becomes of a mail, and why.
 
-use volary_proto::v1::{NotShownReason, NotShownState};
+use volary_storage::records::{NotShownReason, NotShownState};
 
 /// What becomes of the copies on relays, beyond the rule for single-device profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

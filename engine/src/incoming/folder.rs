@@ -2,9 +2,8 @@
 
 use volary_proto::v1::relay_notice::Notice;
 use volary_storage::View;
-use volary_storage::records::known_mail;
+use volary_storage::records::{Download, KnownMail};
 
-use super::store::download;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::ids::{ProfileId, TransportId};
@@ -43,12 +42,12 @@ pub fn wanted_downloads(view: &impl View, profile: ProfileId, transport: Transpo
     let mut wanted = Vec::new();
     for (place, mid) in copies::of_transport(view, profile, transport)? {
         let Some(known) = messages::known(view, profile, &mid)? else { continue };
-        if known.kind != known_mail::MESSAGE {
+        if known.kind != KnownMail::Message {
             continue;
         }
         let Some(message) = known.message else { continue };
         let record = messages::load(view, profile, message)?;
-        if record.is_some_and(|record| record.download_state == download::IN_PROGRESS && record.mid == mid) {
+        if record.is_some_and(|record| record.download_state == Download::InProgress && record.mid == mid) {
             wanted.push(place);
         }
     }

@@ -2,7 +2,7 @@
 
 use volary_mail::message::read::SystemEvent;
 use volary_mail::message::{Avatar, ParsedMessage};
-use volary_storage::records::{MemberRecord, chat_type, system_type};
+use volary_storage::records::{ChatType, MemberRecord, SystemType};
 
 use super::assign::Assigned;
 use super::contacts::{self as people, People};
@@ -26,8 +26,8 @@ pub struct Change {
     pub waits: bool,
     /// Our own words for what happened, in place of the text.
     pub text: Option<String>,
-    /// One of [`system_type`].
-    pub system_type: u32,
+    /// What it is about if it is a system message.
+    pub system_type: SystemType,
     /// The contact concerned.
     pub about: Option<ContactId>,
     /// Does not move the chat up and does not notify.
@@ -35,7 +35,7 @@ pub struct Change {
     /// Goes to the bottom of the chat.
     pub bottom: bool,
     /// Further info lines, at the same place.
-    pub notices: Vec<(String, u32, Option<ContactId>)>,
+    pub notices: Vec<(String, SystemType, Option<ContactId>)>,
 }
 
 /// Applies the message to its chat.
@@ -48,19 +48,19 @@ pub fn apply(
 ) -> Outcome<Change> {
     let mut change = Change::default();
     match chat.record.chat_type {
-        chat_type::GROUP => {
+        ChatType::Group => {
             let allowed = apply_members(tx, opened, parsed, who, chat, &mut change)?;
             if !change.trash && !change.waits {
                 apply_data(tx, opened, parsed, who, chat, allowed, &mut change)?;
             }
         }
-        chat_type::IN_BROADCAST | chat_type::OUT_BROADCAST => {
+        ChatType::InBroadcast | ChatType::OutBroadcast => {
             super::channel::apply(tx, opened, parsed, who, chat, &mut change)?;
             if !change.trash {
                 apply_data(tx, opened, parsed, who, chat, true, &mut change)?;
             }
         }
-        _ => {}
+        ChatType::Single | ChatType::MailingList => {}
     }
     if !change.trash && !change.waits {
         apply_timer(tx, opened, parsed, who, chat, &mut change)?;
@@ -131,11 +131,11 @@ fn apply_members(
     let (more, fewer) = outcome.unexplained(&received);
     for contact in more {
         let line = info_texts::member_added(tx.store, tx.texts, profile, contact, None)?;
-        change.notices.push((line, system_type::MEMBER_ADDED, Some(contact)));
+        change.notices.push((line, SystemType::MemberAdded, Some(contact)));
     }
     for contact in fewer {
         let line = info_texts::member_removed(tx.store, tx.texts, profile, contact, None)?;
-        change.notices.push((line, system_type::MEMBER_REMOVED, Some(contact)));
+        change.notices.push((line, SystemType::MemberRemoved, Some(contact)));
     }
     if !nothing_new {
         tx.chat_modified(chat.id);
@@ -205,7 +205,7 @@ fn announce(
     let profile = tx.profile;
     match parsed.system {
         Some(SystemEvent::MemberRemoved) => {
-            change.system_type = system_type::MEMBER_REMOVED;
+            change.system_type = SystemType::MemberRemoved;
             if let Some(contact) = removed {
                 change.text =
                     Some(info_texts::member_removed(tx.store, tx.texts, profile, contact, Some(who.sender))?);
@@ -214,7 +214,7 @@ fn announce(
             }
         }
         Some(SystemEvent::MemberAdded) => {
-            change.system_type = system_type::MEMBER_ADDED;
+            change.system_type = SystemType::MemberAdded;
             if let Some(contact) = added {
                 change.text =
                     Some(info_texts::member_added(tx.store, tx.texts, profile, contact, Some(who.sender))?);
@@ -244,7 +244,7 @@ fn apply_data(
         return Ok(());
     }
     let sent = parsed.sent_at(opened.received);
-    let channel = chat.record.chat_type != chat_type::GROUP;
+    let channel = chat.record.chat_type != ChatType::Group;
     apply_name(tx, parsed, who, chat, sent, channel, change)?;
     apply_description(tx, parsed, who, chat, sent, change)?;
     apply_picture(tx, opened, parsed, who, chat, channel, change)
@@ -278,7 +278,7 @@ fn apply_name(
         }
         if parsed.system == Some(SystemEvent::GroupNameChanged) {
             let old = parsed.group.name_changed.clone().unwrap_or_default();
-            change.system_type = system_type::GROUP_NAME_CHANGED;
+            change.system_type = SystemType::GroupNameChanged;
             change.about = Some(who.sender);
             change.text = Some(if channel {
                 tx.texts.fill(text::CHANNEL_NAME_CHANGED, &[&old, &name])
@@ -320,7 +320,7 @@ fn apply_description(
         tx.chat_modified(chat.id);
     }
     if parsed.system == Some(SystemEvent::GroupDescriptionChanged) {
-        change.system_type = system_type::GROUP_DESCRIPTION_CHANGED;
+        change.system_type = SystemType::GroupDescriptionChanged;
         change.about = Some(who.sender);
         let number = text::DESCRIPTION_CHANGED_SELF;
         change.text = Some(info_texts::by_actor(tx.store, tx.texts, tx.profile, number, who.sender, &[])?);
@@ -358,7 +358,7 @@ fn apply_picture(
         tx.chatlist_item_changed(Some(chat.id));
     }
     if parsed.system == Some(SystemEvent::GroupImageChanged) && change.text.is_none() {
-        change.system_type = system_type::GROUP_IMAGE_CHANGED;
+        change.system_type = SystemType::GroupImageChanged;
         change.about = Some(who.sender);
         let number = if removed { text::IMAGE_DELETED_SELF } else { text::IMAGE_CHANGED_SELF };
         change.text = Some(if channel {
@@ -383,7 +383,7 @@ fn apply_timer(
     let seconds = parsed.ephemeral_timer.unwrap_or(0);
     let record = chats::load(tx.store, tx.profile, chat.id)?.unwrap_or_default();
     let rows: membership::Rows = members::rows(tx.store, tx.profile, chat.id)?.into_iter().collect();
-    let grouped = chat.record.chat_type == chat_type::GROUP;
+    let grouped = chat.record.chat_type == ChatType::Group;
     let last = parsed.references.last();
     let seen_by_sender = match last {
         Some(id) => {
@@ -410,11 +410,11 @@ fn apply_timer(
         })?;
         tx.ephemeral_timer_modified(chat.id, seconds);
         if !explicit {
-            change.notices.push((line.clone(), system_type::EPHEMERAL_TIMER_CHANGED, Some(who.sender)));
+            change.notices.push((line.clone(), SystemType::EphemeralTimerChanged, Some(who.sender)));
         }
     }
     if explicit {
-        change.system_type = system_type::EPHEMERAL_TIMER_CHANGED;
+        change.system_type = SystemType::EphemeralTimerChanged;
         change.text = Some(line);
         change.about = Some(who.sender);
     }
@@ -429,15 +429,15 @@ fn apply_pins(
     change: &mut Change,
 ) -> Outcome<()> {
     let (pinned, number, kind) = match parsed.system {
-        Some(SystemEvent::MessagePinned) => (true, text::PINNED_SELF, system_type::MESSAGE_PINNED),
-        Some(SystemEvent::MessageUnpinned) => (false, text::UNPINNED_SELF, system_type::MESSAGE_UNPINNED),
+        Some(SystemEvent::MessagePinned) => (true, text::PINNED_SELF, SystemType::MessagePinned),
+        Some(SystemEvent::MessageUnpinned) => (false, text::UNPINNED_SELF, SystemType::MessageUnpinned),
         _ => return Ok(()),
     };
     change.system_type = kind;
     change.silent = !pinned;
     change.text = Some(info_texts::by_actor(tx.store, tx.texts, tx.profile, number, who.sender, &[])?);
     let rows: membership::Rows = members::rows(tx.store, tx.profile, chat.id)?.into_iter().collect();
-    if chat.record.chat_type == chat_type::GROUP && !membership::may_change(&rows, who.sender) {
+    if chat.record.chat_type == ChatType::Group && !membership::may_change(&rows, who.sender) {
         return Ok(());
     }
     let Some(id) = &parsed.in_reply_to else { return Ok(()) };

@@ -41,9 +41,9 @@ pub mod store;
 
 pub use self::source::Source;
 
-use volary_proto::v1::{NotShownState, RelayMailAction};
+use volary_proto::v1::RelayMailAction;
 use volary_storage::View;
-use volary_storage::records::QuarantineRecord;
+use volary_storage::records::{KnownMail, NotShownState, QuarantineRecord};
 
 use self::fate::{Copies, Fate, Wait};
 use self::open::Opened;
@@ -102,7 +102,7 @@ pub fn take_in(tx: &mut Tx<'_, '_>, source: Source, opened: &Opened) -> Outcome<
 }
 
 fn is_known(tx: &Tx<'_, '_>, mid: &str) -> Outcome<bool> {
-    Ok(messages::known(tx.store, tx.profile, mid)?.is_some_and(|known| known.kind != 0))
+    Ok(messages::known(tx.store, tx.profile, mid)?.is_some_and(|known| known.kind != KnownMail::Nothing))
 }
 
 /// A mail that has to wait, with the blob that holds it.

@@ -15,7 +15,7 @@ use volary_mail::openpgp::{
 };
 use volary_mail::securejoin::PendingJoin;
 use volary_storage::View;
-use volary_storage::records::chat_type;
+use volary_storage::records::ChatType;
 use volary_storage::{Blobs, StoreError};
 
 use super::fate::{Reason, Wait};
@@ -342,8 +342,8 @@ fn shared_secrets(view: &impl View, profile: ProfileId) -> Outcome<Vec<(SharedSe
             continue;
         }
         let owner = match record.chat_type {
-            chat_type::IN_BROADCAST => channel_owner(view, profile, chat)?,
-            _ => None,
+            ChatType::InBroadcast => channel_owner(view, profile, chat)?,
+            ChatType::Single | ChatType::Group | ChatType::MailingList | ChatType::OutBroadcast => None,
         };
         secrets.push((SharedSecret::channel(&record.channel_secret, owner), Matched::Channel(chat)));
     }

@@ -1,6 +1,6 @@
 //! Mails that cannot be taken in now: how many are kept, how long, and when one is tried again.
 
-use volary_storage::records::{QuarantineRecord, wait};
+use volary_storage::records::{QuarantineRecord, WaitKind};
 
 use super::fate::Wait;
 use crate::ground::effects::Unlocked;
@@ -28,11 +28,16 @@ pub fn serves(unlocked: Unlocked, waits: &Wait) -> bool {
 /// What a row waits for.
 pub fn wait_of(record: &QuarantineRecord) -> Wait {
     match record.wait {
-        wait::SECRET => Wait::Secret,
-        wait::SIGNER => Wait::Signer(record.waits_for.clone()),
-        wait::GROUP => Wait::Group(record.waits_for.first().cloned().unwrap_or_default()),
-        _ => Wait::Fault(record.detail.clone()),
+        WaitKind::Secret => Wait::Secret,
+        WaitKind::Signer => Wait::Signer(record.waits_for.clone()),
+        WaitKind::Group => Wait::Group(record.waits_for.first().cloned().unwrap_or_default()),
+        WaitKind::Fault | WaitKind::Other(_) => Wait::Fault(record.detail.clone()),
     }
+}
+
+/// Whether our own fault holds a mail back, as far as this version can tell.
+fn is_ours(record: &QuarantineRecord) -> bool {
+    matches!(record.wait, WaitKind::Fault | WaitKind::Other(_))
 }
 
 /// Writes what a mail waits for into its row.
@@ -40,25 +45,25 @@ pub fn set_wait(record: &mut QuarantineRecord, waits: &Wait) {
     record.waits_for.clear();
     record.detail.clear();
     record.wait = match waits {
-        Wait::Secret => wait::SECRET,
+        Wait::Secret => WaitKind::Secret,
         Wait::Signer(fingerprints) => {
             record.waits_for.clone_from(fingerprints);
-            wait::SIGNER
+            WaitKind::Signer
         }
         Wait::Group(id) => {
             record.waits_for.push(id.clone());
-            wait::GROUP
+            WaitKind::Group
         }
         Wait::Fault(detail) => {
             record.detail.clone_from(detail);
-            wait::FAULT
+            WaitKind::Fault
         }
     };
 }
 
 /// Whether a mail was kept long enough.
 pub fn is_over(record: &QuarantineRecord, now: i64) -> bool {
-    let age = if record.wait == wait::FAULT { MAX_AGE_OF_FAULTS } else { MAX_AGE };
+    let age = if is_ours(record) { MAX_AGE_OF_FAULTS } else { MAX_AGE };
     // A clock that was set back makes nothing older.
     now.saturating_sub(record.first_seen) > age
 }
@@ -69,7 +74,7 @@ pub fn is_over(record: &QuarantineRecord, now: i64) -> bool {
 pub fn make_room(rows: &[(u64, QuarantineRecord)], bytes: u64, is_fault: bool) -> Option<Vec<u64>> {
     let mut mails = rows.len() + 1;
     let mut total = rows.iter().map(|(_, row)| row.bytes).sum::<u64>().saturating_add(bytes);
-    let (faults, others): (Vec<_>, Vec<_>) = rows.iter().partition(|(_, row)| row.wait == wait::FAULT);
+    let (faults, others): (Vec<_>, Vec<_>) = rows.iter().partition(|(_, row)| is_ours(row));
     let protected = !faults.is_empty() && !is_fault;
     let mut evicted = Vec::new();
     for (sequence, row) in others.into_iter().chain(faults.into_iter().filter(|_| is_fault)) {
@@ -95,7 +100,7 @@ pub fn digest(raw: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn row(wait: u32, bytes: u64) -> QuarantineRecord {
+    fn row(wait: WaitKind, bytes: u64) -> QuarantineRecord {
         QuarantineRecord { wait, bytes, first_seen: 1_000_000, ..Default::default() }
     }
 
@@ -119,7 +124,7 @@ mod tests {
             Wait::Group("abc".to_owned()),
             Wait::Fault("no key".to_owned()),
         ] {
-            let mut record = row(wait::SIGNER, 1);
+            let mut record = row(WaitKind::Signer, 1);
             record.waits_for.push("old".to_owned());
             set_wait(&mut record, &waits);
             assert_eq!(wait_of(&record), waits);
@@ -128,9 +133,9 @@ mod tests {
 
     #[test]
     fn the_oldest_go_first_and_faults_last() {
-        let mut rows: Vec<_> = (0..MAX_MAILS as u64).map(|at| (at, row(wait::SECRET, 10))).collect();
+        let mut rows: Vec<_> = (0..MAX_MAILS as u64).map(|at| (at, row(WaitKind::Secret, 10))).collect();
         assert_eq!(make_room(&rows, 10, false), Some(vec![0]));
-        rows[0].1.wait = wait::FAULT;
+        rows[0].1.wait = WaitKind::Fault;
         assert_eq!(make_room(&rows, 10, false), Some(vec![1]));
         rows.truncate(3);
         assert_eq!(make_room(&rows, 10, false), Some(Vec::new()));
@@ -141,18 +146,18 @@ mod tests {
 
     #[test]
     fn a_stranger_does_not_push_out_what_a_fault_holds_back() {
-        let rows: Vec<_> = (0..3).map(|at| (at, row(wait::FAULT, 10))).collect();
+        let rows: Vec<_> = (0..3).map(|at| (at, row(WaitKind::Fault, 10))).collect();
         assert_eq!(make_room(&rows, MAX_BYTES, false), None);
-        let full: Vec<_> = (0..MAX_MAILS as u64).map(|at| (at, row(wait::FAULT, 10))).collect();
+        let full: Vec<_> = (0..MAX_MAILS as u64).map(|at| (at, row(WaitKind::Fault, 10))).collect();
         assert_eq!(make_room(&full, 10, false), None);
         assert_eq!(make_room(&full, 10, true), Some(vec![0]));
     }
 
     #[test]
     fn a_mail_is_given_up_late_and_a_fault_later() {
-        let waiting = row(wait::SECRET, 1);
+        let waiting = row(WaitKind::Secret, 1);
         assert!(!is_over(&waiting, 1_000_000 + MAX_AGE) && is_over(&waiting, 1_000_001 + MAX_AGE));
-        let fault = row(wait::FAULT, 1);
+        let fault = row(WaitKind::Fault, 1);
         assert!(!is_over(&fault, 1_000_001 + MAX_AGE) && is_over(&fault, 1_000_001 + MAX_AGE_OF_FAULTS));
         assert!(!is_over(&waiting, 0), "a clock that was set back");
     }

@@ -1,8 +1,7 @@
 //! What is told of a received mail of which nothing is shown: a line in the log, an event, and a row that can be asked for.
 
 use volary_mail::message::ParsedMessage;
-use volary_proto::v1::{NotShownReason, NotShownState};
-use volary_storage::records::{NotShownRecord, QuarantineRecord};
+use volary_storage::records::{NotShownReason, NotShownRecord, NotShownState, QuarantineRecord};
 
 use super::fate::{Reason, Wait};
 use super::heads::Skipped;
@@ -124,9 +123,9 @@ fn tell(tx: &mut Tx<'_, '_>, note: &Note<'_>, warns: bool) -> Outcome<()> {
         relay: relay.to_owned(),
         mid: note.mid.to_owned(),
         sender: note.sender.to_owned(),
-        reason: number(note.reason.into()),
+        reason: note.reason,
         text: note.text.clone(),
-        state: number(note.state.into()),
+        state: note.state,
     };
     if !not_shown::note(tx, &record)? {
         return Ok(());
@@ -150,10 +149,6 @@ fn tell(tx: &mut Tx<'_, '_>, note: &Note<'_>, warns: bool) -> Outcome<()> {
     Ok(())
 }
 
-fn number(value: i32) -> u32 {
-    u32::try_from(value).unwrap_or_default()
-}
-
 fn words(state: NotShownState) -> &'static str {
     match state {
         NotShownState::Kept => "kept and tried again",
@@ -161,6 +156,7 @@ fn words(state: NotShownState) -> &'static str {
         NotShownState::Dropped => "dropped",
         NotShownState::Skipped => "left on the relay",
         NotShownState::Hidden => "stored out of sight",
+        NotShownState::Other(_) => "not known",
     }
 }
 

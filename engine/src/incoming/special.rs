@@ -6,8 +6,8 @@ use volary_mail::message::text::reaction::reaction_token;
 use volary_proto::v1::event;
 use volary_storage::View as _;
 use volary_storage::records::{
-    MessageRecord, PendingEditRecord, ReactionRecord, TimeRecord, chat_type, known_mail, message_state,
-    view_type,
+    ChatType, Download, KnownMail, MessageRecord, MessageState, PendingEditRecord, ReactionRecord,
+    TimeRecord, ViewType,
 };
 use volary_storage::tables::{PENDING_DELETIONS, PENDING_EDITS, PENDING_REACTIONS, RECEIPTS};
 
@@ -30,7 +30,10 @@ pub fn receipt(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Out
         let Some((message, record)) = messages::by_mid(tx.store, tx.profile, id.as_str())? else { continue };
         if who.outgoing {
             seen_elsewhere(tx, message, &record, parsed.has_padlock())?;
-        } else if record.from == ContactId::SELF && record.state > message_state::OUT_DRAFT {
+        } else if record.from == ContactId::SELF
+            && !record.state.is_incoming()
+            && record.state != MessageState::OutDraft
+        {
             read_by(tx, message, &record, who.sender, parsed.date.unwrap_or(tx.now).min(tx.now))?;
         }
     }
@@ -68,12 +71,12 @@ fn seen_elsewhere(
     encrypted: bool,
 ) -> Outcome<()> {
     let team = config::flag(tx.store, tx.profile, config::key::TEAM_PROFILE)?;
-    let unseen = matches!(record.state, message_state::IN_FRESH | message_state::IN_NOTICED);
+    let unseen = matches!(record.state, MessageState::InFresh | MessageState::InNoticed);
     if team || !unseen || (record.encrypted && !encrypted) {
         return Ok(());
     }
     messages::update(tx, message, |record| {
-        record.state = message_state::IN_SEEN;
+        record.state = MessageState::InSeen;
         record.wants_receipt = false;
     })?;
     messages::start_timer(tx, message)?;
@@ -91,7 +94,7 @@ pub fn bounce(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<Copies> {
     let Some(bounce) = parsed.bounce.as_ref().filter(|bounce| bounce.failed) else { return Ok(Copies::Seen) };
     if let Some((message, record)) = messages::by_mid(tx.store, tx.profile, bounce.message_id.as_str())? {
         let channel = chats::load(tx.store, tx.profile, record.chat)?
-            .is_some_and(|chat| chat.chat_type == chat_type::OUT_BROADCAST);
+            .is_some_and(|chat| chat.chat_type == ChatType::OutBroadcast);
         if record.from == ContactId::SELF && !channel {
             complete::fail_message(tx, message, &bounce.text)?;
         }
@@ -111,7 +114,9 @@ pub fn edit(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &
     };
     if let Some((message, record)) = messages::by_mid(tx.store, tx.profile, target.as_str())? {
         apply_edit(tx, message, &record, who.sender, &edit)?;
-    } else if messages::known(tx.store, tx.profile, target.as_str())?.is_none_or(|known| known.kind == 0) {
+    } else if messages::known(tx.store, tx.profile, target.as_str())?
+        .is_none_or(|known| known.kind == KnownMail::Nothing)
+    {
         let key = (tx.profile, target.as_str().to_owned(), who.sender);
         let newer = tx.store.get(&PENDING_EDITS, &key)?.is_none_or(|old| edit.sent >= old.sent);
         if newer {
@@ -242,8 +247,8 @@ fn hide_reaction(
         chat,
         from: who.sender,
         mid: opened.mid.clone(),
-        state: if who.outgoing { message_state::OUT_DELIVERED } else { message_state::IN_FRESH },
-        view_type: view_type::TEXT,
+        state: if who.outgoing { MessageState::OutDelivered } else { MessageState::InFresh },
+        view_type: ViewType::Text,
         text: parsed.parts.first().map(|part| part.text.clone()).unwrap_or_default(),
         in_reply_to: parsed.in_reply_to.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),
         sent,
@@ -301,10 +306,10 @@ pub fn is_late_pre_message(
 ) -> Outcome<bool> {
     let SplitRole::Pre { post_id, .. } = &parsed.split else { return Ok(false) };
     let Some(known) = messages::known(tx.store, tx.profile, post_id.as_str())? else { return Ok(false) };
-    if !matches!(known.kind, known_mail::MESSAGE | known_mail::TOMBSTONE) {
+    if !matches!(known.kind, KnownMail::Message | KnownMail::Tombstone) {
         return Ok(false);
     }
-    messages::remember(tx, &opened.mid, known_mail::PRE_MESSAGE, known.message)?;
+    messages::remember(tx, &opened.mid, KnownMail::PreMessage, known.message)?;
     let Some(message) = known.message else { return Ok(true) };
     let Some(record) = messages::load(tx.store, tx.profile, message)? else { return Ok(true) };
     let wordless = record.pre_mid.is_empty() && record.text.is_empty() && !record.edited;
@@ -345,7 +350,7 @@ pub fn complete_post(
     }
     let content = part.file.clone().unwrap_or_default();
     messages::update(tx, message, |record| {
-        record.view_type = headers::view_type_number(part.view_type);
+        record.view_type = headers::stored_view_type(part.view_type);
         record.blob.clone_from(blob);
         record.file_name = content.name;
         record.mime_type = content.mime;
@@ -357,7 +362,7 @@ pub fn complete_post(
         if let Some(duration) = part.duration {
             record.duration = u32::try_from(duration).unwrap_or(u32::MAX);
         }
-        record.download_state = 0;
+        record.download_state = Download::Done;
     })?;
     if config::flag(tx.store, tx.profile, config::key::BOT)? && !who.outgoing {
         tx.incoming_msg(record.chat, message);

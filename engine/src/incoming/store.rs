@@ -4,7 +4,7 @@ use volary_mail::message::read::{Part, SplitRole};
 use volary_mail::message::{Avatar, ChatContent, ParsedMessage};
 use volary_storage::StoreError;
 use volary_storage::records::{
-    MessageRecord, block, message_state, origin, system_type, view_type, visibility,
+    Block, ChatType, ContactOrigin, Download, MessageRecord, MessageState, SystemType, ViewType, Visibility,
 };
 
 use super::assign::Assigned;
@@ -21,20 +21,6 @@ use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::outgoing::headers;
 use crate::state::{chats, config, contacts, members, messages};
 
-/// Download states.
-pub mod download {
-    /// Everything is here.
-    pub const DONE: u32 = 0;
-    /// The file waits on a relay.
-    pub const AVAILABLE: u32 = 10;
-    /// The file could not be fetched.
-    pub const FAILURE: u32 = 20;
-    /// The mail could not be decrypted.
-    pub const UNDECIPHERABLE: u32 = 30;
-    /// The file is being fetched.
-    pub const IN_PROGRESS: u32 = 1000;
-}
-
 /// Stores a message, one row for each part, and tells of it.
 pub fn message(
     tx: &mut Tx<'_, '_>,
@@ -46,7 +32,7 @@ pub fn message(
 ) -> Outcome<Copies> {
     let current = chats::load(tx.store, tx.profile, chat.id)?.unwrap_or_default();
     let request_was_known =
-        current.blocked == block::REQUEST && messages::newest_mail(tx.store, tx.profile, chat.id)?.is_some();
+        current.blocked == Block::Request && messages::newest_mail(tx.store, tx.profile, chat.id)?.is_some();
     let base = base(tx, opened, parsed, who, chat, change)?;
     for (line, system, about) in &change.notices {
         let place = messages::Place::At(base.sort);
@@ -114,17 +100,17 @@ fn base(
         _ => (opened.mid.clone(), String::new()),
     };
     let state = if who.outgoing {
-        message_state::OUT_DELIVERED
-    } else if opened.seen || record.blocked == block::YES {
-        message_state::IN_SEEN
+        MessageState::OutDelivered
+    } else if opened.seen || record.blocked == Block::Yes {
+        MessageState::InSeen
     } else if change.silent {
-        message_state::IN_NOTICED
+        MessageState::InNoticed
     } else {
-        message_state::IN_FRESH
+        MessageState::InFresh
     };
-    let explicit_timer = change.system_type == system_type::EPHEMERAL_TIMER_CHANGED;
+    let explicit_timer = change.system_type == SystemType::EphemeralTimerChanged;
     let timer = if explicit_timer { 0 } else { parsed.ephemeral_timer.unwrap_or(0) };
-    let counting = timer != 0 && state != message_state::IN_FRESH;
+    let counting = timer != 0 && state != MessageState::InFresh;
     Ok(MessageRecord {
         chat: chat.id,
         from: who.sender,
@@ -156,12 +142,11 @@ fn override_name(
     chat: ChatId,
     record: &volary_storage::records::ChatRecord,
 ) -> Result<String, StoreError> {
-    use volary_storage::records::chat_type;
     if !who.override_name.is_empty() || who.outgoing {
         return Ok(who.override_name.clone());
     }
     let foreign =
-        record.chat_type == chat_type::GROUP && !members::is_member(tx.store, tx.profile, chat, who.sender)?;
+        record.chat_type == ChatType::Group && !members::is_member(tx.store, tx.profile, chat, who.sender)?;
     if foreign { contacts::name_of(tx.store, tx.texts, tx.profile, who.sender) } else { Ok(String::new()) }
 }
 
@@ -174,7 +159,7 @@ fn part_record(
     change: &Change,
 ) -> MessageRecord {
     let mut record = MessageRecord {
-        view_type: headers::view_type_number(part.view_type),
+        view_type: headers::stored_view_type(part.view_type),
         text: change.text.clone().unwrap_or_else(|| part.text.clone()),
         quote: part.quote.clone().unwrap_or_default(),
         has_quote: part.quote.is_some(),
@@ -193,10 +178,10 @@ fn part_record(
         }
     }
     if let SplitRole::Pre { metadata, .. } = &parsed.split {
-        record.download_state = download::AVAILABLE;
-        record.view_type = view_type::TEXT;
+        record.download_state = Download::Available;
+        record.view_type = ViewType::Text;
         if let Some(metadata) = metadata {
-            record.announced_type = headers::view_type_number(metadata.view_type);
+            record.announced_type = headers::stored_view_type(metadata.view_type);
             record.file_name.clone_from(&metadata.file_name);
             record.file_bytes = metadata.size;
             if let Some((width, height)) = metadata.dimensions {
@@ -207,8 +192,8 @@ fn part_record(
                 metadata.duration.and_then(|duration| u32::try_from(duration).ok()).unwrap_or(0);
         }
     }
-    if parsed.content == Some(ChatContent::Sticker) && record.view_type == view_type::IMAGE {
-        record.view_type = view_type::STICKER;
+    if parsed.content == Some(ChatContent::Sticker) && record.view_type == ViewType::Image {
+        record.view_type = ViewType::Sticker;
     }
     record
 }
@@ -224,20 +209,20 @@ fn after(
 ) -> Outcome<()> {
     let subject = parsed.subject.clone().unwrap_or_default();
     let now = tx.now;
-    let quiet = stored.iter().all(|(_, record)| record.state == message_state::IN_NOTICED);
+    let quiet = stored.iter().all(|(_, record)| record.state == MessageState::InNoticed);
     let mut unarchived = false;
     let outgoing = who.outgoing;
     chats::update(tx, chat.id, |record| {
         record.unpromoted = false;
         record.last_subject = subject;
         if outgoing {
-            record.blocked = block::NOT;
+            record.blocked = Block::Not;
         }
         unarchived = !quiet && compose::leave_archive(record, now);
     })?;
     if unarchived {
         tx.msgs_changed_all();
-    } else if before.visibility == visibility::ARCHIVED && !quiet {
+    } else if before.visibility == Visibility::Archived && !quiet {
         tx.msgs_changed(ChatId::ARCHIVED_LINK);
     }
     if outgoing {
@@ -247,11 +232,11 @@ fn after(
             reading::notice_until(tx, chat.id, record.sort)?;
         }
         for contact in members::current(tx.store, tx.profile, chat.id)? {
-            contacts::raise_origin(tx, contact, origin::INCOMING_TO)?;
+            contacts::raise_origin(tx, contact, ContactOrigin::IncomingTo)?;
         }
-    } else if before.blocked == block::NOT {
+    } else if before.blocked == Block::Not {
         for contact in who.to.iter().copied().flatten() {
-            contacts::raise_origin(tx, contact, origin::INCOMING_TO)?;
+            contacts::raise_origin(tx, contact, ContactOrigin::IncomingTo)?;
         }
     }
     for (id, record) in stored {
@@ -277,13 +262,13 @@ fn tell(
     let empty = record.text.is_empty()
         && record.blob.is_empty()
         && !record.has_quote
-        && record.download_state == download::DONE;
+        && record.download_state == Download::Done;
     let notifies = !who.outgoing
-        && record.state == message_state::IN_FRESH
+        && record.state == MessageState::InFresh
         && !empty
-        && chat.blocked != block::YES
-        && !(chat.blocked == block::REQUEST && request_was_known)
-        && !(bot && record.download_state != download::DONE)
+        && chat.blocked != Block::Yes
+        && !(chat.blocked == Block::Request && request_was_known)
+        && !(bot && record.download_state != Download::Done)
         && !change.silent;
     if notifies {
         tx.incoming_msg(record.chat, id);
@@ -313,14 +298,14 @@ pub fn undecryptable(
         chat,
         from: sender,
         mid: opened.mid.clone(),
-        state: message_state::IN_FRESH,
-        view_type: view_type::TEXT,
+        state: MessageState::InFresh,
+        view_type: ViewType::Text,
         text: parsed.parts.first().map(|part| part.text.clone()).unwrap_or_default(),
         error: "Decrypting failed".to_owned(),
         sent,
         sort: sent.min(tx.now),
         received: opened.received,
-        download_state: download::UNDECIPHERABLE,
+        download_state: Download::Undecipherable,
         ..Default::default()
     };
     let id = messages::insert(tx, &record)?;

@@ -1,6 +1,6 @@
 //! The life of a mail over a whole profile: kept, given up, forgotten.
 
-use volary_proto::v1::{NotShownState, RelayMailAction};
+use volary_proto::v1::RelayMailAction;
 use volary_storage::records::QuarantineRecord;
 
 use super::fate::{Reason, Wait};
@@ -36,7 +36,7 @@ fn waiting(desk: &Desk) -> Vec<QuarantineRecord> {
 
 fn states(desk: &Desk) -> Vec<NotShownState> {
     let newest = desk.db.look(|view| not_shown::newest(view, PROFILE, usize::MAX)).unwrap();
-    newest.iter().map(|row| NotShownState::try_from(row.state as i32).unwrap()).collect()
+    newest.iter().map(|row| row.state).collect()
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn the_message_id_of_a_mail_that_proves_nothing_is_free_for_the_genuine_on
         opened.content = Content::Rejected(reason);
         desk.change(move |tx| take_in(tx, Source::Relay(PLACE), &opened)).await;
         let known = desk.db.look(|view| messages::known(view, PROFILE, mid)).unwrap();
-        assert_eq!(known.is_some_and(|known| known.kind != 0), remembered, "{mid}");
+        assert_eq!(known.is_some_and(|known| known.kind != KnownMail::Nothing), remembered, "{mid}");
     }
     assert_eq!(states(&desk), [NotShownState::Dropped, NotShownState::Dropped]);
 }

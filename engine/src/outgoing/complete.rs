@@ -2,7 +2,7 @@
 
 use volary_proto::v1::event;
 use volary_storage::StoreError;
-use volary_storage::records::{OutboxRecord, TimeRecord, known_mail, message_state, outbox as queue};
+use volary_storage::records::{JobKind, KnownMail, MessageState, OutboxRecord, TimeRecord};
 use volary_storage::tables::GOSSIPED;
 
 use crate::ground::db::Tx;
@@ -40,7 +40,7 @@ pub fn sent(
     if !outbox::remove(tx, sequence)? {
         return Ok(());
     }
-    if job.kind == queue::KEY_UPDATE {
+    if job.kind == JobKind::KeyUpdate {
         // Nobody sees it: what is left is that no copy of it is shown either.
         return messages::bury(tx, job.message, false);
     }
@@ -53,7 +53,7 @@ pub fn sent(
     }
     if let Some(pre_mid) = &traces.pre_mid {
         messages::update(tx, job.message, |record| record.pre_mid.clone_from(pre_mid))?;
-        messages::remember(tx, pre_mid, known_mail::PRE_MESSAGE, Some(job.message))?;
+        messages::remember(tx, pre_mid, KnownMail::PreMessage, Some(job.message))?;
     }
     delivered(tx, job.message)?;
     chats::forget_if_deleted(tx, message.chat)
@@ -70,8 +70,8 @@ pub fn delivered(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
     let mut chat = ChatId::NONE;
     let changed = messages::update(tx, id, |record| {
         chat = record.chat;
-        if record.state == message_state::OUT_PENDING {
-            record.state = message_state::OUT_DELIVERED;
+        if record.state == MessageState::OutPending {
+            record.state = MessageState::OutDelivered;
         }
     })?;
     if changed {
@@ -93,7 +93,7 @@ fn forget_if_expired(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<bool, StoreEr
 /// A message cannot be sent at all.
 pub fn failed(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord, error: &str) -> Result<(), StoreError> {
     outbox::remove(tx, sequence)?;
-    if job.kind == queue::KEY_UPDATE {
+    if job.kind == JobKind::KeyUpdate {
         return messages::bury(tx, job.message, false);
     }
     if forget_if_expired(tx, job.message)? {
@@ -122,7 +122,7 @@ pub fn fail_damaged(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
 /// A queue row has nothing to send any more.
 pub fn dropped(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result<(), StoreError> {
     outbox::remove(tx, sequence)?;
-    if job.kind == queue::KEY_UPDATE {
+    if job.kind == JobKind::KeyUpdate {
         messages::bury(tx, job.message, false)?;
     }
     Ok(())
@@ -135,7 +135,7 @@ fn given_up(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result<()
     tracing::warn!(profile = %tx.profile, message = %job.message, "given up for the recipients that are left");
     tx.emit(event::Kind::Warning(event::Warning { msg }));
     dropped(tx, sequence, job)?;
-    if job.kind == queue::KEY_UPDATE {
+    if job.kind == JobKind::KeyUpdate {
         return Ok(());
     }
     delivered(tx, job.message)
@@ -146,7 +146,7 @@ pub fn fail_message(tx: &mut Tx<'_, '_>, id: MessageId, error: &str) -> Result<(
     let mut chat = ChatId::NONE;
     let changed = messages::update(tx, id, |record| {
         chat = record.chat;
-        record.state = message_state::OUT_FAILED;
+        record.state = MessageState::OutFailed;
         if record.error.is_empty() {
             error.clone_into(&mut record.error);
         } else {
@@ -210,7 +210,7 @@ pub fn refused(
         let domain = volary_mail::address::domain_of(&addr);
         let hint = tx.texts.fill(crate::ground::texts::id::INVALID_UNENCRYPTED, &[domain]);
         if let Some(chat) = chat {
-            let system = volary_storage::records::system_type::INVALID_UNENCRYPTED;
+            let system = volary_storage::records::SystemType::InvalidUnencrypted;
             messages::add_notice(tx, chat, &hint, system, messages::Place::Bottom)?;
         }
     }

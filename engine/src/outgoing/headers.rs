@@ -1,8 +1,8 @@
 //! The headers of an outgoing message: those of its chat, those of its kind, those it was stored with.
 
-use volary_mail::message::{Avatar, ChatContent, ChatHeader, Mailbox, ViewType};
+use volary_mail::message::{self as format, Avatar, ChatContent, ChatHeader, Mailbox};
 use volary_storage::View;
-use volary_storage::records::{ChatRecord, MessageRecord, chat_type, view_type as kind};
+use volary_storage::records::{ChatRecord, ChatType, MessageRecord, ViewType};
 
 use super::context::Context;
 use crate::chat::membership;
@@ -24,13 +24,13 @@ pub fn of(
     }
     let mut headers = Vec::new();
     match chat.chat_type {
-        chat_type::GROUP if !chat.group_id.is_empty() => group(view, context, message, chat, &mut headers)?,
-        chat_type::GROUP => headers.push(ChatHeader::GroupName(chat.name.clone())),
-        chat_type::OUT_BROADCAST => channel(chat, &mut headers),
-        chat_type::IN_BROADCAST => {
+        ChatType::Group if !chat.group_id.is_empty() => group(view, context, message, chat, &mut headers)?,
+        ChatType::Group => headers.push(ChatHeader::GroupName(chat.name.clone())),
+        ChatType::OutBroadcast => channel(chat, &mut headers),
+        ChatType::InBroadcast => {
             headers.push(ChatHeader::ListId { name: chat.name.clone(), id: chat.group_id.clone() });
         }
-        _ => {}
+        ChatType::Single | ChatType::MailingList => {}
     }
     if message.with_group_data {
         group_data(context, intent, chat, &mut headers)?;
@@ -43,13 +43,13 @@ pub fn of(
     if message.wants_receipt {
         headers.push(ChatHeader::RequestReceipt);
     }
-    if message.view_type == kind::VOICE {
+    if message.view_type == ViewType::Voice {
         headers.push(ChatHeader::VoiceMessage);
     }
     if has_duration(message) {
         headers.push(ChatHeader::Duration(u64::from(message.duration)));
     }
-    if message.view_type == kind::STICKER {
+    if message.view_type == ViewType::Sticker {
         headers.push(ChatHeader::Content(ChatContent::Sticker));
     }
     headers.extend(of_intent(intent));
@@ -175,41 +175,41 @@ fn of_intent(intent: &Intent) -> Vec<ChatHeader> {
 
 /// A message is a voice message or has a play time.
 fn has_duration(message: &MessageRecord) -> bool {
-    message.duration > 0 && matches!(message.view_type, kind::VOICE | kind::AUDIO | kind::VIDEO)
+    message.duration > 0 && matches!(message.view_type, ViewType::Voice | ViewType::Audio | ViewType::Video)
 }
 
 /// The view type in the words of the message format.
-pub fn view_type(number: u32) -> ViewType {
-    match number {
-        kind::IMAGE => ViewType::Image,
-        kind::GIF => ViewType::Gif,
-        kind::STICKER => ViewType::Sticker,
-        kind::AUDIO => ViewType::Audio,
-        kind::VOICE => ViewType::Voice,
-        kind::VIDEO => ViewType::Video,
-        kind::WEBXDC => ViewType::Webxdc,
-        kind::VCARD => ViewType::Vcard,
-        kind::CALL => ViewType::Call,
-        kind::TEXT => ViewType::Text,
-        _ => ViewType::File,
+pub fn view_type(stored: ViewType) -> format::ViewType {
+    match stored {
+        ViewType::Image => format::ViewType::Image,
+        ViewType::Gif => format::ViewType::Gif,
+        ViewType::Sticker => format::ViewType::Sticker,
+        ViewType::Audio => format::ViewType::Audio,
+        ViewType::Voice => format::ViewType::Voice,
+        ViewType::Video => format::ViewType::Video,
+        ViewType::Webxdc => format::ViewType::Webxdc,
+        ViewType::Vcard => format::ViewType::Vcard,
+        ViewType::Call => format::ViewType::Call,
+        ViewType::Text => format::ViewType::Text,
+        ViewType::File | ViewType::Unknown | ViewType::Other(_) => format::ViewType::File,
     }
 }
 
-/// The number of a view type of the message format.
-pub fn view_type_number(view_type: ViewType) -> u32 {
+/// A view type of the message format as it is stored.
+pub fn stored_view_type(view_type: format::ViewType) -> ViewType {
     match view_type {
-        ViewType::Unknown => 0,
-        ViewType::Text => kind::TEXT,
-        ViewType::Image => kind::IMAGE,
-        ViewType::Gif => kind::GIF,
-        ViewType::Sticker => kind::STICKER,
-        ViewType::Audio => kind::AUDIO,
-        ViewType::Voice => kind::VOICE,
-        ViewType::Video => kind::VIDEO,
-        ViewType::File => kind::FILE,
-        ViewType::Call => kind::CALL,
-        ViewType::Webxdc => kind::WEBXDC,
-        ViewType::Vcard => kind::VCARD,
+        format::ViewType::Unknown => ViewType::Unknown,
+        format::ViewType::Text => ViewType::Text,
+        format::ViewType::Image => ViewType::Image,
+        format::ViewType::Gif => ViewType::Gif,
+        format::ViewType::Sticker => ViewType::Sticker,
+        format::ViewType::Audio => ViewType::Audio,
+        format::ViewType::Voice => ViewType::Voice,
+        format::ViewType::Video => ViewType::Video,
+        format::ViewType::File => ViewType::File,
+        format::ViewType::Call => ViewType::Call,
+        format::ViewType::Webxdc => ViewType::Webxdc,
+        format::ViewType::Vcard => ViewType::Vcard,
     }
 }
 

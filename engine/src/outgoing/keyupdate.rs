@@ -9,7 +9,7 @@ use volary_mail::message::{
 };
 use volary_mail::openpgp::{Certificate, Layers, encrypt};
 use volary_storage::records::{
-    ChatRecord, MessageRecord, OutboxRecord, block, chat_type, message_state, outbox as queue, view_type,
+    Block, ChatRecord, ChatType, JobKind, MessageRecord, MessageState, OutboxRecord, ViewType,
 };
 use volary_storage::{StoreError, View};
 
@@ -64,8 +64,8 @@ pub fn announce(tx: &mut Tx<'_, '_>) -> Outcome<()> {
         let message = MessageRecord {
             from: ContactId::SELF,
             mid: compose::new_mid(),
-            state: message_state::OUT_PENDING,
-            view_type: view_type::TEXT,
+            state: MessageState::OutPending,
+            view_type: ViewType::Text,
             sent: tx.now,
             sort: tx.now,
             hidden: true,
@@ -73,7 +73,7 @@ pub fn announce(tx: &mut Tx<'_, '_>) -> Outcome<()> {
             ..Default::default()
         };
         let job = OutboxRecord {
-            kind: queue::KEY_UPDATE,
+            kind: JobKind::KeyUpdate,
             message: messages::insert(tx, &message)?,
             contacts: contacts.to_vec(),
             uncompressed: true,
@@ -89,7 +89,7 @@ pub fn announce(tx: &mut Tx<'_, '_>) -> Outcome<()> {
 fn audience(view: &impl View, profile: ProfileId) -> Result<Vec<ContactId>, StoreError> {
     let mut found = BTreeSet::new();
     for (chat, record) in chats::all(view, profile)? {
-        let counts = record.blocked == block::NOT && record.chat_type != chat_type::MAILINGLIST;
+        let counts = record.blocked == Block::Not && record.chat_type != ChatType::MailingList;
         if !counts || messages::newest_mail(view, profile, chat)?.is_none() {
             continue;
         }

@@ -10,7 +10,7 @@ use volary_mail::message::{
 };
 use volary_mail::openpgp::{Certificate, Layers, SharedSecret, encrypt, encrypt_with_secret};
 use volary_storage::View;
-use volary_storage::records::{ChatRecord, MessageRecord, OutboxRecord, chat_type, outbox as queue};
+use volary_storage::records::{ChatRecord, ChatType, JobKind, MessageRecord, OutboxRecord};
 
 use super::body::{body, message_id};
 use super::context::{Context, own_autocrypt};
@@ -38,12 +38,12 @@ struct Letter<'a> {
 /// Renders a queue row; `None` if the message is gone.
 pub fn render(view: &impl View, context: &Context<'_>, job: &OutboxRecord) -> Outcome<Option<Rendered>> {
     let Some(message) = messages::load(view, context.profile, job.message)? else { return Ok(None) };
-    if job.kind == queue::KEY_UPDATE {
+    if job.kind == JobKind::KeyUpdate {
         return keyupdate::render(view, context, job, &message);
     }
     let chat = match chats::load_for_sending(view, context.profile, message.chat)? {
         Some(chat) => chat,
-        None if job.kind == queue::MESSAGE => return Ok(None),
+        None if job.kind == JobKind::Message => return Ok(None),
         // Steps of a handshake may belong to no chat.
         None => ChatRecord::default(),
     };
@@ -55,10 +55,14 @@ pub fn render(view: &impl View, context: &Context<'_>, job: &OutboxRecord) -> Ou
     let letter = Letter { job, message: &message, intent, chat, targets };
     let outgoing = outgoing(view, context, &letter)?;
     match job.kind {
-        queue::CLEAR => Ok(Some(clear(job, outgoing))),
-        queue::PASSWORD => with_password(view, context, job, outgoing).map(Some),
-        _ if !message.encrypted => Ok(Some(clear_to_targets(job, outgoing, &letter.targets))),
-        _ => encrypted(view, context, &letter, outgoing).map(Some),
+        JobKind::Clear => Ok(Some(clear(job, outgoing))),
+        JobKind::Password => with_password(view, context, job, outgoing).map(Some),
+        JobKind::Message | JobKind::Directed | JobKind::KeyUpdate if !message.encrypted => {
+            Ok(Some(clear_to_targets(job, outgoing, &letter.targets)))
+        }
+        JobKind::Message | JobKind::Directed | JobKind::KeyUpdate => {
+            encrypted(view, context, &letter, outgoing).map(Some)
+        }
     }
 }
 
@@ -82,7 +86,7 @@ fn outgoing(view: &impl View, context: &Context<'_>, letter: &Letter<'_>) -> Out
     let automatic = config::flag(view, profile, config::key::BOT)?;
     out.auto_submitted = automatic.then_some(AutoSubmitted::Generated);
     out.headers = headers::of(view, context, message, intent, chat)?;
-    if job.kind != queue::PASSWORD || job.signed {
+    if job.kind != JobKind::Password || job.signed {
         out.autocrypt = own_autocrypt(view, context)?;
     }
     Ok(out)
@@ -101,7 +105,7 @@ fn subject(
     let quoted =
         messages::by_mid(view, context.profile, &message.in_reply_to)?.map(|(_, record)| record.subject);
     let quoted = quoted.filter(|subject| message.has_quote && !subject.is_empty());
-    let named = matches!(chat.chat_type, chat_type::GROUP | chat_type::OUT_BROADCAST);
+    let named = matches!(chat.chat_type, ChatType::Group | ChatType::OutBroadcast);
     if named && quoted.is_none() {
         let prefix = if message.in_reply_to.is_empty() { "" } else { "Re: " };
         return Ok(format!("{prefix}{}", chat.name));
@@ -166,7 +170,7 @@ fn encrypted(
     if usable.is_empty() && !targets.is_empty() {
         return Err(Failure::refused(format!("e2e encryption unavailable Msg#{} - true", job.message)));
     }
-    let channel = job.kind == queue::MESSAGE && chat.chat_type == chat_type::OUT_BROADCAST;
+    let channel = job.kind == JobKind::Message && chat.chat_type == ChatType::OutBroadcast;
     let gossiped =
         if channel { Vec::new() } else { gossip(view, context, job, message, &usable, &mut outgoing)? };
     let avatar_to = avatar(view, context, intent, &usable, &mut outgoing)?;

@@ -3,9 +3,7 @@
 use volary_mail::message::{Mailbox, Recipients};
 use volary_mail::openpgp::Certificate;
 use volary_storage::View;
-use volary_storage::records::{
-    ChatRecord, ContactRecord, MessageRecord, OutboxRecord, chat_type, outbox as queue,
-};
+use volary_storage::records::{ChatRecord, ChatType, ContactRecord, JobKind, MessageRecord, OutboxRecord};
 
 use super::context::Context;
 use crate::ground::error::Outcome;
@@ -32,13 +30,13 @@ pub(super) fn targets(
 ) -> Outcome<Vec<Target>> {
     let profile = context.profile;
     let mut chosen: Vec<(ContactId, bool)> = Vec::new();
-    if job.kind == queue::MESSAGE {
+    if job.kind == JobKind::Message {
         let mut rows = members::rows(view, profile, message.chat)?;
         rows.retain(|(_, row)| members::is_current(row));
         rows.sort_by_key(|(id, row)| (std::cmp::Reverse(row.added), *id));
         chosen.extend(rows.into_iter().map(|(id, _)| (id, true)));
     }
-    let direct = chat.chat_type == chat_type::SINGLE || job.kind == queue::DIRECTED;
+    let direct = chat.chat_type == ChatType::Single || job.kind == JobKind::Directed;
     for contact in &job.contacts {
         if !chosen.iter().any(|(id, _)| id == contact) {
             chosen.push((*contact, direct));
@@ -70,10 +68,10 @@ pub(super) fn to_field(
 ) -> Recipients {
     let mailbox = |target: &Target| Mailbox::new(target.record.auth_name.clone(), target.record.addr.clone());
     match job.kind {
-        queue::PASSWORD => Recipients::Hidden,
-        queue::CLEAR => Recipients::Listed(job.addrs.first().map(Mailbox::bare).into_iter().collect()),
-        queue::MESSAGE if chat.chat_type == chat_type::OUT_BROADCAST => Recipients::Hidden,
-        _ => {
+        JobKind::Password => Recipients::Hidden,
+        JobKind::Clear => Recipients::Listed(job.addrs.first().map(Mailbox::bare).into_iter().collect()),
+        JobKind::Message if chat.chat_type == ChatType::OutBroadcast => Recipients::Hidden,
+        JobKind::Message | JobKind::Directed | JobKind::KeyUpdate => {
             let mut listed: Vec<Mailbox> = Vec::new();
             for target in targets.iter().filter(|target| target.in_to) {
                 if !listed.iter().any(|known| known.same_address(&target.record.addr)) {

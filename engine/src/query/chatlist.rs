@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 
 use volary_proto::v1::chat_list_item_fetch_result::{ArchiveLink, ChatListItem, Error as NotLoaded, Kind};
-use volary_proto::v1::{ChatListItemFetchResult, ChatListItems, GetChatlistEntries};
+use volary_proto::v1::{self, ChatListItemFetchResult, ChatListItems, GetChatlistEntries};
 use volary_storage::View as _;
-use volary_storage::records::{ChatRecord, MessageRecord, ReactionRecord, block, chat_type, visibility};
+use volary_storage::records::{Block, ChatRecord, ChatType, MessageRecord, ReactionRecord, Visibility};
 use volary_storage::tables::{CHAT_MESSAGES, FRESH, REACTIONS};
 
 use super::look::Look;
@@ -65,10 +65,10 @@ pub fn entries(look: &Look<'_>, call: &GetChatlistEntries) -> Outcome<Vec<ChatId
     let mut found = Vec::new();
     let mut any_archived = false;
     for (id, record) in stored::all(look.view, look.profile)? {
-        if record.blocked == block::YES {
+        if record.blocked == Block::Yes {
             continue;
         }
-        any_archived |= record.visibility == visibility::ARCHIVED;
+        any_archived |= record.visibility == Visibility::Archived;
         if is_listed(look, &mode, id, &record)? {
             let rank = rank(&mode, &record);
             let (time, message) = last_place(look, id, &record)?;
@@ -88,7 +88,7 @@ pub fn entries(look: &Look<'_>, call: &GetChatlistEntries) -> Outcome<Vec<ChatId
 }
 
 fn is_listed(look: &Look<'_>, mode: &Mode, id: ChatId, record: &ChatRecord) -> Outcome<bool> {
-    let archived = record.visibility == visibility::ARCHIVED;
+    let archived = record.visibility == Visibility::Archived;
     Ok(match mode {
         Mode::WithMember(contact) => members::is_member(look.view, look.profile, id, *contact)?,
         Mode::Archived => archived,
@@ -103,20 +103,20 @@ fn is_listed(look: &Look<'_>, mode: &Mode, id: ChatId, record: &ChatRecord) -> O
 
 /// Whether something can be forwarded to a chat.
 fn is_target(look: &Look<'_>, id: ChatId, record: &ChatRecord) -> Outcome<bool> {
-    if record.blocked != block::NOT || record.contact == ContactId::DEVICE {
+    if record.blocked != Block::Not || record.contact == ContactId::DEVICE {
         return Ok(false);
     }
     Ok(match record.chat_type {
-        chat_type::IN_BROADCAST => false,
-        chat_type::MAILINGLIST => !record.list_post.is_empty(),
-        chat_type::GROUP => members::is_member(look.view, look.profile, id, ContactId::SELF)?,
-        _ => true,
+        ChatType::InBroadcast => false,
+        ChatType::MailingList => !record.list_post.is_empty(),
+        ChatType::Group => members::is_member(look.view, look.profile, id, ContactId::SELF)?,
+        ChatType::Single | ChatType::OutBroadcast => true,
     })
 }
 
 /// What comes before the time: higher is further up.
 fn rank(mode: &Mode, record: &ChatRecord) -> u8 {
-    let pinned = u8::from(record.visibility == visibility::PINNED);
+    let pinned = u8::from(record.visibility == Visibility::Pinned);
     match mode {
         Mode::Normal | Mode::WithMember(_) => pinned,
         Mode::Forwarding if record.contact == ContactId::SELF => 2,
@@ -185,32 +185,32 @@ fn item(look: &Look<'_>, chat: ChatId) -> Outcome<ChatListItem> {
     };
     let status = match &last {
         Some((id, message)) => shown_state(look, *id, message)?,
-        None => 0,
+        None => v1::MessageState::Undefined,
     };
     Ok(ChatListItem {
         id: chat.get(),
         name: chats::name(look, &record)?,
         avatar_path,
         color,
-        chat_type: convert::chat_kind(record.chat_type).into(),
+        chat_type: convert::chat_type(record.chat_type).into(),
         last_updated: last.as_ref().map(|(_, message)| sent_or_sort(message)),
         summary_text1,
         summary_text2,
-        summary_status: convert::state(status).into(),
+        summary_status: status.into(),
         is_encrypted: record.encrypted,
-        is_group: record.chat_type == chat_type::GROUP,
+        is_group: record.chat_type == ChatType::Group,
         fresh_message_counter: chats::fresh_count(look, chat)?,
         is_self_talk: record.contact == ContactId::SELF,
         is_device_talk: record.contact == ContactId::DEVICE,
         is_sending_location: false,
         is_self_in_group: stored::self_is_in(look.view, look.profile, chat, &record)?,
-        is_archived: record.visibility == visibility::ARCHIVED,
-        is_pinned: record.visibility == visibility::PINNED,
-        is_muted: is_muted(record.muted_until, look.now),
-        is_contact_request: record.blocked == block::REQUEST,
-        dm_chat_contact: (record.chat_type == chat_type::SINGLE).then_some(record.contact.get()),
+        is_archived: record.visibility == Visibility::Archived,
+        is_pinned: record.visibility == Visibility::Pinned,
+        is_muted: is_muted(record.mute, look.now),
+        is_contact_request: record.blocked == Block::Request,
+        dm_chat_contact: (record.chat_type == ChatType::Single).then_some(record.contact.get()),
         freshness: chats::freshness(look, &record)?.into(),
-        last_message_type: last.as_ref().map(|(_, message)| convert::view_kind(message.view_type).into()),
+        last_message_type: last.as_ref().map(|(_, message)| convert::view_type(message.view_type).into()),
         last_message_id: last.map(|(id, _)| id.get()),
     })
 }
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn pinned_chats_come_first_and_the_own_chat_first_when_forwarding() {
-        let pinned = ChatRecord { visibility: visibility::PINNED, ..Default::default() };
+        let pinned = ChatRecord { visibility: Visibility::Pinned, ..Default::default() };
         let own = ChatRecord { contact: ContactId::SELF, ..Default::default() };
         assert!(rank(&Mode::Normal, &pinned) > rank(&Mode::Normal, &own));
         assert!(rank(&Mode::Forwarding, &own) > rank(&Mode::Forwarding, &pinned));

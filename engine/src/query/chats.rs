@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use volary_proto::v1::{BasicChat, ChatType, ContactFreshness, FullChat};
+use volary_proto::v1::{BasicChat, ContactFreshness, FullChat};
 use volary_storage::View as _;
-use volary_storage::records::{ChatRecord, block, chat_type, visibility};
+use volary_storage::records::{Block, ChatRecord, ChatType, Visibility};
 use volary_storage::tables::FRESH;
 
 use super::look::Look;
@@ -47,7 +47,7 @@ pub fn name(look: &Look<'_>, record: &ChatRecord) -> Outcome<String> {
 
 /// Colour and path of the picture: those of the contact of a single chat, else its own.
 pub fn face(look: &Look<'_>, record: &ChatRecord) -> Outcome<(String, Option<String>)> {
-    if record.chat_type == chat_type::SINGLE {
+    if record.chat_type == ChatType::Single {
         let contact = contacts::record(look, record.contact)?;
         let image = match record.contact {
             ContactId::SELF => look.shared(artwork::Shared::SavedMessages),
@@ -62,7 +62,7 @@ pub fn face(look: &Look<'_>, record: &ChatRecord) -> Outcome<(String, Option<Str
 /// A chat without what is costly.
 pub fn basic(look: &Look<'_>, chat: ChatId) -> Outcome<BasicChat> {
     if let Some((name, color)) = special(look, chat) {
-        let chat_type = ChatType::Group.into();
+        let chat_type = volary_proto::v1::ChatType::Group.into();
         return Ok(BasicChat { id: chat.get(), name, color, chat_type, ..Default::default() });
     }
     let record = load_chat(look.view, look.profile, chat)?;
@@ -72,15 +72,15 @@ pub fn basic(look: &Look<'_>, chat: ChatId) -> Outcome<BasicChat> {
         name: name(look, &record)?,
         is_encrypted: record.encrypted,
         profile_image,
-        archived: record.visibility == visibility::ARCHIVED,
-        pinned: record.visibility == visibility::PINNED,
-        chat_type: convert::chat_kind(record.chat_type).into(),
+        archived: record.visibility == Visibility::Archived,
+        pinned: record.visibility == Visibility::Pinned,
+        chat_type: convert::chat_type(record.chat_type).into(),
         is_unpromoted: record.unpromoted,
         is_self_talk: record.contact == ContactId::SELF,
         color,
-        is_contact_request: record.blocked == block::REQUEST,
+        is_contact_request: record.blocked == Block::Request,
         is_device_chat: record.contact == ContactId::DEVICE,
-        is_muted: is_muted(record.muted_until, look.now),
+        is_muted: is_muted(record.mute, look.now),
     })
 }
 
@@ -158,7 +158,7 @@ pub fn fresh_count(look: &Look<'_>, chat: ChatId) -> Outcome<u32> {
     }
     let mut chats_with_fresh = 0;
     for (id, record) in chats::all(look.view, look.profile)? {
-        let archived = record.visibility == visibility::ARCHIVED && record.blocked != block::YES;
+        let archived = record.visibility == Visibility::Archived && record.blocked != Block::Yes;
         if archived && look.view.first(&FRESH, &(look.profile, id))?.is_some() {
             chats_with_fresh += 1;
         }
@@ -176,9 +176,8 @@ pub fn fresh_messages(look: &Look<'_>) -> Outcome<Vec<MessageId>> {
         if of != chat {
             chat = of;
             // A chat that was deleted may still have rows.
-            counts = chats::load(look.view, look.profile, chat)?.is_some_and(|record| {
-                record.blocked == block::NOT && !is_muted(record.muted_until, look.now)
-            });
+            counts = chats::load(look.view, look.profile, chat)?
+                .is_some_and(|record| record.blocked == Block::Not && !is_muted(record.mute, look.now));
         }
         if !counts {
             continue;
@@ -212,14 +211,14 @@ pub fn description(look: &Look<'_>, chat: ChatId) -> Outcome<String> {
 
 /// Whether a chat is silent now.
 pub fn muted(look: &Look<'_>, chat: ChatId) -> Outcome<bool> {
-    Ok(is_muted(load_chat(look.view, look.profile, chat)?.muted_until, look.now))
+    Ok(is_muted(load_chat(look.view, look.profile, chat)?.mute, look.now))
 }
 
 /// The shown single chat with a contact.
 pub fn of_contact(look: &Look<'_>, contact: ContactId) -> Outcome<Option<ChatId>> {
     let Some(chat) = chats::single_of(look.view, look.profile, contact)? else { return Ok(None) };
     let shown =
-        chats::load(look.view, look.profile, chat)?.is_some_and(|record| record.blocked != block::YES);
+        chats::load(look.view, look.profile, chat)?.is_some_and(|record| record.blocked != Block::Yes);
     Ok(shown.then_some(chat))
 }
 
@@ -253,9 +252,9 @@ pub fn similar(look: &Look<'_>, chat: ChatId) -> Outcome<Vec<ChatId>> {
     let ours = of(chat)?;
     let mut found = Vec::new();
     for (id, record) in chats::all(look.view, look.profile)? {
-        let fits = record.chat_type == chat_type::GROUP
-            && record.blocked != block::YES
-            && record.visibility != visibility::ARCHIVED;
+        let fits = record.chat_type == ChatType::Group
+            && record.blocked != Block::Yes
+            && record.visibility != Visibility::Archived;
         let newest =
             messages::newest_id(look.view, look.profile, id)?.map_or(record.created, |(sort, _)| sort);
         if id == chat || !fits || look.now.saturating_sub(newest) > SIMILAR_ACTIVE {

@@ -6,7 +6,7 @@ use volary_mail::openpgp::Certificate;
 use volary_mail::vcard::{self, Card};
 use volary_proto::v1::{Contact, ContactFreshness, ContactMap, VcardContact};
 use volary_storage::View as _;
-use volary_storage::records::{ContactRecord, block, origin};
+use volary_storage::records::{Block, ContactOrigin, ContactRecord};
 use volary_storage::tables::CONTACTS;
 
 use super::color;
@@ -21,11 +21,11 @@ use crate::state::contacts::{self, RECENTLY_SEEN, display_name};
 use crate::state::{chats, config, keys, transports, verification};
 
 /// Flag of contact lists: with ourselves.
-pub const WITH_SELF: u32 = 2;
+const WITH_SELF: u32 = 2;
 /// Flag of contact lists: those without key instead of those with one.
-pub const WITHOUT_KEY: u32 = 4;
+const WITHOUT_KEY: u32 = 4;
 /// From this origin on a contact is listed.
-const KNOWN: u32 = origin::REPLY_TO;
+const KNOWN: ContactOrigin = ContactOrigin::ReplyTo;
 /// A contact that was not heard of for that many seconds (60 days) counts as old.
 const OLD: i64 = 60 * 24 * 3600;
 /// Larger pictures do not go into contact cards, in bytes.
@@ -152,7 +152,7 @@ pub fn list(look: &Look<'_>, flags: u32, query: Option<&str>) -> Outcome<Vec<Con
             && matches(&record, &query)
             && !own.contains(&record.addr)
         {
-            found.push((id, record.origin >= origin::CREATE_CHAT, record.last_seen));
+            found.push((id, record.origin >= ContactOrigin::CreateChat, record.last_seen));
         }
     }
     found.sort_by_key(|(id, chatted, seen)| std::cmp::Reverse((*chatted, *seen, *id)));
@@ -202,7 +202,7 @@ pub fn lookup(look: &Look<'_>, addr: &str) -> Outcome<Option<ContactId>> {
             Some(chat) => chats::load(look.view, look.profile, chat)?,
             None => None,
         };
-        let open = chat.is_some_and(|chat| chat.blocked != block::YES);
+        let open = chat.is_some_and(|chat| chat.blocked != Block::Yes);
         best = best.max(Some((open, record.last_seen, !record.fingerprint.is_empty(), id)));
     }
     Ok(best.map(|(.., id)| id))

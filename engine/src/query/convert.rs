@@ -1,58 +1,70 @@
-//! Stored numbers as the enums of the schema, and back.
+//! Stored kinds and states as those of the schema, and back.
 
-use volary_proto::v1::{
-    ChatType, ChatVisibility, DownloadState, MessageState, SystemMessageType as System, ViewType,
+use volary_proto::v1::{self, ChatVisibility, DownloadState, SystemMessageType as System};
+use volary_storage::records::{
+    ChatType, Download, MessageState, NotShownReason, NotShownState, SystemType, ViewType, Visibility,
 };
-use volary_storage::records::{chat_type, view_type, visibility};
 
 /// Kind of conversation.
-pub fn chat_kind(number: u32) -> ChatType {
-    match number {
-        chat_type::GROUP => ChatType::Group,
-        chat_type::MAILINGLIST => ChatType::Mailinglist,
-        chat_type::OUT_BROADCAST => ChatType::OutBroadcast,
-        chat_type::IN_BROADCAST => ChatType::InBroadcast,
-        _ => ChatType::Single,
+pub fn chat_type(stored: ChatType) -> v1::ChatType {
+    match stored {
+        ChatType::Single => v1::ChatType::Single,
+        ChatType::Group => v1::ChatType::Group,
+        ChatType::MailingList => v1::ChatType::Mailinglist,
+        ChatType::OutBroadcast => v1::ChatType::OutBroadcast,
+        ChatType::InBroadcast => v1::ChatType::InBroadcast,
     }
 }
 
-/// Stored number of a visibility.
-pub fn visibility_number(value: ChatVisibility) -> u32 {
+/// Where a client wants a chat to be.
+pub fn visibility(value: ChatVisibility) -> Visibility {
     match value {
-        ChatVisibility::Normal => visibility::NORMAL,
-        ChatVisibility::Archived => visibility::ARCHIVED,
-        ChatVisibility::Pinned => visibility::PINNED,
+        ChatVisibility::Normal => Visibility::Normal,
+        ChatVisibility::Archived => Visibility::Archived,
+        ChatVisibility::Pinned => Visibility::Pinned,
     }
 }
-
-const VIEW_TYPES: [(u32, ViewType); 11] = [
-    (view_type::TEXT, ViewType::Text),
-    (view_type::IMAGE, ViewType::Image),
-    (view_type::GIF, ViewType::Gif),
-    (view_type::STICKER, ViewType::Sticker),
-    (view_type::AUDIO, ViewType::Audio),
-    (view_type::VOICE, ViewType::Voice),
-    (view_type::VIDEO, ViewType::Video),
-    (view_type::FILE, ViewType::File),
-    (view_type::CALL, ViewType::Call),
-    (view_type::WEBXDC, ViewType::Webxdc),
-    (view_type::VCARD, ViewType::Vcard),
-];
 
 /// How a message is shown.
-pub fn view_kind(number: u32) -> ViewType {
-    VIEW_TYPES.iter().find(|(known, _)| *known == number).map_or(ViewType::Unknown, |(_, kind)| *kind)
+pub fn view_type(stored: ViewType) -> v1::ViewType {
+    match stored {
+        ViewType::Unknown | ViewType::Other(_) => v1::ViewType::Unknown,
+        ViewType::Text => v1::ViewType::Text,
+        ViewType::Image => v1::ViewType::Image,
+        ViewType::Gif => v1::ViewType::Gif,
+        ViewType::Sticker => v1::ViewType::Sticker,
+        ViewType::Audio => v1::ViewType::Audio,
+        ViewType::Voice => v1::ViewType::Voice,
+        ViewType::Video => v1::ViewType::Video,
+        ViewType::File => v1::ViewType::File,
+        ViewType::Call => v1::ViewType::Call,
+        ViewType::Webxdc => v1::ViewType::Webxdc,
+        ViewType::Vcard => v1::ViewType::Vcard,
+    }
 }
 
-/// Stored number of a view type; 0 for an unknown one.
-pub fn view_number(value: ViewType) -> u32 {
-    VIEW_TYPES.iter().find(|(_, kind)| *kind == value).map_or(0, |(number, _)| *number)
+/// How a client wants a message to be shown.
+pub fn wanted_view_type(wanted: v1::ViewType) -> ViewType {
+    match wanted {
+        v1::ViewType::Unknown => ViewType::Unknown,
+        v1::ViewType::Text => ViewType::Text,
+        v1::ViewType::Image => ViewType::Image,
+        v1::ViewType::Gif => ViewType::Gif,
+        v1::ViewType::Sticker => ViewType::Sticker,
+        v1::ViewType::Audio => ViewType::Audio,
+        v1::ViewType::Voice => ViewType::Voice,
+        v1::ViewType::Video => ViewType::Video,
+        v1::ViewType::File => ViewType::File,
+        v1::ViewType::Call => ViewType::Call,
+        v1::ViewType::Webxdc => ViewType::Webxdc,
+        v1::ViewType::Vcard => ViewType::Vcard,
+    }
 }
 
 /// Name of a view type in texts.
-pub fn view_name(number: u32) -> &'static str {
-    match view_kind(number) {
-        ViewType::Unknown => "Unknown",
+pub fn view_name(stored: ViewType) -> &'static str {
+    match stored {
+        ViewType::Unknown | ViewType::Other(_) => "Unknown",
         ViewType::Text => "Text",
         ViewType::Image => "Image",
         ViewType::Gif => "Gif",
@@ -67,66 +79,77 @@ pub fn view_name(number: u32) -> &'static str {
     }
 }
 
-/// How far a message has come.
-pub fn state(number: u32) -> MessageState {
-    i32::try_from(number).ok().and_then(|number| MessageState::try_from(number).ok()).unwrap_or_default()
+/// How far a message has come, as far as its row says.
+pub fn state(stored: MessageState) -> v1::MessageState {
+    match stored {
+        MessageState::Undefined => v1::MessageState::Undefined,
+        MessageState::InFresh => v1::MessageState::InFresh,
+        MessageState::InNoticed => v1::MessageState::InNoticed,
+        MessageState::InSeen => v1::MessageState::InSeen,
+        MessageState::OutDraft => v1::MessageState::OutDraft,
+        MessageState::OutPending => v1::MessageState::OutPending,
+        MessageState::OutFailed => v1::MessageState::OutFailed,
+        MessageState::OutDelivered => v1::MessageState::OutDelivered,
+    }
 }
 
 /// Name of a state in texts.
-pub fn state_name(number: u32) -> &'static str {
-    match state(number) {
-        MessageState::Undefined => "Undefined",
-        MessageState::InFresh => "Fresh",
-        MessageState::InNoticed => "Noticed",
-        MessageState::InSeen => "Seen",
-        MessageState::OutDraft => "Draft",
-        MessageState::OutPending => "Pending",
-        MessageState::OutFailed => "Failed",
-        MessageState::OutDelivered => "Delivered",
-        MessageState::OutRead => "Read",
+pub fn state_name(state: v1::MessageState) -> &'static str {
+    match state {
+        v1::MessageState::Undefined => "Undefined",
+        v1::MessageState::InFresh => "Fresh",
+        v1::MessageState::InNoticed => "Noticed",
+        v1::MessageState::InSeen => "Seen",
+        v1::MessageState::OutDraft => "Draft",
+        v1::MessageState::OutPending => "Pending",
+        v1::MessageState::OutFailed => "Failed",
+        v1::MessageState::OutDelivered => "Delivered",
+        v1::MessageState::OutRead => "Read",
     }
 }
 
 /// Whether the attachment is here.
-pub fn download(number: u32) -> DownloadState {
-    match number {
-        10 => DownloadState::Available,
-        20 => DownloadState::Failure,
-        30 => DownloadState::Undecipherable,
-        1000 => DownloadState::InProgress,
-        _ => DownloadState::Done,
+pub fn download(stored: Download) -> DownloadState {
+    match stored {
+        Download::Done => DownloadState::Done,
+        Download::Available => DownloadState::Available,
+        Download::Failure => DownloadState::Failure,
+        Download::Undecipherable => DownloadState::Undecipherable,
+        Download::InProgress => DownloadState::InProgress,
     }
 }
 
-/// What an info message tells. The numbers are those of backups.
-pub fn system(number: u32) -> System {
-    match number {
-        2 => System::GroupNameChanged,
-        3 => System::GroupImageChanged,
-        4 => System::MemberAddedToGroup,
-        5 => System::MemberRemovedFromGroup,
-        6 => System::AutocryptSetupMessage,
-        7 => System::SecurejoinMessage,
-        8 => System::LocationStreamingEnabled,
-        9 => System::LocationOnly,
-        10 => System::EphemeralTimerChanged,
-        11 => System::ChatProtectionEnabled,
-        12 => System::ChatProtectionDisabled,
-        13 => System::InvalidUnencryptedMail,
-        14 => System::SecurejoinWait,
-        15 => System::SecurejoinWaitTimeout,
-        20 => System::MultiDeviceSync,
-        30 => System::WebxdcStatusUpdate,
-        32 => System::WebxdcInfoMessage,
-        40 => System::IrohNodeAddr,
-        50 => System::ChatE2ee,
-        66 => System::CallAccepted,
-        67 => System::CallEnded,
-        70 => System::GroupDescriptionChanged,
-        71 => System::MessagePinned,
-        72 => System::MessageUnpinned,
-        _ => System::Unknown,
+/// What an info message tells.
+pub fn system(stored: SystemType) -> System {
+    match stored {
+        SystemType::None | SystemType::Other(_) => System::Unknown,
+        SystemType::GroupNameChanged => System::GroupNameChanged,
+        SystemType::GroupImageChanged => System::GroupImageChanged,
+        SystemType::MemberAdded => System::MemberAddedToGroup,
+        SystemType::MemberRemoved => System::MemberRemovedFromGroup,
+        SystemType::AutocryptSetup => System::AutocryptSetupMessage,
+        SystemType::Securejoin => System::SecurejoinMessage,
+        SystemType::EphemeralTimerChanged => System::EphemeralTimerChanged,
+        SystemType::InvalidUnencrypted => System::InvalidUnencryptedMail,
+        SystemType::SecurejoinWait => System::SecurejoinWait,
+        SystemType::MultiDeviceSync => System::MultiDeviceSync,
+        SystemType::WebxdcStatusUpdate => System::WebxdcStatusUpdate,
+        SystemType::WebxdcInfo => System::WebxdcInfoMessage,
+        SystemType::ChatE2ee => System::ChatE2ee,
+        SystemType::GroupDescriptionChanged => System::GroupDescriptionChanged,
+        SystemType::MessagePinned => System::MessagePinned,
+        SystemType::MessageUnpinned => System::MessageUnpinned,
     }
+}
+
+/// Why nothing of a mail is shown. The stored numbers are those of the schema.
+pub fn not_shown_reason(stored: NotShownReason) -> v1::NotShownReason {
+    i32::try_from(stored.number()).ok().and_then(|number| number.try_into().ok()).unwrap_or_default()
+}
+
+/// What became of a mail of which nothing is shown. The stored numbers are those of the schema.
+pub fn not_shown_state(stored: NotShownState) -> v1::NotShownState {
+    i32::try_from(stored.number()).ok().and_then(|number| number.try_into().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -135,9 +158,19 @@ mod tests {
 
     #[test]
     fn view_types_go_both_ways() {
-        for (number, kind) in VIEW_TYPES {
-            assert_eq!((view_kind(number), view_number(kind)), (kind, number));
+        for stored in ViewType::ALL {
+            assert_eq!(wanted_view_type(view_type(*stored)), *stored);
         }
-        assert_eq!(view_kind(99), ViewType::Unknown);
+        assert_eq!(view_type(ViewType::Other(99)), v1::ViewType::Unknown);
+    }
+
+    #[test]
+    fn reasons_and_states_of_mails_that_are_not_shown_have_the_numbers_of_the_schema() {
+        for stored in NotShownReason::ALL {
+            assert_eq!(format!("{stored:?}"), format!("{:?}", not_shown_reason(*stored)));
+        }
+        for stored in NotShownState::ALL {
+            assert_eq!(format!("{stored:?}"), format!("{:?}", not_shown_state(*stored)));
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use volary_mail::address::domain_of;
 use volary_storage::View as _;
-use volary_storage::records::block;
+use volary_storage::records::Block;
 use volary_storage::tables::{CHAT_MESSAGES, CONTACTS, KEYS};
 
 use super::look::Look;
@@ -57,8 +57,8 @@ pub fn profile(look: &Look<'_>, dir: &Path) -> Outcome<BTreeMap<String, String>>
     for (chat, record) in &all {
         let count = look.view.count_prefix(&CHAT_MESSAGES, &(look.profile, *chat))?;
         match record.blocked {
-            block::REQUEST => requests += count,
-            _ => messages += count,
+            Block::Request => requests += count,
+            Block::Not | Block::Yes => messages += count,
         }
     }
     facts.insert("number_of_chats", all.len().to_string());

@@ -1,9 +1,9 @@
 //! Lists of messages: those of a chat with day markers, media, pinned ones.
 
 use volary_proto::v1::message_list_item::{DayMarker, Kind, MessageRef};
-use volary_proto::v1::{MessageListItem, ViewType};
+use volary_proto::v1::{self, MessageListItem};
 use volary_storage::View as _;
-use volary_storage::records::view_type;
+use volary_storage::records::ViewType;
 use volary_storage::tables::{CHAT_MESSAGES, MESSAGES};
 
 use super::look::Look;
@@ -74,13 +74,13 @@ pub fn as_items(lines: Vec<Line>) -> Vec<MessageListItem> {
 
 /// Messages of some types, oldest first; of all chats if none is given.
 pub fn media(look: &Look<'_>, chat: Option<ChatId>, kinds: &[i32]) -> Outcome<Vec<MessageId>> {
-    let wanted: Vec<u32> = kinds
+    let wanted: Vec<ViewType> = kinds
         .iter()
-        .filter_map(|kind| ViewType::try_from(*kind).ok())
-        .map(convert::view_number)
-        .filter(|number| *number != 0)
+        .filter_map(|kind| v1::ViewType::try_from(*kind).ok())
+        .map(convert::wanted_view_type)
+        .filter(|wanted| *wanted != ViewType::Unknown)
         .collect();
-    let by_arrival = wanted == [view_type::WEBXDC];
+    let by_arrival = wanted == [ViewType::Webxdc];
     let mut found = Vec::new();
     let mut look_at = |id: MessageId, record: volary_storage::records::MessageRecord| {
         if messages::is_listed(&record) && wanted.contains(&record.view_type) {

@@ -6,10 +6,10 @@ use volary_mail::message::view_type::{OCTET_STREAM, by_file_name};
 use volary_proto::v1::message_load_result::{Kind as Loaded, LoadingError};
 use volary_proto::v1::message_quote::{JustText, Kind as QuoteKind, WithMessage};
 use volary_proto::v1::{
-    Emojis, Message, MessageLoadResult, MessageLoadResults, MessageNotificationInfo, MessageQuote, Reaction,
-    Reactions, VcardContact,
+    self, Emojis, Message, MessageLoadResult, MessageLoadResults, MessageNotificationInfo, MessageQuote,
+    Reaction, Reactions, VcardContact,
 };
-use volary_storage::records::{MessageRecord, block, message_state, system_type, view_type};
+use volary_storage::records::{Block, Download, MessageRecord, MessageState, SystemType, ViewType};
 use volary_storage::tables::{MESSAGES, REACTIONS, RECEIPTS};
 use volary_storage::{StoreError, View};
 
@@ -36,10 +36,10 @@ pub fn record(look: &Look<'_>, message: MessageId) -> Outcome<MessageRecord> {
 }
 
 /// The state to show: delivered and confirmed by somebody is read.
-pub fn shown_state(look: &Look<'_>, id: MessageId, record: &MessageRecord) -> Outcome<u32> {
-    let confirmed = record.state == message_state::OUT_DELIVERED
+pub fn shown_state(look: &Look<'_>, id: MessageId, record: &MessageRecord) -> Outcome<v1::MessageState> {
+    let confirmed = record.state == MessageState::OutDelivered
         && look.view.first(&RECEIPTS, &(look.profile, id))?.is_some();
-    Ok(if confirmed { message_state::OUT_READ } else { record.state })
+    Ok(if confirmed { v1::MessageState::OutRead } else { convert::state(record.state) })
 }
 
 /// When the author sent it, or its place if that is not known.
@@ -57,7 +57,7 @@ pub fn mime_of(record: &MessageRecord) -> Option<String> {
 
 /// Path of what can be shown as a picture.
 fn image(look: &Look<'_>, record: &MessageRecord) -> Option<String> {
-    let is_image = matches!(record.view_type, view_type::IMAGE | view_type::GIF | view_type::STICKER);
+    let is_image = matches!(record.view_type, ViewType::Image | ViewType::Gif | ViewType::Sticker);
     is_image.then(|| look.path(&record.blob)).flatten()
 }
 
@@ -87,8 +87,8 @@ fn view(look: &Look<'_>, id: MessageId, record: MessageRecord) -> Outcome<Messag
         text: full_text(look, &record),
         has_location: false,
         has_html: !record.html_blob.is_empty(),
-        view_type: convert::view_kind(record.view_type).into(),
-        state: convert::state(shown_state(look, id, &record)?).into(),
+        view_type: convert::view_type(record.view_type).into(),
+        state: shown_state(look, id, &record)?.into(),
         error: some(&record.error),
         timestamp: sent_or_sort(&record),
         sort_timestamp: record.sort,
@@ -125,7 +125,7 @@ fn view(look: &Look<'_>, id: MessageId, record: MessageRecord) -> Outcome<Messag
 
 /// The text; while the attachment is still to come, with a note about it.
 fn full_text(look: &Look<'_>, record: &MessageRecord) -> String {
-    if record.download_state == 0 || record.pre_mid.is_empty() {
+    if record.download_state == Download::Done || record.pre_mid.is_empty() {
         return record.text.clone();
     }
     let note = summary::announcement(look.texts, record);
@@ -159,7 +159,7 @@ fn quote(
                 override_sender_name: some(&quoted.override_name),
                 image: image(look, quoted),
                 is_forwarded: quoted.forwarded,
-                view_type: convert::view_kind(quoted.view_type).into(),
+                view_type: convert::view_type(quoted.view_type).into(),
             })
         }
     };
@@ -170,12 +170,12 @@ fn quote(
 fn info_contact(look: &Look<'_>, record: &MessageRecord) -> Outcome<Option<ContactId>> {
     let told = matches!(
         record.system_type,
-        system_type::GROUP_NAME_CHANGED
-            | system_type::GROUP_DESCRIPTION_CHANGED
-            | system_type::GROUP_IMAGE_CHANGED
-            | system_type::EPHEMERAL_TIMER_CHANGED
-            | system_type::MEMBER_ADDED
-            | system_type::MEMBER_REMOVED
+        SystemType::GroupNameChanged
+            | SystemType::GroupDescriptionChanged
+            | SystemType::GroupImageChanged
+            | SystemType::EphemeralTimerChanged
+            | SystemType::MemberAdded
+            | SystemType::MemberRemoved
     );
     Ok(match record.info_contact {
         _ if !told => None,
@@ -186,7 +186,7 @@ fn info_contact(look: &Look<'_>, record: &MessageRecord) -> Outcome<Option<Conta
 }
 
 fn card(look: &Look<'_>, record: &MessageRecord) -> Option<VcardContact> {
-    if record.view_type != view_type::VCARD {
+    if record.view_type != ViewType::Vcard {
         return None;
     }
     let bytes = look.blob(&record.blob, contacts::MAX_CARD_FILE)?;
@@ -312,7 +312,7 @@ impl Blocked {
         }
         if let std::collections::btree_map::Entry::Vacant(entry) = self.chats.entry(record.chat) {
             let chat = stored_chats::load(view, profile, record.chat)?;
-            entry.insert(chat.is_none_or(|chat| chat.blocked == block::YES));
+            entry.insert(chat.is_none_or(|chat| chat.blocked == Block::Yes));
         }
         if let std::collections::btree_map::Entry::Vacant(entry) = self.authors.entry(record.from) {
             entry.insert(people::load(view, profile, record.from)?.is_some_and(|author| author.blocked));

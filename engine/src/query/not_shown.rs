@@ -3,6 +3,7 @@
 use volary_proto::v1::{NotShownMail, NotShownMails};
 use volary_storage::records::NotShownRecord;
 
+use super::convert;
 use super::look::Look;
 use crate::ground::error::Outcome;
 use crate::state::not_shown;
@@ -20,8 +21,8 @@ fn view(record: NotShownRecord) -> NotShownMail {
         relay: record.relay,
         message_id: record.mid,
         sender: record.sender,
-        reason: i32::try_from(record.reason).unwrap_or_default(),
+        reason: convert::not_shown_reason(record.reason).into(),
         text: record.text,
-        state: i32::try_from(record.state).unwrap_or_default(),
+        state: convert::not_shown_state(record.state).into(),
     }
 }

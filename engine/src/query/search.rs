@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use memchr::memmem;
 use volary_proto::v1::{MessageSearchResult, MessageSearchResults};
 use volary_storage::View as _;
-use volary_storage::records::{MessageRecord, block, visibility};
+use volary_storage::records::{Block, MessageRecord, Visibility};
 use volary_storage::tables::MESSAGES;
 
 use super::look::Look;
@@ -73,7 +73,7 @@ impl Known<'_, '_> {
             return Ok(*known);
         }
         let record = stored_chats::load(self.look.view, self.look.profile, chat)?;
-        Ok(*self.open.entry(chat).or_insert(record.is_some_and(|record| record.blocked != block::YES)))
+        Ok(*self.open.entry(chat).or_insert(record.is_some_and(|record| record.blocked != Block::Yes)))
     }
 }
 
@@ -127,9 +127,9 @@ fn result(look: &Look<'_>, id: MessageId) -> Outcome<MessageSearchResult> {
         chat_profile_image,
         chat_color,
         chat_name: chats::name(look, &chat)?,
-        chat_type: convert::chat_kind(chat.chat_type).into(),
-        is_chat_contact_request: chat.blocked == block::REQUEST,
-        is_chat_archived: chat.visibility == visibility::ARCHIVED,
+        chat_type: convert::chat_type(chat.chat_type).into(),
+        is_chat_contact_request: chat.blocked == Block::Request,
+        is_chat_archived: chat.visibility == Visibility::Archived,
         timestamp: messages::sent_or_sort(&record),
         chat_id: record.chat.get(),
         message: record.text,

@@ -1,6 +1,6 @@
 //! A message in one line, with what has to be looked up for it.
 
-use volary_storage::records::{ChatRecord, MessageRecord, chat_type, message_state, view_type};
+use volary_storage::records::{ChatRecord, ChatType, MessageRecord, MessageState, ViewType};
 
 use super::look::Look;
 use crate::chat::summary::{CHAT_LIST, cut, parts};
@@ -13,7 +13,7 @@ pub use crate::chat::summary::{Style, announcement, fold};
 
 /// The summary of a message in full, or cut at about `approx` characters.
 pub fn styled(look: &Look<'_>, record: &MessageRecord, style: Style, approx: usize) -> String {
-    let name = (record.view_type == view_type::VCARD).then(|| card_name(look, record)).flatten();
+    let name = (record.view_type == ViewType::Vcard).then(|| card_name(look, record)).flatten();
     let (head, caption) = parts(look.texts, record, style, name);
     match approx {
         0 => format!("{head}{caption}"),
@@ -34,16 +34,16 @@ fn card_name(look: &Look<'_>, record: &MessageRecord) -> Option<String> {
 
 /// What stands before the colon: who wrote it, as far as that is not obvious.
 pub fn prefix(look: &Look<'_>, chat: &ChatRecord, record: &MessageRecord) -> Outcome<String> {
-    if record.state == message_state::OUT_DRAFT {
+    if record.state == MessageState::OutDraft {
         return Ok(look.texts.get(text::DRAFT));
     }
-    let nobody = messages::is_info(record) || record.view_type == view_type::CALL;
+    let nobody = messages::is_info(record) || record.view_type == ViewType::Call;
     if record.from == ContactId::SELF {
-        let obvious = nobody || chat.chat_type == chat_type::OUT_BROADCAST;
+        let obvious = nobody || chat.chat_type == ChatType::OutBroadcast;
         return Ok(if obvious { String::new() } else { look.texts.get(text::SELF) });
     }
-    let several = matches!(chat.chat_type, chat_type::GROUP | chat_type::MAILINGLIST)
-        || (chat.chat_type == chat_type::SINGLE && chat.contact == ContactId::SELF);
+    let several = matches!(chat.chat_type, ChatType::Group | ChatType::MailingList)
+        || (chat.chat_type == ChatType::Single && chat.contact == ContactId::SELF);
     if nobody || !several {
         return Ok(String::new());
     }

@@ -1,6 +1,6 @@
 //! Chats: finding, creating, deleting.
 
-use volary_storage::records::{ChatRecord, block, chat_type, system_type};
+use volary_storage::records::{Block, ChatRecord, ChatType, SystemType};
 use volary_storage::tables::{
     CHAT_BY_GROUP_ID, CHAT_MESSAGES, CHATS, COUNTERS, GOSSIPED, HIDDEN_MESSAGES, SINGLE_CHAT,
 };
@@ -69,10 +69,12 @@ pub fn name(
     record: &ChatRecord,
 ) -> Result<String, StoreError> {
     match (record.chat_type, record.contact) {
-        (chat_type::SINGLE, ContactId::SELF) => Ok(texts.get(text::SAVED_MESSAGES)),
-        (chat_type::SINGLE, ContactId::DEVICE) => Ok(texts.get(text::DEVICE_MESSAGES)),
-        (chat_type::SINGLE, contact) => contacts::name_of(view, texts, profile, contact),
-        _ => Ok(record.name.clone()),
+        (ChatType::Single, ContactId::SELF) => Ok(texts.get(text::SAVED_MESSAGES)),
+        (ChatType::Single, ContactId::DEVICE) => Ok(texts.get(text::DEVICE_MESSAGES)),
+        (ChatType::Single, contact) => contacts::name_of(view, texts, profile, contact),
+        (ChatType::Group | ChatType::MailingList | ChatType::OutBroadcast | ChatType::InBroadcast, _) => {
+            Ok(record.name.clone())
+        }
     }
 }
 
@@ -82,7 +84,7 @@ pub fn save(tx: &mut Tx<'_, '_>, chat: ChatId, record: &ChatRecord) -> Result<()
     if !record.group_id.is_empty() {
         tx.store.set(&CHAT_BY_GROUP_ID, &(profile, record.group_id.clone(), chat))?;
     }
-    if record.chat_type == chat_type::SINGLE {
+    if record.chat_type == ChatType::Single {
         tx.store.set(&SINGLE_CHAT, &(profile, record.contact, chat))?;
     }
     tx.store.put(&CHATS, &(profile, chat), record)
@@ -119,24 +121,28 @@ pub fn create(tx: &mut Tx<'_, '_>, mut record: ChatRecord) -> Result<ChatId, Sto
     save(tx, chat, &record)?;
     tx.chatlist_changed();
     tx.chatlist_item_changed(Some(chat));
-    let special = record.chat_type == chat_type::SINGLE && record.contact.is_special();
+    let special = record.chat_type == ChatType::Single && record.contact.is_special();
     if record.encrypted && !special {
         let notice = tx.texts.get(text::CHAT_E2EE);
-        messages::add_notice(tx, chat, &notice, system_type::CHAT_E2EE, messages::Place::Top)?;
+        messages::add_notice(tx, chat, &notice, SystemType::ChatE2ee, messages::Place::Top)?;
     }
     Ok(chat)
 }
 
+/// Of two block states the one in which more is seen (blocked → request → normal).
+pub fn opener(one: Block, other: Block) -> Block {
+    match (one, other) {
+        (Block::Not, _) | (_, Block::Not) => Block::Not,
+        (Block::Request, _) | (_, Block::Request) => Block::Request,
+        (Block::Yes, Block::Yes) => Block::Yes,
+    }
+}
+
 /// The single chat with a contact; made with block state `blocked` if there is none. An existing one is only made
-/// more visible (blocked → request → normal), never less.
-pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: ContactId, blocked: u32) -> Result<ChatId, StoreError> {
+/// more visible, never less.
+pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: ContactId, blocked: Block) -> Result<ChatId, StoreError> {
     if let Some(chat) = single_of(tx.store, tx.profile, contact)? {
-        let better = |old: u32| match (old, blocked) {
-            (_, block::NOT) => block::NOT,
-            (block::YES, other) => other,
-            (old, _) => old,
-        };
-        let changed = update(tx, chat, |record| record.blocked = better(record.blocked))?;
+        let changed = update(tx, chat, |record| record.blocked = opener(record.blocked, blocked))?;
         if changed {
             tx.chat_modified(chat);
             tx.chatlist_changed();
@@ -149,7 +155,7 @@ pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: ContactId, blocked: u32) -> R
         id => contacts::load(tx.store, tx.profile, id)?.is_some_and(|record| !record.fingerprint.is_empty()),
     };
     let record =
-        ChatRecord { chat_type: chat_type::SINGLE, contact, blocked, encrypted, ..Default::default() };
+        ChatRecord { chat_type: ChatType::Single, contact, blocked, encrypted, ..Default::default() };
     let chat = create(tx, record)?;
     members::add(tx, chat, contact, tx.now)?;
     Ok(chat)
@@ -167,7 +173,7 @@ pub fn delete(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
     if !record.group_id.is_empty() {
         tx.store.unset(&CHAT_BY_GROUP_ID, &(profile, record.group_id.clone(), chat))?;
     }
-    if record.chat_type == chat_type::SINGLE {
+    if record.chat_type == ChatType::Single {
         tx.store.unset(&SINGLE_CHAT, &(profile, record.contact, chat))?;
     }
     record.deleted = true;
@@ -238,18 +244,18 @@ pub fn forget_if_deleted(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreE
 }
 
 /// The block state of new chats with mail of `contact`: as its single chat says, else a request (bots: normal).
-pub fn default_block(view: &impl View, profile: ProfileId, contact: ContactId) -> Result<u32, StoreError> {
+pub fn default_block(view: &impl View, profile: ProfileId, contact: ContactId) -> Result<Block, StoreError> {
     if config::flag(view, profile, config::key::BOT)? {
-        return Ok(block::NOT);
+        return Ok(Block::Not);
     }
     let blocked = contacts::load(view, profile, contact)?.is_some_and(|record| record.blocked);
     let Some(chat) = single_of(view, profile, contact)? else {
-        return Ok(if blocked { block::YES } else { block::REQUEST });
+        return Ok(if blocked { Block::Yes } else { Block::Request });
     };
     Ok(match load(view, profile, chat)?.map(|record| record.blocked) {
-        Some(block::NOT) => block::NOT,
-        Some(block::YES) if blocked => block::YES,
-        _ => block::REQUEST,
+        Some(Block::Not) => Block::Not,
+        Some(Block::Yes) if blocked => Block::Yes,
+        Some(Block::Yes | Block::Request) | None => Block::Request,
     })
 }
 
@@ -261,9 +267,7 @@ pub fn self_is_in(
     record: &ChatRecord,
 ) -> Result<bool, StoreError> {
     match record.chat_type {
-        chat_type::GROUP | chat_type::IN_BROADCAST => {
-            members::is_member(view, profile, chat, ContactId::SELF)
-        }
-        _ => Ok(true),
+        ChatType::Group | ChatType::InBroadcast => members::is_member(view, profile, chat, ContactId::SELF),
+        ChatType::Single | ChatType::OutBroadcast | ChatType::MailingList => Ok(true),
     }
 }

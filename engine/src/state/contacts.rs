@@ -1,6 +1,6 @@
 //! Contacts: identity, names, origin.
 
-use volary_storage::records::{ContactRecord, origin};
+use volary_storage::records::{ContactOrigin, ContactRecord};
 use volary_storage::tables::{CONTACT_BY_ADDR, CONTACT_BY_FINGERPRINT, CONTACTS, COUNTERS};
 use volary_storage::{StoreError, View};
 
@@ -173,8 +173,8 @@ pub struct Seen<'a> {
     pub addr: &'a str,
     /// Upper-case hex fingerprint; empty for an address-contact.
     pub fingerprint: &'a str,
-    /// One of [`origin`].
-    pub origin: u32,
+    /// How well it is known by that.
+    pub origin: ContactOrigin,
 }
 
 /// Finds or adds the contact: by fingerprint if there is one, else by address among address-contacts, never across.
@@ -186,8 +186,10 @@ pub fn add_or_lookup(tx: &mut Tx<'_, '_>, seen: Seen<'_>) -> Result<ContactId, S
     } else {
         by_fingerprint(tx.store, profile, seen.fingerprint)?
     };
-    let manual =
-        matches!(seen.origin, origin::MANUALLY_CREATED | origin::ADDRESS_BOOK | origin::UNHANDLED_QR_SCAN);
+    let manual = matches!(
+        seen.origin,
+        ContactOrigin::ManuallyCreated | ContactOrigin::AddressBook | ContactOrigin::UnhandledQrScan
+    );
     let name = names::clean_contact_name(seen.name);
     match known {
         Some(ContactId::SELF) => Ok(ContactId::SELF),
@@ -225,17 +227,17 @@ pub fn add_or_lookup(tx: &mut Tx<'_, '_>, seen: Seen<'_>) -> Result<ContactId, S
     }
 }
 
-fn merge_seen(record: &mut ContactRecord, name: &str, addr: &str, new_origin: u32, manual: bool) {
+fn merge_seen(record: &mut ContactRecord, name: &str, addr: &str, new_origin: ContactOrigin, manual: bool) {
     if manual {
         record.name = name.to_owned();
     } else if !name.is_empty()
         && (new_origin >= record.origin
-            || new_origin == origin::INCOMING_UNKNOWN_FROM
+            || new_origin == ContactOrigin::IncomingUnknownFrom
             || record.auth_name.is_empty())
     {
         record.auth_name = name.to_owned();
     }
-    if !addr.is_empty() && (new_origin >= record.origin || new_origin == origin::INCOMING_UNKNOWN_FROM) {
+    if !addr.is_empty() && (new_origin >= record.origin || new_origin == ContactOrigin::IncomingUnknownFrom) {
         record.addr = addr.to_owned();
     }
     record.origin = record.origin.max(new_origin);
@@ -259,7 +261,7 @@ pub fn tell_renamed(tx: &mut Tx<'_, '_>, contact: ContactId) -> Result<(), Store
 }
 
 /// Raises the origin; never lowers it. Returns whether it rose.
-pub fn raise_origin(tx: &mut Tx<'_, '_>, contact: ContactId, to: u32) -> Result<bool, StoreError> {
+pub fn raise_origin(tx: &mut Tx<'_, '_>, contact: ContactId, to: ContactOrigin) -> Result<bool, StoreError> {
     update(tx, contact, |record| record.origin = record.origin.max(to))
 }
 

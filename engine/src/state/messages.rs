@@ -1,7 +1,7 @@
 //! Messages: adding, changing, burying, with the indexes of the chat.
 
 use volary_storage::records::{
-    KnownMailRecord, MessageRecord, known_mail, message_state, system_type, view_type,
+    Download, KnownMail, KnownMailRecord, MessageRecord, MessageState, SystemType, ViewType,
 };
 use volary_storage::tables::{
     CHAT_MESSAGES, COUNTERS, FRESH, HIDDEN_MESSAGES, KNOWN_MAIL, MESSAGES, PENDING_EDITS, PENDING_REACTIONS,
@@ -72,26 +72,26 @@ pub fn standing(
     is_post: bool,
 ) -> Result<Standing, StoreError> {
     let known = known(view, profile, mid)?;
-    let id = known.filter(|known| known.kind == known_mail::MESSAGE).and_then(|known| known.message);
+    let id = known.filter(|known| known.kind == KnownMail::Message).and_then(|known| known.message);
     let message = match id {
         Some(id) => load(view, profile, id)?,
         None => None,
     };
-    Ok(standing_of(known.map_or(0, |known| known.kind), message.as_ref(), is_post))
+    Ok(standing_of(known.unwrap_or_default().kind, message.as_ref(), is_post))
 }
 
-/// The rule of [`standing`]: the kind of the known mail (0: none), and its message if it is one.
-fn standing_of(kind: u32, message: Option<&MessageRecord>, is_post: bool) -> Standing {
+/// The rule of [`standing`]: what is known of the mail, and its message if it is one.
+fn standing_of(kind: KnownMail, message: Option<&MessageRecord>, is_post: bool) -> Standing {
     match (kind, message) {
-        (0, _) => Standing::Unknown,
-        (known_mail::AVAILABLE, _) => Standing::Available,
-        (known_mail::MESSAGE, Some(message)) if is_post && message.download_state != 0 => {
+        (KnownMail::Nothing, _) => Standing::Unknown,
+        (KnownMail::Available, _) => Standing::Available,
+        (KnownMail::Message, Some(message)) if is_post && message.download_state != Download::Done => {
             Standing::Incomplete
         }
-        (known_mail::MESSAGE, Some(message)) if message.state == message_state::OUT_PENDING => {
+        (KnownMail::Message, Some(message)) if message.state == MessageState::OutPending => {
             Standing::ProvesSent
         }
-        _ => Standing::Settled,
+        (KnownMail::Message | KnownMail::Tombstone | KnownMail::PreMessage, _) => Standing::Settled,
     }
 }
 
@@ -111,7 +111,7 @@ pub fn by_mid(
 pub fn remember(
     tx: &mut Tx<'_, '_>,
     mid: &str,
-    kind: u32,
+    kind: KnownMail,
     message: Option<MessageId>,
 ) -> Result<(), StoreError> {
     if mid.is_empty() {
@@ -124,12 +124,12 @@ pub fn remember(
 
 /// A mail with this Message-ID must never be shown (again).
 pub fn entomb(tx: &mut Tx<'_, '_>, mid: &str) -> Result<(), StoreError> {
-    remember(tx, mid, known_mail::TOMBSTONE, None)
+    remember(tx, mid, KnownMail::Tombstone, None)
 }
 
 /// Whether a message shows in its chat.
 pub fn is_listed(record: &MessageRecord) -> bool {
-    !record.hidden && record.state != message_state::OUT_DRAFT
+    !record.hidden && record.state != MessageState::OutDraft
 }
 
 /// Whether a message has a timer that does not run yet.
@@ -141,7 +141,7 @@ fn index(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result<(
     let profile = tx.profile;
     if is_listed(record) {
         tx.store.set(&CHAT_MESSAGES, &(profile, record.chat, record.sort, id))?;
-        if record.state == message_state::IN_FRESH {
+        if record.state == MessageState::InFresh {
             tx.store.set(&FRESH, &(profile, record.chat, id))?;
         }
         if is_untimed(record) {
@@ -157,7 +157,7 @@ fn unindex(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result
     let profile = tx.profile;
     if is_listed(record) {
         tx.store.unset(&CHAT_MESSAGES, &(profile, record.chat, record.sort, id))?;
-        if record.state == message_state::IN_FRESH {
+        if record.state == MessageState::InFresh {
             tx.store.unset(&FRESH, &(profile, record.chat, id))?;
         }
         if is_untimed(record) {
@@ -188,10 +188,10 @@ pub fn insert(tx: &mut Tx<'_, '_>, record: &MessageRecord) -> Result<MessageId, 
 pub fn insert_as(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result<(), StoreError> {
     tx.store.put(&MESSAGES, &(tx.profile, id), record)?;
     index(tx, id, record)?;
-    if record.state != message_state::OUT_DRAFT {
-        remember(tx, &record.mid, known_mail::MESSAGE, Some(id))?;
+    if record.state != MessageState::OutDraft {
+        remember(tx, &record.mid, KnownMail::Message, Some(id))?;
         if !record.pre_mid.is_empty() {
-            remember(tx, &record.pre_mid, known_mail::PRE_MESSAGE, Some(id))?;
+            remember(tx, &record.pre_mid, KnownMail::PreMessage, Some(id))?;
         }
     }
     if is_listed(record) {
@@ -327,7 +327,7 @@ pub fn add_notice(
     tx: &mut Tx<'_, '_>,
     chat: ChatId,
     text: &str,
-    system: u32,
+    system: SystemType,
     place: Place,
 ) -> Result<MessageId, StoreError> {
     add_notice_about(tx, chat, text, system, place, None)
@@ -338,7 +338,7 @@ pub fn add_notice_about(
     tx: &mut Tx<'_, '_>,
     chat: ChatId,
     text: &str,
-    system: u32,
+    system: SystemType,
     place: Place,
     contact: Option<ContactId>,
 ) -> Result<MessageId, StoreError> {
@@ -351,8 +351,8 @@ pub fn add_notice_about(
     let record = MessageRecord {
         chat,
         from: ContactId::INFO,
-        state: message_state::IN_NOTICED,
-        view_type: view_type::TEXT,
+        state: MessageState::InNoticed,
+        view_type: ViewType::Text,
         system_type: system,
         text: text.to_owned(),
         sent: if sort == 0 { tx.now } else { sort },
@@ -369,15 +369,13 @@ pub fn add_notice_about(
 
 /// An info message: made locally, or of a system type.
 pub fn is_info(record: &MessageRecord) -> bool {
-    record.from == ContactId::INFO || !matches!(record.system_type, system_type::NONE | AUTOCRYPT_SETUP)
+    record.from == ContactId::INFO
+        || !matches!(record.system_type, SystemType::None | SystemType::AutocryptSetup)
 }
-
-/// System type of the former Autocrypt Setup Message, which is shown as an ordinary one.
-const AUTOCRYPT_SETUP: u32 = 6;
 
 /// Incoming, as seen from this profile.
 pub fn is_incoming(record: &MessageRecord) -> bool {
-    record.from != ContactId::SELF && record.state < message_state::OUT_DRAFT
+    record.from != ContactId::SELF && record.state.is_incoming()
 }
 
 /// Starts the countdown of a message that has a timer and is not counting yet.
@@ -412,25 +410,25 @@ mod tests {
     #[test]
     fn what_a_mail_can_still_bring_depends_on_what_is_known_of_it() {
         let message = |state, download_state| MessageRecord { state, download_state, ..Default::default() };
-        let whole = message(message_state::IN_FRESH, 0);
-        let fileless = message(message_state::IN_FRESH, 10);
-        let pending = message(message_state::OUT_PENDING, 0);
-        let sent = message(message_state::OUT_DELIVERED, 0);
+        let whole = message(MessageState::InFresh, Download::Done);
+        let fileless = message(MessageState::InFresh, Download::Available);
+        let pending = message(MessageState::OutPending, Download::Done);
+        let sent = message(MessageState::OutDelivered, Download::Done);
         for (kind, message, is_post, expected) in [
-            (0, None, false, Standing::Unknown),
-            (0, None, true, Standing::Unknown),
-            (known_mail::AVAILABLE, None, true, Standing::Available),
-            (known_mail::AVAILABLE, None, false, Standing::Available),
-            (known_mail::TOMBSTONE, None, true, Standing::Settled),
-            (known_mail::PRE_MESSAGE, Some(&fileless), false, Standing::Settled),
-            (known_mail::MESSAGE, None, true, Standing::Settled),
-            (known_mail::MESSAGE, Some(&whole), true, Standing::Settled),
-            (known_mail::MESSAGE, Some(&fileless), true, Standing::Incomplete),
-            (known_mail::MESSAGE, Some(&fileless), false, Standing::Settled),
-            (known_mail::MESSAGE, Some(&pending), false, Standing::ProvesSent),
-            (known_mail::MESSAGE, Some(&sent), false, Standing::Settled),
+            (KnownMail::Nothing, None, false, Standing::Unknown),
+            (KnownMail::Nothing, None, true, Standing::Unknown),
+            (KnownMail::Available, None, true, Standing::Available),
+            (KnownMail::Available, None, false, Standing::Available),
+            (KnownMail::Tombstone, None, true, Standing::Settled),
+            (KnownMail::PreMessage, Some(&fileless), false, Standing::Settled),
+            (KnownMail::Message, None, true, Standing::Settled),
+            (KnownMail::Message, Some(&whole), true, Standing::Settled),
+            (KnownMail::Message, Some(&fileless), true, Standing::Incomplete),
+            (KnownMail::Message, Some(&fileless), false, Standing::Settled),
+            (KnownMail::Message, Some(&pending), false, Standing::ProvesSent),
+            (KnownMail::Message, Some(&sent), false, Standing::Settled),
         ] {
-            assert_eq!(standing_of(kind, message, is_post), expected, "{kind} {message:?} {is_post}");
+            assert_eq!(standing_of(kind, message, is_post), expected, "{kind:?} {message:?} {is_post}");
         }
     }
 
@@ -443,9 +441,9 @@ mod tests {
 
     #[test]
     fn drafts_and_hidden_messages_do_not_show() {
-        let hidden = MessageRecord { hidden: true, state: message_state::IN_SEEN, ..Default::default() };
-        let draft = MessageRecord { state: message_state::OUT_DRAFT, ..Default::default() };
-        let shown = MessageRecord { state: message_state::IN_SEEN, ..Default::default() };
+        let hidden = MessageRecord { hidden: true, state: MessageState::InSeen, ..Default::default() };
+        let draft = MessageRecord { state: MessageState::OutDraft, ..Default::default() };
+        let shown = MessageRecord { state: MessageState::InSeen, ..Default::default() };
         assert_eq!([&hidden, &draft, &shown].map(is_listed), [false, false, true]);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use volary_storage::records::{OutboxRecord, ReceiptJobRecord, outbox as queue};
+use volary_storage::records::{JobKind, OutboxRecord, ReceiptJobRecord};
 use volary_storage::tables::{COUNTERS, OUTBOX, OUTBOX_BY_MESSAGE, RECEIPT_JOBS};
 use volary_storage::{StoreError, View};
 
@@ -26,9 +26,9 @@ fn lane(job: &OutboxRecord) -> Option<(ChatId, Option<ContactId>)> {
     match job.kind {
         // The others have got it: one recipient that is not there now must not hold up a whole group.
         _ if !job.done.is_empty() => None,
-        queue::MESSAGE => Some((job.chat?, None)),
-        queue::DIRECTED => Some((job.chat?, job.contacts.first().copied())),
-        _ => None,
+        JobKind::Message => Some((job.chat?, None)),
+        JobKind::Directed => Some((job.chat?, job.contacts.first().copied())),
+        JobKind::Password | JobKind::Clear | JobKind::KeyUpdate => None,
     }
 }
 

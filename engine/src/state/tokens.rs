@@ -1,6 +1,6 @@
 //! Secrets of own invite codes, and handshakes that we started.
 
-use volary_storage::records::{JoinRecord, TokenRecord, token};
+use volary_storage::records::{JoinRecord, TokenKind, TokenRecord};
 use volary_storage::tables::{JOINS, TOKENS};
 use volary_storage::{StoreError, View};
 
@@ -19,7 +19,7 @@ pub fn all(view: &impl View, profile: ProfileId) -> Result<Vec<(u64, TokenRecord
 pub fn find(
     view: &impl View,
     profile: ProfileId,
-    namespace: u32,
+    namespace: TokenKind,
     value: &str,
 ) -> Result<Option<TokenRecord>, StoreError> {
     let tokens = all(view, profile)?;
@@ -33,7 +33,7 @@ pub fn find(
 pub fn newest(
     view: &impl View,
     profile: ProfileId,
-    namespace: u32,
+    namespace: TokenKind,
     scope: &str,
 ) -> Result<Option<String>, StoreError> {
     let tokens = all(view, profile)?;
@@ -50,7 +50,7 @@ pub fn auth_values(view: &impl View, profile: ProfileId) -> Result<Vec<String>, 
     Ok(tokens
         .into_iter()
         .rev()
-        .filter(|(_, record)| record.namespace == token::AUTH)
+        .filter(|(_, record)| record.namespace == TokenKind::Auth)
         .map(|(_, record)| record.value)
         .collect())
 }
@@ -58,7 +58,7 @@ pub fn auth_values(view: &impl View, profile: ProfileId) -> Result<Vec<String>, 
 /// Stores a token; an empty or known value changes nothing.
 pub fn save(
     tx: &mut Tx<'_, '_>,
-    namespace: u32,
+    namespace: TokenKind,
     scope: &str,
     value: &str,
     created: i64,

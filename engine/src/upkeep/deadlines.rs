@@ -1,9 +1,10 @@
 //! What is done when a deadline is due, each in one transaction.
 
 use volary_storage::StoreError;
-use volary_storage::records::ChatRecord;
+use volary_storage::records::Mute;
 
 use super::housekeeping;
+use crate::chat::compose::is_muted;
 use crate::chat::{aging, requests};
 use crate::ground::db::{Db, Tx};
 use crate::ground::effects::Effects;
@@ -120,10 +121,9 @@ fn expire(tx: &mut Tx<'_, '_>, id: MessageId) -> Outcome<()> {
 
 fn unmute(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let now = tx.now;
-    let ended = |record: &ChatRecord| record.muted_until > 0 && record.muted_until <= now;
     let changed = chats::update(tx, chat, |record| {
-        if ended(record) {
-            record.muted_until = 0;
+        if !is_muted(record.mute, now) {
+            record.mute = Mute::Not;
         }
     })?;
     if changed {

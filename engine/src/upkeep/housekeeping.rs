@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use volary_storage::records::known_mail;
+use volary_storage::records::KnownMail;
 use volary_storage::tables::{
     CHATS, CONTACTS, COPIES_BY_MID, KNOWN_MAIL, MESSAGES, PENDING_DELETIONS, PENDING_EDITS,
     PENDING_REACTIONS, QUARANTINE,
@@ -96,8 +96,7 @@ fn tombstones(view: &impl View, profile: ProfileId, latest: i64) -> Result<Vec<S
     }
     for row in view.scan_prefix(&KNOWN_MAIL, &profile)? {
         let ((_, mid), record) = row?;
-        // Kind 0: only what is wanted of the copies was remembered.
-        let grave = matches!(record.kind, known_mail::TOMBSTONE | 0);
+        let grave = matches!(record.kind, KnownMail::Tombstone | KnownMail::Nothing);
         if grave && record.time < latest && view.first(&COPIES_BY_MID, &(profile, mid.clone()))?.is_none() {
             found.push(mid);
             if found.len() == MAX_TOMBSTONES {
@@ -114,7 +113,7 @@ fn remove_tombstones(tx: &mut Tx<'_, '_>, mids: &[String], latest: i64) -> Resul
     let mut removed = 0;
     for mid in mids {
         let Some(record) = messages::known(tx.store, profile, mid)? else { continue };
-        let grave = matches!(record.kind, known_mail::TOMBSTONE | 0) && record.time < latest;
+        let grave = matches!(record.kind, KnownMail::Tombstone | KnownMail::Nothing) && record.time < latest;
         if grave && copies::of_mail(tx.store, profile, mid)?.is_empty() {
             removed += usize::from(tx.store.remove(&KNOWN_MAIL, &(profile, mid.as_str()))?);
         }

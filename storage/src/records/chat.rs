@@ -1,57 +1,119 @@
 //! Chats and their members.
 
-use super::field::record;
+use prost::DecodeError;
+use prost::bytes::{Buf, BufMut};
+use prost::encoding::{DecodeContext, WireType};
+
+use super::field::{Field, record};
+use super::number::numbers;
 use crate::{ContactId, MessageId};
 
-/// Numbers of chat types.
-pub mod chat_type {
-    /// Chat with one contact.
-    pub const SINGLE: u32 = 100;
-    /// Group.
-    pub const GROUP: u32 = 120;
-    /// Classic mailing list.
-    pub const MAILINGLIST: u32 = 140;
-    /// Channel that we own.
-    pub const OUT_BROADCAST: u32 = 160;
-    /// Channel that we subscribed.
-    pub const IN_BROADCAST: u32 = 165;
+numbers! {
+    /// What a chat is.
+    pub enum ChatType {
+        /// Chat with one contact.
+        #[default]
+        Single = 100,
+        /// Group.
+        Group = 120,
+        /// Classic mailing list.
+        MailingList = 140,
+        /// Channel that we own.
+        OutBroadcast = 160,
+        /// Channel that we subscribed.
+        InBroadcast = 165,
+    }
 }
 
-/// Block states of chats.
-pub mod block {
-    /// Shown.
-    pub const NOT: u32 = 0;
-    /// Hidden everywhere.
-    pub const YES: u32 = 1;
-    /// Contact request.
-    pub const REQUEST: u32 = 2;
+numbers! {
+    /// Whether a chat is shown.
+    pub enum Block {
+        /// Shown.
+        #[default]
+        Not = 0,
+        /// Hidden everywhere.
+        Yes = 1,
+        /// Contact request.
+        Request = 2,
+    }
 }
 
-/// Visibilities of chats.
-pub mod visibility {
-    /// In the normal list.
-    pub const NORMAL: u32 = 0;
-    /// In the archive.
-    pub const ARCHIVED: u32 = 1;
-    /// At the top.
-    pub const PINNED: u32 = 2;
+numbers! {
+    /// Where a chat is listed.
+    pub enum Visibility {
+        /// In the normal list.
+        #[default]
+        Normal = 0,
+        /// In the archive.
+        Archived = 1,
+        /// At the top.
+        Pinned = 2,
+    }
+}
+
+/// Whether a chat is muted. Stored is the end of the mute; 0 if there is none, -1 if it does not end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mute {
+    /// It is not.
+    #[default]
+    Not,
+    /// For ever.
+    Forever,
+    /// Until this time.
+    Until(i64),
+}
+
+impl Mute {
+    fn stored(self) -> i64 {
+        match self {
+            Self::Not => 0,
+            Self::Forever => -1,
+            Self::Until(time) => time,
+        }
+    }
+}
+
+impl Field for Mute {
+    fn write(&self, number: u32, out: &mut impl BufMut) {
+        self.stored().write(number, out);
+    }
+
+    fn read(
+        &mut self,
+        wire: WireType,
+        stored: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        let mut end = 0i64;
+        end.read(wire, stored, context)?;
+        *self = match end {
+            0 => Self::Not,
+            -1 => Self::Forever,
+            end => Self::Until(end),
+        };
+        Ok(())
+    }
+
+    fn written_len(&self, number: u32) -> usize {
+        self.stored().written_len(number)
+    }
 }
 
 record! {
     /// A chat.
     pub struct ChatRecord {
-        /// One of [`chat_type`].
-        pub chat_type: u32 = 1,
+        /// What it is.
+        pub chat_type: ChatType = 1,
         /// Own name of groups, channels and lists; empty for single chats.
         pub name: String = 2,
         /// Group, channel or list id; empty for single chats and groups without id.
         pub group_id: String = 3,
-        /// One of [`block`].
-        pub blocked: u32 = 4,
-        /// One of [`visibility`].
-        pub visibility: u32 = 5,
-        /// 0 not muted, -1 for ever, else the end of the mute.
-        pub muted_until: i64 = 6,
+        /// Whether it is shown.
+        pub blocked: Block = 4,
+        /// Where it is listed.
+        pub visibility: Visibility = 5,
+        /// Whether it is muted.
+        pub mute: Mute = 6,
         /// A group that was not announced to anybody yet.
         pub unpromoted: bool = 7,
         /// Creation time here.
@@ -97,5 +159,32 @@ record! {
         pub added: i64 = 1,
         /// Time of the last removal, 0 if never.
         pub removed: i64 = 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct End {
+        #[prost(int64, tag = "6")]
+        muted_until: i64,
+    }
+
+    #[test]
+    fn a_mute_is_stored_as_its_end() {
+        for (mute, muted_until) in
+            [(Mute::Not, 0), (Mute::Forever, -1), (Mute::Until(1_750_000_000), 1_750_000_000)]
+        {
+            let mut stored = End { muted_until }.encode_to_vec();
+            assert_eq!(ChatRecord::decode(stored.as_slice()).unwrap().mute, mute);
+            // The type of a chat is always written.
+            stored.splice(0..0, [1 << 3, 100]);
+            let record = ChatRecord { mute, ..Default::default() };
+            assert_eq!((record.encode_to_vec(), record.encoded_len()), (stored.clone(), stored.len()));
+        }
     }
 }

@@ -1,38 +1,45 @@
 //! Contacts and their certificates.
 
 use super::field::record;
+use super::number::numbers;
 use crate::ContactId;
 
-/// How well a contact is known; higher is better. Contact lists show contacts from [`origin::REPLY_TO`] on.
-pub mod origin {
-    /// Pseudo contact that stands for a blocked list.
-    pub const MAILINGLIST_ADDRESS: u32 = 0x2;
-    /// Known only from a member list or gossip.
-    pub const HIDDEN: u32 = 0x8;
-    /// Sender of a message that was not accepted.
-    pub const INCOMING_UNKNOWN_FROM: u32 = 0x10;
-    /// Co-recipient of an unknown sender.
-    pub const INCOMING_UNKNOWN_TO: u32 = 0x40;
-    /// A code with an address was scanned.
-    pub const UNHANDLED_QR_SCAN: u32 = 0x80;
-    /// An invite was scanned, nothing done yet.
-    pub const UNHANDLED_SECUREJOIN_SCAN: u32 = 0x81;
-    /// An unknown sender replied to a message that we know.
-    pub const REPLY_TO: u32 = 0x100;
-    /// Co-recipient of a known sender, member of an accepted group.
-    pub const INCOMING_TO: u32 = 0x400;
-    /// The user made or accepted a single chat, or imported a vCard.
-    pub const CREATE_CHAT: u32 = 0x800;
-    /// We wrote to exactly this recipient.
-    pub const OUTGOING_TO: u32 = 0x4000;
-    /// Taken from an address book.
-    pub const ADDRESS_BOOK: u32 = 0x8_0000;
-    /// Joined one of our groups by code.
-    pub const SECUREJOIN_INVITED: u32 = 0x100_0000;
-    /// We joined by this contact's code.
-    pub const SECUREJOIN_JOINED: u32 = 0x200_0000;
-    /// The user typed the address.
-    pub const MANUALLY_CREATED: u32 = 0x400_0000;
+numbers! {
+    /// How well a contact is known; higher is better. Contact lists show contacts from [`ReplyTo`](Self::ReplyTo) on.
+    #[derive(PartialOrd, Ord)]
+    pub enum ContactOrigin {
+        /// Nothing is known; the own contact.
+        #[default]
+        Unknown = 0,
+        /// Pseudo contact that stands for a blocked list.
+        MailinglistAddress = 0x2,
+        /// Known only from a member list or gossip.
+        Hidden = 0x8,
+        /// Sender of a message that was not accepted.
+        IncomingUnknownFrom = 0x10,
+        /// Co-recipient of an unknown sender.
+        IncomingUnknownTo = 0x40,
+        /// A code with an address was scanned.
+        UnhandledQrScan = 0x80,
+        /// An invite was scanned, nothing done yet.
+        UnhandledSecurejoinScan = 0x81,
+        /// An unknown sender replied to a message that we know.
+        ReplyTo = 0x100,
+        /// Co-recipient of a known sender, member of an accepted group.
+        IncomingTo = 0x400,
+        /// The user made or accepted a single chat, or imported a vCard.
+        CreateChat = 0x800,
+        /// We wrote to exactly this recipient.
+        OutgoingTo = 0x4000,
+        /// Taken from an address book.
+        AddressBook = 0x8_0000,
+        /// Joined one of our groups by code.
+        SecurejoinInvited = 0x100_0000,
+        /// We joined by this contact's code.
+        SecurejoinJoined = 0x200_0000,
+        /// The user typed the address.
+        ManuallyCreated = 0x400_0000,
+    }
 }
 
 record! {
@@ -46,8 +53,8 @@ record! {
         pub name: String = 3,
         /// The name that the contact gave itself.
         pub auth_name: String = 4,
-        /// One of [`origin`].
-        pub origin: u32 = 5,
+        /// How well it is known.
+        pub origin: ContactOrigin = 5,
         /// The user blocked this contact.
         pub blocked: bool = 6,
         /// Newest sent time of all mail of this contact.

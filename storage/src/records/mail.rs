@@ -1,26 +1,32 @@
 //! Mail that is known, queued or expected; secrets of handshakes; deadlines.
 
 use super::field::record;
+use super::number::numbers;
 use crate::{ChatId, ContactId, MessageId};
 
-/// What is known about a Message-ID.
-pub mod known_mail {
-    /// Shown or hidden message.
-    pub const MESSAGE: u32 = 1;
-    /// Must never be shown (again).
-    pub const TOMBSTONE: u32 = 2;
-    /// The pre-message of a split attachment.
-    pub const PRE_MESSAGE: u32 = 3;
-    /// A post-message that waits on a relay.
-    pub const AVAILABLE: u32 = 4;
+numbers! {
+    /// What is known about a Message-ID.
+    pub enum KnownMail {
+        /// Nothing but what is wanted of its copies on relays.
+        #[default]
+        Nothing = 0,
+        /// Shown or hidden message.
+        Message = 1,
+        /// Must never be shown (again).
+        Tombstone = 2,
+        /// The pre-message of a split attachment.
+        PreMessage = 3,
+        /// A post-message that waits on a relay.
+        Available = 4,
+    }
 }
 
 record! {
     /// What is known about a Message-ID.
     #[derive(Copy)]
     pub struct KnownMailRecord {
-        /// One of [`known_mail`].
-        pub kind: u32 = 1,
+        /// What it is.
+        pub kind: KnownMail = 1,
         /// The message, if there is one.
         pub message: Option<MessageId> = 2,
         /// When it became known.
@@ -49,34 +55,37 @@ record! {
     }
 }
 
-/// Kinds of queued mail.
-pub mod outbox {
-    /// The message itself (with pre- and post-message if it is large).
-    pub const MESSAGE: u32 = 1;
-    /// Only for the contacts named in the record.
-    pub const DIRECTED: u32 = 2;
-    /// Encrypted with a password instead of keys.
-    pub const PASSWORD: u32 = 3;
-    /// Clear text (first step of the legacy handshake).
-    pub const CLEAR: u32 = 4;
-    /// Announces the relay list to the contacts named in the record, unsigned.
-    pub const KEY_UPDATE: u32 = 5;
+numbers! {
+    /// What is queued, and how it is protected.
+    pub enum JobKind {
+        /// The message itself (with pre- and post-message if it is large).
+        #[default]
+        Message = 1,
+        /// Only for the contacts named in the record.
+        Directed = 2,
+        /// Encrypted with a password instead of keys.
+        Password = 3,
+        /// Clear text (first step of the legacy handshake).
+        Clear = 4,
+        /// Announces the relay list to the contacts named in the record, unsigned.
+        KeyUpdate = 5,
+    }
 }
 
 record! {
     /// A mail that waits to be sent; it is rendered when a relay is about to take it.
     pub struct OutboxRecord {
-        /// One of [`outbox`].
-        pub kind: u32 = 1,
+        /// What it is.
+        pub kind: JobKind = 1,
         /// The message, hidden ones included.
         pub message: MessageId = 2,
         /// Contacts to send to, in place of the members of the chat.
         pub contacts: Vec<ContactId> = 3,
         /// Addresses to send to, in place of the relays of the contacts.
         pub addrs: Vec<String> = 4,
-        /// Secret of a mail of kind [`outbox::PASSWORD`]: fingerprint of the inviter, `/`, auth token.
+        /// Secret of a mail of kind [`JobKind::Password`]: fingerprint of the inviter, `/`, auth token.
         pub password: String = 5,
-        /// Sign a mail of kind [`outbox::PASSWORD`] and attach the own certificate.
+        /// Sign a mail of kind [`JobKind::Password`] and attach the own certificate.
         pub signed: bool = 6,
         /// Tries so far.
         pub tries: u32 = 7,
@@ -111,19 +120,22 @@ record! {
     }
 }
 
-/// Namespaces of tokens.
-pub mod token {
-    /// Invite number.
-    pub const INVITE: u32 = 1;
-    /// Auth token.
-    pub const AUTH: u32 = 2;
+numbers! {
+    /// What a secret of an own invite code is for.
+    pub enum TokenKind {
+        /// Invite number.
+        #[default]
+        Invite = 1,
+        /// Auth token.
+        Auth = 2,
+    }
 }
 
 record! {
     /// A secret of an own invite code.
     pub struct TokenRecord {
-        /// One of [`token`].
-        pub namespace: u32 = 1,
+        /// What it is for.
+        pub namespace: TokenKind = 1,
         /// Empty for contact codes, else the group or channel id.
         pub scope: String = 2,
         /// The secret.

@@ -1,90 +1,130 @@
 //! Messages as they are shown in chats, hidden ones included.
 
 use super::field::record;
+use super::number::numbers;
 use crate::{ChatId, ContactId, MessageId};
 
-/// Numbers of message states.
-pub mod message_state {
-    /// None (messages in the trash).
-    pub const UNDEFINED: u32 = 0;
-    /// Incoming, counted in badges.
-    pub const IN_FRESH: u32 = 10;
-    /// Incoming, not counted, a receipt is still possible.
-    pub const IN_NOTICED: u32 = 13;
-    /// Incoming, seen.
-    pub const IN_SEEN: u32 = 16;
-    /// Draft.
-    pub const OUT_DRAFT: u32 = 19;
-    /// Waits to be sent.
-    pub const OUT_PENDING: u32 = 20;
-    /// Could not be sent.
-    pub const OUT_FAILED: u32 = 24;
-    /// Accepted by the relay.
-    pub const OUT_DELIVERED: u32 = 26;
-    /// Read by at least one recipient; computed from receipts, never stored.
-    pub const OUT_READ: u32 = 28;
+numbers! {
+    /// How far a message has come. That somebody has read it is known from receipts and not stored here.
+    pub enum MessageState {
+        /// None (messages in the trash).
+        #[default]
+        Undefined = 0,
+        /// Incoming, counted in badges.
+        InFresh = 10,
+        /// Incoming, not counted, a receipt is still possible.
+        InNoticed = 13,
+        /// Incoming, seen.
+        InSeen = 16,
+        /// Draft.
+        OutDraft = 19,
+        /// Waits to be sent.
+        OutPending = 20,
+        /// Could not be sent.
+        OutFailed = 24,
+        /// Accepted by the relay.
+        OutDelivered = 26,
+    }
 }
 
-/// Numbers of view types.
-pub mod view_type {
-    /// Text.
-    pub const TEXT: u32 = 10;
-    /// Picture.
-    pub const IMAGE: u32 = 20;
-    /// Animated picture.
-    pub const GIF: u32 = 21;
-    /// Sticker.
-    pub const STICKER: u32 = 23;
-    /// Sound.
-    pub const AUDIO: u32 = 40;
-    /// Voice message.
-    pub const VOICE: u32 = 41;
-    /// Video.
-    pub const VIDEO: u32 = 50;
-    /// Any file.
-    pub const FILE: u32 = 60;
-    /// Call.
-    pub const CALL: u32 = 71;
-    /// In-chat app.
-    pub const WEBXDC: u32 = 80;
-    /// Contact card.
-    pub const VCARD: u32 = 90;
+numbers! {
+    /// How a message shows its content. Later versions may have more types: their messages are shown as ordinary ones, and
+    /// nothing of them is lost.
+    pub enum ViewType else Other {
+        /// Not known, or not announced.
+        #[default]
+        Unknown = 0,
+        /// Text.
+        Text = 10,
+        /// Picture.
+        Image = 20,
+        /// Animated picture.
+        Gif = 21,
+        /// Sticker.
+        Sticker = 23,
+        /// Sound.
+        Audio = 40,
+        /// Voice message.
+        Voice = 41,
+        /// Video.
+        Video = 50,
+        /// Any file.
+        File = 60,
+        /// Call.
+        Call = 71,
+        /// In-chat app.
+        Webxdc = 80,
+        /// Contact card.
+        Vcard = 90,
+    }
 }
 
-/// Numbers of system messages.
-pub mod system_type {
-    /// An ordinary message.
-    pub const NONE: u32 = 0;
-    /// The group got another name.
-    pub const GROUP_NAME_CHANGED: u32 = 2;
-    /// The group got another picture.
-    pub const GROUP_IMAGE_CHANGED: u32 = 3;
-    /// A member was added.
-    pub const MEMBER_ADDED: u32 = 4;
-    /// A member was removed or left.
-    pub const MEMBER_REMOVED: u32 = 5;
-    /// A step of a SecureJoin handshake.
-    pub const SECUREJOIN: u32 = 7;
-    /// The timer of disappearing messages changed.
-    pub const EPHEMERAL_TIMER_CHANGED: u32 = 10;
-    /// The provider refused an unencrypted mail.
-    pub const INVALID_UNENCRYPTED: u32 = 13;
-    /// "Establishing connection, please wait…"
-    pub const SECUREJOIN_WAIT: u32 = 14;
-    /// Sync items between own devices.
-    pub const MULTI_DEVICE_SYNC: u32 = 20;
-    /// Update of an in-chat app.
-    pub const WEBXDC_STATUS_UPDATE: u32 = 30;
-    /// Info line of an in-chat app.
-    pub const WEBXDC_INFO: u32 = 32;
-    /// "Messages are end-to-end encrypted."
-    pub const CHAT_E2EE: u32 = 50;
-    /// The group got another description.
-    pub const GROUP_DESCRIPTION_CHANGED: u32 = 70;
-    /// A message was pinned.
-    pub const MESSAGE_PINNED: u32 = 71;
-    /// A message was unpinned.
-    pub const MESSAGE_UNPINNED: u32 = 72;
+numbers! {
+    /// What a system message is about. Later versions may have more: their messages are still shown, as info lines.
+    pub enum SystemType else Other {
+        /// An ordinary message.
+        #[default]
+        None = 0,
+        /// The group got another name.
+        GroupNameChanged = 2,
+        /// The group got another picture.
+        GroupImageChanged = 3,
+        /// A member was added.
+        MemberAdded = 4,
+        /// A member was removed or left.
+        MemberRemoved = 5,
+        /// Former Autocrypt Setup Message; shown as an ordinary message.
+        AutocryptSetup = 6,
+        /// A step of a SecureJoin handshake.
+        Securejoin = 7,
+        /// The timer of disappearing messages changed.
+        EphemeralTimerChanged = 10,
+        /// The provider refused an unencrypted mail.
+        InvalidUnencrypted = 13,
+        /// "Establishing connection, please wait…"
+        SecurejoinWait = 14,
+        /// Sync items between own devices.
+        MultiDeviceSync = 20,
+        /// Update of an in-chat app.
+        WebxdcStatusUpdate = 30,
+        /// Info line of an in-chat app.
+        WebxdcInfo = 32,
+        /// "Messages are end-to-end encrypted."
+        ChatE2ee = 50,
+        /// The group got another description.
+        GroupDescriptionChanged = 70,
+        /// A message was pinned.
+        MessagePinned = 71,
+        /// A message was unpinned.
+        MessageUnpinned = 72,
+    }
+}
+
+numbers! {
+    /// Whether the attachment of a message is here.
+    pub enum Download {
+        /// Everything is here.
+        #[default]
+        Done = 0,
+        /// The file waits on a relay.
+        Available = 10,
+        /// The file could not be fetched.
+        Failure = 20,
+        /// The mail could not be decrypted.
+        Undecipherable = 30,
+        /// The file is being fetched.
+        InProgress = 1000,
+    }
+}
+
+impl MessageState {
+    /// Whether it is a state of messages that others wrote.
+    pub const fn is_incoming(self) -> bool {
+        match self {
+            Self::Undefined | Self::InFresh | Self::InNoticed | Self::InSeen => true,
+            Self::OutDraft | Self::OutPending | Self::OutFailed | Self::OutDelivered => false,
+        }
+    }
 }
 
 record! {
@@ -108,12 +148,12 @@ record! {
         pub mid: String = 3,
         /// Message-ID of the pre-message; empty if it was not split.
         pub pre_mid: String = 4,
-        /// One of [`message_state`].
-        pub state: u32 = 5,
-        /// One of [`view_type`].
-        pub view_type: u32 = 6,
-        /// One of [`system_type`], or another number of the same list.
-        pub system_type: u32 = 7,
+        /// How far it has come.
+        pub state: MessageState = 5,
+        /// How it shows its content.
+        pub view_type: ViewType = 6,
+        /// What it is about if it is a system message.
+        pub system_type: SystemType = 7,
         /// Text without quote and footer.
         pub text: String = 8,
         /// Subject.
@@ -170,8 +210,8 @@ record! {
         pub pinned: bool = 34,
         /// Blob name of the HTML form.
         pub html_blob: String = 35,
-        /// 0 done, 10 available, 20 failure, 30 undecipherable, 1000 in progress.
-        pub download_state: u32 = 36,
+        /// Whether its attachment is here.
+        pub download_state: Download = 36,
         /// The contact that an info line is about (the actor, or the added or removed member).
         pub info_contact: Option<ContactId> = 37,
         /// Headers that an outgoing message carries besides those of its chat.
@@ -188,8 +228,8 @@ record! {
         pub with_group_data: bool = 43,
         /// Subject was set by the sender of a message that is to be sent; else it is derived from the chat.
         pub fixed_subject: bool = 44,
-        /// View type that a pre-message announces; 0 for none.
-        pub announced_type: u32 = 45,
+        /// View type that a pre-message announces.
+        pub announced_type: ViewType = 45,
         /// When the author sent the edit whose text is shown; 0 if there was none.
         pub edit_sent: i64 = 51,
     }
@@ -260,7 +300,7 @@ mod tests {
             chat: ChatId::new(12),
             from: ContactId::new(10),
             mid: "m@example".to_owned(),
-            state: message_state::IN_SEEN,
+            state: MessageState::InSeen,
             text: text.to_owned(),
             subject: "not this".to_owned(),
             sent: -1,

@@ -7,18 +7,23 @@ mod contact;
 mod field;
 mod mail;
 mod message;
+mod number;
 mod profile;
 mod unshown;
 
-pub use chat::{ChatRecord, MemberRecord, block, chat_type, visibility};
-pub use contact::{CertificateRecord, ContactRecord, origin};
+pub use chat::{Block, ChatRecord, ChatType, MemberRecord, Mute, Visibility};
+pub use contact::{CertificateRecord, ContactOrigin, ContactRecord};
 pub use mail::{
-    DeadlineRecord, FlagRecord, JoinRecord, KnownMailRecord, OutboxRecord, ReceiptJobRecord,
-    ServerCopyRecord, TokenRecord, known_mail, outbox, token,
+    DeadlineRecord, FlagRecord, JobKind, JoinRecord, KnownMail, KnownMailRecord, OutboxRecord,
+    ReceiptJobRecord, ServerCopyRecord, TokenKind, TokenRecord,
 };
-pub use message::{HeaderRecord, MessageRecord, ReactionRecord, message_state, system_type, view_type};
+pub use message::{
+    Download, HeaderRecord, MessageRecord, MessageState, ReactionRecord, SystemType, ViewType,
+};
 pub use profile::{
     CounterRecord, HostKeyRecord, KeyRecord, LeavingRecord, ManagerRecord, ProfileRecord, RouteRecord,
     TextRecord, TimeRecord, TransportRecord,
 };
-pub use unshown::{NotShownRecord, PendingEditRecord, QuarantineRecord, wait};
+pub use unshown::{
+    NotShownReason, NotShownRecord, NotShownState, PendingEditRecord, QuarantineRecord, WaitKind,
+};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use volary_storage::records::message_state;
+use volary_storage::records::MessageState;
 use volary_storage::tables::{CHAT_MESSAGES, KNOWN_MAIL, MESSAGES, OUTBOX, PROFILES};
 use volary_storage::{FILE_NAME, Options, ProfileId, ReadTx, Store, StoreError, View};
 
@@ -45,7 +45,7 @@ impl Remains {
         let blobs = dir.join(uuid).join("dc.db-blobs");
         for row in tx.scan_prefix(&MESSAGES, &profile)? {
             let ((_, id), record) = row?;
-            let listed = !record.hidden && record.state != message_state::OUT_DRAFT;
+            let listed = !record.hidden && record.state != MessageState::OutDraft;
             if listed && !tx.contains(&CHAT_MESSAGES, &(profile, record.chat, record.sort, id))? {
                 self.halves.push(format!("message {id} is not in its chat"));
             }
@@ -78,7 +78,7 @@ impl Remains {
         }
         for row in tx.scan_prefix(&MESSAGES, &profile)? {
             let ((_, id), record) = row?;
-            if record.state == message_state::OUT_PENDING && !queued.contains(&id) {
+            if record.state == MessageState::OutPending && !queued.contains(&id) {
                 self.halves.push(format!("message {id} waits, but is not queued"));
             }
         }

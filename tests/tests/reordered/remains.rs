@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use volary_storage::records::KnownMail;
 use volary_storage::tables::{KNOWN_MAIL, NOT_SHOWN_BY_MID, QUARANTINE};
 use volary_storage::{FILE_NAME, Options, ProfileId, ReadTx, Store, StoreError, View as _};
 
@@ -15,7 +16,9 @@ pub fn knows(dir: &Path, profile: u32, raw: &[u8]) {
     std::fs::copy(dir.join(FILE_NAME), copy.path().join(FILE_NAME)).expect("the database is copied");
     let store = Store::open(copy.path(), Options::default()).expect("the database opens");
     let look = |tx: &ReadTx| {
-        let known = tx.get(&KNOWN_MAIL, &(profile, mid.to_owned()))?.is_some_and(|known| known.kind != 0);
+        let known = tx
+            .get(&KNOWN_MAIL, &(profile, mid.to_owned()))?
+            .is_some_and(|known| known.kind != KnownMail::Nothing);
         let judged = tx.first(&NOT_SHOWN_BY_MID, &(profile, mid.to_owned()))?.is_some();
         let mut waits = false;
         for row in tx.scan_prefix(&QUARANTINE, &profile)? {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 use volary_proto::v1::{RelaySubmit, RelaySubmitResult, RelaySubmitStatus, event};
 use volary_storage::ReadTx;
-use volary_storage::records::{OutboxRecord, outbox as queue};
+use volary_storage::records::{JobKind, OutboxRecord};
 
 use self::pace::SECRET_GAP;
 use super::shared::Shared;
@@ -187,7 +187,7 @@ async fn send_over(
                 }
                 let held = shared.pace.borrow_mut().held(Instant::now());
                 // Mails for single subscribers go on, the secret for another one above all.
-                if job.kind == queue::MESSAGE && rendered.chat.is_some_and(|chat| held.contains(&chat)) {
+                if job.kind == JobKind::Message && rendered.chat.is_some_and(|chat| held.contains(&chat)) {
                     continue;
                 }
                 let turn = shared.pace.borrow().turn(rendered.chat);

@@ -1,5 +1,5 @@
 use volary_proto::v1::event;
-use volary_storage::records::{block, message_state};
+use volary_storage::records::{Block, MessageState};
 
 use super::*;
 use crate::chat::drafts;
@@ -31,7 +31,7 @@ async fn old_messages_go_and_younger_ones_make_the_next_time() {
         .puts(MessageRecord {
             chat,
             from: anna,
-            state: message_state::IN_SEEN,
+            state: MessageState::InSeen,
             sort: START,
             received: START + DAY,
             ..Default::default()
@@ -61,7 +61,7 @@ async fn drafts_and_hidden_messages_go_too_but_own_notes_and_waiting_mail_stay()
     let desk = Desk::new().await;
     let (anna, _) = desk.knows(&["anna@x.test"]).await;
     let chat = desk.chat_with(anna).await;
-    let own = desk.change(|tx| Ok(chats::ensure_single(tx, ContactId::SELF, block::NOT)?)).await;
+    let own = desk.change(|tx| Ok(chats::ensure_single(tx, ContactId::SELF, Block::Not)?)).await;
     let note = desk.says(own, "remember the milk").await;
     let hidden =
         desk.puts(MessageRecord { chat, from: anna, hidden: true, sort: START, ..Default::default() }).await;

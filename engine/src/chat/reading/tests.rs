@@ -10,9 +10,9 @@ async fn noticing_a_chat_starts_the_timers_that_wait_and_looks_at_no_other_messa
         let record = MessageRecord { chat, from: anna, state, ephemeral_timer, ..Default::default() };
         desk.puts(record)
     };
-    let fresh = says(message_state::IN_FRESH, 60).await;
-    let noticed = says(message_state::IN_NOTICED, 90).await;
-    let lasting = says(message_state::IN_FRESH, 0).await;
+    let fresh = says(MessageState::InFresh, 60).await;
+    let noticed = says(MessageState::InNoticed, 90).await;
+    let lasting = says(MessageState::InFresh, 0).await;
     desk.change(move |tx| {
         chats::update(tx, chat, |record| record.ephemeral_timer = 60)?;
         // A timer that runs already goes on as it did.
@@ -29,6 +29,6 @@ async fn noticing_a_chat_starts_the_timers_that_wait_and_looks_at_no_other_messa
     let now = desk.now();
     for (message, expires) in [(fresh, now + 60), (noticed, now + 80), (lasting, 0)] {
         let record = desk.db.look(|view| messages::load(view, PROFILE, message)).unwrap().unwrap();
-        assert_eq!((record.state, record.expires), (message_state::IN_NOTICED, expires));
+        assert_eq!((record.state, record.expires), (MessageState::InNoticed, expires));
     }
 }

@@ -40,7 +40,7 @@ fn row(intent: &Intent) -> MessageRecord {
 }
 
 /// A row as it was stored before there were intents.
-fn stored(system_type: u32, parts: &[(&str, &str)]) -> MessageRecord {
+fn stored(system_type: SystemType, parts: &[(&str, &str)]) -> MessageRecord {
     let part = |(name, value): &(&str, &str)| HeaderRecord { name: (*name).into(), value: (*value).into() };
     MessageRecord {
         system_type,
@@ -77,19 +77,22 @@ proptest! {
 #[test]
 fn rows_from_before_there_were_intents_are_understood() {
     let old = [
-        (stored(0, &[]), Intent::Text),
-        (stored(0, &[(":reaction", "1")]), Intent::Reaction { target: "a@localhost".to_owned() }),
+        (stored(SystemType::None, &[]), Intent::Text),
         (
-            stored(0, &[("Chat-Edit", "<b@localhost>"), (":quote", "old")]),
+            stored(SystemType::None, &[(":reaction", "1")]),
+            Intent::Reaction { target: "a@localhost".to_owned() },
+        ),
+        (
+            stored(SystemType::None, &[("Chat-Edit", "<b@localhost>"), (":quote", "old")]),
             Intent::Edit { target: "b@localhost".to_owned(), old_text: "old".to_owned() },
         ),
         (
-            stored(0, &[("Chat-Delete", "<b@localhost c@localhost>")]),
+            stored(SystemType::None, &[("Chat-Delete", "<b@localhost c@localhost>")]),
             Intent::Delete { targets: vec!["b@localhost".to_owned(), "c@localhost".to_owned()] },
         ),
         (
             stored(
-                system_type::MEMBER_ADDED,
+                SystemType::MemberAdded,
                 &[
                     ("Chat-Group-Member-Added", "anna@x.test"),
                     ("Chat-Group-Member-Added-Fpr", "ABCD"),
@@ -99,12 +102,12 @@ fn rows_from_before_there_were_intents_are_understood() {
             Intent::MemberAdded { member: member(), by_handshake: true },
         ),
         (
-            stored(system_type::EPHEMERAL_TIMER_CHANGED, &[("Chat-Content", "ephemeral-timer-changed")]),
+            stored(SystemType::EphemeralTimerChanged, &[("Chat-Content", "ephemeral-timer-changed")]),
             Intent::TimerChanged,
         ),
         (
             stored(
-                system_type::SECUREJOIN,
+                SystemType::Securejoin,
                 &[("Secure-Join", "vc-request"), ("Secure-Join-Invitenumber", "n")],
             ),
             Intent::Handshake(Handshake {
@@ -122,16 +125,16 @@ fn rows_from_before_there_were_intents_are_understood() {
 #[test]
 fn what_is_not_understood_is_an_error_and_never_left_out() {
     let unknown = |name: &str| Err(IntentError::Unknown(name.to_owned()));
-    assert_eq!(Intent::of(&stored(0, &[("Chat-New-Thing", "1")])), unknown("Chat-New-Thing"));
+    assert_eq!(Intent::of(&stored(SystemType::None, &[("Chat-New-Thing", "1")])), unknown("Chat-New-Thing"));
     let beside = [(":reaction", "1"), ("Chat-Edit", "<b@localhost>")];
-    assert_eq!(Intent::of(&stored(0, &beside)), unknown("Chat-Edit"));
+    assert_eq!(Intent::of(&stored(SystemType::None, &beside)), unknown("Chat-Edit"));
     let twice = [("Chat-Group-Name-Changed", "a"), ("Chat-Group-Name-Changed", "b")];
-    assert_eq!(Intent::of(&stored(0, &twice)), unknown("Chat-Group-Name-Changed"));
+    assert_eq!(Intent::of(&stored(SystemType::None, &twice)), unknown("Chat-Group-Name-Changed"));
     let step = [("Secure-Join", "vc-request"), ("Secure-Join-New", "x")];
-    assert_eq!(Intent::of(&stored(system_type::SECUREJOIN, &step)), unknown("Secure-Join-New"));
+    assert_eq!(Intent::of(&stored(SystemType::Securejoin, &step)), unknown("Secure-Join-New"));
     for (name, value) in [("Chat-Edit", ""), ("Chat-Delete", "<>"), ("Chat-Content", "no such content")] {
         assert_eq!(
-            Intent::of(&stored(0, &[(name, value)])).map_err(|error| error.to_string()),
+            Intent::of(&stored(SystemType::None, &[(name, value)])).map_err(|error| error.to_string()),
             Err(format!("a message to be sent has a malformed part {name:?}"))
         );
     }

@@ -1,7 +1,7 @@
 use volary_mail::message::parse_outer;
 use volary_mail::openpgp::{SecretKey, decrypt};
 use volary_proto::v1::event;
-use volary_storage::records::{chat_type, known_mail};
+use volary_storage::records::{ChatType, KnownMail};
 
 use super::*;
 use crate::ground::ids::TransportId;
@@ -65,13 +65,13 @@ async fn those_who_plausibly_hold_our_key_are_told() {
     desk.chat_with(silent).await;
     let chat = desk.chat_with(stranger).await;
     desk.says(chat, "a request").await;
-    desk.change(move |tx| Ok(chats::update(tx, chat, |record| record.blocked = block::REQUEST)?)).await;
+    desk.change(move |tx| Ok(chats::update(tx, chat, |record| record.blocked = Block::Request)?)).await;
     let chat = desk.chat_with(blocked).await;
     desk.says(chat, "hi").await;
     desk.change(move |tx| Ok(contacts::update(tx, blocked, |record| record.blocked = true)?)).await;
     let group = desk
         .change(move |tx| {
-            let record = ChatRecord { chat_type: chat_type::GROUP, encrypted: true, ..Default::default() };
+            let record = ChatRecord { chat_type: ChatType::Group, encrypted: true, ..Default::default() };
             let group = chats::create(tx, record)?;
             members::add(tx, group, member, tx.now)?;
             members::add(tx, group, former, tx.now)?;
@@ -145,7 +145,7 @@ async fn one_mail_reaches_all_relays_of_all_contacts_and_leaves_no_trace() {
     .await;
     assert!(!desk.has(message) && queue_of(&desk).is_empty());
     let known = desk.db.look(|view| messages::known(view, PROFILE, &mid)).unwrap().unwrap();
-    assert_eq!(known.kind, known_mail::TOMBSTONE);
+    assert_eq!(known.kind, KnownMail::Tombstone);
     let shown: Vec<event::Kind> = desk.events().await;
     assert_eq!(shown, []);
 }
@@ -169,7 +169,7 @@ async fn an_announcement_that_cannot_be_sent_is_dropped_silently() {
 async fn many_contacts_share_several_mails() {
     let desk = Desk::new().await;
     desk.change(|tx| {
-        let record = ChatRecord { chat_type: chat_type::GROUP, encrypted: true, ..Default::default() };
+        let record = ChatRecord { chat_type: ChatType::Group, encrypted: true, ..Default::default() };
         let group = chats::create(tx, record)?;
         for number in 0..CONTACTS_PER_MAIL + 1 {
             let (addr, fingerprint) = (format!("m{number}@x.test"), format!("{number:040X}"));

@@ -14,7 +14,7 @@ fn rendered(desk: &Desk, message: MessageId) -> Outcome<Option<Rendered>> {
         from: "me@one.test",
         now: desk.now(),
     };
-    let job = OutboxRecord { kind: queue::MESSAGE, message, ..Default::default() };
+    let job = OutboxRecord { kind: JobKind::Message, message, ..Default::default() };
     desk.db.read(|view| render(view, &context, &job))
 }
 

@@ -1,5 +1,5 @@
 use volary_proto::v1::event;
-use volary_storage::records::message_state;
+use volary_storage::records::MessageState;
 use volary_storage::{Raw, Table};
 
 use super::*;
@@ -9,7 +9,7 @@ use crate::testing::{Desk, PROFILE};
 /// Queues a mail of a chat; only for one contact if it is named.
 async fn queues(desk: &Desk, chat: ChatId, contact: Option<ContactId>) -> u64 {
     let message = desk.says(chat, "hello").await;
-    let kind = if contact.is_some() { queue::DIRECTED } else { queue::MESSAGE };
+    let kind = if contact.is_some() { JobKind::Directed } else { JobKind::Message };
     let job = OutboxRecord { kind, message, contacts: contact.into_iter().collect(), ..Default::default() };
     desk.change(move |tx| Ok(push(tx, &job)?)).await
 }
@@ -110,7 +110,7 @@ async fn a_message_is_queued_until_its_last_entry_has_left() {
     let message = desk.says(annas, "hello").await;
     let other = desk.says(annas, "something else").await;
     let job = |kind| OutboxRecord { kind, message, contacts: vec![anna], ..Default::default() };
-    let (first, second) = (job(queue::MESSAGE), job(queue::DIRECTED));
+    let (first, second) = (job(JobKind::Message), job(JobKind::Directed));
     let first = desk.change(move |tx| Ok(push(tx, &first)?)).await;
     let second = desk.change(move |tx| Ok(push(tx, &second)?)).await;
     let queued = |message| desk.db.look(|view| is_queued(view, PROFILE, message)).unwrap();
@@ -156,7 +156,7 @@ async fn a_mail_that_some_have_got_counts_as_delivered_when_it_is_given_up_for_t
     }
     assert!(desk.db.look(|view| is_empty(view, PROFILE)).unwrap());
     let record = desk.db.look(|view| messages::load(view, PROFILE, message)).unwrap().unwrap();
-    assert_eq!((record.state, record.error.as_str()), (message_state::OUT_DELIVERED, ""));
+    assert_eq!((record.state, record.error.as_str()), (MessageState::OutDelivered, ""));
     let said = desk.events().await;
     assert!(said.iter().any(|kind| matches!(kind, event::Kind::Warning(_))), "{said:?}");
 }
@@ -173,7 +173,7 @@ async fn a_damaged_entry_fails_its_message_and_the_others_leave() {
     assert_eq!(due_now(&desk), [behind]);
     desk.change(|tx| Ok(complete::fail_damaged(tx)?)).await;
     let failed = desk.db.look(|view| messages::load(view, PROFILE, message)).unwrap().unwrap();
-    assert_eq!((failed.state, failed.error.as_str()), (message_state::OUT_FAILED, complete::DAMAGED));
+    assert_eq!((failed.state, failed.error.as_str()), (MessageState::OutFailed, complete::DAMAGED));
     assert_eq!(desk.db.look(|view| damaged(view, PROFILE)).unwrap(), []);
     assert!(!desk.db.look(|view| is_queued(view, PROFILE, message)).unwrap());
     assert_eq!(due_now(&desk), [behind]);

@@ -1,5 +1,5 @@
 use volary_proto::v1::event;
-use volary_storage::records::{MessageRecord, TextRecord, known_mail, message_state};
+use volary_storage::records::{KnownMail, MessageRecord, MessageState, TextRecord};
 use volary_storage::tables::{CHATS, KEYS, MESSAGES, PROFILES};
 use volary_storage::{Table, View as _};
 
@@ -48,7 +48,7 @@ async fn a_large_chat_is_out_of_sight_at_once_and_its_messages_go_in_several_tra
             let copy = |number| MessageRecord {
                 mid: format!("{number}@x.test"),
                 sort: stored.sort + number,
-                state: message_state::OUT_DELIVERED,
+                state: MessageState::OutDelivered,
                 ..stored.clone()
             };
             (1..=500).map(|number| Ok(messages::insert(tx, &copy(number))?)).collect::<Outcome<_>>()
@@ -65,7 +65,7 @@ async fn a_large_chat_is_out_of_sight_at_once_and_its_messages_go_in_several_tra
     assert_eq!(left(), 0);
     let view = desk.db.store().snapshot().unwrap();
     let known = messages::known(&view, PROFILE, "500@x.test").unwrap().unwrap();
-    assert_eq!(known.kind, known_mail::TOMBSTONE);
+    assert_eq!(known.kind, KnownMail::Tombstone);
 }
 
 #[tokio::test]
