@@ -16,6 +16,7 @@ ul { list-style-type: none; padding-left: 1em; }\n\
 .dot { height: 0.9em; width: 0.9em; border-radius: 50%; display: inline-block; }\n\
 .red { background-color: #f33b2d; } .yellow { background-color: #fdc625; }\n\
 .green { background-color: #34c759; } .grey { background-color: #808080; }\n\
+.transport { margin-bottom: 1em; }\n\
 .bar { width: 90%; border: 1px solid #888; border-radius: .5em; overflow: hidden; font-size: 80%; }\n\
 .progress { min-width: 1.8em; color: white; padding: 0 .3em; }\n</style>\n</head>\n<body>\n";
 
@@ -92,26 +93,35 @@ fn quota(texts: &Texts, root: &RelayQuotaRoot) -> String {
     list
 }
 
+/// Nothing is wrong with a profile that has not sent anything yet.
+const NOTHING_SENT: &str = "You did not try to send a message recently.";
+
 fn outgoing<'a>(texts: &Texts, connections: impl Iterator<Item = &'a Shown>) -> String {
     let used = connections.max_by_key(|shown| shown.smtp as i32);
-    let (state, words) = match used {
-        Some(shown) => match shown.smtp {
-            RelayConnectivity::Error => (shown.smtp, texts.fill(text::ERROR, &[&shown.smtp_error])),
-            RelayConnectivity::Uninitialized => {
-                (RelayConnectivity::Uninitialized, "You did not try to send a message recently.".to_owned())
-            }
-            RelayConnectivity::Connecting => (shown.smtp, texts.get(text::CONNECTING)),
-            RelayConnectivity::Working => (shown.smtp, texts.get(text::SENDING)),
-            _ => (shown.smtp, texts.get(text::LAST_SENT_OK)),
-        },
-        None => (RelayConnectivity::Uninitialized, "You did not try to send a message recently.".to_owned()),
+    let (colour, words) = match used {
+        Some(shown) if shown.smtp != RelayConnectivity::Uninitialized => {
+            let words = match shown.smtp {
+                RelayConnectivity::Error => texts.fill(text::ERROR, &[&shown.smtp_error]),
+                RelayConnectivity::Connecting => texts.get(text::CONNECTING),
+                RelayConnectivity::Working => texts.get(text::SENDING),
+                _ => texts.get(text::LAST_SENT_OK),
+            };
+            (dot(shown.smtp), words)
+        }
+        _ => ("green", NOTHING_SENT.to_owned()),
     };
-    format!("<li><span class=\"{} dot\"></span> {}</li>\n", dot(state), escape(&words))
+    format!("<li><span class=\"{colour} dot\"></span> {}</li>\n", escape(&words))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_profile_that_has_not_sent_anything_is_well() {
+        let line = outgoing(&Texts::default(), std::iter::empty());
+        assert!(line.contains("green") && line.contains(NOTHING_SENT), "{line}");
+    }
 
     #[test]
     fn texts_cannot_break_out_of_the_page() {
