@@ -101,12 +101,22 @@ pub async fn send_draft(db: &Db, profile: ProfileId, chat: ChatId) -> Result<Mes
     })?;
     let corrected = match draft {
         Some((id, path, draft)) => {
-            let taken = files::take(db, profile, path, Some(draft.file_name), draft.view_type).await?;
+            let mut taken = files::take(db, profile, path, Some(draft.file_name), draft.view_type).await?;
+            taken.file.name = files::name_to_send(draft.view_type, &taken.file.name, db.now());
             Some((id, taken))
         }
         None => None,
     };
     let sent = db.transact(profile, move |tx| {
+        let recorded = load_chat(tx.store, tx.profile, chat)?.draft.filter(|_| corrected.is_none());
+        if let Some(id) = recorded {
+            let now = tx.now;
+            messages::update(tx, id, |record| {
+                if !record.file_name.is_empty() {
+                    record.file_name = files::name_to_send(record.view_type, &record.file_name, now);
+                }
+            })?;
+        }
         if let Some((id, taken)) = corrected {
             messages::update(tx, id, |record| {
                 record.view_type = taken.view_type;

@@ -18,6 +18,7 @@ use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ProfileId;
 use crate::ground::work::Lane;
+use crate::outgoing::headers;
 use crate::query::contacts::MAX_CARD_FILE;
 use crate::query::look::look;
 use crate::state::config;
@@ -73,6 +74,11 @@ pub async fn put_text(db: &Db, profile: ProfileId, text: String) -> Result<Strin
     let (blobs, _) = place(db, profile)?;
     let put = move || Ok(blobs.put(text.as_bytes(), "html").map_err(copying)?.as_str().to_owned());
     Ok(db.work(Lane::Interactive, put).await?)
+}
+
+/// The name under which a file is sent that was asked to be shown as `wanted`.
+pub fn name_to_send(wanted: ViewType, name: &str, now: i64) -> String {
+    name_for_sending(headers::view_type(wanted), name, now)
 }
 
 /// Stores the picture that welcomes the user.

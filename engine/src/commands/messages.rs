@@ -55,10 +55,12 @@ async fn created(db: &Db, profile: ProfileId, data: MessageData) -> Result<NewMe
     match file {
         Some(path) => {
             let taken = files::take(db, profile, path, data.filename, new.view_type).await;
-            let taken = taken.map_err(|error| {
+            let mut taken = taken.map_err(|error| {
                 let unreadable = error.message.starts_with(files::NOT_COPIED);
                 error.context(if unreadable { NOT_CREATED } else { NOT_SENT })
             })?;
+            // Pictures and recordings that are sent as such do not tell the names that they have here.
+            taken.file.name = files::name_to_send(new.view_type, &taken.file.name, db.now());
             new.view_type = taken.view_type;
             new.file = Some(taken.file);
         }

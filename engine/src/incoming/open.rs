@@ -8,7 +8,7 @@ use volary_mail::address::Address;
 use volary_mail::message::read::header_block::HeaderBlock;
 use volary_mail::message::read::parse_outer;
 use volary_mail::message::text::view::full_view;
-use volary_mail::message::{Avatar, ParsedMessage, Payload, ReadOptions, parse_effective};
+use volary_mail::message::{Avatar, ParsedMessage, Payload, ReadOptions, hops, parse_effective};
 use volary_mail::openpgp::{
     Certificate, DecryptError, Decrypted, Envelope, Fingerprint, Rejection, SecretKey, SharedSecret,
     autocrypt,
@@ -75,6 +75,8 @@ pub struct Opened {
     /// What would have to come first. If that does not come, a mail that can be read is taken in as it is, unless only
     /// signed mail is wanted.
     pub wait: Option<Wait>,
+    /// The relays that it has passed, one hop a line.
+    pub hops: String,
     /// Its only visible sender.
     pub outer_sender: Option<String>,
     /// Whose primary key signed it.
@@ -105,6 +107,7 @@ impl Opened {
             seen,
             content,
             wait: None,
+            hops: String::new(),
             outer_sender: None,
             signer: None,
             intended: Vec::new(),
@@ -182,6 +185,7 @@ pub fn open(sources: &Sources<'_>, raw: &[u8], seen: bool) -> Outcome<Opened> {
     let outer_mid = outer.message_id.as_ref().map(|id| id.as_str().to_owned());
     let mid = outer_mid.unwrap_or_else(|| generated_mid(raw));
     let mut opened = Opened::new(mid, received, seen, Content::Known);
+    opened.hops = hops::describe(&outer.received);
     opened.outer_sender = outer.from.as_ref().map(|from| from.address.clone());
     let envelope = outer.ciphertext().and_then(|ciphertext| Envelope::parse(ciphertext).ok());
     let needs_secret = envelope.as_ref().is_some_and(Envelope::needs_shared_secret);

@@ -122,6 +122,7 @@ fn base(
         sent,
         sort,
         received: opened.received,
+        hops: opened.hops.clone(),
         encrypted: parsed.has_padlock(),
         wants_receipt: parsed.wants_receipt && !who.outgoing,
         in_reply_to: parsed.in_reply_to.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),

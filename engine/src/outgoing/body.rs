@@ -67,7 +67,7 @@ fn attachment(context: &Context<'_>, message: &MessageRecord) -> Outcome<Option<
         return Ok(None);
     }
     let bytes = context.file(&message.blob)?;
-    let mut file = Attachment::from_name(headers::file_name(message), bytes);
+    let mut file = Attachment::from_name(message.file_name.clone(), bytes);
     if !message.mime_type.is_empty() {
         file.mime.clone_from(&message.mime_type);
     }

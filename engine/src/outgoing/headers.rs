@@ -212,12 +212,3 @@ pub fn stored_view_type(view_type: format::ViewType) -> ViewType {
         format::ViewType::Vcard => ViewType::Vcard,
     }
 }
-
-/// The file name that goes over the wire: pictures, videos and voice messages do not tell theirs.
-pub fn file_name(message: &MessageRecord) -> String {
-    volary_mail::message::filename::name_for_sending(
-        view_type(message.view_type),
-        &message.file_name,
-        message.sent,
-    )
-}

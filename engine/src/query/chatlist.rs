@@ -222,7 +222,10 @@ fn summary_of(
     record: &ChatRecord,
     message: &MessageRecord,
 ) -> Outcome<(String, String)> {
-    if let Some((target, contact, reaction)) = newest_reaction(look, chat)?
+    // In a channel the posts count.
+    let is_channel = matches!(record.chat_type, ChatType::InBroadcast | ChatType::OutBroadcast);
+    if !is_channel
+        && let Some((target, contact, reaction)) = newest_reaction(look, chat)?
         && reaction.time > message.sort
     {
         let style = summary::Style { forwarded: false, emoji: true };

@@ -54,7 +54,7 @@ pub fn info_object(look: &Look<'_>, message: MessageId) -> Outcome<MessageInfo> 
         error: (!record.error.is_empty()).then_some(record.error),
         ephemeral_timer: Some(EphemeralTimer { kind: Some(timer) }),
         ephemeral_timestamp: (record.ephemeral_timer != 0).then_some(record.expires),
-        hop_info: String::new(),
+        hop_info: record.hops,
         rfc724_mid: record.mid,
     })
 }
@@ -86,6 +86,10 @@ pub fn info(look: &Look<'_>, message: MessageId) -> Outcome<String> {
         text.push_str(", Encrypted");
     }
     text.push('\n');
+    if let Some(reactions) = messages::reactions(look, message)? {
+        let counted = reactions.reactions.iter().map(|one| format!("{}{}", one.emoji, one.count));
+        text.push_str(&format!("Reactions: {}\n", counted.collect::<Vec<_>>().join(" ")));
+    }
     if !record.error.is_empty() {
         text.push_str(&format!("Error: {}\n", record.error));
     }
@@ -98,7 +102,8 @@ pub fn info(look: &Look<'_>, message: MessageId) -> Outcome<String> {
     for url in server_urls(look, &record)? {
         text.push_str(&format!("\nServer-URL: {url}"));
     }
-    text.push_str("\n\nNo Hop Info");
+    let hops = if record.hops.is_empty() { "No Hop Info" } else { &record.hops };
+    text.push_str(&format!("\n\n{hops}"));
     Ok(text)
 }
 

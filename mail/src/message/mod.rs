@@ -13,6 +13,7 @@
 //! | [`headers`] | the catalogue of header names and of `Chat-Content` values |
 //! | [`ids`], [`mailbox`], [`avatar`] | values that both directions share |
 //! | [`view_type`], [`content`], [`filename`] | what a file is by type and by content, how its name is made harmless |
+//! | [`hops`] | the relays that a mail has passed, for people |
 //! | [`build`] | from an [`Outgoing`] to bytes |
 //! | [`read`] | from bytes to a [`ParsedMessage`] |
 //! | [`text`] | quotes, footers, `format=flowed`, HTML, truncation: rules over plain strings |
@@ -23,6 +24,7 @@ pub mod build;
 pub mod content;
 pub mod filename;
 pub mod headers;
+pub mod hops;
 pub mod ids;
 pub mod mailbox;
 pub mod post;

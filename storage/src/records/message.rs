@@ -232,6 +232,8 @@ record! {
         pub announced_type: ViewType = 45,
         /// When the author sent the edit whose text is shown; 0 if there was none.
         pub edit_sent: i64 = 51,
+        /// The relays that the mail has passed, one hop a line.
+        pub hops: String = 52,
     }
 }
 
