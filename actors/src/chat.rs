@@ -24,6 +24,8 @@ use volary_engine::incoming::{self, Source, Step};
 
 /// A chat to which nothing comes for that long ends.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often a chat says that it is quiet: a message that was on its way the first time has come by the second.
+const NOTICES: u8 = 2;
 /// Messages that wait for a chat; whoever sends more waits.
 const MAILBOX: usize = 64;
 
@@ -56,18 +58,20 @@ pub struct Chat {
     received: u64,
     used: Instant,
     watched: bool,
+    quiet: u8,
 }
 
 impl Chat {
     /// An actor for a chat.
     pub fn new(db: Db, profile: ProfileId, id: ChatId, owner: Recipient<Quiet>) -> Self {
-        Self { db, profile, id, owner, received: 0, used: Instant::now(), watched: false }
+        Self { db, profile, id, owner, received: 0, used: Instant::now(), watched: false, quiet: 0 }
     }
 
     /// Something has come.
     fn receives(&mut self, ctx: &mut Context<Self>) -> Span {
         self.received += 1;
         self.used = Instant::now();
+        self.quiet = 0;
         if !self.watched {
             self.watched = true;
             ctx.run_later(IDLE, Self::is_quiet);
@@ -81,9 +85,13 @@ impl Chat {
             ctx.run_later(left, Self::is_quiet);
             return;
         }
-        self.watched = false;
         // A profile that has ended has let go of it already.
         self.owner.do_send(Quiet { chat: self.id, received: self.received });
+        self.quiet += 1;
+        self.watched = self.quiet < NOTICES;
+        if self.watched {
+            ctx.run_later(IDLE, Self::is_quiet);
+        }
     }
 }
 
@@ -180,6 +188,7 @@ mod tests {
         let quiet = told.try_recv().unwrap();
         assert_eq!((quiet.chat, quiet.received), (ChatId::new(10), 2));
         tokio::time::sleep(IDLE * 3).await;
+        assert_eq!(told.try_recv().unwrap().received, 2, "once more");
         assert!(told.try_recv().is_err(), "no timer goes on");
         gets_something(&chat).await;
         tokio::time::sleep(IDLE + Duration::from_secs(1)).await;

@@ -23,14 +23,20 @@ struct InUse {
     addr: Addr<Chat>,
     /// How many messages were sent to it.
     sent: u64,
+    /// How many these were when it was quiet without having got them all.
+    doubted: Option<u64>,
 }
 
 impl Chats {
-    /// A chat was quiet for a while: it may go, unless something is on its way to it.
+    /// A chat was quiet for a while: it may go, unless something is on its way to it. What has not arrived by the second
+    /// time was given up by its sender.
     pub fn let_go(&self, quiet: Quiet) {
         let mut chats = self.0.borrow_mut();
-        if chats.get(&quiet.chat).is_some_and(|chat| chat.sent == quiet.received) {
+        let Some(chat) = chats.get_mut(&quiet.chat) else { return };
+        if chat.sent == quiet.received || chat.doubted == Some(chat.sent) {
             chats.remove(&quiet.chat);
+        } else {
+            chat.doubted = Some(chat.sent);
         }
     }
 }
@@ -41,7 +47,7 @@ pub(super) fn of(shared: &Shared, chat: ChatId) -> Option<Addr<Chat>> {
     if chats.get(&chat).is_none_or(|known| !known.addr.connected()) {
         let owner = shared.owner.get().and_then(WeakRecipient::upgrade)?;
         let addr = Chat::new(shared.db.clone(), shared.id, chat, owner).start();
-        chats.insert(chat, InUse { addr, sent: 0 });
+        chats.insert(chat, InUse { addr, sent: 0, doubted: None });
     }
     let known = chats.get_mut(&chat)?;
     known.sent += 1;
@@ -91,4 +97,41 @@ pub async fn take_in(shared: &Rc<Shared>, mail: TakeIn) -> Outcome<Step> {
         return chat::take_in(&shared.db, shared.id, again).await;
     }
     chat::take_in(&shared.db, shared.id, mail).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::House;
+    use volary_engine::ground::ids::{ChatId, ProfileId};
+
+    /// Nobody listens to what the chat says.
+    struct Nobody;
+
+    impl actix::Actor for Nobody {
+        type Context = actix::Context<Self>;
+    }
+
+    impl actix::Handler<Quiet> for Nobody {
+        type Result = ();
+
+        fn handle(&mut self, _: Quiet, _: &mut Self::Context) {}
+    }
+
+    #[actix::test]
+    async fn a_chat_whose_caller_gave_up_goes_when_it_is_quiet_for_the_second_time() {
+        let house = House::new();
+        let (profile, id) = (ProfileId::new(1), ChatId::new(10));
+        let addr = Chat::new(house.hub.db.clone(), profile, id, Nobody.start().recipient()).start();
+        let chats = Chats::default();
+        chats.0.borrow_mut().insert(id, InUse { addr, sent: 2, doubted: None });
+        let quiet = Quiet { chat: id, received: 1 };
+        chats.let_go(quiet);
+        assert!(chats.0.borrow().contains_key(&id), "the other message may be on its way");
+        chats.0.borrow_mut().get_mut(&id).unwrap().sent = 3;
+        chats.let_go(quiet);
+        assert!(chats.0.borrow().contains_key(&id), "and yet another one");
+        chats.let_go(quiet);
+        assert!(!chats.0.borrow().contains_key(&id));
+    }
 }

@@ -147,6 +147,10 @@ pub fn keep(tx: &mut Tx<'_, '_>, place: Place, kept: &Kept<'_>) -> Outcome<Relay
         }
         rows::add(tx, &record)?;
         report::kept(tx, Source::Relay(place), kept.opened, kept.wait)?;
+        // One that could not even be opened waits for something of ours that holds up many; a line for each is too much.
+        if let (Wait::Fault(cause), None) = (kept.wait, &kept.opened.wait) {
+            tell_failure(tx, cause)?;
+        }
     }
     copies::add(tx, place, &kept.opened.mid)?;
     // What waits for others is safe here. What our own fault holds back may be needed there once more.
@@ -217,8 +221,8 @@ pub fn candidates(
     Ok(found)
 }
 
-/// The rules failed on a mail: the user is told, in words that clients know, and the mail waits until this is mended.
-pub fn tell_failure(tx: &mut Tx<'_, '_>, cause: &str) -> Outcome<()> {
+/// The rules failed on a mail, which waits until this is mended: a message says so, in words that clients know.
+fn tell_failure(tx: &mut Tx<'_, '_>, cause: &str) -> Outcome<()> {
     tx.warning(format!("Failed to receive a message: {cause}"));
     let dot = if cause.ends_with('.') { "" } else { "." };
     let text = format!(

@@ -126,10 +126,6 @@ async fn step(shared: &Rc<Shared>, item: &Item) -> Outcome<Step> {
         Err(error) => {
             let cause = error.to_string();
             tracing::error!(profile = %shared.id, cause, "a mail cannot be taken in for a fault of ours");
-            if let Source::Relay(_) = source {
-                let told = cause.clone();
-                shared.db.transact(shared.id, move |tx| incoming::tell_failure(tx, &told)).await?;
-            }
             Ok(Step { done: Done::Waits(Wait::Fault(cause)), unlocked: Unlocked::default() })
         }
     }
