@@ -25,6 +25,18 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// Opens a folder that was closed a moment ago. A process that another test is just starting has the files of this one
+/// until it runs its own program, the lock among them.
+fn opened(dir: &Path, options: Options) -> Store {
+    for _ in 0..100 {
+        match Store::open(dir, options.clone()) {
+            Err(OpenError::Locked { .. }) => std::thread::sleep(std::time::Duration::from_millis(20)),
+            other => return other.unwrap(),
+        }
+    }
+    Store::open(dir, options).unwrap()
+}
+
 fn write_something(store: &Store) {
     store
         .write_blocking(|tx| (0..100).try_for_each(|row| tx.put(&ROWS, &(1, row), &Raw(vec![1; 100]))))
@@ -107,11 +119,11 @@ fn a_folder_that_others_can_read_is_made_private_and_that_is_logged() {
     for (path, loose) in [(dir.path(), 0o755), (&profile, 0o755), (&file, 0o644)] {
         set_mode(path, loose);
     }
-    let (store, log) = logged(|| Store::open(dir.path(), Options::default()).unwrap());
+    let (store, log) = logged(|| opened(dir.path(), Options::default()));
     assert_eq!((mode(dir.path()), mode(&profile), mode(&file)), (0o700, 0o700, 0o600));
     assert_eq!(log.matches("was open to other users and is private now").count(), 3, "{log}");
     store.close().unwrap();
-    let (_store, log) = logged(|| Store::open(dir.path(), Options::default()).unwrap());
+    let (_store, log) = logged(|| opened(dir.path(), Options::default()));
     assert!(!log.contains("private"), "{log}");
 }
 
@@ -120,7 +132,7 @@ fn a_folder_in_which_others_keep_things_is_left_as_it_is_with_a_warning() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("Documents")).unwrap();
     set_mode(dir.path(), 0o755);
-    let (store, log) = logged(|| Store::open(dir.path(), Options::default()).unwrap());
+    let (store, log) = logged(|| opened(dir.path(), Options::default()));
     assert_eq!(mode(dir.path()), 0o755);
     assert!(log.contains("WARN") && log.contains("open to other users"), "{log}");
     assert_eq!(mode(&dir.path().join(FILE_NAME)), 0o600);
@@ -133,7 +145,7 @@ fn an_orderly_end_leaves_nothing_to_warn_of() {
     for verify_bytes in [Options::default().verify_bytes, 0] {
         for _ in 0..2 {
             let options = Options { verify_bytes, ..Options::default() };
-            let (store, log) = logged(|| Store::open(dir.path(), options).unwrap());
+            let (store, log) = logged(|| opened(dir.path(), options));
             assert!(!log.contains("WARN"), "{log}");
             write_something(&store);
             store.close().unwrap();
@@ -147,11 +159,11 @@ fn an_unclean_end_is_warned_of_once() {
         let dir = tempfile::tempdir().unwrap();
         while_held(dir.path(), |_| {});
         let options = Options { verify_bytes, ..Options::default() };
-        let (store, log) = logged(|| Store::open(dir.path(), options.clone()).unwrap());
+        let (store, log) = logged(|| opened(dir.path(), options.clone()));
         assert_eq!(log.matches("WARN").count(), 1, "{log}");
         assert!(log.contains("did not end orderly"), "{log}");
         store.close().unwrap();
-        let (_store, log) = logged(|| Store::open(dir.path(), options).unwrap());
+        let (_store, log) = logged(|| opened(dir.path(), options));
         assert!(!log.contains("WARN"), "{log}");
     }
 }
