@@ -29,7 +29,7 @@ pub const MAX_HEADER: usize = 256 * 1024;
 /// Largest response that is not a mail.
 const MAX_SMALL_RESPONSE: usize = 1024 * 1024;
 /// Most responses to one command.
-const MAX_RESPONSES: usize = 200_000;
+pub const MAX_RESPONSES: usize = 200_000;
 /// Time for the answer to `DONE`.
 const DONE_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -119,6 +119,8 @@ pub struct ImapSession {
     pub capabilities: Capabilities,
     /// Something arrived in the selected folder since this was last cleared.
     pub new_mail: bool,
+    /// How many mails the selected folder has, as the server last said.
+    pub exists: Option<u32>,
 }
 
 impl ImapSession {
@@ -130,6 +132,7 @@ impl ImapSession {
             idle_tag: None,
             capabilities: Capabilities::default(),
             new_mail: false,
+            exists: None,
         };
         if expect_greeting {
             session.greeting().await?;
@@ -259,7 +262,8 @@ impl ImapSession {
         Ok(out)
     }
 
-    /// The lowest UID in `first..=last`, or the highest one of all for `None`.
+    /// The lowest UID in `first..=last`, or the highest one of all for `None`. The server answers with a response for
+    /// each mail of the range, so the range must not have more mails than [`MAX_RESPONSES`].
     pub async fn find_uid(&mut self, range: Option<(u32, u32)>) -> Result<Option<u32>, ImapError> {
         let set = range.map_or("*".to_string(), |(first, last)| format!("{first}:{last}"));
         let (first, last) = range.unwrap_or((1, u32::MAX));
@@ -484,7 +488,10 @@ impl ImapSession {
     /// Takes note of what a server may say at any time.
     fn notice(&mut self, response: &Response<'_>) -> Result<(), ImapError> {
         match response {
-            Response::MailboxData(MailboxDatum::Exists(_)) => self.new_mail = true,
+            Response::MailboxData(MailboxDatum::Exists(mails)) => {
+                self.exists = Some(*mails);
+                self.new_mail = true;
+            }
             Response::Data { status: Status::Bye, outcome } => return Err(refusal(&Status::Bye, outcome)),
             _ => {}
         }

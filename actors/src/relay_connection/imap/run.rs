@@ -343,15 +343,23 @@ impl Serving<'_> {
             if !go_on {
                 break;
             }
-            // A long stretch without mail is crossed with one question instead of many windows.
-            if uids.is_empty()
-                && let Some((first, last)) = self.progress.gap()
-            {
-                let next = self.session.find_uid(Some((first, last))).await?;
-                self.progress.skip_to(next.unwrap_or(last.saturating_add(1)));
-                if next.is_none() {
+            if uids.is_empty() {
+                self.cross_gap().await?;
+                if !self.progress.has_more() {
                     break;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Crosses a long stretch without mail with a few questions instead of many windows.
+    async fn cross_gap(&mut self) -> Result<(), End> {
+        while let Some((first, last)) = self.progress.gap(self.session.exists) {
+            let next = self.session.find_uid(Some((first, last))).await?;
+            self.progress.skip_to(next.unwrap_or(last.saturating_add(1)));
+            if next.is_some() {
+                break;
             }
         }
         Ok(())

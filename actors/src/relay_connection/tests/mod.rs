@@ -86,6 +86,11 @@ impl Peer {
 
     /// Plays a login, up to an empty inbox with this UIDNEXT.
     async fn log_in(&mut self, uidvalidity: u32, uid_next: u32) {
+        self.log_in_to(uidvalidity, uid_next, 0).await;
+    }
+
+    /// Plays a login, up to an inbox with this UIDNEXT and so many mails.
+    async fn log_in_to(&mut self, uidvalidity: u32, uid_next: u32, mails: u32) {
         self.send("* OK [CAPABILITY IMAP4rev1 IDLE] ready\r\n").await;
         self.answer(
             "A0001 LOGIN \"alice@example.org\" \"secret\"",
@@ -93,12 +98,16 @@ impl Peer {
         )
         .await;
         self.expect("A0002 SELECT \"INBOX\"").await;
-        self.selected("A0002", uidvalidity, uid_next).await;
+        self.selected_with("A0002", uidvalidity, uid_next, mails).await;
     }
 
     async fn selected(&mut self, tag: &str, uidvalidity: u32, uid_next: u32) {
+        self.selected_with(tag, uidvalidity, uid_next, 0).await;
+    }
+
+    async fn selected_with(&mut self, tag: &str, uidvalidity: u32, uid_next: u32, mails: u32) {
         self.send(&format!(
-            "* FLAGS (\\Seen \\Deleted)\r\n* 0 EXISTS\r\n* OK [UIDVALIDITY {uidvalidity}] ok\r\n\
+            "* FLAGS (\\Seen \\Deleted)\r\n* {mails} EXISTS\r\n* OK [UIDVALIDITY {uidvalidity}] ok\r\n\
              * OK [UIDNEXT {uid_next}] ok\r\n{tag} OK [READ-WRITE] done\r\n"
         ))
         .await;
