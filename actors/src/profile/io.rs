@@ -16,7 +16,7 @@ use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::ids::{ProfileId, TransportId};
 use volary_engine::incoming::folder;
-use volary_engine::outgoing::keyupdate;
+use volary_engine::outgoing::{complete, keyupdate};
 use volary_engine::state::deadlines::{self, Kind};
 use volary_engine::state::{config, copies, outbox, transports};
 use volary_engine::upkeep::housekeeping;
@@ -87,11 +87,15 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
 
 /// What the start of I/O makes due some time later.
 async fn plan(shared: &Shared) -> Outcome<()> {
-    let needed = shared.db.read(|view| {
+    let (needed, held) = shared.db.read(|view| {
         let announces = deadlines::single(view, shared.id, Kind::KeyUpdate, 0)?.is_some();
         let cleans = deadlines::single(view, shared.id, Kind::Housekeeping, 0)?.is_some();
-        Ok::<_, Failure>(announces || !cleans || keyupdate::is_news(view, shared.id)?)
+        let held = !outbox::held(view, shared.id)?.is_empty();
+        Ok::<_, Failure>((announces || !cleans || keyupdate::is_news(view, shared.id)?, held))
     })?;
+    if held {
+        shared.db.transact(shared.id, complete::release_held).await?;
+    }
     if needed {
         let planned = shared.db.transact(shared.id, |tx| {
             keyupdate::schedule(tx)?;
@@ -129,6 +133,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             proxy: proxy.clone(),
             disable_idle,
             crowds: shared.hub.crowds.clone(),
+            faults: shared.hub.faults.clone(),
         };
         tracing::debug!(profile = %shared.id, %transport, relay = domain, "relay connection started");
         let link = ProfileLink::new(profile);

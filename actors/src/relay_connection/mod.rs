@@ -57,6 +57,7 @@ use volary_mail::{login::ConfiguredLogin, proxy::ProxyUrl};
 pub use profile_link::{ProfileGone, ProfileLink};
 pub use smtp::DEFAULT_MAX_RECIPIENTS;
 
+use crate::faults::Faults;
 use crate::supervisor::reconnect::crowd::Crowds;
 use crate::watch::{Farewell, cause};
 use profile_link::{Job, Shared};
@@ -85,6 +86,8 @@ pub struct RelayParams {
     pub disable_idle: bool,
     /// All connections of the process, by relay.
     pub crowds: Arc<Crowds>,
+    /// Panics that tests provoke.
+    pub(crate) faults: Faults,
 }
 
 impl RelayParams {

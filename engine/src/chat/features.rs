@@ -190,6 +190,7 @@ pub fn resend(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
             record.state = message_state::OUT_PENDING;
             record.error.clear();
         })?;
+        outbox::replace_held(tx, id)?;
         outbox::push(tx, &OutboxRecord { kind: queue::MESSAGE, message: id, ..Default::default() })?;
         tx.msg_changed(chat, id);
     }

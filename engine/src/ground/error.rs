@@ -40,6 +40,11 @@ impl Failure {
         Self::Refused(text.into())
     }
 
+    /// Whether something of our own is broken, so that neither the caller nor the input nor the machine is to blame.
+    pub fn is_fault(&self) -> bool {
+        matches!(self, Self::Internal(_) | Self::Stored(_))
+    }
+
     /// A file error with what was tried.
     pub fn file(context: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let context = context.into();

@@ -164,7 +164,7 @@ async fn send_rows(shared: &Rc<Shared>, rows: Vec<(u64, OutboxRecord)>, exits: &
         let transport = exit.transport;
         shared.db.transact(shared.id, move |tx| complete::transport_failed(tx, transport)).await?;
     }
-    postpone(shared, waiting, false).await?;
+    postpone(shared, waiting, false, "").await?;
     Ok(Pass::Stuck)
 }
 
@@ -210,8 +210,9 @@ async fn send_over(
             }
             Err(error) if may_pass(&error) => {
                 tracing::error!(profile = %shared.id, sequence, %error, "a message cannot be rendered now");
-                postpone(shared, vec![(sequence, job)], true).await?;
+                postpone(shared, vec![(sequence, job)], true, &error.to_string()).await?;
             }
+            Err(error) if error.is_fault() => faulted(shared, sequence, job, error.to_string()).await?,
             Err(error) => {
                 let text = error.to_string();
                 shared.db.transact(shared.id, move |tx| complete::failed(tx, sequence, &job, &text)).await?;
@@ -312,7 +313,7 @@ async fn on_pool<T: Send + 'static>(
         })
     };
     let rendered = shared.hub.pool.run(Lane::Interactive, work).await;
-    rendered.map_err(|_| Failure::refused("message cannot be rendered"))?
+    rendered.map_err(|_| Failure::Internal("rendering the message failed".to_owned()))?
 }
 
 type Answer = std::pin::Pin<Box<dyn Future<Output = RelaySubmitResult>>>;
@@ -425,22 +426,39 @@ async fn settle(
             Ok(true)
         }
         RelaySubmitStatus::NotConnected => Ok(false),
+        RelaySubmitStatus::Fault => {
+            faulted(shared, sequence, job, answer.error.clone()).await?;
+            Ok(true)
+        }
         _ => {
             shared.db.transact(shared.id, move |tx| complete::transport_failed(tx, transport)).await?;
-            postpone(shared, vec![(sequence, job)], true).await?;
+            postpone(shared, vec![(sequence, job)], true, &answer.error).await?;
             Ok(true)
         }
     }
 }
 
-async fn postpone(shared: &Rc<Shared>, rows: Vec<(u64, OutboxRecord)>, counts: bool) -> Outcome<()> {
+async fn postpone(
+    shared: &Rc<Shared>,
+    rows: Vec<(u64, OutboxRecord)>,
+    counts: bool,
+    error: &str,
+) -> Outcome<()> {
     for (sequence, job) in rows {
         let retry_at = shared.db.now() + retry::delay(job.tries, &mut rand::thread_rng());
+        let error = error.to_owned();
         shared
             .db
-            .transact(shared.id, move |tx| complete::postponed(tx, sequence, &job, counts, retry_at))
+            .transact(shared.id, move |tx| complete::postponed(tx, sequence, &job, counts, retry_at, &error))
             .await?;
     }
+    Ok(())
+}
+
+/// A fault of our own counts against the mail with which it happened.
+async fn faulted(shared: &Rc<Shared>, sequence: u64, job: OutboxRecord, error: String) -> Outcome<()> {
+    let retry_at = shared.db.now() + retry::delay(job.faults, &mut rand::thread_rng());
+    shared.db.transact(shared.id, move |tx| complete::faulted(tx, sequence, &job, &error, retry_at)).await?;
     Ok(())
 }
 

@@ -24,6 +24,8 @@ use volary_proto::{
 use volary_link::Network;
 use volary_mail::login::{Candidate, CertificateChecks, ConfiguredLogin, Endpoint, Security};
 
+use crate::faults::Faults;
+
 use super::{ConnectionEnded, Crowds, ProfileLink, RelayConnection, RelayParams};
 
 /// Longest time that a test waits for anything.
@@ -179,6 +181,7 @@ impl Handler<ConnectionEnded> for TestProfile {
 /// A running connection with its profile.
 struct Rig {
     connection: Addr<RelayConnection>,
+    faults: Faults,
     told: mpsc::UnboundedReceiver<Told>,
 }
 
@@ -223,6 +226,7 @@ impl Rig {
 
     fn connect(login: ConfiguredLogin, wishes: Wishes, network: Arc<Network>) -> Self {
         let (sender, told) = mpsc::unbounded_channel();
+        let faults = Faults::default();
         let profile =
             TestProfile { told: sender, head_action: wishes.head_action, mail_action: wishes.mail_action };
         let params = RelayParams {
@@ -235,9 +239,10 @@ impl Rig {
             proxy: None,
             disable_idle: false,
             crowds: Arc::new(Crowds::default()),
+            faults: faults.clone(),
         };
         let link = ProfileLink::new(&profile.start());
-        Self { connection: RelayConnection::start(params, link, network), told }
+        Self { connection: RelayConnection::start(params, link, network), faults, told }
     }
 
     async fn next(&mut self) -> Told {
