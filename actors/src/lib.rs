@@ -22,6 +22,7 @@ pub mod wake;
 pub mod watch;
 
 mod faults;
+mod mailbox;
 #[cfg(test)]
 mod testing;
 

@@ -136,7 +136,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             faults: shared.hub.faults.clone(),
         };
         tracing::debug!(profile = %shared.id, %transport, relay = domain, "relay connection started");
-        let link = ProfileLink::new(profile);
+        let link = ProfileLink::new(profile, shared.places.clone());
         let addr = RelayConnection::start(params, link, shared.hub.network.clone());
         shared.shown.borrow_mut().insert(transport, Box::new(Shown { domain, ..Shown::default() }));
         shared.connections.borrow_mut().insert(transport, addr);

@@ -15,6 +15,7 @@ use super::connectivity::Connections;
 use super::send::pace::Pace;
 use crate::chat::Quiet;
 use crate::hub::Hub;
+use crate::mailbox::Places;
 use crate::relay_connection::RelayConnection;
 use crate::supervisor::fan_in::FanIn;
 use crate::supervisor::reconnect::AFTER_TROUBLE;
@@ -38,6 +39,8 @@ pub struct Shared {
     pub db: Db,
     /// Folder of the blobs.
     pub blob_dir: PathBuf,
+    /// The places in the mailbox of the actor.
+    pub places: Places,
     /// I/O was started.
     pub io: Cell<bool>,
     /// Running connections by transport.
@@ -90,13 +93,14 @@ impl Drop for Processing {
 
 impl Shared {
     /// Nothing runs yet.
-    pub fn new(id: ProfileId, hub: Hub, blob_dir: PathBuf) -> Self {
+    pub fn new(id: ProfileId, hub: Hub, blob_dir: PathBuf, places: Places) -> Self {
         let db = hub.db.clone();
         Self {
             id,
             hub,
             db,
             blob_dir,
+            places,
             io: Cell::new(false),
             connections: RefCell::default(),
             shown: RefCell::default(),

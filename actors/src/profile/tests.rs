@@ -68,7 +68,7 @@ impl Handler<GetChat> for Profile {
     type Result = Option<Addr<Chat>>;
 
     fn handle(&mut self, asked: GetChat, _: &mut Self::Context) -> Self::Result {
-        chats::of(&self.shared, asked.0)
+        chats::of(&self.shared, asked.0).map(|chat| chat.addr)
     }
 }
 

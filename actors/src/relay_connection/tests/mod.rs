@@ -25,6 +25,7 @@ use volary_link::Network;
 use volary_mail::login::{Candidate, CertificateChecks, ConfiguredLogin, Endpoint, Security};
 
 use crate::faults::Faults;
+use crate::mailbox::{Places, takes_from_places};
 
 use super::{ConnectionEnded, Crowds, ProfileLink, RelayConnection, RelayParams};
 
@@ -135,6 +136,8 @@ impl Actor for TestProfile {
     type Context = Context<Self>;
 }
 
+takes_from_places!(TestProfile: RelayHeads, RelayMails, RelayNotice);
+
 impl Handler<RelayHeads> for TestProfile {
     type Result = ResponseFuture<RelayHeadsAnswer>;
     fn handle(&mut self, heads: RelayHeads, _: &mut Self::Context) -> Self::Result {
@@ -241,7 +244,7 @@ impl Rig {
             crowds: Arc::new(Crowds::default()),
             faults: faults.clone(),
         };
-        let link = ProfileLink::new(&profile.start());
+        let link = ProfileLink::new(&profile.start(), Places::new(16, "profile"));
         Self { connection: RelayConnection::start(params, link, network), faults, told }
     }
 
