@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use crate::testing::House;
 
-    /// Hears of quiet chats.
+    /// Is notified of quiet chats.
     struct Owner(mpsc::UnboundedSender<Quiet>);
 
     impl Actor for Owner {

@@ -82,7 +82,7 @@ pub fn command(
 pub async fn take_in(shared: &Rc<Shared>, mail: TakeIn) -> Outcome<Step> {
     metrics::counter!("volary_mails_received_total").increment(1);
     let likely = shared.db.read(|view| route::likely_chat(view, shared.id, &mail.opened));
-    // On a guess that fails nothing depends but the order; the transaction tells what is wrong.
+    // On a guess that fails nothing depends but the order; the transaction reports what is wrong.
     if let Some(chat) = likely.ok().flatten().and_then(|chat| of(shared, chat)) {
         let again = TakeIn { source: mail.source, opened: mail.opened.clone() };
         match chat.send(mail).await {

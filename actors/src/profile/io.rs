@@ -78,7 +78,7 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
     connect(shared, profile)?;
     let msg = "scheduler is running".to_owned();
     shared.db.emit(shared.id, event::Kind::Info(event::Info { msg }));
-    tell_connectivity(shared);
+    emit_connectivity(shared);
     shared.hub.wakes.new_messages(shared.id).notify_one();
     shared.wake_sender();
     run_once("retry", receive::retry(shared.clone(), Unlocked::ALL).instrument(shared.span()));
@@ -166,7 +166,7 @@ pub async fn stop(shared: &Rc<Shared>) {
         if let Err(error) = unplan(shared).await {
             tracing::error!(profile = %shared.id, %error, "announcement of relays cannot be put off");
         }
-        tell_connectivity(shared);
+        emit_connectivity(shared);
         shared.hub.wakes.new_messages(shared.id).notify_one();
     }
 }
@@ -196,7 +196,7 @@ pub fn show_failure(shared: &Shared, transport: TransportId) {
     }
     shared.fan_in.borrow_mut().lost(transport);
     shared.changed.notify_waiters();
-    tell_connectivity(shared);
+    emit_connectivity(shared);
 }
 
 /// Connections that failed are made anew, if I/O is wanted.
@@ -359,7 +359,7 @@ async fn background_fetch(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outco
     Ok(())
 }
 
-fn tell_connectivity(shared: &Shared) {
+fn emit_connectivity(shared: &Shared) {
     shared.db.emit(shared.id, event::Kind::ConnectivityChanged(event::ConnectivityChanged {}));
 }
 
@@ -382,7 +382,7 @@ pub fn notice(shared: &Rc<Shared>, notice: RelayNotice) -> Option<Later> {
                     }
                 }
             }
-            tell_connectivity(shared);
+            emit_connectivity(shared);
             let receiving = state.side() == RelaySide::Imap;
             if receiving && connectivity == RelayConnectivity::Error {
                 shared.fan_in.borrow_mut().lost(transport);

@@ -74,7 +74,7 @@ pub struct Parts {
     pub blob_dir: PathBuf,
     /// The places in its mailbox.
     pub places: Places,
-    /// Tells the supervisor of the end of the actor.
+    /// Notifies the supervisor of the end of the actor.
     pub farewell: Farewell<ProfileEnded>,
 }
 

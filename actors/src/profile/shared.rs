@@ -63,7 +63,7 @@ pub struct Shared {
     pub send_again: Cell<bool>,
     /// When mails of chats were accepted lately.
     pub pace: RefCell<Pace>,
-    /// What connections told of accepted mails; told on when the queue knows it, too.
+    /// What connections reported of accepted mails; emitted when the queue knows it, too.
     pub accepted: RefCell<Vec<String>>,
     /// Why the last attempt to set up a relay failed.
     pub setup_error: RefCell<Option<String>>,
@@ -77,7 +77,7 @@ pub struct Shared {
     pub revivals: RefCell<BTreeMap<TransportId, Revival>>,
     /// Starts the send loop.
     pub sender: OnceCell<WeakRecipient<StartSending>>,
-    /// Whom chats tell that they are quiet.
+    /// Who is notified by chats that are quiet.
     pub owner: OnceCell<WeakRecipient<Quiet>>,
 }
 

@@ -20,12 +20,12 @@
 //! over ([`RelayMails`](volary_proto::RelayMails)); the profile answers when its changes are durable; flags and
 //! deletions go to the relay; [`RelayNotice`](volary_proto::RelayNotice) reports them. The first unsettled UID travels
 //! with the batch and never passes a mail that is not stored, so a crash anywhere leads to a second fetch of the same
-//! mails, never to a loss. What the relay was not yet told when the process died, the profile asks for again with
+//! mails, never to a loss. What the relay did not get to know before the process died, the profile asks for again with
 //! [`RelayCommand`]. The profile must not let two connections download the same mail: it holds back
 //! the answer to `RelayHeads` while a mail with the same Message-ID is on its way from another relay.
 //!
 //! How a mail goes out: [`RelaySubmit`] is queued, sent in order over one session, and answered. Long recipient lists
-//! are split here, by the limit that the server names; the answer tells how many recipients have been served.
+//! are split here, by the limit that the server names; the answer says how many recipients have been served.
 //!
 //! Nothing in here blocks, and every wait can be dropped: stopping the actor drops both loops wherever they are.
 

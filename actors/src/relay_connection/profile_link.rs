@@ -57,7 +57,7 @@ impl ProfileLink {
         }
     }
 
-    /// Tells the profile of the end of the connection.
+    /// Notifies the profile of the end of the connection.
     pub(super) fn farewell(&self, transport_id: TransportId) -> Farewell<ConnectionEnded> {
         Farewell::new(self.ended.clone(), ConnectionEnded { transport_id })
     }
@@ -195,15 +195,15 @@ impl Shared {
         async move { Ok(request.await?) }
     }
 
-    /// Tells the profile something, after everything told before.
-    pub async fn tell(&self, notice: Notice) -> Result<(), ProfileGone> {
+    /// Notifies the profile, after all notices before.
+    pub async fn notify(&self, notice: Notice) -> Result<(), ProfileGone> {
         let notice = RelayNotice { transport_id: self.params.transport_id.get(), notice: Some(notice) };
         Ok(self.link.places.post(&self.link.notices, notice).await?)
     }
 
     /// Adds a line to the event stream.
     pub async fn event(&self, kind: RelayEventKind, text: impl Into<String>) -> Result<(), ProfileGone> {
-        self.tell(Notice::Event(RelayEvent { kind: kind.into(), text: text.into() })).await
+        self.notify(Notice::Event(RelayEvent { kind: kind.into(), text: text.into() })).await
     }
 
     /// Shows a new state of one side.
@@ -217,7 +217,7 @@ impl Shared {
         if shown.replace(state) == state && state != RelayConnectivity::Error {
             return Ok(());
         }
-        self.tell(Notice::State(RelayState {
+        self.notify(Notice::State(RelayState {
             side: side.into(),
             connectivity: state.into(),
             error: error.into(),

@@ -338,7 +338,7 @@ impl Handler<Request> for Supervisor {
                 return self.remove(ProfileId::new(call.account_id), ctx);
             }
             if matches!(request.kind, Some(request::Kind::MaybeNetwork(_))) {
-                // Before the connections hear of it: names may have other addresses now.
+                // Before the connections are notified: names may have other addresses now.
                 self.hub.network.changed();
             }
             let (hub, supervisor) = (self.hub.clone(), ctx.address());

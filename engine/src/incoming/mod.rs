@@ -15,7 +15,7 @@
 //! | [`store`] | rows and events of shown messages |
 //! | [`fate`] | what becomes of a mail, and why |
 //! | [`quarantine`] | how long a mail waits, and for what |
-//! | [`report`] | what is told of a mail of which nothing is shown |
+//! | [`report`] | what is reported of a mail of which nothing is shown |
 //! | `source` | where a mail comes from: a relay, or quarantine |
 //! | [`folder`] | what a relay reports about its folder |
 //!
@@ -217,8 +217,8 @@ pub fn candidates(
     Ok(found)
 }
 
-/// The rules failed on a mail: the user is told, in words that clients know, and the mail waits until this is mended.
-pub fn tell_failure(tx: &mut Tx<'_, '_>, cause: &str) -> Outcome<()> {
+/// The rules failed on a mail: the user is notified, in words that clients know, and the mail waits until this is mended.
+pub fn report_failure(tx: &mut Tx<'_, '_>, cause: &str) -> Outcome<()> {
     tx.warning(format!("Failed to receive a message: {cause}"));
     let dot = if cause.ends_with('.') { "" } else { "." };
     let text = format!(
@@ -259,7 +259,7 @@ fn conclude(tx: &mut Tx<'_, '_>, source: Source, mid: &str, fate: Copies) -> Out
         RelayMailAction::MarkSeen => copies::ask(tx, place, false)?,
         RelayMailAction::Keep => {}
     }
-    // The answer to the relay says it already; other connections are told only about their own copies.
+    // The answer to the relay says it already; other connections get orders only about their own copies.
     Ok(action)
 }
 

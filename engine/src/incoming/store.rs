@@ -35,7 +35,7 @@ pub mod download {
     pub const IN_PROGRESS: u32 = 1000;
 }
 
-/// Stores a message, one row for each part, and tells of it.
+/// Stores a message, one row for each part, and emits the event.
 pub fn message(
     tx: &mut Tx<'_, '_>,
     opened: &Opened,
@@ -106,7 +106,7 @@ fn base(
         self_added: self_row.map(|row| row.added),
         parent,
         silent: change.silent,
-        // Told times say nothing when the clocks disagree: it came now, so it is the newest.
+        // Sent times say nothing when the clocks disagree: it came now, so it is the newest.
         bottom: change.bottom || parsed.date.is_some_and(|date| sorting::is_in_the_future(date, tx.now)),
     });
     let (mid, pre_mid) = match &parsed.split {

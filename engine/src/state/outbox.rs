@@ -1,6 +1,6 @@
 //! The queue of mail to be sent.
 //!
-//! Rows of one lane leave in order: while one waits for its next try, those behind it wait, too. A lane is what is told
+//! Rows of one lane leave in order: while one waits for its next try, those behind it wait, too. A lane is what is sent
 //! to a chat, or to one contact of it. Other lanes go on. An entry that is held back by a fault of our own keeps its place,
 //! but nothing waits for it.
 
@@ -22,7 +22,7 @@ pub fn is_due(not_before: i64, now: i64) -> bool {
     not_before <= now || not_before > now.saturating_add(LONGEST_WAIT)
 }
 
-/// What has to stay in order: a chat, and the contact if only one of it is told; `None` if it need not.
+/// What has to stay in order: a chat, and the contact if it goes to one alone; `None` if it need not.
 fn lane(job: &OutboxRecord) -> Option<(ChatId, Option<ContactId>)> {
     match job.kind {
         _ if !job.held.is_empty() => None,

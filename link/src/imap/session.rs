@@ -84,7 +84,7 @@ pub struct Capabilities {
 pub struct Selected {
     /// UIDVALIDITY.
     pub uidvalidity: u32,
-    /// UIDNEXT, if the server tells.
+    /// UIDNEXT, if the server reports it.
     pub uid_next: Option<u32>,
 }
 
@@ -93,7 +93,7 @@ pub struct Selected {
 pub enum IdleEnd {
     /// Something changed in the folder.
     Changed,
-    /// Nothing was heard for the whole time.
+    /// Nothing was received for the whole time.
     Silence,
 }
 
@@ -188,7 +188,7 @@ impl ImapSession {
         Ok(found)
     }
 
-    /// Tells the server who we are. Returns what it says about itself.
+    /// Introduces the client to the server. Returns what it says about itself.
     pub async fn id(&mut self, name: &str) -> Result<Vec<(String, String)>, ImapError> {
         let mut server = Vec::new();
         let name = quote(name).unwrap_or_default();
@@ -279,7 +279,7 @@ impl ImapSession {
         Ok(found)
     }
 
-    /// When the newest mail of the folder arrived, by the clock of the server. `None` if there is none or it is not told.
+    /// When the newest mail of the folder arrived, by the clock of the server. `None` if there is none or the server does not say.
     pub async fn newest_arrival(&mut self) -> Result<Option<i64>, ImapError> {
         let mut newest: Option<(u32, Option<i64>)> = None;
         self.command("UID FETCH * (UID INTERNALDATE)", MAX_SMALL_RESPONSE, |response, literals| {
@@ -377,7 +377,7 @@ impl ImapSession {
         Ok(())
     }
 
-    /// Waits until something changes or nothing was heard for `silence`. The future may be dropped at any time.
+    /// Waits until something changes or nothing was received for `silence`. The future may be dropped at any time.
     pub async fn idle_wait(&mut self, silence: Duration) -> Result<IdleEnd, ImapError> {
         loop {
             let guard = self.guard.as_mut().ok_or(WireError::Closed)?;

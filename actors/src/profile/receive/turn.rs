@@ -128,7 +128,7 @@ async fn step(shared: &Rc<Shared>, item: &Item) -> Outcome<Step> {
             tracing::error!(profile = %shared.id, cause, "a mail cannot be taken in for a fault of ours");
             if let Source::Relay(_) = source {
                 let told = cause.clone();
-                shared.db.transact(shared.id, move |tx| incoming::tell_failure(tx, &told)).await?;
+                shared.db.transact(shared.id, move |tx| incoming::report_failure(tx, &told)).await?;
             }
             Ok(Step { done: Done::Waits(Wait::Fault(cause)), unlocked: Unlocked::default() })
         }
@@ -167,12 +167,12 @@ async fn keep(
         let action = kept.await?.value;
         decisions.push(RelayMailDecision { uid: place.uid, action: action.into() });
     }
-    tell_faults(shared, &faults);
+    report_faults(shared, &faults);
     Ok(())
 }
 
-/// Our own faults are told once for all mails that they hold back.
-fn tell_faults(shared: &Rc<Shared>, faults: &[String]) {
+/// Our own faults are reported once for all mails that they hold back.
+fn report_faults(shared: &Rc<Shared>, faults: &[String]) {
     let Some(cause) = faults.first() else { return };
     let msg = format!("{} received messages wait, nothing is lost: {cause}", faults.len());
     shared.db.emit(shared.id, event::Kind::Error(event::Error { msg }));

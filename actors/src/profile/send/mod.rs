@@ -87,13 +87,13 @@ async fn run(shared: Rc<Shared>) {
     }
     loop {
         let passed = pass(&shared).await;
-        tell_accepted(&shared);
+        emit_accepted(&shared);
         match passed {
             Ok(Pass::Progress) => {}
             Ok(Pass::Idle | Pass::Stuck) => return,
             Err(error) => {
                 tracing::error!(profile = %shared.id, %error, "sending failed");
-                tell_trouble(&shared, &error);
+                report_trouble(&shared, &error);
                 return;
             }
         }
@@ -109,7 +109,7 @@ async fn fail_damaged(shared: &Rc<Shared>) -> Outcome<()> {
 }
 
 /// Nothing of a failure of the disk is noted; sending goes on in a while.
-fn tell_trouble(shared: &Rc<Shared>, error: &Failure) {
+fn report_trouble(shared: &Rc<Shared>, error: &Failure) {
     let msg = format!("Messages cannot be sent now: {error}");
     shared.db.emit(shared.id, event::Kind::Error(event::Error { msg }));
     let shared = shared.clone();
@@ -263,7 +263,7 @@ async fn settle_all(
             unsent.push((sequence, job));
         }
     }
-    tell_accepted(shared);
+    emit_accepted(shared);
     Ok(unsent)
 }
 
@@ -280,9 +280,9 @@ fn hold(shared: &Rc<Shared>, chat: ChatId) {
     });
 }
 
-/// Tells of accepted mails. Whoever hears it may ask at once whether anything is left to send, so the rows have gone
-/// before.
-fn tell_accepted(shared: &Shared) {
+/// Emits the events of accepted mails. Whoever receives one may ask at once whether anything is left to send, so the
+/// rows have gone before.
+fn emit_accepted(shared: &Shared) {
     for msg in shared.accepted.take() {
         shared.db.emit(shared.id, event::Kind::SmtpMessageSent(event::SmtpMessageSent { msg }));
     }
@@ -471,7 +471,7 @@ async fn send_receipts(shared: &Rc<Shared>, exits: &[Exit]) -> Outcome<Pass> {
     shared.db.store().flush().await?;
     for one in due {
         send_receipt(shared, one, exits).await?;
-        tell_accepted(shared);
+        emit_accepted(shared);
     }
     Ok(Pass::Progress)
 }

@@ -1,4 +1,4 @@
-//! How far a folder has been looked through, and what is still to be told to the relay. Pure.
+//! How far a folder has been looked through, and which orders the relay has not got yet. Pure.
 //!
 //! The invariant that makes a crash harmless: [`Progress::settled`] never passes a UID whose mail the profile has not
 //! taken over. It is the only value that is stored.
@@ -43,7 +43,7 @@ pub enum Change {
     /// The folder is seen for the first time; older mail is ignored.
     First,
     /// UIDs known so far are void: the whole folder is looked at anew, because mail may have come between the last
-    /// look and the renumbering. Known mail is told by its Message-ID.
+    /// look and the renumbering. Known mail is recognised by its Message-ID.
     Reset,
 }
 

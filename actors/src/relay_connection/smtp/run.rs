@@ -161,7 +161,7 @@ async fn send(
     }
     tally.left.extend(chunks.flatten().cloned());
     if tally.accepted > 0 {
-        tell_refused(shared, &tally.refused).await?;
+        report_refused(shared, &tally.refused).await?;
     }
     Ok(tally.result(failure))
 }
@@ -218,7 +218,7 @@ impl Tally {
 }
 
 /// Says who does not get a mail though others do.
-async fn tell_refused(shared: &Shared, refused: &[(String, String)]) -> Result<(), ProfileGone> {
+async fn report_refused(shared: &Shared, refused: &[(String, String)]) -> Result<(), ProfileGone> {
     let (profile, relay) = shared.log_fields();
     for (to, error) in refused {
         let short = shortened(to);

@@ -29,7 +29,7 @@ fn command(generation: u64, command: Command) -> RelayCommand {
     RelayCommand { generation, command: Some(command) }
 }
 
-// Spec 05 §16.2: receive on a single device.
+// The dialogue of chatmail core, as observed: receiving on a single device.
 #[actix::test]
 async fn a_mail_is_fetched_handed_over_and_then_deleted() {
     let (imap, smtp) = servers().await;
@@ -294,7 +294,7 @@ async fn a_refused_login_is_told_with_the_words_of_the_server() {
         Notice::State(state) if !state.error.is_empty() => Some(state.error),
         _ => None,
     });
-    // Spec 05 §2.7.
+    // The text that chatmail core shows.
     assert_eq!(
         error.await,
         "IMAP failed to login as alice@example.org: no response: code: None, info: \

@@ -117,7 +117,7 @@ impl Peer {
     }
 }
 
-/// What a test profile was told.
+/// What a test profile received.
 #[derive(Debug)]
 enum Told {
     Heads(RelayHeads),
@@ -125,7 +125,7 @@ enum Told {
     Notice(Notice),
 }
 
-/// A profile that answers as it was told to.
+/// A profile that answers as the test wants.
 struct TestProfile {
     told: mpsc::UnboundedSender<Told>,
     head_action: fn(u32) -> RelayHeadAction,
@@ -249,7 +249,7 @@ impl Rig {
     }
 
     async fn next(&mut self) -> Told {
-        timeout(PATIENCE, self.told.recv()).await.expect("the profile is told nothing").unwrap()
+        timeout(PATIENCE, self.told.recv()).await.expect("the profile receives nothing").unwrap()
     }
 
     async fn heads(&mut self) -> RelayHeads {

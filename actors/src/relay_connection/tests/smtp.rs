@@ -52,7 +52,7 @@ fn sent(result: &RelaySubmitResult) -> (RelaySubmitStatus, u32) {
     (result.status(), result.accepted)
 }
 
-// Spec 05 §16.3.
+// RFC 2920 section 3.1: MAIL, RCPT and DATA may be sent together, DATA last.
 #[actix::test]
 async fn mails_go_out_in_order_over_one_pipelined_session() {
     let (mut rig, _imap, smtp) = start().await;
