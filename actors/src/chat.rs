@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 use volary_proto::v1::{Answer, Error, Request};
 
+use crate::mailbox::takes_from_places;
 use volary_engine::commands;
 use volary_engine::ground::db::Db;
 use volary_engine::ground::error::Outcome;
@@ -27,7 +28,7 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How often a chat says that it is quiet: a message that was on its way the first time has come by the second.
 const NOTICES: u8 = 2;
 /// Messages that wait for a chat; whoever sends more waits.
-const MAILBOX: usize = 64;
+pub const MAILBOX: usize = 64;
 
 /// An opened mail that belongs to the chat, most likely. It is taken in as one transaction, which decides that anew.
 #[derive(Message)]
@@ -99,7 +100,8 @@ impl Actor for Chat {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX);
+        // The senders keep to the places.
+        ctx.set_mailbox_capacity(0);
         tracing::trace!(profile = %self.profile, chat = %self.id, "chat started");
     }
 
@@ -107,6 +109,8 @@ impl Actor for Chat {
         tracing::trace!(profile = %self.profile, chat = %self.id, "chat ended");
     }
 }
+
+takes_from_places!(Chat: Request, TakeIn);
 
 impl Handler<Request> for Chat {
     type Result = AtomicResponse<Self, Result<Answer, Error>>;
@@ -151,7 +155,7 @@ mod tests {
     use super::*;
     use crate::testing::House;
 
-    /// Hears of quiet chats.
+    /// Is notified of quiet chats.
     struct Owner(mpsc::UnboundedSender<Quiet>);
 
     impl Actor for Owner {

@@ -5,6 +5,8 @@
 pub enum Spot {
     /// A pass of the send loop.
     Sending,
+    /// Submitting of one row of the send queue.
+    Submitting(u64),
     /// A round of the deadline queue.
     Deadlines,
     /// Housekeeping of one profile.
@@ -12,7 +14,7 @@ pub enum Spot {
 }
 
 /// The panics that are still to come. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Faults(#[cfg(test)] std::sync::Arc<parking_lot::Mutex<provoked::Provoked>>);
 
 impl Faults {
@@ -28,7 +30,7 @@ mod provoked {
     use super::{Faults, Spot};
 
     /// How often a place was passed, and how many panics are to come there.
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     pub struct Provoked(HashMap<Spot, (u32, u32)>);
 
     impl Faults {

@@ -8,11 +8,13 @@
 //! | [`relay_connection`] | one actor for each (profile, relay): IMAP and SMTP |
 //! | [`chat`] | one actor for each chat in use: commands on it and incoming mail, in order |
 //! | [`hub`], [`bus`], [`wake`], [`pool`] | what actors share: database, events, wake-ups, workers |
+//! | [`mailbox`] | the bounds of mailboxes, kept by those who send |
 //! | [`watch`] | how owners notice the end of what they own |
 
 pub mod bus;
 pub mod chat;
 pub mod hub;
+pub mod mailbox;
 pub mod node;
 pub mod pool;
 pub mod profile;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use actix::{Actor as _, Addr, Arbiter, System};
+use actix::{Actor as _, Arbiter, System};
 use parking_lot::Mutex;
 use volary_proto::v1::{Answer, Error, Ids, Request, answer, request};
 use volary_proto::{ErrorCode, Mode};
@@ -14,9 +14,10 @@ use volary_storage::{OpenError, Options, Store};
 
 use crate::bus::EventStream;
 use crate::hub::Hub;
+use crate::mailbox::{Mailbox, Places};
 use crate::pool::Pool;
 use crate::relay_connection::memory;
-use crate::supervisor::{EndProfiles, Supervisor, housekeeping, reconnect};
+use crate::supervisor::{self, EndProfiles, Supervisor, housekeeping, reconnect};
 use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_engine::ground::db::Db;
 use volary_engine::ground::ids::{ProfileId, numbers};
@@ -68,7 +69,7 @@ pub struct Node {
 
 struct Inner {
     hub: Hub,
-    supervisor: Addr<Supervisor>,
+    supervisor: Mailbox<Supervisor>,
     system: System,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -99,7 +100,8 @@ impl Node {
                 tracing::error!(%error, "the actor system failed");
             }
         })?;
-        let (supervisor, system) = started.recv().map_err(|_| StartError::System)?;
+        let (addr, system) = started.recv().map_err(|_| StartError::System)?;
+        let supervisor = Mailbox { addr, places: Places::new(supervisor::MAILBOX, "supervisor") };
         Ok(Self { inner: Arc::new(Inner { hub, supervisor, system, thread: Mutex::new(Some(thread)) }) })
     }
 
@@ -178,7 +180,7 @@ impl Node {
 
     /// Stops all I/O, ends the actors and closes the database.
     pub async fn stop(&self) {
-        let _ = self.inner.supervisor.send(EndProfiles).await;
+        let _ = self.inner.supervisor.addr.send(EndProfiles).await;
         if let Err(error) = housekeeping::keep_network(&self.inner.hub.db, &self.inner.hub.network).await {
             tracing::error!(%error, "what is known of relays cannot be stored");
         }

@@ -12,7 +12,7 @@ use volary_engine::ground::work::{self, Job, Lane, Unfinished, Workers};
 
 /// At most that many jobs of a lane wait; more callers wait for a place.
 const MAX_WAITING: usize = 1_024;
-/// Stack of a worker in bytes: deep MIME trees are walked without recursion, images need little.
+/// Stack of a worker in bytes: deep MIME trees are read without recursion, images need little.
 const STACK: usize = 2 << 20;
 
 /// A fixed number of threads. Cheap to clone; the threads end with the last clone.

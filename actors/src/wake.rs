@@ -32,7 +32,7 @@ impl Wakes {
         receiver
     }
 
-    /// Told when messages were added to a profile. It begins told, and forgets more than one unheard call.
+    /// Notified when messages were added to a profile. It begins notified, and remembers one call that nobody waited for.
     pub fn new_messages(&self, profile: ProfileId) -> Arc<Notify> {
         let mut registered = self.inner.lock();
         let notify = registered.new_messages.entry(profile).or_insert_with(|| {
@@ -43,7 +43,7 @@ impl Wakes {
         notify.clone()
     }
 
-    /// Told when a running background fetch shall end.
+    /// Notified when a running background fetch shall end.
     pub fn stop_background_fetch(&self) -> Arc<Notify> {
         self.inner.lock().stop_fetching.clone()
     }

@@ -1,5 +1,7 @@
 //! Owners notice the end of what they own, also of what ended with a panic.
 
+use std::any::Any;
+
 use actix::{Message, Recipient};
 use tokio::task::JoinError;
 
@@ -37,9 +39,13 @@ where
     }
 }
 
-/// What a panic said, for the log.
+/// What the panic of a task said, for the log.
 pub fn cause(error: JoinError) -> String {
-    let Ok(panic) = error.try_into_panic() else { return "cancelled".to_owned() };
+    error.try_into_panic().map_or_else(|_| "cancelled".to_owned(), |panic| text_of(panic.as_ref()))
+}
+
+/// What a panic said.
+pub fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
 }

@@ -68,8 +68,9 @@
 //! - Times are Unix seconds, in UTC. A program can bring a [`clock`] of its own ([`EngineOptions::clock`]).
 //! - A call fails with a [`proto::Error`]: a text for people, and a [`proto::ErrorCode`] for programs. Every call can
 //!   fail with `NotFound` (there is no such profile), `Cancelled` (the engine is stopping) and `Internal` (a fault of the
-//!   engine or its database; the log says more). What happens after the answer, like a message that no relay takes, is
-//!   no failure of a call: it comes as an event.
+//!   engine or its database; the log says more), every command also with `DiskFull` (nothing was changed; the text
+//!   names the folder and what is free). What happens after the answer, like a message that no relay takes, is no
+//!   failure of a call: it comes as an event.
 //!
 //! # Events
 //!

@@ -136,17 +136,17 @@ impl Network {
         &self.pacer
     }
 
-    /// The network changed, so names may have other addresses now. To be called once, before the connections are told.
+    /// The network changed, so names may have other addresses now. To be called once, before the connections are notified.
     pub fn changed(&self) {
         self.resolver.forget_lookups();
     }
 
-    /// What a host told about itself.
+    /// What a host reported about itself.
     pub fn server_info(&self, host: &str) -> Option<Arc<ServerInfo>> {
         self.servers.read().get(host).cloned()
     }
 
-    /// Keeps what a host told about itself.
+    /// Keeps what a host reported about itself.
     pub fn remember_server(&self, host: &str, info: Arc<ServerInfo>) {
         let mut servers = self.servers.write();
         if servers.len() >= MAX_SERVER_INFOS && !servers.contains_key(host) {
@@ -230,7 +230,7 @@ impl Network {
         mode: TlsMode,
         stream: BoxedStream,
     ) -> Result<BoxedStream, AttemptError> {
-        // Boxed: the handshake needs room only while it runs, not in every waiting connection.
+        // Boxed: the handshake needs memory only while it runs, not in every waiting connection.
         let handshake = Box::pin(self.tls.handshake(host, mode, stream));
         match timeout(CONNECT_TIMEOUT, handshake).await {
             Ok(result) => result.map_err(|error| AttemptError::Tls(host.to_string(), error)),

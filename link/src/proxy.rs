@@ -26,7 +26,7 @@ const MAX_PART: usize = 255;
 /// Why a proxy cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
-    /// The name of the host to reach cannot be told to a proxy.
+    /// The name of the host to reach cannot be passed to a proxy.
     #[error("bad target host")]
     BadTarget,
     /// The protocol of the proxy is not spoken.

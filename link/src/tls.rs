@@ -160,7 +160,7 @@ fn config_set(
             .dangerous()
             .with_custom_certificate_verifier(verifier.clone())
             .with_no_client_auth();
-        // Tickets shared between profiles would tell the server that they belong together.
+        // Tickets shared between profiles would show the server that they belong together.
         config.resumption = Resumption::disabled();
         config.enable_sni = sni;
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.name().as_bytes().to_vec()).collect();

@@ -1,4 +1,4 @@
-//! What a relay is told at start.
+//! The configuration of a relay.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,7 +11,7 @@ use thiserror::Error;
 /// Recipients one mail may have, announced to clients as `maxsmtprecipients`.
 const MAX_RECIPIENTS: usize = 1000;
 
-/// Metadata entry that tells clients how many recipients one mail may have.
+/// Metadata entry that says how many recipients one mail may have.
 const MAX_RECIPIENTS_ENTRY: &str = "/shared/vendor/deltachat/maxsmtprecipients";
 
 /// Settings of one relay.

@@ -15,9 +15,9 @@
 //! # }
 //! ```
 //!
-//! Who lives where:
+//! Modules:
 //!
-//! * [`config`](RelayConfig) — what a relay is told at start, with all its bounds ([`Limits`]).
+//! * [`config`](RelayConfig) — the configuration of a relay, with all its bounds ([`Limits`]).
 //! * `store` — accounts, folders, messages and flags; the rules are plain functions over plain data. `store::maildir`
 //!   keeps a copy on disk.
 //! * `net` — sockets, TLS, bounded line reading, shared-bytes writing.

@@ -30,7 +30,7 @@ const RETRY: Duration = Duration::from_millis(50);
 /// Longest domain name (RFC 1035, section 2.3.4).
 const MAX_DOMAIN: usize = 253;
 
-/// What the listeners are told.
+/// What the listeners have to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Up,
@@ -187,7 +187,7 @@ impl Relay {
         self.change_phase(phase).await;
     }
 
-    /// Misbehaves from now on as told; `Faults::default()` ends it.
+    /// Misbehaves from now on as given; `Faults::default()` ends it.
     pub fn set_faults(&self, faults: Faults) {
         *self.shared.faults.write() = faults;
     }
@@ -208,7 +208,7 @@ impl Relay {
     }
 
     /// Puts a mail into an INBOX as if it had come from outside: no check, no change. False if there is no such
-    /// account, or no room.
+    /// account, or no space.
     pub fn inject(&self, address: &str, raw: impl Into<Arc<[u8]>>) -> bool {
         self.inject_all(address, &[raw.into()])
     }
@@ -440,7 +440,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Opens a listener and tells where it is.
+/// Opens a listener and returns its address.
 fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
     let listener = listen(address)?;
     let bound = listener.local_addr()?;

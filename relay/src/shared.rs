@@ -42,7 +42,7 @@ pub struct SmtpFault {
     pub text: String,
 }
 
-/// Lines kept for [`Relay::command_log`](crate::Relay::command_log); older ones make room.
+/// Lines kept for [`Relay::command_log`](crate::Relay::command_log); older ones are dropped.
 const MAX_LOGGED: usize = 20_000;
 
 /// Bytes kept of one line.

@@ -90,7 +90,7 @@ async fn protocol_negotiation_accepts_imap() {
     assert!(client.line().await.starts_with("* OK"));
 }
 
-/// The dialogue that the spec (05 §16.1 and §16.2) records.
+/// The dialogue of chatmail core, as observed.
 #[tokio::test]
 async fn a_client_starts_up_and_receives() {
     let relay = friendly_relay().await;

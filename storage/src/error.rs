@@ -83,6 +83,14 @@ fn holder(pid: Option<u32>) -> String {
     }
 }
 
+/// Where there is no space, and how much is left.
+fn space(dir: &Path, free: u64) -> String {
+    if dir.as_os_str().is_empty() {
+        return String::new();
+    }
+    format!(": {free} bytes are free for {}", dir.display())
+}
+
 /// Adds the path to an error of the system, which does not name the file that it is about.
 pub(crate) fn with_path(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), FileError { path: path.to_owned(), source: error })
@@ -104,8 +112,13 @@ pub enum StoreError {
     #[error("the store is closed")]
     Closed,
     /// Less space is left on the disk than the store keeps free; nothing was changed.
-    #[error("the disk is full")]
-    DiskFull,
+    #[error("the disk is full{}", space(dir, *free))]
+    DiskFull {
+        /// The folder of the store; empty if it is not known here.
+        dir: Arc<Path>,
+        /// Bytes that are free on its disk.
+        free: u64,
+    },
     /// Reading or writing the file failed. After a failed write the store refuses everything until it is opened
     /// anew; what was not durable by then is lost.
     #[error("the database failed: {0}")]
@@ -154,7 +167,9 @@ impl StoreError {
         match error.into() {
             redb::Error::Corrupted(detail) => Self::Corrupt(detail.into()),
             redb::Error::DatabaseClosed => Self::Closed,
-            redb::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => Self::DiskFull,
+            redb::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Self::DiskFull { dir: Path::new("").into(), free: 0 }
+            }
             other => Self::Failed(other.to_string().into()),
         }
     }
@@ -165,6 +180,9 @@ impl StoreError {
         match self {
             Self::Failed(why) => Self::Failed(text(why)),
             Self::Corrupt(why) => Self::Corrupt(text(why)),
+            Self::DiskFull { dir, free } if dir.as_os_str().is_empty() => {
+                Self::DiskFull { dir: path.parent().unwrap_or(path).into(), free }
+            }
             other => other,
         }
     }

@@ -158,7 +158,7 @@ pub(crate) fn io_error(path: &Path, source: io::Error) -> OpenError {
 /// What a failure means at opening.
 pub(crate) fn store_error(path: &Path, error: StoreError) -> OpenError {
     match error {
-        StoreError::DiskFull => OpenError::DiskFull { path: path.to_owned() },
+        StoreError::DiskFull { .. } => OpenError::DiskFull { path: path.to_owned() },
         StoreError::Corrupt(detail) => corrupt(path, &detail),
         other => OpenError::Io { path: path.to_owned(), source: io::Error::other(other) },
     }

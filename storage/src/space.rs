@@ -1,18 +1,19 @@
 //! Keeps some of the disk free: a commit that runs out of space costs the store, a refused job only itself.
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::measures;
+use crate::{StoreError, measures};
 
 /// How long an answer of the system about free space is trusted.
 const TRUSTED_FOR: Duration = Duration::from_millis(20);
 
 /// The free space that has to stay.
 pub(crate) struct Space {
-    dir: PathBuf,
+    dir: Arc<Path>,
     kept: u64,
     state: Mutex<State>,
 }
@@ -20,30 +21,31 @@ pub(crate) struct Space {
 #[derive(Default)]
 struct State {
     asked: Option<Instant>,
+    free: u64,
     short: bool,
     /// The system does not say what is free, and that was logged.
     unknown: bool,
 }
 
 impl Space {
-    pub(crate) fn new(dir: PathBuf, kept: u64) -> Self {
-        Self { dir, kept, state: Mutex::default() }
+    pub(crate) fn new(dir: &Path, kept: u64) -> Self {
+        Self { dir: dir.into(), kept, state: Mutex::default() }
     }
 
-    /// Whether less is free than has to stay.
-    pub(crate) fn is_short(&self) -> bool {
+    /// The refusal of a change, if less is free than has to stay.
+    pub(crate) fn refusal(&self) -> Option<StoreError> {
         let mut state = self.state.lock();
         if state.asked.is_none_or(|asked| asked.elapsed() >= TRUSTED_FOR) {
             state.asked = Some(Instant::now());
             self.ask(&mut state);
         }
-        state.short
+        state.short.then(|| StoreError::DiskFull { dir: self.dir.clone(), free: state.free })
     }
 
     /// Where the system does not say, there is space until a write says otherwise.
     fn ask(&self, state: &mut State) {
         let path = self.dir.display();
-        let free = match rustix::fs::statvfs(&self.dir) {
+        let free = match rustix::fs::statvfs(&*self.dir) {
             Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
             Err(error) => {
                 if !std::mem::replace(&mut state.unknown, true) {
@@ -60,7 +62,7 @@ impl Space {
             (true, false) => tracing::info!(%path, free, "the disk has space again"),
             _ => {}
         }
-        state.short = short;
+        (state.short, state.free) = (short, free);
         measures::space(free, short);
     }
 }

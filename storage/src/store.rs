@@ -103,7 +103,7 @@ impl Store {
             slots: Semaphore::new(QUEUED_JOBS),
             progress: Arc::new(Progress::new()),
             failure: Mutex::new(None),
-            space: crate::space::Space::new(dir.to_owned(), options.keep_free_bytes),
+            space: crate::space::Space::new(dir, options.keep_free_bytes),
             removed: AtomicU64::new(0),
             path: path.clone(),
             lock: Mutex::new(lock),

@@ -276,9 +276,9 @@ impl Writer {
 
     /// Runs jobs, commits them, answers them.
     fn group(&mut self, mut jobs: VecDeque<Box<dyn Job>>) -> Result<(), StoreError> {
-        if self.shared.space.is_short() {
+        if let Some(refusal) = self.shared.space.refusal() {
             let (freeing, others) = jobs.into_iter().partition(|job| job.frees());
-            self.refuse(others, &StoreError::DiskFull);
+            self.refuse(others, &refusal);
             jobs = freeing;
             if jobs.is_empty() {
                 return Ok(());

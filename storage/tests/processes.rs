@@ -235,7 +235,10 @@ fn a_full_disk_refuses_changes_until_there_is_space() {
     fs::write(&ballast, vec![0; 8 << 20]).unwrap();
     let store = Store::open(&dir.join("store"), options(8 << 20)).unwrap();
     let (count, error) = fill(&store, 0);
-    assert!(matches!(error, StoreError::DiskFull), "{error}");
+    let StoreError::DiskFull { dir: named, free } = &error else { panic!("{error}") };
+    assert_eq!(named.as_ref(), dir.join("store"));
+    assert!(*free < 8 << 20, "{error}");
+    assert_eq!(error.to_string(), format!("the disk is full: {free} bytes are free for {}", named.display()));
     assert!(count > 10);
     let rows = |store: &Store| {
         store.read(|tx| tx.count_prefix(&ROWS, &1)).map_err(|error: StoreError| error).unwrap()
@@ -270,9 +273,9 @@ fn running_into_the_end_of_the_disk_costs_only_what_was_not_durable() {
     };
     println!("full after {durable} rows: {error}");
     assert!(durable > 10);
-    assert!(matches!(error, StoreError::DiskFull | StoreError::Failed(_)), "{error}");
+    assert!(matches!(error, StoreError::DiskFull { .. } | StoreError::Failed(_)), "{error}");
     let refused = store.write_blocking(|tx| tx.put(&ROWS, &(2, 0), &Raw(vec![]))).unwrap_err();
-    assert!(matches!(refused, StoreError::DiskFull | StoreError::Failed(_)), "{refused}");
+    assert!(matches!(refused, StoreError::DiskFull { .. } | StoreError::Failed(_)), "{refused}");
     assert!(store.close().is_err());
     drop(fs::write(disk.0.path().join("ballast"), vec![0; 16 << 20]));
     match Store::open(&dir, options(0)) {

@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use actix::{Actor as _, Addr, WeakRecipient};
+use actix::{Actor as _, WeakRecipient};
 use volary_proto::v1::{Answer, Error, Request, request};
 
 use super::shared::Shared;
 use crate::chat::{self, Chat, Quiet, TakeIn};
+use crate::mailbox::{Mailbox, Places};
 use volary_engine::commands;
 use volary_engine::ground::error::Outcome;
 use volary_engine::ground::ids::{ChatId, ProfileId};
@@ -20,7 +21,7 @@ pub struct Chats(RefCell<HashMap<ChatId, InUse>>);
 
 /// A chat in use.
 struct InUse {
-    addr: Addr<Chat>,
+    mailbox: Mailbox<Chat>,
     /// How many messages were sent to it.
     sent: u64,
     /// How many these were when it was quiet without having got them all.
@@ -42,16 +43,17 @@ impl Chats {
 }
 
 /// The actor of a chat, for exactly one message. It is started if it does not run (any more); `None`: the profile ends.
-pub(super) fn of(shared: &Shared, chat: ChatId) -> Option<Addr<Chat>> {
+pub(super) fn of(shared: &Shared, chat: ChatId) -> Option<Mailbox<Chat>> {
     let mut chats = shared.chats.0.borrow_mut();
-    if chats.get(&chat).is_none_or(|known| !known.addr.connected()) {
+    if chats.get(&chat).is_none_or(|known| !known.mailbox.addr.connected()) {
         let owner = shared.owner.get().and_then(WeakRecipient::upgrade)?;
         let addr = Chat::new(shared.db.clone(), shared.id, chat, owner).start();
-        chats.insert(chat, InUse { addr, sent: 0, doubted: None });
+        let mailbox = Mailbox { addr, places: Places::new(chat::MAILBOX, "chat") };
+        chats.insert(chat, InUse { mailbox, sent: 0, doubted: None });
     }
     let known = chats.get_mut(&chat)?;
     known.sent += 1;
-    Some(known.addr.clone())
+    Some(known.mailbox.clone())
 }
 
 /// Carries out a command in the order of the chat that it changes; one that changes several, or none, at once. What is
@@ -65,7 +67,7 @@ pub fn command(
     let db = shared.db.clone();
     let asked = match chat {
         Ok(Some(chat)) => match of(shared, chat) {
-            Some(addr) => Ok(addr.send(Request { profile_id: asker.get(), kind: Some(kind) })),
+            Some(chat) => Ok(chat.send(Request { profile_id: asker.get(), kind: Some(kind) })),
             None => Err(Err(Error::internal("the profile has ended"))),
         },
         Ok(None) => Err(Ok(kind)),
@@ -86,10 +88,10 @@ pub fn command(
 pub async fn take_in(shared: &Rc<Shared>, mail: TakeIn) -> Outcome<Step> {
     metrics::counter!("volary_mails_received_total").increment(1);
     let likely = shared.db.read(|view| route::likely_chat(view, shared.id, &mail.opened));
-    // On a guess that fails nothing depends but the order; the transaction tells what is wrong.
-    if let Some(addr) = likely.ok().flatten().and_then(|chat| of(shared, chat)) {
+    // On a guess that fails nothing depends but the order; the transaction reports what is wrong.
+    if let Some(chat) = likely.ok().flatten().and_then(|chat| of(shared, chat)) {
         let again = TakeIn { source: mail.source, opened: mail.opened.clone() };
-        match addr.send(mail).await {
+        match chat.send(mail).await {
             Ok(taken) => return taken,
             Err(_) => tracing::error!(profile = %shared.id, "a chat failed before it took a mail in"),
         }
@@ -124,7 +126,8 @@ mod tests {
         let (profile, id) = (ProfileId::new(1), ChatId::new(10));
         let addr = Chat::new(house.hub.db.clone(), profile, id, Nobody.start().recipient()).start();
         let chats = Chats::default();
-        chats.0.borrow_mut().insert(id, InUse { addr, sent: 2, doubted: None });
+        let mailbox = Mailbox { addr, places: Places::new(chat::MAILBOX, "chat") };
+        chats.0.borrow_mut().insert(id, InUse { mailbox, sent: 2, doubted: None });
         let quiet = Quiet { chat: id, received: 1 };
         chats.let_go(quiet);
         assert!(chats.0.borrow().contains_key(&id), "the other message may be on its way");

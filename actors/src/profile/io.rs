@@ -16,7 +16,7 @@ use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::ids::{ProfileId, TransportId};
 use volary_engine::incoming::folder;
-use volary_engine::outgoing::keyupdate;
+use volary_engine::outgoing::{complete, keyupdate};
 use volary_engine::state::deadlines::{self, Kind};
 use volary_engine::state::{config, copies, outbox, transports};
 use volary_engine::upkeep::housekeeping;
@@ -78,7 +78,7 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
     connect(shared, profile)?;
     let msg = "scheduler is running".to_owned();
     shared.db.emit(shared.id, event::Kind::Info(event::Info { msg }));
-    tell_connectivity(shared);
+    emit_connectivity(shared);
     shared.hub.wakes.new_messages(shared.id).notify_one();
     shared.wake_sender();
     run_once("retry", receive::retry(shared.clone(), Unlocked::ALL).instrument(shared.span()));
@@ -87,11 +87,15 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
 
 /// What the start of I/O makes due some time later.
 async fn plan(shared: &Shared) -> Outcome<()> {
-    let needed = shared.db.read(|view| {
+    let (needed, held) = shared.db.read(|view| {
         let announces = deadlines::single(view, shared.id, Kind::KeyUpdate, 0)?.is_some();
         let cleans = deadlines::single(view, shared.id, Kind::Housekeeping, 0)?.is_some();
-        Ok::<_, Failure>(announces || !cleans || keyupdate::is_news(view, shared.id)?)
+        let held = !outbox::held(view, shared.id)?.is_empty();
+        Ok::<_, Failure>((announces || !cleans || keyupdate::is_news(view, shared.id)?, held))
     })?;
+    if held {
+        shared.db.transact(shared.id, complete::release_held).await?;
+    }
     if needed {
         let planned = shared.db.transact(shared.id, |tx| {
             keyupdate::schedule(tx)?;
@@ -129,9 +133,10 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             proxy: proxy.clone(),
             disable_idle,
             crowds: shared.hub.crowds.clone(),
+            faults: shared.hub.faults.clone(),
         };
         tracing::debug!(profile = %shared.id, %transport, relay = domain, "relay connection started");
-        let link = ProfileLink::new(profile);
+        let link = ProfileLink::new(profile, shared.places.clone());
         let addr = RelayConnection::start(params, link, shared.hub.network.clone());
         shared.shown.borrow_mut().insert(transport, Box::new(Shown { domain, ..Shown::default() }));
         shared.connections.borrow_mut().insert(transport, addr);
@@ -161,7 +166,7 @@ pub async fn stop(shared: &Rc<Shared>) {
         if let Err(error) = unplan(shared).await {
             tracing::error!(profile = %shared.id, %error, "announcement of relays cannot be put off");
         }
-        tell_connectivity(shared);
+        emit_connectivity(shared);
         shared.hub.wakes.new_messages(shared.id).notify_one();
     }
 }
@@ -191,7 +196,7 @@ pub fn show_failure(shared: &Shared, transport: TransportId) {
     }
     shared.fan_in.borrow_mut().lost(transport);
     shared.changed.notify_waiters();
-    tell_connectivity(shared);
+    emit_connectivity(shared);
 }
 
 /// Connections that failed are made anew, if I/O is wanted.
@@ -354,7 +359,7 @@ async fn background_fetch(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outco
     Ok(())
 }
 
-fn tell_connectivity(shared: &Shared) {
+fn emit_connectivity(shared: &Shared) {
     shared.db.emit(shared.id, event::Kind::ConnectivityChanged(event::ConnectivityChanged {}));
 }
 
@@ -377,7 +382,7 @@ pub fn notice(shared: &Rc<Shared>, notice: RelayNotice) -> Option<Later> {
                     }
                 }
             }
-            tell_connectivity(shared);
+            emit_connectivity(shared);
             let receiving = state.side() == RelaySide::Imap;
             if receiving && connectivity == RelayConnectivity::Error {
                 shared.fan_in.borrow_mut().lost(transport);

@@ -38,6 +38,7 @@ use volary_proto::v1::{
 use self::shared::{Shared, StartSending};
 use crate::chat::Quiet;
 use crate::hub::Hub;
+use crate::mailbox::{Places, takes_from_places};
 use crate::relay_connection::ConnectionEnded;
 use crate::supervisor::reconnect::revival::Revival;
 use crate::watch::Farewell;
@@ -45,7 +46,7 @@ use volary_engine::ground::effects::Effects;
 use volary_engine::ground::ids::ProfileId;
 
 /// Messages that wait for a profile; more push back on the relay connections.
-const MAILBOX: usize = 256;
+pub const MAILBOX: usize = 256;
 
 /// The actor. See the module documentation.
 pub struct Profile {
@@ -71,15 +72,17 @@ pub struct Parts {
     pub hub: Hub,
     /// Folder of the blobs.
     pub blob_dir: PathBuf,
-    /// Tells the supervisor of the end of the actor.
+    /// The places in its mailbox.
+    pub places: Places,
+    /// Notifies the supervisor of the end of the actor.
     pub farewell: Farewell<ProfileEnded>,
 }
 
 impl Profile {
     /// An actor for a profile, without I/O.
     pub fn new(parts: Parts) -> Self {
-        let Parts { id, hub, blob_dir, farewell } = parts;
-        let shared = Shared::new(id, hub, blob_dir);
+        let Parts { id, hub, blob_dir, places, farewell } = parts;
+        let shared = Shared::new(id, hub, blob_dir, places);
         Self { shared: Rc::new(shared), _farewell: farewell }
     }
 }
@@ -88,7 +91,8 @@ impl Actor for Profile {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX);
+        // The senders keep to the places.
+        ctx.set_mailbox_capacity(0);
         ctx.add_stream(self.shared.hub.wakes.register(self.shared.id));
         let me = ctx.address();
         // It is started once.
@@ -124,6 +128,8 @@ impl StreamHandler<Effects> for Profile {
 
     fn finished(&mut self, _: &mut Self::Context) {}
 }
+
+takes_from_places!(Profile: Request, RelayHeads, RelayMails, RelayNotice);
 
 impl Handler<Quiet> for Profile {
     type Result = ();

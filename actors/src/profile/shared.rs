@@ -15,6 +15,7 @@ use super::connectivity::Connections;
 use super::send::pace::Pace;
 use crate::chat::Quiet;
 use crate::hub::Hub;
+use crate::mailbox::Places;
 use crate::relay_connection::RelayConnection;
 use crate::supervisor::fan_in::FanIn;
 use crate::supervisor::reconnect::AFTER_TROUBLE;
@@ -38,6 +39,8 @@ pub struct Shared {
     pub db: Db,
     /// Folder of the blobs.
     pub blob_dir: PathBuf,
+    /// The places in the mailbox of the actor.
+    pub places: Places,
     /// I/O was started.
     pub io: Cell<bool>,
     /// Running connections by transport.
@@ -60,7 +63,7 @@ pub struct Shared {
     pub send_again: Cell<bool>,
     /// When mails of chats were accepted lately.
     pub pace: RefCell<Pace>,
-    /// What connections told of accepted mails; told on when the queue knows it, too.
+    /// What connections reported of accepted mails; emitted when the queue knows it, too.
     pub accepted: RefCell<Vec<String>>,
     /// Why the last attempt to set up a relay failed.
     pub setup_error: RefCell<Option<String>>,
@@ -74,7 +77,7 @@ pub struct Shared {
     pub revivals: RefCell<BTreeMap<TransportId, Revival>>,
     /// Starts the send loop.
     pub sender: OnceCell<WeakRecipient<StartSending>>,
-    /// Whom chats tell that they are quiet.
+    /// Who is notified by chats that are quiet.
     pub owner: OnceCell<WeakRecipient<Quiet>>,
 }
 
@@ -90,13 +93,14 @@ impl Drop for Processing {
 
 impl Shared {
     /// Nothing runs yet.
-    pub fn new(id: ProfileId, hub: Hub, blob_dir: PathBuf) -> Self {
+    pub fn new(id: ProfileId, hub: Hub, blob_dir: PathBuf, places: Places) -> Self {
         let db = hub.db.clone();
         Self {
             id,
             hub,
             db,
             blob_dir,
+            places,
             io: Cell::new(false),
             connections: RefCell::default(),
             shown: RefCell::default(),

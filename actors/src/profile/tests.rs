@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use volary_proto::v1::{
-    AcceptChat, CreateChatByContactId, Event, MessageData, RelayHead, RelayHeadAction, RelayMail,
-    SendMessage, SendReaction, SetConfig, SetDraft, StartIo, answer, event,
+    AcceptChat, CreateChatByContactId, CreateContact, Event, MessageData, RelayHead, RelayHeadAction,
+    RelayMail, SendMessage, SendReaction, SetConfig, SetDraft, StartIo, StopIo, answer, event,
 };
 
 use actix::Addr;
@@ -15,9 +15,12 @@ use crate::bus::EventStream;
 use crate::chat::Chat;
 use crate::faults::Spot;
 use crate::relay_connection::RelayConnection;
-use crate::testing::{House, until};
+use crate::testing::{self, House, until};
 use volary_engine::ground::error::Failure;
-use volary_engine::ground::ids::{ChatId, TransportId};
+use volary_engine::ground::ids::{ChatId, MessageId, TransportId};
+use volary_engine::outgoing::complete::MAX_FAULTS;
+use volary_engine::state::{messages, outbox};
+use volary_storage::records::{MessageRecord, MessageState, OutboxRecord};
 
 /// Longest time that a test waits for an event.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,7 +68,7 @@ impl Handler<GetChat> for Profile {
     type Result = Option<Addr<Chat>>;
 
     fn handle(&mut self, asked: GetChat, _: &mut Self::Context) -> Self::Result {
-        chats::of(&self.shared, asked.0)
+        chats::of(&self.shared, asked.0).map(|chat| chat.addr)
     }
 }
 
@@ -149,6 +152,86 @@ async fn a_send_loop_that_fails_is_started_again() {
     });
     woken.await.unwrap();
     until(|| house.hub.faults.passed(Spot::Sending) == 4).await;
+}
+
+/// The row that sends a message, and the message.
+fn row(house: &House, profile: ProfileId, message: MessageId) -> Option<OutboxRecord> {
+    let rows = house.hub.db.look(|view| outbox::entries(view, profile, 10)).unwrap();
+    rows.into_iter().map(|(_, job)| job).find(|job| job.message == message)
+}
+
+fn message(house: &House, profile: ProfileId, id: MessageId) -> MessageRecord {
+    house.hub.db.look(|view| messages::load(view, profile, id)).unwrap().unwrap()
+}
+
+/// Puts a message into the queue. Returns its id and its place in the queue.
+async fn says(house: &House, profile: ProfileId, chat_id: u32) -> (MessageId, u64) {
+    let data = MessageData { text: Some("Hi".to_owned()), ..Default::default() };
+    let said = house.asks(profile, SendMessage { chat_id, data: Some(data) }).await.unwrap();
+    let Some(answer::Kind::Id(said)) = said.kind else { panic!("{said:?}") };
+    let rows = house.hub.db.look(|view| outbox::entries(view, profile, 10)).unwrap();
+    (MessageId::new(said.id), rows.last().unwrap().0)
+}
+
+async fn chat_with(house: &House, profile: ProfileId, contact_id: u32) -> u32 {
+    let made = house.asks(profile, CreateChatByContactId { contact_id }).await.unwrap();
+    let Some(answer::Kind::Id(chat)) = made.kind else { panic!("{made:?}") };
+    chat.id
+}
+
+/// What waits for its next try is tried now.
+async fn time_comes(house: &House, profile: ProfileId) {
+    let changed = house.hub.db.transact(profile, |tx| {
+        for (sequence, _) in outbox::entries(tx.store, tx.profile, 10)? {
+            outbox::update(tx, sequence, |job| job.not_before = 0)?;
+        }
+        tx.effects().outbox = true;
+        Ok::<_, Failure>(())
+    });
+    changed.await.unwrap();
+}
+
+#[actix::test]
+async fn a_mail_whose_submission_panics_is_kept_for_the_next_start_and_the_others_go() {
+    let (house, relay) = (House::new(), testing::relay("_mail.invalid").await);
+    testing::leads_to(&house.hub.network, &relay);
+    let login =
+        testing::configured(&house.hub.network, &testing::entered(&relay, "me", false)).await.unwrap();
+    let id = house.profile(&login.addr).await;
+    house.logs_in(id, &login).await;
+    let plain = SetConfig { key: "force_encryption".to_owned(), value: Some("0".to_owned()) };
+    house.asks(id, plain).await.unwrap();
+    let mut chats = Vec::new();
+    for name in ["bob", "carol"] {
+        // Who has logged in once has a mailbox.
+        let known = testing::configured(&house.hub.network, &testing::entered(&relay, name, false)).await;
+        let contact = CreateContact { email: known.unwrap().addr, name: None };
+        let Some(answer::Kind::Id(made)) = house.asks(id, contact).await.unwrap().kind else { panic!() };
+        chats.push(chat_with(&house, id, made.id).await);
+    }
+    let (bobs, carols) = (chats[0], chats[1]);
+    let (bad, sequence) = says(&house, id, bobs).await;
+    let (behind, _) = says(&house, id, bobs).await;
+    let (other, _) = says(&house, id, carols).await;
+    house.hub.faults.provoke(Spot::Submitting(sequence), MAX_FAULTS);
+
+    house.asks(id, StartIo {}).await.unwrap();
+    until(|| message(&house, id, other).state == MessageState::OutDelivered).await;
+    for faults in 1..MAX_FAULTS {
+        until(|| row(&house, id, bad).unwrap().faults == faults).await;
+        assert_eq!(message(&house, id, bad).state, MessageState::OutPending);
+        time_comes(&house, id).await;
+    }
+    until(|| message(&house, id, behind).state == MessageState::OutDelivered).await;
+    let kept = message(&house, id, bad);
+    assert_eq!(kept.state, MessageState::OutFailed);
+    assert!(kept.error.contains("submitting the mail failed: provoked at Submitting"), "{}", kept.error);
+    assert!(!row(&house, id, bad).unwrap().held.is_empty());
+
+    house.asks(id, StopIo {}).await.unwrap();
+    house.asks(id, StartIo {}).await.unwrap();
+    until(|| message(&house, id, bad).state == MessageState::OutDelivered).await;
+    assert!(row(&house, id, bad).is_none() && message(&house, id, bad).error.is_empty());
 }
 
 #[actix::test]

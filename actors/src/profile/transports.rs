@@ -112,7 +112,7 @@ async fn try_and_store(shared: &Rc<Shared>, entered: EnteredLogin) -> Result<(),
     Ok(())
 }
 
-/// A trial failed: clients get the text that they know; the log, the events and the connectivity tell the cause.
+/// A trial failed: clients get the text that they know; the log, the events and the connectivity name the cause.
 fn refused(shared: &Shared, addr: &str, error: &ConfigureError) -> String {
     let short = shortened(addr);
     let cause = error.cause().replace(addr, &short);

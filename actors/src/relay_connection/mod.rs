@@ -20,12 +20,12 @@
 //! over ([`RelayMails`](volary_proto::RelayMails)); the profile answers when its changes are durable; flags and
 //! deletions go to the relay; [`RelayNotice`](volary_proto::RelayNotice) reports them. The first unsettled UID travels
 //! with the batch and never passes a mail that is not stored, so a crash anywhere leads to a second fetch of the same
-//! mails, never to a loss. What the relay was not yet told when the process died, the profile asks for again with
+//! mails, never to a loss. What the relay did not get to know before the process died, the profile asks for again with
 //! [`RelayCommand`]. The profile must not let two connections download the same mail: it holds back
 //! the answer to `RelayHeads` while a mail with the same Message-ID is on its way from another relay.
 //!
 //! How a mail goes out: [`RelaySubmit`] is queued, sent in order over one session, and answered. Long recipient lists
-//! are split here, by the limit that the server names; the answer tells how many recipients have been served.
+//! are split here, by the limit that the server names; the answer says how many recipients have been served.
 //!
 //! Nothing in here blocks, and every wait can be dropped: stopping the actor drops both loops wherever they are.
 
@@ -57,6 +57,7 @@ use volary_mail::{login::ConfiguredLogin, proxy::ProxyUrl};
 pub use profile_link::{ProfileGone, ProfileLink};
 pub use smtp::DEFAULT_MAX_RECIPIENTS;
 
+use crate::faults::Faults;
 use crate::supervisor::reconnect::crowd::Crowds;
 use crate::watch::{Farewell, cause};
 use profile_link::{Job, Shared};
@@ -85,6 +86,8 @@ pub struct RelayParams {
     pub disable_idle: bool,
     /// All connections of the process, by relay.
     pub crowds: Arc<Crowds>,
+    /// Panics that tests provoke.
+    pub(crate) faults: Faults,
 }
 
 impl RelayParams {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use actix::{Actor, Addr, Handler, MailboxError, Message, Recipient, dev::ToEnvelope, prelude::SendError};
+use actix::{Actor, Addr, Handler, MailboxError, Recipient, dev::ToEnvelope};
 use tokio::sync::{Notify, oneshot};
 use volary_engine::ground::ids::{ProfileId, TransportId};
 use volary_proto::{
@@ -18,6 +18,7 @@ use volary_proto::{
 use volary_link::Network;
 
 use super::{ConnectionEnded, RelayParams};
+use crate::mailbox::{Placed, Places};
 use crate::watch::Farewell;
 
 /// Most orders by UID that wait for the connection; what is beyond is dropped and asked for again by the profile.
@@ -26,35 +27,37 @@ const MAX_WAITING_UIDS: usize = 100_000;
 /// The way from a connection to its profile.
 #[derive(Clone)]
 pub struct ProfileLink {
-    heads: Recipient<RelayHeads>,
-    mails: Recipient<RelayMails>,
-    notices: Recipient<RelayNotice>,
+    heads: Recipient<Placed<RelayHeads>>,
+    mails: Recipient<Placed<RelayMails>>,
+    notices: Recipient<Placed<RelayNotice>>,
+    places: Places,
     ended: Recipient<ConnectionEnded>,
 }
 
 impl ProfileLink {
-    /// A link to an actor that handles all four messages.
-    pub fn new<A>(profile: &Addr<A>) -> Self
+    /// A link to an actor that handles all four messages, with the places in its mailbox.
+    pub fn new<A>(profile: &Addr<A>, places: Places) -> Self
     where
         A: Actor
-            + Handler<RelayHeads>
-            + Handler<RelayMails>
-            + Handler<RelayNotice>
+            + Handler<Placed<RelayHeads>>
+            + Handler<Placed<RelayMails>>
+            + Handler<Placed<RelayNotice>>
             + Handler<ConnectionEnded>,
-        A::Context: ToEnvelope<A, RelayHeads>
-            + ToEnvelope<A, RelayMails>
-            + ToEnvelope<A, RelayNotice>
+        A::Context: ToEnvelope<A, Placed<RelayHeads>>
+            + ToEnvelope<A, Placed<RelayMails>>
+            + ToEnvelope<A, Placed<RelayNotice>>
             + ToEnvelope<A, ConnectionEnded>,
     {
         Self {
             heads: profile.clone().recipient(),
             mails: profile.clone().recipient(),
             notices: profile.clone().recipient(),
+            places,
             ended: profile.clone().recipient(),
         }
     }
 
-    /// Tells the profile of the end of the connection.
+    /// Notifies the profile of the end of the connection.
     pub(super) fn farewell(&self, transport_id: TransportId) -> Farewell<ConnectionEnded> {
         Farewell::new(self.ended.clone(), ConnectionEnded { transport_id })
     }
@@ -180,7 +183,7 @@ impl Shared {
 
     /// Asks the profile which mails it wants.
     pub async fn ask_heads(&self, heads: RelayHeads) -> Result<RelayHeadsAnswer, ProfileGone> {
-        Ok(self.link.heads.send(heads).await?)
+        Ok(self.link.places.send(&self.link.heads, heads).await?)
     }
 
     /// Hands mails over. The future is detached from `self`, so that the next batch can be fetched meanwhile.
@@ -188,19 +191,19 @@ impl Shared {
         &self,
         mails: RelayMails,
     ) -> impl Future<Output = Result<RelayMailsAnswer, ProfileGone>> + use<> {
-        let request = self.link.mails.send(mails);
+        let request = self.link.places.send(&self.link.mails, mails);
         async move { Ok(request.await?) }
     }
 
-    /// Tells the profile something, after everything told before.
-    pub async fn tell(&self, notice: Notice) -> Result<(), ProfileGone> {
+    /// Notifies the profile, after all notices before.
+    pub async fn notify(&self, notice: Notice) -> Result<(), ProfileGone> {
         let notice = RelayNotice { transport_id: self.params.transport_id.get(), notice: Some(notice) };
-        send(&self.link.notices, notice).await
+        Ok(self.link.places.post(&self.link.notices, notice).await?)
     }
 
     /// Adds a line to the event stream.
     pub async fn event(&self, kind: RelayEventKind, text: impl Into<String>) -> Result<(), ProfileGone> {
-        self.tell(Notice::Event(RelayEvent { kind: kind.into(), text: text.into() })).await
+        self.notify(Notice::Event(RelayEvent { kind: kind.into(), text: text.into() })).await
     }
 
     /// Shows a new state of one side.
@@ -214,26 +217,11 @@ impl Shared {
         if shown.replace(state) == state && state != RelayConnectivity::Error {
             return Ok(());
         }
-        self.tell(Notice::State(RelayState {
+        self.notify(Notice::State(RelayState {
             side: side.into(),
             connectivity: state.into(),
             error: error.into(),
         }))
         .await
-    }
-}
-
-/// Sends without waiting when there is room, and waits for room otherwise.
-async fn send<M>(to: &Recipient<M>, message: M) -> Result<(), ProfileGone>
-where
-    M: Message<Result = ()> + Send + 'static,
-{
-    match to.try_send(message) {
-        Ok(()) => Ok(()),
-        Err(SendError::Full(message)) => {
-            metrics::counter!("volary_mailbox_full_total").increment(1);
-            Ok(to.send(message).await?)
-        }
-        Err(SendError::Closed(_)) => Err(ProfileGone),
     }
 }

@@ -30,15 +30,16 @@ use self::deadlines::DeadlineQueue;
 use self::housekeeping::{Due, Housekeeping};
 use self::reconnect::revival::Revival;
 use crate::hub::Hub;
-use crate::profile::{End, Parts, Profile, ProfileEnded};
+use crate::mailbox::{Mailbox, Places, takes_from_places};
+use crate::profile::{self, End, Parts, Profile, ProfileEnded};
 use crate::watch::{Farewell, run_once};
 use volary_engine::commands::process;
 use volary_engine::ground::db::blob_dir;
 use volary_engine::ground::ids::ProfileId;
 use volary_engine::state::profiles;
 
-/// Messages that wait for the supervisor; more push back on those who ask.
-const MAILBOX: usize = 1024;
+/// Requests that wait for the supervisor; who sends more waits.
+pub const MAILBOX: usize = 1024;
 
 /// The actor. See the module documentation.
 pub struct Supervisor {
@@ -59,7 +60,7 @@ pub struct Supervisor {
 
 /// A running actor of a profile.
 struct Running {
-    addr: Addr<Profile>,
+    mailbox: Mailbox<Profile>,
     life: u64,
 }
 
@@ -126,7 +127,7 @@ impl Supervisor {
         }
         match self.profile(id, ctx) {
             Ok(profile) => {
-                profile.do_send(Request {
+                profile.addr.do_send(Request {
                     profile_id: id.get(),
                     kind: Some(request::Kind::StartIo(StartIo {})),
                 });
@@ -136,7 +137,7 @@ impl Supervisor {
     }
 
     /// The actor of a profile; started if it does not run (any more). All actors of a profile share one arbiter.
-    fn profile(&mut self, id: ProfileId, ctx: &Context<Self>) -> Result<Addr<Profile>, Error> {
+    fn profile(&mut self, id: ProfileId, ctx: &Context<Self>) -> Result<Mailbox<Profile>, Error> {
         if self.stopping {
             return Err(Error::new(ErrorCode::Cancelled, "the engine is stopping"));
         }
@@ -144,24 +145,27 @@ impl Supervisor {
         if self.leaving.contains(&id) {
             return Err(missing());
         }
-        if let Some(running) = self.profiles.get(&id).filter(|running| running.addr.connected()) {
-            return Ok(running.addr.clone());
+        if let Some(running) = self.profiles.get(&id).filter(|running| running.mailbox.addr.connected()) {
+            return Ok(running.mailbox.clone());
         }
         let record = self.hub.db.look(|view| profiles::load(view, id))?.ok_or_else(missing)?;
         self.lives += 1;
         let life = self.lives;
+        let places = Places::new(profile::MAILBOX, "profile");
         let parts = Parts {
             id,
+            places: places.clone(),
             hub: self.hub.clone(),
             blob_dir: blob_dir(self.hub.db.dir(), &record.uuid),
             farewell: Farewell::new(ctx.address().recipient(), ProfileEnded { id, life }),
         };
         let arbiter = &self.arbiters[id.get() as usize % self.arbiters.len()];
         let addr = Profile::start_in_arbiter(&arbiter.handle(), move |_| Profile::new(parts));
-        self.profiles.insert(id, Running { addr: addr.clone(), life });
+        let mailbox = Mailbox { addr, places };
+        self.profiles.insert(id, Running { mailbox: mailbox.clone(), life });
         self.count();
         tracing::debug!(profile = %id, "profile started");
-        Ok(addr)
+        Ok(mailbox)
     }
 
     fn exists(&self, id: ProfileId) -> bool {
@@ -201,11 +205,11 @@ impl Supervisor {
         let ended: Vec<Addr<Profile>> = match id {
             Some(id) => {
                 self.online.remove(&id);
-                self.profiles.remove(&id).map(|running| running.addr).into_iter().collect()
+                self.profiles.remove(&id).map(|running| running.mailbox.addr).into_iter().collect()
             }
             None => {
                 self.online.clear();
-                self.profiles.drain().map(|(_, running)| running.addr).collect()
+                self.profiles.drain().map(|(_, running)| running.mailbox.addr).collect()
             }
         };
         self.count();
@@ -222,7 +226,8 @@ impl Actor for Supervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX);
+        // The senders keep to the places.
+        ctx.set_mailbox_capacity(0);
         for child in [Child::Deadlines, Child::Housekeeping] {
             self.children.insert(child, Revival::new(Instant::now()));
             self.start_child(child, ctx);
@@ -235,6 +240,8 @@ impl Actor for Supervisor {
         });
     }
 }
+
+takes_from_places!(Supervisor: Request);
 
 impl Handler<ChildEnded> for Supervisor {
     type Result = ();
@@ -295,7 +302,7 @@ impl Handler<GetRunning> for Supervisor {
     type Result = actix::MessageResult<GetRunning>;
 
     fn handle(&mut self, _: GetRunning, _: &mut Self::Context) -> Self::Result {
-        let running = self.profiles.values().map(|running| &running.addr);
+        let running = self.profiles.values().map(|running| &running.mailbox.addr);
         actix::MessageResult(running.filter(|addr| addr.connected()).cloned().collect())
     }
 }
@@ -331,7 +338,7 @@ impl Handler<Request> for Supervisor {
                 return self.remove(ProfileId::new(call.account_id), ctx);
             }
             if matches!(request.kind, Some(request::Kind::MaybeNetwork(_))) {
-                // Before the connections hear of it: names may have other addresses now.
+                // Before the connections are notified: names may have other addresses now.
                 self.hub.network.changed();
             }
             let (hub, supervisor) = (self.hub.clone(), ctx.address());

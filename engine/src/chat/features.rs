@@ -190,6 +190,7 @@ pub fn resend(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
             record.state = MessageState::OutPending;
             record.error.clear();
         })?;
+        outbox::replace_held(tx, id)?;
         outbox::push(tx, &OutboxRecord { kind: JobKind::Message, message: id, ..Default::default() })?;
         tx.msg_changed(chat, id);
     }

@@ -207,7 +207,7 @@ pub fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// Changes of an unpromoted group or of a list are told to nobody.
+/// Changes of an unpromoted group or of a list are sent to nobody.
 fn announces(group: &ChatRecord) -> bool {
     !group.unpromoted && group.chat_type != ChatType::MailingList
 }

@@ -98,7 +98,7 @@ pub fn special_name(chat: ChatId) -> String {
     }
 }
 
-/// Deletes a chat with its messages, here and on the relays. Others are not told.
+/// Deletes a chat with its messages, here and on the relays. Others are not notified.
 pub fn delete(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     if chat.is_special() {
         let name = special_name(chat);

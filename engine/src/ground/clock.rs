@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Tells the time; tests pass their own.
+/// Where the time comes from; tests pass their own.
 pub trait Clock: Send + Sync + 'static {
     /// Unix seconds now.
     fn now(&self) -> i64;

@@ -19,7 +19,7 @@ use super::texts::Texts;
 use super::work::{Lane, Workers};
 use crate::ground::ids::ProfileId;
 
-/// Who hears of commits, in their order.
+/// Receives what commits report, in their order.
 pub trait Listener: Send + Sync + 'static {
     /// An event of a profile; 0: of the process.
     fn event(&self, profile: ProfileId, event: event::Kind);
@@ -30,7 +30,7 @@ pub trait Listener: Send + Sync + 'static {
 /// What the database needs from the process around it.
 #[derive(Clone)]
 pub struct Surroundings {
-    /// Who hears of commits.
+    /// Receives what commits report.
     pub listener: Arc<dyn Listener>,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
@@ -77,7 +77,7 @@ pub struct Tx<'a, 'w> {
 }
 
 impl Tx<'_, '_> {
-    /// Adds an event, to be told after the commit.
+    /// Adds an event, to be emitted after the commit.
     pub fn emit(&mut self, event: event::Kind) {
         self.events.push(event);
     }
@@ -151,8 +151,8 @@ impl Db {
         Ok(self.inner.store.read(read)?)
     }
 
-    /// Runs `job` as one transaction. When this returns, the change is visible and its events are told; the barrier
-    /// of the answer tells when it is durable.
+    /// Runs `job` as one transaction. When this returns, the change is visible and its events are emitted;
+    /// the barrier of the answer says when it is durable.
     pub async fn transact<T, E, F>(&self, profile: ProfileId, job: F) -> Result<Written<T>, E>
     where
         F: FnOnce(&mut Tx<'_, '_>) -> Result<T, E> + Send + 'static,
@@ -160,7 +160,7 @@ impl Db {
         E: From<StoreError> + Send + 'static,
     {
         let (db, store) = (self.clone(), &self.inner.store);
-        Ok(self.told(profile, store.write(move |store| db.run(store, profile, job)).await?))
+        Ok(self.finish(profile, store.write(move |store| db.run(store, profile, job)).await?))
     }
 
     /// As [`Db::transact`], for a change that leaves less behind than there was: while the disk is nearly full and
@@ -172,7 +172,7 @@ impl Db {
         E: From<StoreError> + Send + 'static,
     {
         let (db, store) = (self.clone(), &self.inner.store);
-        Ok(self.told(profile, store.write_freeing(move |store| db.run(store, profile, job)).await?))
+        Ok(self.finish(profile, store.write_freeing(move |store| db.run(store, profile, job)).await?))
     }
 
     /// On the writer: runs a job and stages its events.
@@ -196,10 +196,10 @@ impl Db {
         Ok((value, self.stage(profile, events), effects))
     }
 
-    /// After the commit: tells events and wakes actors.
-    fn told<T>(&self, profile: ProfileId, written: Written<(T, u64, Effects)>) -> Written<T> {
+    /// After the commit: emits events and wakes actors.
+    fn finish<T>(&self, profile: ProfileId, written: Written<(T, u64, Effects)>) -> Written<T> {
         let (value, ticket, effects) = written.value;
-        self.tell(ticket);
+        self.emit_up_to(ticket);
         self.inner.around.listener.effects(profile, effects);
         Written { value, barrier: written.barrier }
     }
@@ -224,9 +224,9 @@ impl Db {
         ticket
     }
 
-    /// Tells the events of all transactions up to `ticket`: transactions run one after the other, so those before
+    /// Emits the events of all transactions up to `ticket`: transactions run one after the other, so those before
     /// it are committed, too.
-    fn tell(&self, ticket: u64) {
+    fn emit_up_to(&self, ticket: u64) {
         let mut staged = self.inner.staged.lock();
         while staged.waiting.front().is_some_and(|(first, ..)| *first <= ticket) {
             if let Some((_, profile, events)) = staged.waiting.pop_front() {
@@ -237,7 +237,7 @@ impl Db {
         }
     }
 
-    /// Tells an event that belongs to no change.
+    /// Emits an event that belongs to no change.
     pub fn emit(&self, profile: ProfileId, event: event::Kind) {
         self.inner.around.listener.event(profile, event);
     }

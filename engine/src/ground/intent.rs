@@ -38,7 +38,7 @@ pub enum Intent {
     },
     /// A member was removed from a group or channel, or left it.
     MemberRemoved(Named),
-    /// A new subscriber learns the secret of a channel; nobody else is told.
+    /// A new subscriber learns the secret of a channel; nobody else gets it.
     ChannelWelcome {
         /// Who.
         subscriber: Named,

@@ -277,7 +277,7 @@ fn remember_gossip(
     Ok(())
 }
 
-/// What every mail of a contact tells: it was there, its picture, its status, whether it is a bot.
+/// What every mail of a contact shows: it was there, its picture, its status, whether it is a bot.
 fn seen_from(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<()> {
     if who.outgoing || who.sender.is_special() {
         return Ok(());

@@ -114,7 +114,7 @@ impl Judge {
         if let Some(action) = self.known(view, head)? {
             return Ok((action, None));
         }
-        // Told only of mail in a renumbered folder, which is looked through from its beginning.
+        // Known only of mail in a renumbered folder, which is looked through from its beginning.
         if raw.arrived != 0 && raw.arrived <= self.ignored_until {
             return Ok(skip);
         }
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(read(b"\xff\xfe").mid, None);
     }
 
-    // A mail from before the first visit is told from one that was missed by the clock of the relay.
+    // A mail from before the first visit is distinguished from one that was missed by the clock of the relay.
     #[tokio::test]
     async fn of_a_renumbered_folder_only_mail_from_before_the_first_visit_is_left_alone() {
         use crate::state::transports;

@@ -15,7 +15,7 @@
 //! | [`store`] | rows and events of shown messages |
 //! | [`fate`] | what becomes of a mail, and why |
 //! | [`quarantine`] | how long a mail waits, and for what |
-//! | [`report`] | what is told of a mail of which nothing is shown |
+//! | [`report`] | what is reported of a mail of which nothing is shown |
 //! | `source` | where a mail comes from: a relay, or quarantine |
 //! | [`folder`] | what a relay reports about its folder |
 //!
@@ -149,7 +149,7 @@ pub fn keep(tx: &mut Tx<'_, '_>, place: Place, kept: &Kept<'_>) -> Outcome<Relay
         report::kept(tx, Source::Relay(place), kept.opened, kept.wait)?;
         // One that could not even be opened waits for something of ours that holds up many; a line for each is too much.
         if let (Wait::Fault(cause), None) = (kept.wait, &kept.opened.wait) {
-            tell_failure(tx, cause)?;
+            report_failure(tx, cause)?;
         }
     }
     copies::add(tx, place, &kept.opened.mid)?;
@@ -222,7 +222,7 @@ pub fn candidates(
 }
 
 /// The rules failed on a mail, which waits until this is mended: a message says so, in words that clients know.
-fn tell_failure(tx: &mut Tx<'_, '_>, cause: &str) -> Outcome<()> {
+fn report_failure(tx: &mut Tx<'_, '_>, cause: &str) -> Outcome<()> {
     tx.warning(format!("Failed to receive a message: {cause}"));
     let dot = if cause.ends_with('.') { "" } else { "." };
     let text = format!(
@@ -263,7 +263,7 @@ fn conclude(tx: &mut Tx<'_, '_>, source: Source, mid: &str, fate: Copies) -> Out
         RelayMailAction::MarkSeen => copies::ask(tx, place, false)?,
         RelayMailAction::Keep => {}
     }
-    // The answer to the relay says it already; other connections are told only about their own copies.
+    // The answer to the relay says it already; other connections get orders only about their own copies.
     Ok(action)
 }
 

@@ -68,9 +68,9 @@ pub fn is_over(record: &QuarantineRecord, now: i64) -> bool {
     now.saturating_sub(record.first_seen) > age
 }
 
-/// Which rows (oldest first) have to go so that one of `bytes` more has room: the oldest of those that wait for
-/// others. What our own fault holds back makes room only for its like, so that a stranger cannot push it out; `None`:
-/// there is no room.
+/// Which rows (oldest first) have to go so that one of `bytes` more fits: the oldest of those that wait for
+/// others. What our own fault holds back gives way only to its like, so that a stranger cannot push it out; `None`:
+/// there is no space.
 pub fn make_room(rows: &[(u64, QuarantineRecord)], bytes: u64, is_fault: bool) -> Option<Vec<u64>> {
     let mut mails = rows.len() + 1;
     let mut total = rows.iter().map(|(_, row)| row.bytes).sum::<u64>().saturating_add(bytes);

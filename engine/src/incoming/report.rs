@@ -1,4 +1,4 @@
-//! What is told of a received mail of which nothing is shown: a line in the log, an event, and a row that can be asked for.
+//! What is reported of a received mail of which nothing is shown: a line in the log, an event, and a row that can be asked for.
 
 use volary_mail::message::ParsedMessage;
 use volary_storage::records::{NotShownReason, NotShownRecord, NotShownState, QuarantineRecord};
@@ -48,7 +48,7 @@ pub fn not_shown(tx: &mut Tx<'_, '_>, source: Source, opened: &Opened, reason: &
     };
     // Refusals are warnings, as clients know them; the rest is ordinary.
     let warns = matches!(reason, Reason::Refused(_) | Reason::Unreadable(_) | Reason::NoSender);
-    tell(tx, &note, warns)
+    note_down(tx, &note, warns)
 }
 
 /// A mail that waits.
@@ -62,7 +62,7 @@ pub fn kept(tx: &mut Tx<'_, '_>, source: Source, opened: &Opened, wait: &Wait) -
         text: wait.to_string(),
         state: NotShownState::Kept,
     };
-    tell(tx, &note, wait.is_fault())
+    note_down(tx, &note, wait.is_fault())
 }
 
 /// A mail that waited in vain.
@@ -75,7 +75,7 @@ pub fn given_up(tx: &mut Tx<'_, '_>, record: &QuarantineRecord, wait: &Wait) -> 
         text: wait.to_string(),
         state: NotShownState::GivenUp,
     };
-    tell(tx, &note, true)
+    note_down(tx, &note, true)
 }
 
 /// A mail that was judged by its header fields.
@@ -93,10 +93,10 @@ pub fn judged(
         text: skip.reason.to_string(),
         state,
     };
-    tell(tx, &note, false)
+    note_down(tx, &note, false)
 }
 
-/// A mail is taken in; if it waited before, nobody needs to be told of that any more.
+/// A mail is taken in; if it waited before, nobody needs to know of that any more.
 pub fn shown(tx: &mut Tx<'_, '_>, source: Source, opened: &Opened) -> Outcome<()> {
     if let (_, Some(mid)) = origin(tx, source)? {
         tracing::info!(profile = %tx.profile, mid = short_mid(&mid), "a mail that waited is taken in");
@@ -114,7 +114,7 @@ struct Note<'a> {
     state: NotShownState,
 }
 
-fn tell(tx: &mut Tx<'_, '_>, note: &Note<'_>, warns: bool) -> Outcome<()> {
+fn note_down(tx: &mut Tx<'_, '_>, note: &Note<'_>, warns: bool) -> Outcome<()> {
     let profile = tx.profile;
     let addr = transports::load(tx.store, profile, note.transport)?.map(|record| record.addr);
     let relay = addr.as_deref().and_then(|addr| addr.rsplit_once('@')).map_or("", |(_, domain)| domain);

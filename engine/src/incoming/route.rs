@@ -15,7 +15,7 @@ use crate::ground::error::Outcome;
 use crate::ground::ids::{ChatId, ContactId, ProfileId};
 use crate::state::{chats, contacts, keys, messages, transports};
 
-/// The chat that a mail most likely belongs to; `None`: it makes one, changes none, or none can be told.
+/// The chat that a mail most likely belongs to; `None`: it makes one, changes none, or none can be named.
 pub fn likely_chat(view: &impl View, profile: ProfileId, opened: &Opened) -> Outcome<Option<ChatId>> {
     let Content::Parsed(parsed) = &opened.content else { return Ok(None) };
     if let Some(Matched::Channel(chat)) = opened.matched {

@@ -21,7 +21,7 @@ use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::outgoing::headers;
 use crate::state::{chats, config, contacts, members, messages};
 
-/// Stores a message, one row for each part, and tells of it.
+/// Stores a message, one row for each part, and emits the event.
 pub fn message(
     tx: &mut Tx<'_, '_>,
     opened: &Opened,
@@ -92,7 +92,7 @@ fn base(
         self_added: self_row.map(|row| row.added),
         parent,
         silent: change.silent,
-        // Told times say nothing when the clocks disagree: it came now, so it is the newest.
+        // Sent times say nothing when the clocks disagree: it came now, so it is the newest.
         bottom: change.bottom || parsed.date.is_some_and(|date| sorting::is_in_the_future(date, tx.now)),
     });
     let (mid, pre_mid) = match &parsed.split {

@@ -12,6 +12,11 @@ use crate::state::{chats, contacts, deadlines, messages, outbox, transports};
 
 /// A mail is given up after that many tries.
 pub const MAX_TRIES: u32 = 6;
+/// A mail is held after that many tries that ended with a fault of our own.
+pub const MAX_FAULTS: u32 = 3;
+
+/// What a message says that was given up.
+const TOO_MANY_TRIES: &str = "Number of retries exceeded the limit.";
 
 /// What has to be remembered of a rendered mail.
 #[derive(Clone, Debug, Default)]
@@ -161,20 +166,93 @@ pub fn fail_message(tx: &mut Tx<'_, '_>, id: MessageId, error: &str) -> Result<(
     Ok(())
 }
 
-/// A relay could not take a mail now: it is tried again at `retry_at`, but not for ever.
+/// Rendering or submitting a mail ended with a fault of our own. It is tried again at `retry_at`, and held after a few
+/// tries: its entry stays, its message says why, and nothing waits for it any more.
+pub fn faulted(
+    tx: &mut Tx<'_, '_>,
+    sequence: u64,
+    job: &OutboxRecord,
+    error: &str,
+    retry_at: i64,
+) -> Result<(), StoreError> {
+    let faults = job.faults + 1;
+    if faults < MAX_FAULTS {
+        outbox::update(tx, sequence, |record| {
+            record.faults = faults;
+            record.not_before = retry_at;
+            record.unreachable = false;
+        })?;
+        return deadlines::add(tx, retry_at, deadlines::Kind::RetrySending, 0);
+    }
+    let (profile, message) = (tx.profile, job.message);
+    tracing::error!(
+        %profile,
+        %message,
+        sequence,
+        error,
+        "a mail is held: sending it fails by a fault of our own"
+    );
+    let held =
+        format!("This message cannot be sent now: {error}. It is kept and tried again at the next start.");
+    let msg = format!("Message {message} is not sent: {held}");
+    tx.emit(event::Kind::Error(event::Error { msg }));
+    outbox::update(tx, sequence, |record| {
+        record.faults = faults;
+        record.held.clone_from(&held);
+    })?;
+    if job.kind == JobKind::KeyUpdate {
+        return Ok(());
+    }
+    if forget_if_expired(tx, message)? {
+        outbox::remove(tx, sequence)?;
+        return Ok(());
+    }
+    fail_message(tx, message, &held)
+}
+
+/// The profile was started, perhaps in another version: what is held gets one more try.
+pub fn release_held(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
+    for (sequence, job) in outbox::held(tx.store, tx.profile)? {
+        outbox::update(tx, sequence, |record| {
+            record.held.clear();
+            record.faults = MAX_FAULTS - 1;
+            record.not_before = 0;
+        })?;
+        tx.effects().outbox = true;
+        let mut chat = None;
+        messages::update(tx, job.message, |record| {
+            if record.state == MessageState::OutFailed && record.error == job.held {
+                record.state = MessageState::OutPending;
+                record.error.clear();
+                chat = Some(record.chat);
+            }
+        })?;
+        if let Some(chat) = chat {
+            tx.msg_changed(chat, job.message);
+        }
+    }
+    Ok(())
+}
+
+/// A relay could not take a mail now, because of `error`: it is tried again at `retry_at`, but not for ever.
 pub fn postponed(
     tx: &mut Tx<'_, '_>,
     sequence: u64,
     job: &OutboxRecord,
     counts: bool,
     retry_at: i64,
+    error: &str,
 ) -> Result<(), StoreError> {
     let tries = job.tries + u32::from(counts);
     if tries > MAX_TRIES && !job.done.is_empty() {
         return given_up(tx, sequence, job);
     }
     if tries > MAX_TRIES {
-        return failed(tx, sequence, job, "Number of retries exceeded the limit.");
+        let text = match error {
+            "" => TOO_MANY_TRIES.to_owned(),
+            error => format!("{TOO_MANY_TRIES} The last one: {error}"),
+        };
+        return failed(tx, sequence, job, &text);
     }
     outbox::update(tx, sequence, |record| {
         record.tries = tries;

@@ -34,7 +34,7 @@ fn relay_list(view: &impl View, profile: ProfileId) -> Result<String, StoreError
     Ok(addrs.join(" "))
 }
 
-/// Whether the relay list is another one than contacts were told.
+/// Whether the relay list is another one than was announced to contacts.
 pub fn is_news(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
     let told = config::get(view, profile, config::key::KEYUPDATE_BASELINE)?.unwrap_or_default();
     Ok(relay_list(view, profile)? != told)
@@ -54,7 +54,7 @@ pub fn cancel(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
     deadlines::cancel_single(tx, Kind::KeyUpdate, 0)
 }
 
-/// The relay list has rested: queues its announcement and remembers it as told, also if there is nobody to tell.
+/// The relay list has rested: queues its announcement and remembers it as announced, also if nobody is to be notified.
 pub fn announce(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     if !is_news(tx.store, tx.profile)? {
         return Ok(());

@@ -1,7 +1,8 @@
 //! The queue of mail to be sent.
 //!
-//! Rows of one lane leave in order: while one waits for its next try, those behind it wait, too. A lane is what is told
-//! to a chat, or to one contact of it. Other lanes go on.
+//! Rows of one lane leave in order: while one waits for its next try, those behind it wait, too. A lane is what is sent
+//! to a chat, or to one contact of it. Other lanes go on. An entry that is held back by a fault of our own keeps its place,
+//! but nothing waits for it.
 
 use std::collections::HashSet;
 
@@ -21,9 +22,10 @@ pub fn is_due(not_before: i64, now: i64) -> bool {
     not_before <= now || not_before > now.saturating_add(LONGEST_WAIT)
 }
 
-/// What has to stay in order: a chat, and the contact if only one of it is told; `None` if it need not.
+/// What has to stay in order: a chat, and the contact if it goes to one alone; `None` if it need not.
 fn lane(job: &OutboxRecord) -> Option<(ChatId, Option<ContactId>)> {
     match job.kind {
+        _ if !job.held.is_empty() => None,
         // The others have got it: one recipient that is not there now must not hold up a whole group.
         _ if !job.done.is_empty() => None,
         JobKind::Message => Some((job.chat?, None)),
@@ -115,6 +117,9 @@ pub fn due(
     let mut held: HashSet<(ChatId, Option<ContactId>)> = held.iter().map(|chat| (*chat, None)).collect();
     for row in readable(view, profile)? {
         let (sequence, job) = row?;
+        if !job.held.is_empty() {
+            continue;
+        }
         let lane = lane(&job);
         if !is_due(job.not_before, now) {
             held.extend(lane);
@@ -188,14 +193,49 @@ pub fn relay_is_back(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether anything waits to be sent.
+/// Whether nothing waits to be sent; entries that are held do not count.
 pub fn is_empty(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
-    Ok(view.scan_prefix(&OUTBOX, &profile)?.keys().next().transpose()?.is_none())
+    for row in readable(view, profile)? {
+        if row?.1.held.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
-/// Whether a message still waits to be sent.
+/// Whether a message still waits to be sent; entries that are held do not count.
 pub fn is_queued(view: &impl View, profile: ProfileId, message: MessageId) -> Result<bool, StoreError> {
-    Ok(view.first(&OUTBOX_BY_MESSAGE, &(profile, message))?.is_some())
+    Ok(of_message(view, profile, message)?.iter().any(|(_, job)| job.held.is_empty()))
+}
+
+/// The entries of a message that can be read.
+fn of_message(
+    view: &impl View,
+    profile: ProfileId,
+    message: MessageId,
+) -> Result<Vec<(u64, OutboxRecord)>, StoreError> {
+    let mut found = Vec::new();
+    for row in view.scan_prefix(&OUTBOX_BY_MESSAGE, &(profile, message))? {
+        let ((_, _, sequence), _) = row?;
+        match view.get(&OUTBOX, &(profile, sequence)) {
+            Ok(Some(job)) => found.push((sequence, job)),
+            Ok(None) | Err(StoreError::Row { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// The entries that are held, oldest first.
+pub fn held(view: &impl View, profile: ProfileId) -> Result<Vec<(u64, OutboxRecord)>, StoreError> {
+    let mut found = Vec::new();
+    for row in readable(view, profile)? {
+        let (sequence, job) = row?;
+        if !job.held.is_empty() {
+            found.push((sequence, job));
+        }
+    }
+    Ok(found)
 }
 
 /// Takes an entry from the queue; false if it is gone.
@@ -208,12 +248,19 @@ pub fn remove(tx: &mut Tx<'_, '_>, sequence: u64) -> Result<bool, StoreError> {
 
 /// Takes all entries of a message from the queue; what waited behind them can go.
 pub fn cancel(tx: &mut Tx<'_, '_>, message: MessageId) -> Result<(), StoreError> {
-    let rows = tx.store.scan_prefix(&OUTBOX_BY_MESSAGE, &(tx.profile, message))?;
-    let queued: Vec<u64> =
-        rows.map(|row| row.map(|((_, _, sequence), _)| sequence)).collect::<Result<_, _>>()?;
-    for sequence in queued {
+    for (sequence, _) in of_message(tx.store, tx.profile, message)? {
         remove(tx, sequence)?;
         tx.effects().outbox = true;
+    }
+    Ok(())
+}
+
+/// A message is queued anew as a whole: what was held of it is not needed any more.
+pub fn replace_held(tx: &mut Tx<'_, '_>, message: MessageId) -> Result<(), StoreError> {
+    for (sequence, job) in of_message(tx.store, tx.profile, message)? {
+        if job.kind == JobKind::Message && !job.held.is_empty() {
+            remove(tx, sequence)?;
+        }
     }
     Ok(())
 }

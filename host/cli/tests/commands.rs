@@ -6,11 +6,18 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use volary::Engine;
-use volary::proto::AddAccount;
+use volary::proto::{
+    AddAccount, AddOrUpdateTransport, CertificateChecks, EnteredLoginParam, GetConnectivity,
+    GetNotShownMails, Socket,
+};
+use volary_relay::{AccountRules, Relay, RelayConfig};
 
 const VOLARY: &str = env!("CARGO_BIN_EXE_volary");
+/// Connectivity of a profile that is connected and has done its work.
+const CONNECTED: u64 = 4000;
 
 fn contacts(dir: &Path, more: &[&str]) -> Output {
     volary().args(["contacts", "--data"]).arg(dir).args(more).output().unwrap()
@@ -90,13 +97,70 @@ fn a_relay_goes_on_when_its_ports_have_been_read_and_ends_in_order() {
     BufReader::new(relay.stdout.take().unwrap()).read_line(&mut first).unwrap();
     assert_eq!(first, "domains _relay.test\n");
     let process = rustix::process::Pid::from_raw(relay.id().try_into().unwrap()).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(100));
     rustix::process::kill_process(process, rustix::process::Signal::HUP).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(100));
     assert_eq!(relay.try_wait().unwrap(), None, "neither ends it");
     rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
     let output = relay.wait_with_output().unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{log}");
     assert!(log.lines().last().unwrap().contains("stopped"), "{log}");
+}
+
+/// How Alice logs in at a relay on this machine.
+fn login(relay: &Relay) -> EnteredLoginParam {
+    EnteredLoginParam {
+        addr: "alice@_one.test".to_owned(),
+        password: "long enough".to_owned(),
+        imap_server: Some("127.0.0.1".to_owned()),
+        imap_port: Some(u32::from(relay.imap_tls_port())),
+        imap_security: Some(Socket::Ssl.into()),
+        smtp_server: Some("127.0.0.1".to_owned()),
+        smtp_port: Some(u32::from(relay.smtp_tls_port())),
+        smtp_security: Some(Socket::Ssl.into()),
+        certificate_checks: Some(CertificateChecks::AcceptInvalidCertificates.into()),
+        ..Default::default()
+    }
+}
+
+/// Waits until something is the case.
+async fn eventually(is_so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mail_that_is_not_shown_is_listed_with_the_reason() {
+    let rules = AccountRules::relaxed();
+    let config = RelayConfig { accounts: rules, ..RelayConfig::for_domain("_one.test") };
+    let relay = Relay::start(config).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::start(dir.path()).await.unwrap();
+    let profile = engine.call(0, AddAccount {}).await.unwrap().id;
+    engine.call(profile, AddOrUpdateTransport { param: Some(login(&relay)) }).await.unwrap();
+    // What is there before the first visit is left alone.
+    eventually(async || engine.call(profile, GetConnectivity {}).await.unwrap().value >= CONNECTED).await;
+    let mail = "From: <carol@_one.test>\r\nTo: <alice@_one.test>\r\nDate: Fri, 20 Nov 2026 10:00:00 +0000\r\n\
+                Message-ID: <clear@x>\r\nContent-Type: text/plain\r\n\r\nclear words\r\n";
+    assert!(relay.inject("alice@_one.test", mail.as_bytes()));
+    eventually(async || !engine.call(profile, GetNotShownMails { limit: 0 }).await.unwrap().mails.is_empty())
+        .await;
+    engine.stop().await;
+    // The folder is free when the last handle is gone.
+    drop(engine);
+    relay.stop().await;
+
+    let output = volary().args(["mails", "--not-shown", "--data"]).arg(dir.path()).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+    let (head, line) = shown.split_once('\n').unwrap();
+    assert_eq!(head, "Profile 1: 1 mails not shown");
+    let (_, said) = line.trim_end().split_once(" UTC  ").unwrap();
+    assert_eq!(said, "left on the relay: it is not encrypted; from c…@_one.test by _one.test, <clear@x>");
+    assert!(!shown.contains("clear words"));
 }

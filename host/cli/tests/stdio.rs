@@ -44,7 +44,10 @@ impl Server {
     }
 
     fn run(command: &mut Command) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::run_in(tempfile::tempdir().unwrap(), command)
+    }
+
+    fn run_in(folder: tempfile::TempDir, command: &mut Command) -> Self {
         let mut child = command.env("DC_ACCOUNTS_PATH", folder.path().join("accounts")).spawn().unwrap();
         let (input, output) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
         Self { child, input, output, _folder: folder }
@@ -241,4 +244,49 @@ fn whoever_reads_one_line_of_the_description_causes_no_failure() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
+}
+
+/// A file system in memory that has less space than the engine keeps free, unmounted at the end.
+struct FullDisk(std::path::PathBuf);
+
+impl FullDisk {
+    /// `None` if this process may not mount one.
+    fn mount(dir: &std::path::Path) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"]).arg(dir).stderr(Stdio::null());
+        mount.status().is_ok_and(|status| status.success()).then(|| Self(dir.to_owned()))
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        Command::new("umount").arg("--lazy").arg(&self.0).status().ok();
+    }
+}
+
+#[test]
+fn on_a_full_disk_a_client_reads_which_folder_it_is_and_what_is_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("accounts");
+    let Some(_disk) = FullDisk::mount(folder.path()) else {
+        println!("skipped: this needs the right to mount a small file system");
+        return;
+    };
+    let mut command = Command::new(SERVER);
+    command.env_remove("RUST_LOG").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = Server::run_in(folder, &mut command);
+    server.asks(1, "add_account", json!([]));
+    let error = server.reads()["error"].clone();
+    assert_eq!(error["code"], -1, "{error}");
+    let text = error["message"].as_str().unwrap();
+    let free =
+        text.strip_prefix("the disk is full: ").and_then(|rest| rest.split_once(" bytes are free for "));
+    let (free, named) = free.unwrap_or_else(|| panic!("{text}"));
+    assert!(free.parse::<u64>().unwrap() < 12 << 20, "{text}");
+    assert_eq!(named, dir.to_str().unwrap());
+    // What changes nothing is answered.
+    server.asks(2, "get_all_account_ids", json!([]));
+    assert_eq!(server.reads()["result"], json!([]));
+    drop(server.input.take());
+    server.ends();
 }

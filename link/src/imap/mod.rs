@@ -7,5 +7,7 @@ mod uid_set;
 
 pub use data::{FetchData, QuotaResource};
 pub use server_info::{ALL_ENTRIES, REFRESHED_ENTRIES, ServerInfo, turn_expiry};
-pub use session::{Capabilities, Fetched, IdleEnd, ImapError, ImapSession, MAX_MAIL, QuotaRoots, Selected};
+pub use session::{
+    Capabilities, Fetched, IdleEnd, ImapError, ImapSession, MAX_MAIL, MAX_RESPONSES, QuotaRoots, Selected,
+};
 pub use uid_set::uid_sets;

@@ -1,4 +1,4 @@
-//! What a server tells about itself with METADATA. Pure.
+//! What a server reports about itself with METADATA. Pure.
 
 use bytes::Bytes;
 

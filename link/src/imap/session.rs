@@ -29,7 +29,7 @@ pub const MAX_HEADER: usize = 256 * 1024;
 /// Largest response that is not a mail.
 const MAX_SMALL_RESPONSE: usize = 1024 * 1024;
 /// Most responses to one command.
-const MAX_RESPONSES: usize = 200_000;
+pub const MAX_RESPONSES: usize = 200_000;
 /// Time for the answer to `DONE`.
 const DONE_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -84,7 +84,7 @@ pub struct Capabilities {
 pub struct Selected {
     /// UIDVALIDITY.
     pub uidvalidity: u32,
-    /// UIDNEXT, if the server tells.
+    /// UIDNEXT, if the server reports it.
     pub uid_next: Option<u32>,
 }
 
@@ -93,7 +93,7 @@ pub struct Selected {
 pub enum IdleEnd {
     /// Something changed in the folder.
     Changed,
-    /// Nothing was heard for the whole time.
+    /// Nothing was received for the whole time.
     Silence,
 }
 
@@ -119,6 +119,8 @@ pub struct ImapSession {
     pub capabilities: Capabilities,
     /// Something arrived in the selected folder since this was last cleared.
     pub new_mail: bool,
+    /// How many mails the selected folder has, as the server last said.
+    pub exists: Option<u32>,
 }
 
 impl ImapSession {
@@ -130,6 +132,7 @@ impl ImapSession {
             idle_tag: None,
             capabilities: Capabilities::default(),
             new_mail: false,
+            exists: None,
         };
         if expect_greeting {
             session.greeting().await?;
@@ -185,7 +188,7 @@ impl ImapSession {
         Ok(found)
     }
 
-    /// Tells the server who we are. Returns what it says about itself.
+    /// Introduces the client to the server. Returns what it says about itself.
     pub async fn id(&mut self, name: &str) -> Result<Vec<(String, String)>, ImapError> {
         let mut server = Vec::new();
         let name = quote(name).unwrap_or_default();
@@ -259,7 +262,8 @@ impl ImapSession {
         Ok(out)
     }
 
-    /// The lowest UID in `first..=last`, or the highest one of all for `None`.
+    /// The lowest UID in `first..=last`, or the highest one of all for `None`. The server answers with a response for
+    /// each mail of the range, so the range must not have more mails than [`MAX_RESPONSES`].
     pub async fn find_uid(&mut self, range: Option<(u32, u32)>) -> Result<Option<u32>, ImapError> {
         let set = range.map_or("*".to_string(), |(first, last)| format!("{first}:{last}"));
         let (first, last) = range.unwrap_or((1, u32::MAX));
@@ -275,7 +279,7 @@ impl ImapSession {
         Ok(found)
     }
 
-    /// When the newest mail of the folder arrived, by the clock of the server. `None` if there is none or it is not told.
+    /// When the newest mail of the folder arrived, by the clock of the server. `None` if there is none or the server does not say.
     pub async fn newest_arrival(&mut self) -> Result<Option<i64>, ImapError> {
         let mut newest: Option<(u32, Option<i64>)> = None;
         self.command("UID FETCH * (UID INTERNALDATE)", MAX_SMALL_RESPONSE, |response, literals| {
@@ -373,7 +377,7 @@ impl ImapSession {
         Ok(())
     }
 
-    /// Waits until something changes or nothing was heard for `silence`. The future may be dropped at any time.
+    /// Waits until something changes or nothing was received for `silence`. The future may be dropped at any time.
     pub async fn idle_wait(&mut self, silence: Duration) -> Result<IdleEnd, ImapError> {
         loop {
             let guard = self.guard.as_mut().ok_or(WireError::Closed)?;
@@ -484,7 +488,10 @@ impl ImapSession {
     /// Takes note of what a server may say at any time.
     fn notice(&mut self, response: &Response<'_>) -> Result<(), ImapError> {
         match response {
-            Response::MailboxData(MailboxDatum::Exists(_)) => self.new_mail = true,
+            Response::MailboxData(MailboxDatum::Exists(mails)) => {
+                self.exists = Some(*mails);
+                self.new_mail = true;
+            }
             Response::Data { status: Status::Bye, outcome } => return Err(refusal(&Status::Bye, outcome)),
             _ => {}
         }

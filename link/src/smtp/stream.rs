@@ -152,7 +152,7 @@ fn failure(error: Error) -> SmtpError {
 mod tests {
     use super::*;
 
-    // Spec 05 §6.5.
+    // RFC 5321 section 4.2.1; the exceptions are those of chatmail core.
     #[test]
     fn a_refusal_is_temporary_if_its_code_says_so() {
         let read = |text: &str| {

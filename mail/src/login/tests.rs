@@ -63,7 +63,7 @@ fn bad_parameters_are_named() {
     assert_eq!(entered(" MailTo:Alice@Example.ORG ").normalized().addr, "alice@example.org");
 }
 
-// Spec 05 §1.2: both JSON forms are exchanged between devices.
+// Both JSON forms are exchanged between devices; these are the ones that chatmail core writes.
 #[test]
 fn stored_forms_are_read_and_written_unchanged() {
     let entered_json = r#"{"addr":"alice@example.org","imap":{"server":"","port":0,"folder":"","security":"Automatic","user":"","password":"secret"},"smtp":{"server":"","port":0,"security":"Automatic","user":"","password":""},"certificate_checks":"Strict","oauth2":false}"#;

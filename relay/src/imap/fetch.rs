@@ -67,7 +67,7 @@ impl Fetch {
         })
     }
 
-    /// The answers must tell the flags although they were not asked for, since reading changed them.
+    /// The answers must contain the flags although they were not asked for, since reading changed them.
     pub(crate) fn tell_flags(&mut self) {
         if !self.items.contains(&MessageDataItemName::Flags) {
             self.items.push(MessageDataItemName::Flags);

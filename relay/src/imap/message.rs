@@ -22,7 +22,7 @@ pub(crate) struct FlagChange {
     pub(crate) flags: Vec<Flag<'static>>,
 }
 
-/// Tells the client that a set names no message by its number (RFC 3501 wants BAD there).
+/// Answers that a set names no message by its number (RFC 3501 wants BAD there).
 fn bad_numbers() -> Status {
     Status::bad("No such message number")
 }
@@ -254,7 +254,7 @@ pub(crate) fn copy(
     }
 }
 
-/// RFC 6851: the new UIDs are told before the messages vanish from here.
+/// RFC 6851: the new UIDs are announced before the messages vanish from here.
 pub(crate) fn move_to(
     session: &mut Session,
     account: &Account,

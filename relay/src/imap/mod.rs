@@ -4,7 +4,7 @@
 //! * `read` — complete commands out of lines and literals.
 //! * `session` — the state of a connection and the dispatch of commands, all without waiting.
 //! * `mailbox`, `message`, `extension` — the commands by what they work on.
-//! * `view` — what a session knows of its folder and must still be told.
+//! * `view` — what a session knows of its folder, and which changes it still has to be notified of.
 //! * `sets`, `fetch`, `section`, `structure`, `search`, `text` — the parts of commands and answers.
 
 mod extension;

@@ -1,6 +1,6 @@
 //! What a session knows of its selected folder.
 //!
-//! Sequence numbers belong to a session: they change for it only when it is told so. The view therefore keeps the UIDs
+//! Sequence numbers belong to a session: they change for it only when it is notified. The view therefore keeps the UIDs
 //! in the order of the session's sequence numbers, and [`View::sync`] reports what the folder has seen since.
 
 use crate::net::Reply;

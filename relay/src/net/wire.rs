@@ -10,10 +10,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{Reply, Socket};
 
-/// Room made for reading while nothing is expected; an idle session owns no more than this.
+/// Buffer reserved for reading while nothing is expected; an idle session owns no more than this.
 const SMALL_READ: usize = 512;
 
-/// Room made for reading while a message is coming in.
+/// Buffer reserved for reading while a message is coming in.
 const LARGE_READ: usize = 16 * 1024;
 
 /// Bytes of an overlong line that are skipped before the connection is given up.

@@ -70,7 +70,7 @@ fn has_type(part: &MessagePart<'_>, kind: &str, subtype: &str) -> bool {
     })
 }
 
-/// ASCII armor (RFC 9580, section 6) around an encrypted message. A `Version` line is refused since it tells which
+/// ASCII armor (RFC 9580, section 6) around an encrypted message. A `Version` line is refused since it reveals which
 /// program wrote the mail.
 fn is_encrypted_armor(armor: &[u8]) -> bool {
     let Some(rest) = armor.strip_prefix(ARMOR_BEGIN) else { return false };

@@ -13,7 +13,7 @@ use crate::header::Header;
 use crate::shared::Shared;
 use crate::store::{Delivery, now};
 
-/// Header fields that tell too much about the sender and are taken out.
+/// Header fields that reveal too much about the sender and are taken out.
 const REMOVED: [&[u8]; 4] = [b"Received", b"X-Originating-IP", b"X-Mailer", b"User-Agent"];
 
 /// What replaces every subject, since an encrypted mail has its real one inside.
@@ -122,7 +122,7 @@ fn clean(raw: Vec<u8>) -> Vec<u8> {
     out
 }
 
-/// Tells the sender which recipients did not get the mail (RFC 3464).
+/// Notifies the sender which recipients did not get the mail (RFC 3464).
 fn bounce(shared: &Shared, sender: &str, mail: &[u8], failed: &[(&str, Delivery)]) {
     let host = shared.host();
     let mut report = String::new();

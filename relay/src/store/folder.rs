@@ -1,7 +1,7 @@
 //! One folder: messages by UID, with the history that sessions need to catch up.
 //!
 //! Every change raises the folder's change number, and each message remembers the number of its last change. A session
-//! remembers the number it has seen, so what it must still be told is a range query, not a queue per session.
+//! remembers the number it has seen, so the changes that it does not know yet are a range query, not a queue per session.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Message {
 pub(crate) struct Folder {
     validity: u32,
     next_uid: u32,
-    /// First UID that no session has been told of as `\Recent`.
+    /// First UID that no session was notified of as `\Recent`.
     first_recent: u32,
     messages: BTreeMap<u32, Message>,
     change: u64,
@@ -149,7 +149,7 @@ impl Folder {
         first
     }
 
-    /// Messages that no session has been told of as `\Recent`.
+    /// Messages that no session was notified of as `\Recent`.
     pub(crate) fn recent(&self) -> usize {
         self.uids_from(self.first_recent).count()
     }

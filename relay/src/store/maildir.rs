@@ -31,7 +31,7 @@ const SUFFIX: &str = "volary";
 /// UIDs reserved at once, so that the UID file is written once for that many messages.
 const UID_RESERVE: u32 = 64;
 
-/// Highest UID that a file name may claim; leaves room for new messages.
+/// Highest UID that a file name may claim; leaves UIDs for new messages.
 const MAX_FILE_UID: u32 = u32::MAX / 2;
 
 /// A change on its way to the disk.

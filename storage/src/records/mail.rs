@@ -105,6 +105,10 @@ record! {
         pub chat: Option<ChatId> = 14,
         /// It waits because no relay was reachable, not because one refused it for now.
         pub unreachable: bool = 15,
+        /// Tries that ended with a fault of our own.
+        pub faults: u32 = 16,
+        /// Why it is not sent now though it is queued: faults of our own. Empty: it is sent. What is behind it goes on.
+        pub held: String = 17,
     }
 }
 

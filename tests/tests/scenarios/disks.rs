@@ -2,7 +2,7 @@
 
 use volary::Engine;
 use volary_proto::event::Kind;
-use volary_proto::{DeleteMessages, MessageData, MessageState, SendMessage};
+use volary_proto::{DeleteMessages, ErrorCode, MessageData, MessageState, SendMessage};
 use volary_tests::{Person, SmallDisk, World};
 
 /// Less than the engine keeps free.
@@ -29,7 +29,11 @@ async fn a_full_disk_is_told_loses_nothing_and_is_recovered_from() {
             alice.tries(SendMessage { chat_id: at_alice.id, data }).await.err()
         })
         .await;
-    assert!(refused.to_string().contains("the disk is full"), "{refused}");
+    assert_eq!(refused.code(), ErrorCode::DiskFull, "{refused}");
+    let folder = disk.path().join("alice");
+    let text = refused.to_string();
+    assert!(text.starts_with("the disk is full: ") && text.contains("bytes are free for"), "{text}");
+    assert!(text.ends_with(&*folder.to_string_lossy()), "{text}");
     let sent = at_bob.says("kept on the relay").await;
     bob.has_sent(sent).await;
     alice

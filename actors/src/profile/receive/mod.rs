@@ -31,7 +31,7 @@ use volary_engine::incoming::{self, Source};
 use volary_engine::state::copies::Place;
 use volary_engine::state::{quarantine, transports};
 
-/// Processes a batch; the answer tells the relay what to do with each mail.
+/// Processes a batch; the answer says what the connection has to do with each mail.
 pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
     let turn = shared.receiving.lock().await;
     match process(shared, &batch).await {
@@ -40,7 +40,7 @@ pub async fn mails(shared: &Rc<Shared>, batch: RelayMails) -> RelayMailsAnswer {
             RelayMailsAnswer { decisions }
         }
         Err(error) => {
-            // Nothing may count as received: the connections end before they could hear an answer, and the mails are
+            // Nothing may count as received: the connections end before they could get an answer, and the mails are
             // fetched again when they are back.
             tracing::error!(profile = %shared.id, %error, "received mail cannot be stored");
             let msg = format!("Received messages cannot be stored and stay on the relay: {error}");

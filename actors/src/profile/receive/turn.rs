@@ -163,12 +163,12 @@ async fn keep(
         let action = kept.await?.value;
         decisions.push(RelayMailDecision { uid: place.uid, action: action.into() });
     }
-    tell_faults(shared, &faults);
+    report_faults(shared, &faults);
     Ok(())
 }
 
-/// Our own faults are told once for all mails that they hold back.
-fn tell_faults(shared: &Rc<Shared>, faults: &[String]) {
+/// Our own faults are reported once for all mails that they hold back.
+fn report_faults(shared: &Rc<Shared>, faults: &[String]) {
     let Some(cause) = faults.first() else { return };
     let msg = format!("{} received messages wait, nothing is lost: {cause}", faults.len());
     shared.db.emit(shared.id, event::Kind::Error(event::Error { msg }));

@@ -87,13 +87,13 @@ async fn run(shared: Rc<Shared>) {
     }
     loop {
         let passed = pass(&shared).await;
-        tell_accepted(&shared);
+        emit_accepted(&shared);
         match passed {
             Ok(Pass::Progress) => {}
             Ok(Pass::Idle | Pass::Stuck) => return,
             Err(error) => {
                 tracing::error!(profile = %shared.id, %error, "sending failed");
-                tell_trouble(&shared, &error);
+                report_trouble(&shared, &error);
                 return;
             }
         }
@@ -109,7 +109,7 @@ async fn fail_damaged(shared: &Rc<Shared>) -> Outcome<()> {
 }
 
 /// Nothing of a failure of the disk is noted; sending goes on in a while.
-fn tell_trouble(shared: &Rc<Shared>, error: &Failure) {
+fn report_trouble(shared: &Rc<Shared>, error: &Failure) {
     let msg = format!("Messages cannot be sent now: {error}");
     shared.db.emit(shared.id, event::Kind::Error(event::Error { msg }));
     let shared = shared.clone();
@@ -164,7 +164,7 @@ async fn send_rows(shared: &Rc<Shared>, rows: Vec<(u64, OutboxRecord)>, exits: &
         let transport = exit.transport;
         shared.db.transact(shared.id, move |tx| complete::transport_failed(tx, transport)).await?;
     }
-    postpone(shared, waiting, false).await?;
+    postpone(shared, waiting, false, "").await?;
     Ok(Pass::Stuck)
 }
 
@@ -210,8 +210,9 @@ async fn send_over(
             }
             Err(error) if may_pass(&error) => {
                 tracing::error!(profile = %shared.id, sequence, %error, "a message cannot be rendered now");
-                postpone(shared, vec![(sequence, job)], true).await?;
+                postpone(shared, vec![(sequence, job)], true, &error.to_string()).await?;
             }
+            Err(error) if error.is_fault() => faulted(shared, sequence, job, error.to_string()).await?,
             Err(error) => {
                 let text = error.to_string();
                 shared.db.transact(shared.id, move |tx| complete::failed(tx, sequence, &job, &text)).await?;
@@ -262,7 +263,7 @@ async fn settle_all(
             unsent.push((sequence, job));
         }
     }
-    tell_accepted(shared);
+    emit_accepted(shared);
     Ok(unsent)
 }
 
@@ -279,9 +280,9 @@ fn hold(shared: &Rc<Shared>, chat: ChatId) {
     });
 }
 
-/// Tells of accepted mails. Whoever hears it may ask at once whether anything is left to send, so the rows have gone
-/// before.
-fn tell_accepted(shared: &Shared) {
+/// Emits the events of accepted mails. Whoever receives one may ask at once whether anything is left to send, so the
+/// rows have gone before.
+fn emit_accepted(shared: &Shared) {
     for msg in shared.accepted.take() {
         shared.db.emit(shared.id, event::Kind::SmtpMessageSent(event::SmtpMessageSent { msg }));
     }
@@ -312,7 +313,7 @@ async fn on_pool<T: Send + 'static>(
         })
     };
     let rendered = shared.hub.pool.run(Lane::Interactive, work).await;
-    rendered.map_err(|_| Failure::refused("message cannot be rendered"))?
+    rendered.map_err(|_| Failure::Internal("rendering the message failed".to_owned()))?
 }
 
 type Answer = std::pin::Pin<Box<dyn Future<Output = RelaySubmitResult>>>;
@@ -425,22 +426,39 @@ async fn settle(
             Ok(true)
         }
         RelaySubmitStatus::NotConnected => Ok(false),
+        RelaySubmitStatus::Fault => {
+            faulted(shared, sequence, job, answer.error.clone()).await?;
+            Ok(true)
+        }
         _ => {
             shared.db.transact(shared.id, move |tx| complete::transport_failed(tx, transport)).await?;
-            postpone(shared, vec![(sequence, job)], true).await?;
+            postpone(shared, vec![(sequence, job)], true, &answer.error).await?;
             Ok(true)
         }
     }
 }
 
-async fn postpone(shared: &Rc<Shared>, rows: Vec<(u64, OutboxRecord)>, counts: bool) -> Outcome<()> {
+async fn postpone(
+    shared: &Rc<Shared>,
+    rows: Vec<(u64, OutboxRecord)>,
+    counts: bool,
+    error: &str,
+) -> Outcome<()> {
     for (sequence, job) in rows {
         let retry_at = shared.db.now() + retry::delay(job.tries, &mut rand::thread_rng());
+        let error = error.to_owned();
         shared
             .db
-            .transact(shared.id, move |tx| complete::postponed(tx, sequence, &job, counts, retry_at))
+            .transact(shared.id, move |tx| complete::postponed(tx, sequence, &job, counts, retry_at, &error))
             .await?;
     }
+    Ok(())
+}
+
+/// A fault of our own counts against the mail with which it happened.
+async fn faulted(shared: &Rc<Shared>, sequence: u64, job: OutboxRecord, error: String) -> Outcome<()> {
+    let retry_at = shared.db.now() + retry::delay(job.faults, &mut rand::thread_rng());
+    shared.db.transact(shared.id, move |tx| complete::faulted(tx, sequence, &job, &error, retry_at)).await?;
     Ok(())
 }
 
@@ -453,7 +471,7 @@ async fn send_receipts(shared: &Rc<Shared>, exits: &[Exit]) -> Outcome<Pass> {
     shared.db.store().flush().await?;
     for one in due {
         send_receipt(shared, one, exits).await?;
-        tell_accepted(shared);
+        emit_accepted(shared);
     }
     Ok(Pass::Progress)
 }

@@ -44,10 +44,10 @@ impl Serving<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(self.shared.tell(Notice::Quota(quota)).await?)
+        Ok(self.shared.notify(Notice::Quota(quota)).await?)
     }
 
-    /// Learns what the server tells about itself, once per host and process.
+    /// Learns what the server reports about itself, once per host and process.
     pub(super) async fn check_server(&mut self) -> Result<(), End> {
         let network = self.shared.network.clone();
         let now = unix_now();
@@ -70,12 +70,12 @@ impl Serving<'_> {
                 info.update(values, now);
                 let info = Arc::new(info);
                 network.remember_server(&self.host, info.clone());
-                self.server_told = false;
+                self.server_reported = false;
                 info
             }
         };
-        if !std::mem::replace(&mut self.server_told, true) {
-            self.shared.tell(Notice::Server(server_notice(&info))).await?;
+        if !std::mem::replace(&mut self.server_reported, true) {
+            self.shared.notify(Notice::Server(server_notice(&info))).await?;
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
-//! How far a folder has been looked through, and what is still to be told to the relay. Pure.
+//! How far a folder has been looked through, and which orders the relay has not got yet. Pure.
 //!
 //! The invariant that makes a crash harmless: [`Progress::settled`] never passes a UID whose mail the profile has not
 //! taken over. It is the only value that is stored.
 
 use std::collections::BTreeSet;
 
-use volary_link::imap::Selected;
+use volary_link::imap::{MAX_RESPONSES, Selected};
 
 /// UIDs looked at in one prefetch.
 pub const WINDOW: u32 = 500;
@@ -13,6 +13,11 @@ pub const WINDOW: u32 = 500;
 pub const MAX_BATCH_MAILS: usize = 50;
 /// Most bytes in one batch of downloads; a larger mail is a batch of its own.
 pub const MAX_BATCH_BYTES: u64 = 1024 * 1024;
+
+/// UIDs covered by one question for the next mail in a folder of many mails. The answer names every mail of the range,
+/// and a longer answer than [`MAX_RESPONSES`] ends the session; the other half is left to whatever else the server has
+/// to say.
+pub const MAX_STRETCH: u32 = MAX_RESPONSES as u32 / 2;
 
 /// State of the watched folder.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +43,7 @@ pub enum Change {
     /// The folder is seen for the first time; older mail is ignored.
     First,
     /// UIDs known so far are void: the whole folder is looked at anew, because mail may have come between the last
-    /// look and the renumbering. Known mail is told by its Message-ID.
+    /// look and the renumbering. Known mail is recognised by its Message-ID.
     Reset,
 }
 
@@ -131,10 +136,19 @@ impl Progress {
         self.next_scan = self.next_scan.max(uid);
     }
 
-    /// A range of UIDs that is worth a cheap question before windows are fetched one by one.
-    pub fn gap(&self) -> Option<(u32, u32)> {
+    /// A range of UIDs that is worth a cheap question before windows are fetched one by one: all that is left, or part
+    /// of it if the folder has so many mails (`exists`, unknown for `None`) that the answer may be too long.
+    pub fn gap(&self, exists: Option<u32>) -> Option<(u32, u32)> {
         let (first, last) = self.window();
-        (last < self.server_next.saturating_sub(1)).then(|| (first, self.server_next - 1))
+        let end = self.server_next.saturating_sub(1);
+        let is_short = exists.is_some_and(|mails| mails <= MAX_STRETCH);
+        let reach = if is_short { end } else { end.min(first.saturating_add(MAX_STRETCH - 1)) };
+        (last < end).then_some((first, reach))
+    }
+
+    /// Whether UIDs are left that were not looked at.
+    pub fn has_more(&self) -> bool {
+        self.next_scan < self.server_next
     }
 
     /// These mails were handed over to the profile (or turned out to be gone).
@@ -230,6 +244,22 @@ mod tests {
         }
         assert_eq!(firsts, [1, 501, 1001]);
         assert_eq!(progress.settled(), 1200);
+    }
+
+    #[test]
+    fn a_question_about_a_folder_of_many_mails_has_a_bounded_answer() {
+        let mut progress = Progress::new(7, 1, 0);
+        progress.selected(selected(7), 700_000);
+        assert_eq!(progress.gap(Some(100_000)), Some((1, 699_999)), "no answer can be too long");
+        for exists in [Some(100_001), None] {
+            assert_eq!(progress.gap(exists), Some((1, 100_000)));
+        }
+        progress.skip_to(699_400);
+        assert_eq!(progress.gap(None), Some((699_400, 699_999)));
+        progress.skip_to(699_500);
+        assert_eq!((progress.gap(None), progress.has_more()), (None, true), "one window is left");
+        progress.skip_to(700_000);
+        assert!(!progress.has_more());
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::{
     supervisor::reconnect::{backoff::Backoff, crowd::Member},
 };
 
-/// Name that is told to servers.
+/// Name by which servers know the client.
 const CLIENT_NAME: &str = "Volary";
 /// Without any line of the server for this time the connection is checked.
 const IDLE_SILENCE: Duration = Duration::from_secs(300);
@@ -132,7 +132,7 @@ async fn attempt(shared: &Rc<Shared>, turns: &mut Turns, progress: &mut Progress
     let how = shared.params.manner();
     let (profile, relay) = shared.log_fields();
     let begin = Instant::now();
-    // Boxed: a waiting connection shall not carry the room that a login needs.
+    // Boxed: a waiting connection shall not carry the memory that a login needs.
     let result = Box::pin(log_in_imap(&shared.network, &shared.params.login, &how)).await;
     let (session, host, user) = match result {
         Ok(logged_in) => {
@@ -152,7 +152,7 @@ async fn attempt(shared: &Rc<Shared>, turns: &mut Turns, progress: &mut Progress
     shared.event(RelayEventKind::ImapConnected, format!("IMAP-LOGIN as {user}")).await?;
     shared.state(RelaySide::Imap, RelayConnectivity::Preparing, "").await?;
     *shared.imap_host.borrow_mut() = Some(host.clone());
-    let told = progress.settled();
+    let reported = progress.settled();
     let mut serving = Serving {
         shared: shared.clone(),
         session,
@@ -160,11 +160,11 @@ async fn attempt(shared: &Rc<Shared>, turns: &mut Turns, progress: &mut Progress
         host,
         selected: false,
         quota_checked: None,
-        server_told: false,
+        server_reported: false,
         downloads: Vec::new(),
         in_flight: FuturesOrdered::new(),
         in_flight_from: VecDeque::new(),
-        told,
+        reported,
         downloaded: 0,
     };
     let end = serving.serve().await;
@@ -187,14 +187,14 @@ pub(super) struct Serving<'a> {
     pub(super) host: String,
     selected: bool,
     pub(super) quota_checked: Option<Instant>,
-    pub(super) server_told: bool,
+    pub(super) server_reported: bool,
     /// UIDs to download after everything else.
     downloads: Vec<u32>,
     in_flight: FuturesOrdered<LocalBoxFuture<'static, Result<RelayMailsAnswer, ProfileGone>>>,
     /// Lowest UID of each batch in flight.
     in_flight_from: VecDeque<u32>,
     /// First unsettled UID as the profile knows it.
-    told: u32,
+    reported: u32,
     downloaded: u32,
 }
 
@@ -213,7 +213,7 @@ impl Serving<'_> {
             let generation = Box::pin(self.work()).await?;
             self.shared.event(RelayEventKind::ImapInboxIdle, "").await?;
             self.shared.state(RelaySide::Imap, RelayConnectivity::Idle, "").await?;
-            self.shared.tell(Notice::Idle(RelayIdle { generation })).await?;
+            self.shared.notify(Notice::Idle(RelayIdle { generation })).await?;
             self.wait().await?;
         }
     }
@@ -250,10 +250,10 @@ impl Serving<'_> {
             self.fetch_waiting().await?;
             self.drain(0).await?;
             self.acknowledge().await?;
-            self.tell_uid_state().await?;
+            self.report_uid_state().await?;
             let downloaded = std::mem::take(&mut self.downloaded);
             if downloaded > 0 {
-                self.shared.tell(Notice::FetchDone(RelayFetchDone { mails: downloaded })).await?;
+                self.shared.notify(Notice::FetchDone(RelayFetchDone { mails: downloaded })).await?;
             }
             if !self.session.new_mail && self.shared.orders.borrow().generation == generation {
                 return Ok(generation);
@@ -292,12 +292,12 @@ impl Serving<'_> {
             Change::NewMail => self.session.new_mail = true,
             Change::First => {
                 let newest = if uid_next > 1 { self.session.newest_arrival().await? } else { None };
-                self.tell_reset(newest.unwrap_or(0)).await?;
+                self.report_reset(newest.unwrap_or(0)).await?;
             }
             Change::Reset => {
                 self.downloads.clear();
                 self.session.new_mail = true;
-                self.tell_reset(0).await?;
+                self.report_reset(0).await?;
                 let text = "The folder was renumbered: it is looked through anew.".to_owned();
                 self.shared.event(RelayEventKind::Info, text).await?;
             }
@@ -305,26 +305,26 @@ impl Serving<'_> {
         Ok(())
     }
 
-    /// Tells what was settled without a download. Nothing is in flight here.
-    async fn tell_uid_state(&mut self) -> Result<(), ProfileGone> {
+    /// Reports what was settled without a download. Nothing is in flight here.
+    async fn report_uid_state(&mut self) -> Result<(), ProfileGone> {
         let uid_next = self.progress.settled();
-        if uid_next <= self.told {
+        if uid_next <= self.reported {
             return Ok(());
         }
-        self.told = uid_next;
+        self.reported = uid_next;
         let uidvalidity = self.progress.uidvalidity();
-        self.shared.tell(Notice::UidState(RelayUidState { uidvalidity, uid_next })).await
+        self.shared.notify(Notice::UidState(RelayUidState { uidvalidity, uid_next })).await
     }
 
-    async fn tell_reset(&mut self, ignored_until: i64) -> Result<(), End> {
-        self.told = self.progress.settled();
+    async fn report_reset(&mut self, ignored_until: i64) -> Result<(), End> {
+        self.reported = self.progress.settled();
         let reset = RelayFolderReset {
             uidvalidity: self.progress.uidvalidity(),
-            uid_next: self.told,
+            uid_next: self.reported,
             rescan_below: self.progress.rescan_below(),
             ignored_until,
         };
-        Ok(self.shared.tell(Notice::FolderReset(reset)).await?)
+        Ok(self.shared.notify(Notice::FolderReset(reset)).await?)
     }
 
     /// Looks at new mail, window by window, and downloads what the profile wants.
@@ -343,15 +343,23 @@ impl Serving<'_> {
             if !go_on {
                 break;
             }
-            // A long stretch without mail is crossed with one question instead of many windows.
-            if uids.is_empty()
-                && let Some((first, last)) = self.progress.gap()
-            {
-                let next = self.session.find_uid(Some((first, last))).await?;
-                self.progress.skip_to(next.unwrap_or(last.saturating_add(1)));
-                if next.is_none() {
+            if uids.is_empty() {
+                self.cross_gap().await?;
+                if !self.progress.has_more() {
                     break;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Crosses a long stretch without mail with a few questions instead of many windows.
+    async fn cross_gap(&mut self) -> Result<(), End> {
+        while let Some((first, last)) = self.progress.gap(self.session.exists) {
+            let next = self.session.find_uid(Some((first, last))).await?;
+            self.progress.skip_to(next.unwrap_or(last.saturating_add(1)));
+            if next.is_some() {
+                break;
             }
         }
         Ok(())
@@ -417,10 +425,10 @@ impl Serving<'_> {
                 transport_id: self.shared.params.transport_id.get(),
                 uidvalidity: self.progress.uidvalidity(),
                 mails: found.into_iter().filter_map(mail).collect(),
-                uid_next: if settled > self.told { settled } else { 0 },
+                uid_next: if settled > self.reported { settled } else { 0 },
                 missing,
             };
-            self.told = self.told.max(settled);
+            self.reported = self.reported.max(settled);
             self.in_flight_from.push_back(uids.first().copied().unwrap_or(u32::MAX));
             self.in_flight.push_back(Box::pin(self.shared.hand_over(mails)));
         }
@@ -481,7 +489,7 @@ impl Serving<'_> {
 
     async fn acknowledged(&self, seen: Vec<u32>, deleted: Vec<u32>) -> Result<(), ProfileGone> {
         let uidvalidity = self.progress.uidvalidity();
-        self.shared.tell(Notice::Acknowledged(RelayAcknowledged { uidvalidity, seen, deleted })).await
+        self.shared.notify(Notice::Acknowledged(RelayAcknowledged { uidvalidity, seen, deleted })).await
     }
 
     /// Waits for new mail or orders.
@@ -503,7 +511,7 @@ impl Serving<'_> {
                 match end {
                     None => break,
                     Some(IdleEnd::Changed) => self.session.new_mail = true,
-                    // Nobody heard anything for long: find out whether the connection still lives.
+                    // Nothing was received for long: find out whether the connection still lives.
                     Some(IdleEnd::Silence) => {
                         Box::pin(self.session.idle_done()).await?;
                         Box::pin(self.session.idle_start()).await?;

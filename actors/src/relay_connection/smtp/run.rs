@@ -1,10 +1,13 @@
 //! The loop that sends what is queued. It exists only while there is something to send, and one minute longer.
 
 use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
     rc::Rc,
     time::{Duration, Instant},
 };
 
+use futures::FutureExt as _;
 use volary_proto::{
     RelayConnectivity, RelayEventKind, RelaySide, RelaySubmit, RelaySubmitResult, RelaySubmitStatus,
 };
@@ -16,7 +19,11 @@ use volary_link::{
 };
 use volary_mail::address::shortened;
 
-use crate::relay_connection::profile_link::{Job, ProfileGone, Shared};
+use crate::{
+    faults::Spot,
+    relay_connection::profile_link::{Job, ProfileGone, Shared},
+    watch::text_of,
+};
 
 /// A session without success for this long is not used again.
 const MAX_AGE: Duration = Duration::from_secs(60);
@@ -36,8 +43,17 @@ pub async fn run(shared: Rc<Shared>) {
     loop {
         let job = shared.jobs.borrow_mut().pop_front();
         if let Some(Job { submit, answer }) = job {
-            // Boxed: an open but idle session shall not carry the room that sending needs.
-            let Ok(result) = Box::pin(serve(&shared, &mut connected, &submit)).await else { return };
+            // Boxed: an open but idle session shall not carry the memory that sending needs.
+            let served = AssertUnwindSafe(serve(&shared, &mut connected, &submit)).catch_unwind();
+            let result = match Box::pin(served).await {
+                Ok(served) => served,
+                Err(panic) => {
+                    // Nobody knows what the server waits for.
+                    connected = None;
+                    fault(&shared, &submit, panic.as_ref()).await
+                }
+            };
+            let Ok(result) = result else { return };
             if result.status() == RelaySubmitStatus::NotConnected {
                 // Nothing that waits would fare better now; the profile decides about another relay.
                 for job in shared.jobs.take() {
@@ -67,6 +83,7 @@ async fn serve(
     connected: &mut Option<Connected>,
     submit: &RelaySubmit,
 ) -> Result<RelaySubmitResult, ProfileGone> {
+    shared.params.faults.pass(Spot::Submitting(submit.queue_id));
     let result = send(shared, connected, submit).await?;
     let (profile, relay) = shared.log_fields();
     let (status, accepted, queue_id) = (result.status(), result.accepted, submit.queue_id);
@@ -86,6 +103,27 @@ async fn serve(
         _ => shared.state(RelaySide::Smtp, RelayConnectivity::Error, &result.error).await?,
     }
     Ok(result)
+}
+
+/// A panic while a mail was sent concerns that mail alone.
+async fn fault(
+    shared: &Shared,
+    submit: &RelaySubmit,
+    panic: &(dyn Any + Send),
+) -> Result<RelaySubmitResult, ProfileGone> {
+    let (profile, relay) = shared.log_fields();
+    let cause = text_of(panic);
+    tracing::error!(
+        %profile,
+        %relay,
+        queue_id = submit.queue_id,
+        cause,
+        "submitting a mail failed by a fault of our own"
+    );
+    let error = format!("submitting the mail failed: {cause}");
+    shared.state(RelaySide::Smtp, RelayConnectivity::Error, &error).await?;
+    let status = RelaySubmitStatus::Fault.into();
+    Ok(RelaySubmitResult { status, error, accepted: 0, left: Vec::new() })
 }
 
 async fn send(
@@ -123,7 +161,7 @@ async fn send(
     }
     tally.left.extend(chunks.flatten().cloned());
     if tally.accepted > 0 {
-        tell_refused(shared, &tally.refused).await?;
+        report_refused(shared, &tally.refused).await?;
     }
     Ok(tally.result(failure))
 }
@@ -180,7 +218,7 @@ impl Tally {
 }
 
 /// Says who does not get a mail though others do.
-async fn tell_refused(shared: &Shared, refused: &[(String, String)]) -> Result<(), ProfileGone> {
+async fn report_refused(shared: &Shared, refused: &[(String, String)]) -> Result<(), ProfileGone> {
     let (profile, relay) = shared.log_fields();
     for (to, error) in refused {
         let short = shortened(to);

@@ -29,7 +29,7 @@ fn command(generation: u64, command: Command) -> RelayCommand {
     RelayCommand { generation, command: Some(command) }
 }
 
-// Spec 05 §16.2: receive on a single device.
+// The dialogue of chatmail core, as observed: receiving on a single device.
 #[actix::test]
 async fn a_mail_is_fetched_handed_over_and_then_deleted() {
     let (imap, smtp) = servers().await;
@@ -213,6 +213,59 @@ async fn a_renumbered_folder_is_looked_through_from_its_beginning() {
     server.answer("A0005 IDLE", "+ idling\r\n").await;
 }
 
+/// The answer of a server whose folder holds the mails of a range of UIDs.
+fn uids_of(question: &str, mails: std::ops::RangeInclusive<u32>) -> String {
+    let words: Vec<&str> = question.split(' ').collect();
+    assert_eq!((words[1], words[2], words[4]), ("UID", "FETCH", "(UID)"), "{question}");
+    let (first, last) = words[3].split_once(':').unwrap();
+    let (first, last): (u32, u32) = (first.parse().unwrap(), last.parse().unwrap());
+    let found = first.max(*mails.start())..=last.min(*mails.end());
+    let lines: String =
+        found.map(|uid| format!("* {} FETCH (UID {uid})\r\n", uid - mails.start() + 1)).collect();
+    format!("{lines}{} OK done\r\n", words[0])
+}
+
+// A server answers the question for the next mail with a line for each mail of the range.
+#[actix::test]
+async fn an_empty_stretch_before_more_mails_than_an_answer_may_name_is_crossed() {
+    let (imap, smtp) = servers().await;
+    let mut rig = Rig::start(&imap, &smtp, Wishes::default());
+    let mut server = imap.accept().await;
+    server.log_in_to(5, 650_001, 250_001).await;
+    server.answer(&format!("A0003 UID FETCH 1:500 {PREFETCH}"), "A0003 OK\r\n").await;
+    let mut questions = 0;
+    let window = loop {
+        let command = server.line().await;
+        if command.ends_with(PREFETCH) {
+            break command;
+        }
+        questions += 1;
+        server.send(&uids_of(&command, 400_000..=650_000)).await;
+    };
+    assert_eq!((window, questions), (format!("A0008 UID FETCH 400000:400499 {PREFETCH}"), 4));
+    server.send(&format!("{}A0008 OK\r\n", head(400_000, 40))).await;
+    assert_eq!(rig.heads().await.heads[0].uid, 400_000);
+}
+
+#[actix::test]
+async fn an_empty_stretch_before_few_mails_is_crossed_with_one_question() {
+    let (imap, smtp) = servers().await;
+    let mut rig = Rig::start(&imap, &smtp, Wishes::default());
+    let mut server = imap.accept().await;
+    server.log_in_to(5, 4_000_000_001, 1).await;
+    server.answer(&format!("A0003 UID FETCH 1:500 {PREFETCH}"), "A0003 OK\r\n").await;
+    let question = server.line().await;
+    assert_eq!(question, "A0004 UID FETCH 501:4000000000 (UID)");
+    server.send(&uids_of(&question, 4_000_000_000..=4_000_000_000)).await;
+    server
+        .answer(
+            &format!("A0005 UID FETCH 4000000000:4000000499 {PREFETCH}"),
+            &format!("{}A0005 OK\r\n", head(4_000_000_000, 40)),
+        )
+        .await;
+    assert_eq!(rig.heads().await.heads[0].uid, 4_000_000_000);
+}
+
 #[actix::test]
 async fn a_first_visit_notes_how_old_the_mail_is_that_it_leaves_alone() {
     let (imap, smtp) = servers().await;
@@ -241,7 +294,7 @@ async fn a_refused_login_is_told_with_the_words_of_the_server() {
         Notice::State(state) if !state.error.is_empty() => Some(state.error),
         _ => None,
     });
-    // Spec 05 §2.7.
+    // The text that chatmail core shows.
     assert_eq!(
         error.await,
         "IMAP failed to login as alice@example.org: no response: code: None, info: \

@@ -24,6 +24,9 @@ use volary_proto::{
 use volary_link::Network;
 use volary_mail::login::{Candidate, CertificateChecks, ConfiguredLogin, Endpoint, Security};
 
+use crate::faults::Faults;
+use crate::mailbox::{Places, takes_from_places};
+
 use super::{ConnectionEnded, Crowds, ProfileLink, RelayConnection, RelayParams};
 
 /// Longest time that a test waits for anything.
@@ -86,6 +89,11 @@ impl Peer {
 
     /// Plays a login, up to an empty inbox with this UIDNEXT.
     async fn log_in(&mut self, uidvalidity: u32, uid_next: u32) {
+        self.log_in_to(uidvalidity, uid_next, 0).await;
+    }
+
+    /// Plays a login, up to an inbox with this UIDNEXT and so many mails.
+    async fn log_in_to(&mut self, uidvalidity: u32, uid_next: u32, mails: u32) {
         self.send("* OK [CAPABILITY IMAP4rev1 IDLE] ready\r\n").await;
         self.answer(
             "A0001 LOGIN \"alice@example.org\" \"secret\"",
@@ -93,19 +101,23 @@ impl Peer {
         )
         .await;
         self.expect("A0002 SELECT \"INBOX\"").await;
-        self.selected("A0002", uidvalidity, uid_next).await;
+        self.selected_with("A0002", uidvalidity, uid_next, mails).await;
     }
 
     async fn selected(&mut self, tag: &str, uidvalidity: u32, uid_next: u32) {
+        self.selected_with(tag, uidvalidity, uid_next, 0).await;
+    }
+
+    async fn selected_with(&mut self, tag: &str, uidvalidity: u32, uid_next: u32, mails: u32) {
         self.send(&format!(
-            "* FLAGS (\\Seen \\Deleted)\r\n* 0 EXISTS\r\n* OK [UIDVALIDITY {uidvalidity}] ok\r\n\
+            "* FLAGS (\\Seen \\Deleted)\r\n* {mails} EXISTS\r\n* OK [UIDVALIDITY {uidvalidity}] ok\r\n\
              * OK [UIDNEXT {uid_next}] ok\r\n{tag} OK [READ-WRITE] done\r\n"
         ))
         .await;
     }
 }
 
-/// What a test profile was told.
+/// What a test profile received.
 #[derive(Debug)]
 enum Told {
     Heads(RelayHeads),
@@ -113,7 +125,7 @@ enum Told {
     Notice(Notice),
 }
 
-/// A profile that answers as it was told to.
+/// A profile that answers as the test wants.
 struct TestProfile {
     told: mpsc::UnboundedSender<Told>,
     head_action: fn(u32) -> RelayHeadAction,
@@ -123,6 +135,8 @@ struct TestProfile {
 impl Actor for TestProfile {
     type Context = Context<Self>;
 }
+
+takes_from_places!(TestProfile: RelayHeads, RelayMails, RelayNotice);
 
 impl Handler<RelayHeads> for TestProfile {
     type Result = ResponseFuture<RelayHeadsAnswer>;
@@ -170,6 +184,7 @@ impl Handler<ConnectionEnded> for TestProfile {
 /// A running connection with its profile.
 struct Rig {
     connection: Addr<RelayConnection>,
+    faults: Faults,
     told: mpsc::UnboundedReceiver<Told>,
 }
 
@@ -214,6 +229,7 @@ impl Rig {
 
     fn connect(login: ConfiguredLogin, wishes: Wishes, network: Arc<Network>) -> Self {
         let (sender, told) = mpsc::unbounded_channel();
+        let faults = Faults::default();
         let profile =
             TestProfile { told: sender, head_action: wishes.head_action, mail_action: wishes.mail_action };
         let params = RelayParams {
@@ -226,13 +242,14 @@ impl Rig {
             proxy: None,
             disable_idle: false,
             crowds: Arc::new(Crowds::default()),
+            faults: faults.clone(),
         };
-        let link = ProfileLink::new(&profile.start());
-        Self { connection: RelayConnection::start(params, link, network), told }
+        let link = ProfileLink::new(&profile.start(), Places::new(16, "profile"));
+        Self { connection: RelayConnection::start(params, link, network), faults, told }
     }
 
     async fn next(&mut self) -> Told {
-        timeout(PATIENCE, self.told.recv()).await.expect("the profile is told nothing").unwrap()
+        timeout(PATIENCE, self.told.recv()).await.expect("the profile receives nothing").unwrap()
     }
 
     async fn heads(&mut self) -> RelayHeads {

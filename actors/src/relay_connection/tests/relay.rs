@@ -5,76 +5,25 @@ use volary_proto::{
     RelayCommand, RelayFetchNow, RelayMailAction, RelaySubmit, RelaySubmitStatus, relay_command::Command,
     relay_notice::Notice,
 };
-use volary_relay::{AccountRules, Relay, RelayConfig};
+use volary_relay::Relay;
 
 use super::*;
+use crate::testing::{configured, entered, leads_to, relay};
 use volary_link::{
     Route, Success,
     configure::{FoundServers, try_transport},
     tls::key_hash,
     unix_now,
 };
-use volary_mail::login::{
-    EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp, Protocol,
-};
+use volary_mail::login::{EnteredCertificateChecks, EnteredLogin, Protocol};
 
 const DOMAIN: &str = "_mail.invalid";
 
-async fn relay(domain: &str) -> Relay {
-    let config = RelayConfig {
-        allow_unencrypted: true,
-        accounts: AccountRules::relaxed(),
-        ..RelayConfig::for_domain(domain)
-    };
-    Relay::start(config).await.unwrap()
-}
-
-/// A network in which the domains of a relay, unknown to any name server, lead to the relay.
+/// A network that knows the way to the relay.
 fn network(relay: &Relay) -> Arc<Network> {
     let network = Network::with_defaults().unwrap();
-    let ports = [
-        (relay.imap_tls_port(), Protocol::Imap),
-        (relay.imap_starttls_port(), Protocol::Imap),
-        (relay.smtp_tls_port(), Protocol::Smtp),
-        (relay.smtp_starttls_port(), Protocol::Smtp),
-    ];
-    for host in relay.domains() {
-        for (port, protocol) in ports {
-            let route = Route { host: host.clone(), port, protocol, ip: [127, 0, 0, 1].into() };
-            network.resolver().remember(route, Success { at: unix_now(), strict: true });
-        }
-    }
+    leads_to(&network, relay);
     network
-}
-
-fn entered(relay: &Relay, user: &str, starttls: bool) -> EnteredLogin {
-    let (imap_port, smtp_port, security) = match starttls {
-        true => (relay.imap_starttls_port(), relay.smtp_starttls_port(), EnteredSecurity::Starttls),
-        false => (relay.imap_tls_port(), relay.smtp_tls_port(), EnteredSecurity::Ssl),
-    };
-    let host = relay.domains()[0].clone();
-    EnteredLogin {
-        addr: format!("{user}@{host}"),
-        imap: EnteredImap {
-            server: host.clone(),
-            port: imap_port,
-            security,
-            password: "long enough".into(),
-            ..EnteredImap::default()
-        },
-        smtp: EnteredSmtp { server: host, port: smtp_port, security, ..EnteredSmtp::default() },
-        ..EnteredLogin::default()
-    }
-}
-
-async fn configured(network: &Network, entered: &EnteredLogin) -> Result<ConfiguredLogin, String> {
-    let mut steps = Vec::new();
-    let result =
-        try_transport(network, entered, &FoundServers::default(), None, |step| steps.push(step)).await;
-    if result.is_ok() {
-        assert_eq!(steps, [500, 550, 600, 850, 900]);
-    }
-    result.map_err(|error| error.to_string())
 }
 
 fn mail(number: usize) -> RelaySubmit {

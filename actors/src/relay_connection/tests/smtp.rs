@@ -2,6 +2,7 @@ use bytes::Bytes;
 use volary_proto::{RelayEventKind, RelaySubmit, RelaySubmitResult, RelaySubmitStatus, relay_notice::Notice};
 
 use super::*;
+use crate::faults::Spot;
 
 fn submit(recipients: &[&str]) -> RelaySubmit {
     RelaySubmit {
@@ -51,7 +52,7 @@ fn sent(result: &RelaySubmitResult) -> (RelaySubmitStatus, u32) {
     (result.status(), result.accepted)
 }
 
-// Spec 05 §16.3.
+// RFC 2920 section 3.1: MAIL, RCPT and DATA may be sent together, DATA last.
 #[actix::test]
 async fn mails_go_out_in_order_over_one_pipelined_session() {
     let (mut rig, _imap, smtp) = start().await;
@@ -263,6 +264,54 @@ async fn a_session_that_was_told_good_bye_while_it_was_idle_is_replaced() {
     server.greet("250-PIPELINING\r\n").await;
     server.takes_mail_for_bob().await;
     assert_eq!(sent(&result.await.unwrap().unwrap()), (RelaySubmitStatus::Sent, 1));
+}
+
+#[actix::test]
+async fn a_panic_while_a_mail_is_submitted_concerns_that_mail_alone() {
+    let (rig, _imap, smtp) = start().await;
+    rig.faults.provoke(Spot::Submitting(7), 1);
+    let bad = rig.connection.send(RelaySubmit { queue_id: 7, ..submit(&["x@example.org"]) });
+    let good = rig.connection.send(submit(&["bob@example.org"]));
+    let both = actix::spawn(async move { (bad.await.unwrap(), good.await.unwrap()) });
+    let mut server = smtp.accept().await;
+    server.greet("250-PIPELINING\r\n").await;
+    server.takes_mail_for_bob().await;
+    let (bad, good) = both.await.unwrap();
+    assert_eq!(sent(&bad), (RelaySubmitStatus::Fault, 0));
+    assert_eq!(bad.error, "submitting the mail failed: provoked at Submitting(7)");
+    assert_eq!(sent(&good), (RelaySubmitStatus::Sent, 1));
+    assert!(rig.connection.connected());
+}
+
+// With a lost connection nobody knows whether the mail is to blame, so it counts as a try.
+#[actix::test]
+async fn a_mail_at_which_the_relay_hangs_up_each_time_is_no_lack_of_a_connection() {
+    let (rig, _imap, smtp) = start().await;
+    let good = actix::spawn(rig.connection.send(submit(&["bob@example.org"])));
+    let mut server = smtp.accept().await;
+    server.greet("250-PIPELINING\r\n").await;
+    server.takes_mail_for_bob().await;
+    assert_eq!(sent(&good.await.unwrap().unwrap()), (RelaySubmitStatus::Sent, 1));
+
+    let bad = rig.connection.send(submit(&["x@example.org"]));
+    let good = rig.connection.send(submit(&["bob@example.org"]));
+    let both = actix::spawn(async move { (bad.await.unwrap(), good.await.unwrap()) });
+    // Once over the session that was idle, which may have died by itself, and once over a fresh one.
+    server.envelope("", &["x@example.org"]).await;
+    drop(server);
+    let mut server = smtp.accept().await;
+    server.greet("250-PIPELINING\r\n").await;
+    server.envelope("", &["x@example.org"]).await;
+    drop(server);
+    let mut server = smtp.accept().await;
+    server.greet("250-PIPELINING\r\n").await;
+    server.takes_mail_for_bob().await;
+    let (bad, good) = both.await.unwrap();
+    assert_eq!(
+        (sent(&bad), bad.error.as_str()),
+        ((RelaySubmitStatus::Temporary, 0), "connection closed by the server")
+    );
+    assert_eq!(sent(&good), (RelaySubmitStatus::Sent, 1));
 }
 
 #[actix::test]

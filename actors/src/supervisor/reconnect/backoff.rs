@@ -93,7 +93,7 @@ impl Backoff {
         *self = Self::new();
     }
 
-    /// When the burst has room for one more connection: it adds [`REFILL`], and the bucket holds [`BURST`] of them.
+    /// When the burst allows one more connection: it adds [`REFILL`], and the bucket holds [`BURST`] of them.
     fn allowed_at(&self, now: Duration) -> Duration {
         (self.drained_at.max(now) + REFILL).saturating_sub(REFILL * BURST)
     }
@@ -130,7 +130,7 @@ mod tests {
         assert!(seen[11] >= secs(60) && seen[11] <= secs(80));
     }
 
-    // Spec 05 §5.10: a server that hangs up after the login is tried twice at once, then once a minute.
+    // As chatmail core was observed: a server that hangs up after the login is tried twice at once, then once a minute.
     #[test]
     fn a_server_that_hangs_up_is_tried_once_a_minute_after_the_burst() {
         let mut backoff = Backoff::new();

@@ -2,7 +2,7 @@
 //!
 //! When a relay goes away, all of them lose it in the same instant. They come back spread over a time that grows with
 //! their number, so that the relay sees about [`RATE`] connections a second and not all at once. While it is away they
-//! look for it at [`SEARCH_RATE`] together. And the first one that finds it tells the others, so that nobody sits out a
+//! look for it at [`SEARCH_RATE`] together. And the first one that finds it notifies the others, so that nobody sits out a
 //! long delay while the relay is there.
 
 use std::{
@@ -81,7 +81,7 @@ impl Member {
         self.crowd.away.store(true, Ordering::Relaxed);
     }
 
-    /// The relay was reached. The first one after a failure tells the others.
+    /// The relay was reached. The first one after a failure notifies the others.
     pub fn reached(&self) {
         if self.crowd.away.swap(false, Ordering::Relaxed) {
             self.crowd.back.send_replace(());

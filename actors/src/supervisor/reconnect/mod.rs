@@ -3,13 +3,13 @@
 //! | file | what comes back | when |
 //! |---|---|---|
 //! | [`backoff`] | a connection to a relay | after 2 to 80 s, growing with each failure; at most once a minute after two in a row |
-//! | [`crowd`] | all connections to the same relay | spread over a time that grows with their number; who finds the relay tells the others |
+//! | [`crowd`] | all connections to the same relay | spread over a time that grows with their number; who finds the relay notifies the others |
 //! | `network` here | all connections of the process | at most [`HANDSHAKES`] are being made at a time (the pacer of `link`) |
 //! | [`revival`] | an actor or a task that ended with a panic | after 250 ms to 5 min, growing with each failure |
 //! | [`retry`] | a mail that no relay took | after 30 s to 45 min, growing with each try |
 //! | [`AFTER_TROUBLE`] here | receiving and sending, when the disk refused | after 30 s, always |
 //!
-//! A change of the network, told by the system, ends the waits of connections and mails. The waits of mails are rows of
+//! A change of the network, as the system reports it, ends the waits of connections and mails. The waits of mails are rows of
 //! the deadline table and outlive the process; all others end with what waits.
 
 pub mod backoff;

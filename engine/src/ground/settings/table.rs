@@ -159,9 +159,9 @@ settings! {
     AUTORELAY_FINISHED = "autorelay_finished": Switch, None, Engine, [StoredOnly],
         "The automatic addition of relays has ended.";
     KEYUPDATE_BASELINE = "keyupdate_baseline": Text, Some(""), Engine, [],
-        "Own addresses that contacts were last told, sorted, with blanks between them.";
+        "Own addresses that were last announced to contacts, sorted, with blanks between them.";
     KEYUPDATE_DEBOUNCE = "keyupdate_debounce": Seconds, Some("30"), User, [Info],
-        "How long a changed relay list must rest before contacts are told.";
+        "How long a changed relay list must rest before it is announced to contacts.";
     DISABLE_IDLE = "disable_idle": Flag, Some("0"), User, [Info, Reconnects],
         "Relays are polled in place of IDLE; for developers.";
     DONATION_REQUEST_NEXT_CHECK = "donation_request_next_check": Time, None, Engine, [StoredOnly],

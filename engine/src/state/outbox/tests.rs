@@ -3,7 +3,8 @@ use volary_storage::records::MessageState;
 use volary_storage::{Raw, Table};
 
 use super::*;
-use crate::outgoing::complete::{self, MAX_TRIES};
+use crate::ground::ids::TransportId;
+use crate::outgoing::complete::{self, MAX_FAULTS, MAX_TRIES};
 use crate::testing::{Desk, PROFILE};
 
 /// Queues a mail of a chat; only for one contact if it is named.
@@ -20,7 +21,7 @@ async fn waits(desk: &Desk, sequence: u64, refused: bool) {
     desk.change(move |tx| {
         let rows = entries(tx.store, tx.profile, usize::MAX)?;
         let (_, job) = rows.into_iter().find(|(found, _)| *found == sequence).unwrap();
-        Ok(complete::postponed(tx, sequence, &job, refused, retry_at)?)
+        Ok(complete::postponed(tx, sequence, &job, refused, retry_at, "busy")?)
     })
     .await;
 }
@@ -177,4 +178,108 @@ async fn a_damaged_entry_fails_its_message_and_the_others_leave() {
     assert_eq!(desk.db.look(|view| damaged(view, PROFILE)).unwrap(), []);
     assert!(!desk.db.look(|view| is_queued(view, PROFILE, message)).unwrap());
     assert_eq!(due_now(&desk), [behind]);
+}
+
+/// Rendering or submitting a mail fails by a fault of our own.
+async fn fails_by_our_fault(desk: &Desk, sequence: u64) {
+    let retry_at = desk.now() + 30;
+    desk.change(move |tx| {
+        let job = tx.store.get(&OUTBOX, &(PROFILE, sequence))?.unwrap();
+        Ok(complete::faulted(tx, sequence, &job, "a panic", retry_at)?)
+    })
+    .await;
+}
+
+fn message_of(desk: &Desk, sequence: u64) -> (MessageId, MessageState, String) {
+    desk.db
+        .look(|view| {
+            let job = view.get(&OUTBOX, &(PROFILE, sequence))?.unwrap();
+            let record = messages::load(view, PROFILE, job.message)?.unwrap();
+            Ok::<_, StoreError>((job.message, record.state, record.error))
+        })
+        .unwrap()
+}
+
+/// A mail at whose sending something of ours fails as often as it is tried, and one behind it in its chat.
+async fn held(desk: &Desk) -> (u64, u64) {
+    let [(annas, _), _] = two_chats(desk).await;
+    let bad = queues(desk, annas, None).await;
+    let behind = queues(desk, annas, None).await;
+    for _ in 0..MAX_FAULTS {
+        assert_eq!(due_now(desk), [bad, behind]);
+        fails_by_our_fault(desk, bad).await;
+        if due_now(desk).is_empty() {
+            desk.waits(30);
+        }
+    }
+    (bad, behind)
+}
+
+#[tokio::test]
+async fn a_mail_that_fails_by_our_fault_is_kept_with_its_reason_and_the_others_go() {
+    let desk = Desk::new().await;
+    let (bad, behind) = held(&desk).await;
+    assert_eq!(due_now(&desk), [behind]);
+    let (_, state, error) = message_of(&desk, bad);
+    assert_eq!(state, MessageState::OutFailed);
+    assert_eq!(
+        error,
+        "This message cannot be sent now: a panic. It is kept and tried again at the next start."
+    );
+    let errors = desk.events().await.into_iter().filter(|kind| matches!(kind, event::Kind::Error(_)));
+    assert_eq!(errors.count(), 1);
+    let job = desk.db.look(|view| view.get(&OUTBOX, &(PROFILE, behind))).unwrap().unwrap();
+    assert!(!desk.db.look(|view| is_behind(view, PROFILE, behind, &job)).unwrap());
+    desk.change(move |tx| Ok(remove(tx, behind)?)).await;
+    assert!(desk.db.look(|view| is_empty(view, PROFILE)).unwrap(), "nothing is to be waited for");
+    // Neither time nor a relay that is back brings it out.
+    desk.waits(LONGEST_WAIT * 2);
+    desk.change(|tx| Ok(relay_is_back(tx)?)).await;
+    assert!(due_now(&desk).is_empty());
+}
+
+#[tokio::test]
+async fn what_our_fault_holds_is_tried_once_with_each_start() {
+    let desk = Desk::new().await;
+    let (bad, behind) = held(&desk).await;
+    desk.change(|tx| Ok(complete::release_held(tx)?)).await;
+    assert_eq!(due_now(&desk), [bad, behind]);
+    let (message, state, error) = message_of(&desk, bad);
+    assert_eq!((state, error), (MessageState::OutPending, String::new()));
+    fails_by_our_fault(&desk, bad).await;
+    assert_eq!((due_now(&desk), message_of(&desk, bad).1), (vec![behind], MessageState::OutFailed));
+    desk.change(|tx| Ok(complete::release_held(tx)?)).await;
+    desk.change(move |tx| {
+        let job = tx.store.get(&OUTBOX, &(PROFILE, bad))?.unwrap();
+        Ok(complete::sent(tx, bad, &job, TransportId::new(1), &complete::Traces::default())?)
+    })
+    .await;
+    let state = desk.db.look(|view| messages::load(view, PROFILE, message)).unwrap().unwrap().state;
+    assert_eq!(state, MessageState::OutDelivered);
+}
+
+#[tokio::test]
+async fn a_message_that_our_fault_holds_can_be_sent_again_and_deleted() {
+    let desk = Desk::new().await;
+    let (bad, behind) = held(&desk).await;
+    let (message, ..) = message_of(&desk, bad);
+    desk.change(move |tx| crate::chat::features::resend(tx, &[message])).await;
+    let rows = desk.db.look(|view| entries(view, PROFILE, 10)).unwrap();
+    assert_eq!(rows.iter().map(|(_, job)| job.held.is_empty()).collect::<Vec<_>>(), [true, true]);
+    assert_eq!(due_now(&desk)[0], behind);
+    desk.change(move |tx| Ok(cancel(tx, message)?)).await;
+    assert_eq!(due_now(&desk), [behind]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_given_up_says_what_happened_last() {
+    let desk = Desk::new().await;
+    let [(annas, _), _] = two_chats(&desk).await;
+    let bad = queues(&desk, annas, None).await;
+    let (message, ..) = message_of(&desk, bad);
+    for _ in 0..=MAX_TRIES {
+        waits(&desk, bad, true).await;
+    }
+    let record = desk.db.look(|view| messages::load(view, PROFILE, message)).unwrap().unwrap();
+    assert_eq!(record.error, "Number of retries exceeded the limit. The last one: busy");
 }

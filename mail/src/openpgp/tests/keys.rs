@@ -15,7 +15,7 @@ fn hashed_subpackets(signature: &[u8]) -> Vec<(u8, Vec<u8>)> {
     found
 }
 
-/// spec 02 §2.1: order, kinds and lengths of the packets of a stored key.
+/// RFC 9580, section 10.1.2, with the packets, subpackets and lengths that chatmail core writes when it stores a key.
 #[test]
 fn a_generated_key_has_the_exact_stored_form() {
     let key = alice().key;
@@ -40,7 +40,7 @@ fn a_generated_key_has_the_exact_stored_form() {
     assert_eq!(binding[1].1, [0x0c], "communication and storage");
 }
 
-/// spec 02 §2.2: the transmitted form.
+/// RFC 9580, section 10.1.1, with the packets and subpackets that chatmail core hands out.
 #[test]
 fn the_handed_out_certificate_has_the_exact_form_and_lists_the_relays_in_order() {
     let alice = alice();

@@ -37,7 +37,8 @@ fn a_signature_is_never_older_than_its_key() {
     assert_eq!(verified.signed_at, Some(alice.key.created_at()));
 }
 
-/// spec 02 §5.3: container, session keys without recipient names, own key first.
+/// RFC 9580, sections 5.1.2 and 5.13.2: version 6 session keys without a recipient, version 2 container. The own key
+/// comes first, as chatmail core has it.
 #[test]
 fn a_message_has_the_exact_layout() {
     let (alice, bob, carol) = (alice(), bob(), carol());

@@ -9,7 +9,8 @@ fn post(signer: Option<&Person>, secret: &SharedSecret) -> Vec<u8> {
     encrypt_with_secret(b"post".to_vec(), secret, key, true, NOW, &mut rng(1)).unwrap().into_bytes()
 }
 
-/// spec 02 §5.4.
+/// RFC 9580, sections 5.3.2 and 5.13.2: a version 6 session key under a secret (iterated and salted, AES-256, OCB), as
+/// chatmail core sends posts.
 #[test]
 fn a_post_has_the_exact_layout() {
     let message = post(Some(&alice()), &SharedSecret::channel(CHANNEL, None));
