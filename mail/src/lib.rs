@@ -1,4 +1,5 @@
-//! The chatmail wire protocol, sans-IO: Internet messages, OpenPGP, Autocrypt, SecureJoin, QR codes and vCards.
+//! The chatmail wire protocol, sans-IO: Internet messages, OpenPGP, Autocrypt, SecureJoin, QR codes,
+//! vCards and in-chat apps.
 //!
 //! Bytes come in, values go out. Nothing here reads a clock, a file, a socket or a global random generator:
 //! whoever calls passes `now` (Unix seconds) and a random generator in.
@@ -14,6 +15,7 @@
 //! | [`proxy`] | addresses of proxies |
 //! | [`qr`] | every scannable code and invite link, and QR images |
 //! | [`vcard`] | contacts as vCards |
+//! | [`webxdc`] | in-chat apps: archives, status updates |
 
 pub mod address;
 pub mod ids;
@@ -24,3 +26,4 @@ pub mod proxy;
 pub mod qr;
 pub mod securejoin;
 pub mod vcard;
+pub mod webxdc;

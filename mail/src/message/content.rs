@@ -6,6 +6,7 @@ use image::ImageReader;
 
 use super::bounds::MAX_IMAGE_PIXELS;
 use crate::address::Address;
+use crate::webxdc::archive;
 
 /// Width and height of a picture that is not too large to be shown. Reads only its header.
 pub fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
@@ -15,10 +16,8 @@ pub fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// Whether it is an in-chat app: a zip archive with a start page at its top.
-pub fn is_webxdc(mut file: impl Read + Seek) -> bool {
-    let mut magic = [0; 2];
-    let starts = file.read_exact(&mut magic).is_ok() && magic == *b"PK" && file.rewind().is_ok();
-    starts && zip::ZipArchive::new(file).is_ok_and(|archive| archive.index_for_name("index.html").is_some())
+pub fn is_webxdc(file: impl Read + Seek) -> bool {
+    archive::is_app(file)
 }
 
 /// Whether it is a vCard of exactly one contact, with a usable address.

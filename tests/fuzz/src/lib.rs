@@ -21,7 +21,7 @@ pub mod targets;
 
 use targets::{
     decrypt, headers, imap_client, jsonrpc, keys, mail, qr, relay_imap, relay_smtp, roundtrip, smtp_client,
-    vcard,
+    vcard, webxdc_archive, webxdc_update,
 };
 
 /// A reader of foreign bytes.
@@ -46,6 +46,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "roundtrip", max_len: 4 << 10, run: roundtrip::run, seeds: roundtrip::seeds },
     Target { name: "qr", max_len: 4 << 10, run: qr::run, seeds: qr::seeds },
     Target { name: "vcard", max_len: 16 << 10, run: vcard::run, seeds: vcard::seeds },
+    Target {
+        name: "webxdc_archive",
+        max_len: 16 << 10,
+        run: webxdc_archive::run,
+        seeds: webxdc_archive::seeds,
+    },
+    Target { name: "webxdc_update", max_len: 16 << 10, run: webxdc_update::run, seeds: webxdc_update::seeds },
     Target { name: "imap_client", max_len: 16 << 10, run: imap_client::run, seeds: imap_client::seeds },
     Target { name: "smtp_client", max_len: 8 << 10, run: smtp_client::run, seeds: smtp_client::seeds },
     Target { name: "relay_imap", max_len: 8 << 10, run: relay_imap::run, seeds: relay_imap::seeds },

@@ -83,5 +83,7 @@ every_target!(
     smtp_client,
     relay_imap,
     relay_smtp,
-    jsonrpc
+    jsonrpc,
+    webxdc_archive,
+    webxdc_update
 );

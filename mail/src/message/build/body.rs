@@ -220,7 +220,8 @@ fn text_part(text: String) -> MimePart<'static> {
 }
 
 fn json_part(json: String, name: &'static str) -> MimePart<'static> {
-    MimePart::new(ContentType::new("application/json").attribute("charset", "utf-8"), json).attachment(name)
+    // As octets, so that it travels in Base64: its lines have any length, and their ends are part of it.
+    MimePart::new(ContentType::new("application/json"), json.into_bytes()).attachment(name)
 }
 
 fn file_part(mime: &'static str, name: &'static str, bytes: Vec<u8>) -> MimePart<'static> {

@@ -11,6 +11,9 @@ use crate::message::content::{dimensions, is_one_contact, is_webxdc};
 use crate::message::filename::sanitise;
 use crate::message::view_type::{OCTET_STREAM, ViewType, by_file_name};
 
+/// How the name of an app ends, in lower case.
+const APP_EXTENSION: &str = ".xdc";
+
 /// What a named part is.
 pub(super) enum NamedPart {
     /// A public key to import.
@@ -39,7 +42,7 @@ pub(super) fn named_part(entity: &Entity<'_>, raw_name: String, is_chat: bool) -
     if entity.mime() == "application/pgp-keys" && is_one_public_key(&bytes) {
         return Some(NamedPart::Key(bytes));
     }
-    let is_app = raw_name.ends_with("xdc") && is_webxdc(Cursor::new(&bytes));
+    let is_app = raw_name.ends_with(APP_EXTENSION) && is_webxdc(Cursor::new(&bytes));
     if !is_app {
         if raw_name.ends_with(".kml") && (raw_name.starts_with("location") || raw_name.starts_with("message"))
         {
@@ -53,7 +56,7 @@ pub(super) fn named_part(entity: &Entity<'_>, raw_name: String, is_chat: bool) -
             return Some(NamedPart::StatusUpdate(String::from_utf8_lossy(&bytes).into_owned()));
         }
     }
-    let view_type = if is_app { ViewType::Webxdc } else { view_type(entity.mime(), &raw_name, is_chat) };
+    let announced = view_type(entity.mime(), &raw_name, is_chat);
     let mut file = FileContent {
         name: sanitise(&raw_name),
         raw_name,
@@ -61,7 +64,7 @@ pub(super) fn named_part(entity: &Entity<'_>, raw_name: String, is_chat: bool) -
         bytes,
         dimensions: None,
     };
-    let view_type = check_content(view_type, &mut file);
+    let view_type = if is_app { ViewType::Webxdc } else { check_content(announced, &mut file) };
     Some(NamedPart::File(view_type, file))
 }
 
@@ -89,7 +92,8 @@ fn check_content(view_type: ViewType, file: &mut FileContent) -> ViewType {
             if file.dimensions.is_some() { view_type } else { ViewType::File }
         }
         ViewType::Vcard if !is_one_contact(&file.bytes) => ViewType::File,
-        ViewType::Webxdc if !is_webxdc(Cursor::new(&file.bytes)) => ViewType::File,
+        // An app is known by its exact name and its content, never by its type.
+        ViewType::Webxdc => ViewType::File,
         other => other,
     }
 }

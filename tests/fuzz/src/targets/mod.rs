@@ -12,3 +12,5 @@ pub mod relay_smtp;
 pub mod roundtrip;
 pub mod smtp_client;
 pub mod vcard;
+pub mod webxdc_archive;
+pub mod webxdc_update;

@@ -6,6 +6,7 @@ mod kinds;
 mod protection;
 mod roundtrip;
 mod structure;
+mod webxdc;
 
 use super::*;
 

@@ -114,22 +114,6 @@ fn octet_streams_are_files_in_chats_and_guessed_elsewhere() {
     assert_eq!(types(&mail("mixed", &[&part])), [ViewType::Image]);
 }
 
-fn zip_with(name: &str) -> Vec<u8> {
-    use std::io::Write;
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-    zip.write_all(b"<html>").unwrap();
-    zip.finish().unwrap().into_inner()
-}
-
-#[test]
-fn an_app_is_a_zip_with_an_index_whatever_its_type() {
-    let app = base64_file("text/plain", "a.xdc", &zip_with("index.html"));
-    assert_eq!(types(&chat_mail("", &[&app])), [ViewType::Webxdc]);
-    let no_app = base64_file("application/webxdc+zip", "a.xdc", &zip_with("Index.html"));
-    assert_eq!(types(&chat_mail("", &[&no_app])), [ViewType::File]);
-}
-
 #[test]
 fn a_contact_card_holds_exactly_one_contact() {
     let card = "BEGIN:VCARD\r\nVERSION:4.0\r\nEMAIL:bob@example.net\r\nFN:Bob\r\nEND:VCARD\r\n";
