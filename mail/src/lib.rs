@@ -6,6 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`address`] | e-mail addresses and their comparison |
+//! | [`autoconfig`] | where to ask for the servers of a domain, and the answers (Mozilla, Outlook) |
 //! | [`ids`] | tokens, ids of groups, secrets of channels |
 //! | [`openpgp`] | keys, certificates with relay lists, Autocrypt, encryption, decryption with signer attribution |
 //! | [`message`] | building and parsing Internet messages (RFC 5322, MIME, header protection, `Chat-*` headers) |
@@ -16,6 +17,7 @@
 //! | [`vcard`] | contacts as vCards |
 
 pub mod address;
+pub mod autoconfig;
 pub mod ids;
 pub mod login;
 pub mod message;
@@ -24,3 +26,7 @@ pub mod proxy;
 pub mod qr;
 pub mod securejoin;
 pub mod vcard;
+
+mod xml;
+
+pub use xml::XmlError;
