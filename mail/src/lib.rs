@@ -11,6 +11,7 @@
 //! | [`openpgp`] | keys, certificates with relay lists, Autocrypt, encryption, decryption with signer attribution |
 //! | [`message`] | building and parsing Internet messages (RFC 5322, MIME, header protection, `Chat-*` headers) |
 //! | [`securejoin`] | both sides of the contact and group handshake as state machines |
+//! | [`kml`] | locations as KML |
 //! | [`login`] | login parameters of a transport and their JSON forms |
 //! | [`proxy`] | addresses of proxies |
 //! | [`qr`] | every scannable code and invite link, and QR images |
@@ -19,6 +20,7 @@
 pub mod address;
 pub mod autoconfig;
 pub mod ids;
+pub mod kml;
 pub mod login;
 pub mod message;
 pub mod openpgp;
@@ -27,6 +29,7 @@ pub mod qr;
 pub mod securejoin;
 pub mod vcard;
 
+mod time;
 mod xml;
 
 pub use xml::XmlError;
