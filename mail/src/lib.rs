@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`address`] | e-mail addresses and their comparison |
 //! | [`autoconfig`] | where to ask for the servers of a domain, and the answers (Mozilla, Outlook) |
+//! | [`calls`] | rules of calls: states, who rings, servers for media |
 //! | [`ids`] | tokens, ids of groups, secrets of channels |
 //! | [`openpgp`] | keys, certificates with relay lists, Autocrypt, encryption, decryption with signer attribution |
 //! | [`message`] | building and parsing Internet messages (RFC 5322, MIME, header protection, `Chat-*` headers) |
@@ -19,6 +20,7 @@
 
 pub mod address;
 pub mod autoconfig;
+pub mod calls;
 pub mod ids;
 pub mod kml;
 pub mod login;
