@@ -15,6 +15,7 @@
 //! | [`kml`] | locations as KML |
 //! | [`login`] | login parameters of a transport and their JSON forms |
 //! | [`proxy`] | addresses of proxies |
+//! | [`push`] | tokens of devices, encrypted for the notification proxy |
 //! | [`qr`] | every scannable code and invite link, and QR images |
 //! | [`vcard`] | contacts as vCards |
 
@@ -27,6 +28,7 @@ pub mod login;
 pub mod message;
 pub mod openpgp;
 pub mod proxy;
+pub mod push;
 pub mod qr;
 pub mod securejoin;
 pub mod vcard;
