@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
+pub use volary_mail::autoconfig::FoundServers;
 use volary_mail::{
-    login::{ConfiguredLogin, EnteredLogin, LoginError, ServerHint},
+    login::{ConfiguredLogin, EnteredLogin, LoginError},
     proxy::ProxyUrl,
 };
 
@@ -61,15 +62,6 @@ impl ConfigureError {
     pub fn stock_text(&self) -> String {
         format!("Error:\n\n“{self}”")
     }
-}
-
-/// Servers found by autoconfiguration. Empty lists mean "guess".
-#[derive(Clone, Debug, Default)]
-pub struct FoundServers {
-    /// IMAP servers.
-    pub imap: Vec<ServerHint>,
-    /// SMTP servers.
-    pub smtp: Vec<ServerHint>,
 }
 
 /// Logs in to both servers of a transport. `progress` is called with 500, 550, 600, 850 and 900.

@@ -278,7 +278,10 @@ impl From<TcpError> for AttemptError {
 }
 
 /// Tries inputs one after the other, not waiting long for a slow one; the first success wins, all others are dropped.
-async fn first_success<I, T, E, F>(inputs: Vec<I>, attempt: impl Fn(I) -> F) -> Result<T, Vec<String>>
+pub(super) async fn first_success<I, T, E, F>(
+    inputs: Vec<I>,
+    attempt: impl Fn(I) -> F,
+) -> Result<T, Vec<String>>
 where
     E: std::fmt::Display,
     F: Future<Output = Result<T, E>>,

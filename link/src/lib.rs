@@ -8,11 +8,15 @@
 //! | [`imap`], [`smtp`] | one session each, over any stream |
 //! | [`log_in`] | from a configured transport to a session that is logged in |
 //! | [`configure`] | trying out a transport |
+//! | [`http`] | a small client for documents |
+//! | [`autoconfig`] | asking a mail domain for its servers |
 //!
 //! Nothing in here blocks, and every wait can be dropped.
 
+pub mod autoconfig;
 pub mod configure;
 pub mod guard;
+pub mod http;
 pub mod imap;
 pub mod log_in;
 pub mod resolve;

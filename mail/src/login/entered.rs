@@ -62,6 +62,16 @@ impl EnteredCertificateChecks {
     }
 }
 
+impl EnteredCertificateChecks {
+    /// Whether certificates are checked.
+    pub fn is_strict(self) -> bool {
+        match self {
+            Self::Automatic | Self::Strict => true,
+            Self::AcceptInvalidCertificates | Self::AcceptInvalidCertificates2 => false,
+        }
+    }
+}
+
 /// IMAP part of [`EnteredLogin`]. Empty and zero members mean "find out".
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnteredImap {

@@ -100,6 +100,27 @@ pub fn encrypt_with_secret(
     }
 }
 
+/// Encrypts `payload` to one certificate, neither signed nor compressed, and gives the binary message. For what is no
+/// mail.
+pub fn encrypt_unsigned(
+    payload: Vec<u8>,
+    recipient: &Certificate,
+    now: i64,
+    rng: &mut (impl Rng + CryptoRng),
+) -> Result<Vec<u8>, EncryptError> {
+    let subkey = recipient
+        .encryption_subkey(now)
+        .ok_or_else(|| EncryptError::UnusableRecipient(recipient.fingerprint()))?;
+    let mut builder = MessageBuilder::from_bytes("", payload).seipd_v2(
+        &mut *rng,
+        SymmetricKeyAlgorithm::AES128,
+        AeadAlgorithm::Ocb,
+        ChunkSize::C8KiB,
+    );
+    builder.encrypt_to_key(&mut *rng, subkey).map_err(failed)?;
+    builder.to_vec(rng).map_err(failed)
+}
+
 type Builder<'a, E> = MessageBuilder<'a, DummyReader, E>;
 
 fn finish<'a, E: Encryption>(

@@ -42,7 +42,7 @@ mod verify;
 pub use acceptance::{Protection, Treatment, treatment};
 pub use certificate::{Certificate, MAX_CERTIFICATE_LEN, MAX_RELAYS, Merged, RELAYS_NOTATION};
 pub use decrypt::{Decrypted, Envelope, MAX_MESSAGE_LEN, SharedSecret, decrypt};
-pub use encrypt::{Layers, encrypt, encrypt_with_secret};
+pub use encrypt::{Layers, encrypt, encrypt_unsigned, encrypt_with_secret};
 pub use error::{DecryptError, EncryptError, FailureClass, KeyError, Rejection, StoredKeyError, Unverified};
 pub use fingerprint::{BadFingerprint, Fingerprint};
 pub use secret_key::SecretKey;

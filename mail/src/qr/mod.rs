@@ -8,6 +8,7 @@
 //! | `code` | [`Code`], the order of the tests that tell the kinds apart |
 //! | `invite` | contact, group and channel invites in both written forms; [`Invite`] itself belongs to the handshake |
 //! | `account` | `dcaccount:` and `dclogin:` |
+//! | `new_account` | what a web address of a `dcaccount:` code answers |
 //! | `backup` | second-device codes |
 //! | `contact` | `mailto:`, `SMTP:`, `MATMSG:` and scanned vCards |
 //! | `classify` | [`classify`] |
@@ -20,6 +21,7 @@ mod code;
 mod contact;
 mod error;
 mod invite;
+mod new_account;
 pub mod svg;
 
 #[cfg(test)]
@@ -31,5 +33,6 @@ pub use classify::{LocalFacts, Scanned, classify};
 pub use code::{Code, parse};
 pub use contact::AddressCode;
 pub use error::QrError;
+pub use new_account::{NewAccountError, read_new_account};
 
 pub use crate::securejoin::{Invite, Target};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Card;
-use crate::vcard::time::format_utc;
+use crate::time::format_utc;
 
 /// Writes cards one after the other, without a final line break. `now` (Unix seconds) stands in for missing times.
 pub fn format(cards: &[Card], now: i64) -> String {

@@ -2,7 +2,6 @@
 
 mod format;
 mod parse;
-mod time;
 
 #[cfg(test)]
 mod tests;

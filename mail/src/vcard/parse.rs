@@ -1,6 +1,7 @@
 //! Text as cards, whatever program wrote it.
 
-use super::{Card, time};
+use super::Card;
+use crate::time;
 
 /// Cards that are read of one text.
 pub const MAX_CARDS: usize = 1000;

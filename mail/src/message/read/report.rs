@@ -24,23 +24,44 @@ pub(super) fn receipt(report: &Entity<'_>, in_reply_to: Option<&MessageId>) -> O
 
 /// Reads a delivery status. `None` if it does not tell which message it is about.
 pub(super) fn bounce(report: &Entity<'_>) -> Option<BounceReport> {
-    let [_, status, original, ..] = report.children.as_slice() else {
+    let [_, status, rest @ ..] = report.children.as_slice() else {
         return None;
     };
     if !matches!(status.mime(), "message/delivery-status" | "message/global-delivery-status") {
         return None;
     }
+    let status = status.decoded()?;
+    let (of_message, per_recipient) = HeaderBlock::parse(&status);
+    let message_id = rest.first().and_then(returned_id).or_else(|| id_of(&of_message, &STATUS_ID_FIELDS))?;
+    Some(BounceReport { message_id, failed: has_failed(per_recipient), text: DEFAULT_BOUNCE_TEXT.to_owned() })
+}
+
+/// The id of the message that a report returns, whole or as its header fields.
+fn returned_id(original: &Entity<'_>) -> Option<MessageId> {
     let has_headers = original.mime().contains("rfc822")
         || matches!(original.mime(), "message/global" | "message/global-headers");
     let body = original.decoded().filter(|_| has_headers)?;
-    let (fields, _) = HeaderBlock::parse(&body);
-    let message_id = fields.last("message-id").and_then(|value| MessageId::parse(&value))?;
-    let status = status.decoded()?;
-    let (_, per_recipient) = HeaderBlock::parse(&status);
-    let (recipient, _) = HeaderBlock::parse(per_recipient.trim_ascii_start());
-    let action = recipient.last("action").unwrap_or_else(|| "failed".to_owned());
-    let failed = action.eq_ignore_ascii_case("failed");
-    Some(BounceReport { message_id, failed, text: DEFAULT_BOUNCE_TEXT.to_owned() })
+    id_of(&HeaderBlock::parse(&body).0, &RETURNED_ID_FIELDS)
+}
+
+fn id_of(fields: &HeaderBlock<'_>, names: &[&str]) -> Option<MessageId> {
+    names.iter().find_map(|name| MessageId::parse(&fields.last(name)?))
+}
+
+/// Whether one recipient at least did not get the message and will not. Without an action it is a failure, and so it is
+/// without a recipient.
+fn has_failed(per_recipient: &[u8]) -> bool {
+    let mut rest = per_recipient.trim_ascii_start();
+    let mut recipients = 0;
+    while !rest.is_empty() && recipients < MAX_RECIPIENTS {
+        let (recipient, after) = HeaderBlock::parse(rest);
+        if recipient.last("action").is_none_or(|action| action.eq_ignore_ascii_case("failed")) {
+            return true;
+        }
+        recipients += 1;
+        rest = after.trim_ascii_start();
+    }
+    recipients == 0
 }
 
 /// Ids that a text names in lines such as `Message-ID: <…>`.
@@ -52,6 +73,12 @@ pub(super) fn ids_in_text(text: &str) -> Vec<MessageId> {
     ids.take(MAX_IDS_IN_TEXT).collect()
 }
 
+/// Where the id of a returned message stands. Exchange gives messages new ids and keeps the first one.
+const RETURNED_ID_FIELDS: [&str; 2] = ["x-microsoft-original-message-id", "message-id"];
+/// Where it stands in the report itself, for servers that return nothing.
+const STATUS_ID_FIELDS: [&str; 2] = ["x-original-message-id", "original-message-id"];
+/// Most recipients of a report that are looked at.
+const MAX_RECIPIENTS: usize = 1_000;
 /// Ids taken from one text.
 const MAX_IDS_IN_TEXT: usize = 100;
 

@@ -65,6 +65,56 @@ fn only_final_failures_are_failures() {
 }
 
 #[test]
+fn a_message_has_failed_when_one_of_its_recipients_did_not_get_it() {
+    let recipient =
+        |action: &str| format!("Final-Recipient: rfc822; x@y.org\nAction: {action}\nStatus: 5.1.1\n\n");
+    for (actions, failed) in [
+        (&["relayed", "failed"][..], true),
+        (&["FAILED", "delayed"], true),
+        (&["delayed", "delivered", "expanded"], false),
+    ] {
+        let blocks: String = actions.iter().map(|action| recipient(action)).collect();
+        assert_eq!(bounce(&blocks).bounce.unwrap().failed, failed, "{actions:?}");
+    }
+    let no_action = format!("{}Final-Recipient: rfc822; z@y.org\n\n", recipient("relayed"));
+    assert!(bounce(&no_action).bounce.unwrap().failed);
+    assert!(!bounce(&recipient("relayed").repeat(100_000)).bounce.unwrap().failed);
+}
+
+/// A report of this status, of what was returned as this type.
+fn report(status: &str, returned: &str) -> ParsedMessage {
+    clear(&format!(
+        "From: postmaster@example.org\nContent-Type: multipart/report; report-type=delivery-status; boundary=r\n\n\
+         --r\n\nSorry.\n--r\nContent-Type: message/delivery-status\n\n{status}\n\nFinal-Recipient: rfc822; x@y.org\n\
+         Action: failed\n{returned}\n--r--\n"
+    ))
+}
+
+// Layouts of Postfix, Exim, Gmail and Exchange.
+#[test]
+fn reports_of_many_servers_name_the_lost_message() {
+    let returned =
+        |kind: &str, fields: &str| format!("--r\nContent-Type: {kind}\n\n{fields}\nSubject: x\n\nBody");
+    for (status, returned) in [
+        ("Reporting-MTA: dns; x", returned("message/rfc822", "Message-ID: <lost>")),
+        ("Reporting-MTA: dns; x", returned("text/rfc822-headers; charset=us-ascii", "Message-Id: <lost>")),
+        ("Reporting-MTA: dns; x", returned("message/global-headers", "Message-ID:\n <lost>")),
+        (
+            "Reporting-MTA: dns; x",
+            returned("message/rfc822", "Message-ID: <n>\nX-Microsoft-Original-Message-ID: <lost>"),
+        ),
+        ("Reporting-MTA: dns; x\nX-Original-Message-ID: <lost>", String::new()),
+        ("Original-Message-ID: <lost>", returned("text/plain", "Message-ID: <other>")),
+    ] {
+        let bounce = report(status, &returned).bounce;
+        let bounce = bounce.unwrap_or_else(|| panic!("{status} {returned}"));
+        assert_eq!((bounce.message_id, bounce.failed), (id("lost"), true), "{status} {returned}");
+    }
+    assert!(report("Reporting-MTA: dns; x", &returned("text/plain", "Message-ID: <lost>")).bounce.is_none());
+    assert!(report("Reporting-MTA: dns; x", "").bounce.is_none());
+}
+
+#[test]
 fn a_daemons_plain_text_may_name_the_lost_message() {
     let message = clear("From: MAILER-DAEMON@example.org\n\nSorry.\n> Message-ID: <lost>\n");
     assert_eq!(message.bounce_candidates, [id("lost")]);

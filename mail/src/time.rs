@@ -1,17 +1,28 @@
-//! Times of cards: `REV` in the basic format of ISO 8601.
+//! Times as text (ISO 8601, RFC 3339): of cards in the basic format, of tracks in the extended one.
 
 const DAY: i64 = 86_400;
 
 /// Writes Unix seconds as `YYYYMMDDTHHMMSSZ`. Years outside 0 to 9999 do not fit and become the nearest that do.
-pub(super) fn format_utc(seconds: i64) -> String {
+pub(crate) fn format_utc(seconds: i64) -> String {
+    let [year, month, day, hour, minute, second] = parts(seconds);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+/// [`format_utc`] with separators: `YYYY-MM-DDTHH:MM:SSZ`.
+pub(crate) fn format_extended(seconds: i64) -> String {
+    let [year, month, day, hour, minute, second] = parts(seconds);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+fn parts(seconds: i64) -> [i64; 6] {
     let seconds = seconds.clamp(-62_167_219_200, 253_402_300_799);
     let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));
     let of_day = seconds.rem_euclid(DAY);
-    format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
+    [year, month, day, of_day / 3600, of_day / 60 % 60, of_day % 60]
 }
 
 /// Reads `YYYYMMDDTHHMMSS` with `Z`, `±hh`, `±hhmm` or no zone, which counts as UTC here.
-pub(super) fn parse(text: &str) -> Option<i64> {
+pub(crate) fn parse(text: &str) -> Option<i64> {
     // The extended format has separators.
     let (date, time) = text.trim().split_once(['T', 't'])?;
     let date = digits(&date.replace('-', ""), 8)?;
@@ -83,6 +94,7 @@ mod tests {
     fn known_times() {
         assert_eq!(format_utc(0), "19700101T000000Z");
         assert_eq!(format_utc(1_795_483_769), "20261124T012929Z");
+        assert_eq!(format_extended(1_795_483_769), "2026-11-24T01:29:29Z");
         assert_eq!(parse("20240229T120000Z"), Some(1_709_208_000));
         assert_eq!(parse("20240229T120000+0130"), Some(1_709_208_000 - 5400));
         assert_eq!(parse("20240229T120000-01"), Some(1_709_208_000 + 3600));
