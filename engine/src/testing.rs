@@ -88,8 +88,15 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// A profile with one address, without servers.
+    /// A profile with a key and one address, without servers.
     pub async fn new() -> Self {
+        let desk = Self::without_key().await;
+        desk.change(|tx| keys::ensure_own(tx).map(|_| ())).await;
+        desk
+    }
+
+    /// The same before its key was made.
+    pub async fn without_key() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Options::default()).unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(START)));
@@ -103,7 +110,6 @@ impl Desk {
         })
         .await;
         desk.gets_address("me@one.test").await;
-        desk.change(|tx| keys::ensure_own(tx).map(|_| ())).await;
         desk
     }
 

@@ -1,46 +1,14 @@
 //! Commands and queries of one profile over a real database, without relays.
 
-use std::sync::Arc;
-
 use volary_proto::Call;
 use volary_proto::v1::*;
-use volary_storage::records::{CounterRecord, ProfileRecord};
-use volary_storage::tables::{COUNTERS, PROFILES};
-use volary_storage::{Options, Store};
 
 use super::*;
-use crate::ground::clock::SystemClock;
 use crate::ground::ids::{ContactId, MessageId};
 use crate::state::messages;
-use crate::testing::{Recorder, surroundings};
+use crate::testing::{Desk, PROFILE};
 
-const PROFILE: ProfileId = ProfileId::new(1);
-
-struct Fixture {
-    db: Db,
-    listener: Arc<Recorder>,
-    dir: tempfile::TempDir,
-}
-
-impl Fixture {
-    /// A profile with an address, but without servers.
-    async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), Options::default()).unwrap();
-        let clock = Arc::new(SystemClock);
-        let listener = Arc::new(Recorder::default());
-        let db = Db::new(store, dir.path().to_owned(), surroundings(clock, listener.clone()));
-        let made = db.transact(ProfileId::PROCESS, |tx| {
-            let record = ProfileRecord { uuid: "profile".to_owned(), created: tx.now };
-            tx.store.put(&PROFILES, &PROFILE, &record)?;
-            Ok::<_, Failure>(tx.store.put(&COUNTERS, &PROFILE, &CounterRecord::default())?)
-        });
-        made.await.unwrap();
-        let fixture = Self { db, listener, dir };
-        fixture.does(AddPseudoTransport { addr: "me@x.test".to_owned() }).await;
-        fixture
-    }
-
+impl Desk {
     async fn tries<C: Call>(&self, call: C) -> Result<C::Answer, String> {
         let kind = run(&self.db, PROFILE, call.into()).await.map_err(|error| error.message)?;
         Ok(Answer { kind: Some(kind) }.take::<C>().unwrap())
@@ -63,7 +31,7 @@ impl Fixture {
         self.does(CreateChatByContactId { contact_id: 1 }).await.id
     }
 
-    async fn says(&self, chat_id: u32, text: &str) -> u32 {
+    async fn writes(&self, chat_id: u32, text: &str) -> u32 {
         let data = MessageData { text: Some(text.to_owned()), ..Default::default() };
         self.does(SendMessage { chat_id, data: Some(data) }).await.id
     }
@@ -84,127 +52,127 @@ impl Fixture {
 
 #[tokio::test]
 async fn a_missing_profile_is_told_by_its_number() {
-    let fixture = Fixture::new().await;
-    let missing = query::run(&fixture.db, ProfileId::new(99), &IsConfigured {}.into()).unwrap_err();
+    let desk = Desk::new().await;
+    let missing = query::run(&desk.db, ProfileId::new(99), &IsConfigured {}.into()).unwrap_err();
     assert_eq!(missing.message, "account with id 99 not found");
-    let missing = run(&fixture.db, ProfileId::new(99), MarknoticedAllChats {}.into()).await.unwrap_err();
+    let missing = run(&desk.db, ProfileId::new(99), MarknoticedAllChats {}.into()).await.unwrap_err();
     assert_eq!(missing.message, "account with id 99 not found");
     let existing =
-        query::run(&fixture.db, ProfileId::new(99), &GetExistingMsgIds { msg_ids: vec![10] }.into()).unwrap();
+        query::run(&desk.db, ProfileId::new(99), &GetExistingMsgIds { msg_ids: vec![10] }.into()).unwrap();
     assert_eq!(existing, answer::Kind::Ids(Ids { ids: Vec::new() }));
 }
 
 #[tokio::test]
 async fn what_is_written_is_shown_in_the_chat_and_in_the_list() {
-    let fixture = Fixture::new().await;
-    let chat = fixture.chat_with_self().await;
-    let id = fixture.says(chat, "one\ntwo").await;
-    let message = fixture.sees(GetMessage { msg_id: id });
+    let desk = Desk::new().await;
+    let chat = desk.chat_with_self().await;
+    let id = desk.writes(chat, "one\ntwo").await;
+    let message = desk.sees(GetMessage { msg_id: id });
     assert_eq!(
         (message.text.as_str(), message.state(), message.from_id),
         ("one\ntwo", MessageState::OutDelivered, 1)
     );
     assert_eq!(message.sender.unwrap().display_name, "Me");
-    let item = fixture.item(chat);
+    let item = desk.item(chat);
     assert_eq!((item.summary_text1.as_str(), item.summary_text2.as_str()), ("Me", "one two"));
     assert_eq!(
         (item.last_message_id, item.is_self_talk, item.name.as_str()),
         (Some(id), true, "Saved messages")
     );
-    let days = fixture.sees(GetMessageIds { chat_id: chat, info_only: false, add_daymarker: true });
+    let days = desk.sees(GetMessageIds { chat_id: chat, info_only: false, add_daymarker: true });
     assert_eq!(days.ids, [9, id]);
-    let missing = fixture.asks(GetMessage { msg_id: 999 }).unwrap_err();
+    let missing = desk.asks(GetMessage { msg_id: 999 }).unwrap_err();
     assert_eq!(missing, "Message Msg#999 does not exist for account 1");
 }
 
 #[tokio::test]
 async fn the_list_is_ordered_by_pins_and_time_and_leads_to_the_archive() {
-    let fixture = Fixture::new().await;
+    let desk = Desk::new().await;
     let group = |name: &str| CreateGroup { name: name.to_owned(), unencrypted: false };
-    let first = fixture.does(group("First")).await.id;
-    let second = fixture.does(group("Sécond")).await.id;
-    let third = fixture.does(group("Third")).await.id;
-    assert_eq!(fixture.list(0, None), [third, second, first]);
+    let first = desk.does(group("First")).await.id;
+    let second = desk.does(group("Sécond")).await.id;
+    let third = desk.does(group("Third")).await.id;
+    assert_eq!(desk.list(0, None), [third, second, first]);
     let place = |chat_id: u32, visibility: ChatVisibility| SetChatVisibility {
         chat_id,
         visibility: visibility.into(),
     };
-    fixture.does(place(first, ChatVisibility::Pinned)).await;
-    fixture.does(place(third, ChatVisibility::Archived)).await;
-    assert_eq!(fixture.list(0, None), [6, first, second]);
-    assert_eq!(fixture.list(2, None), [first, second]);
-    assert_eq!(fixture.list(1, None), [third]);
-    assert_eq!(fixture.list(0, Some("SÉC")), [second]);
-    assert!(fixture.list(0, Some("is:unread")).is_empty());
-    let refused = fixture.tries(place(6, ChatVisibility::Pinned)).await.unwrap_err();
+    desk.does(place(first, ChatVisibility::Pinned)).await;
+    desk.does(place(third, ChatVisibility::Archived)).await;
+    assert_eq!(desk.list(0, None), [6, first, second]);
+    assert_eq!(desk.list(2, None), [first, second]);
+    assert_eq!(desk.list(1, None), [third]);
+    assert_eq!(desk.list(0, Some("SÉC")), [second]);
+    assert!(desk.list(0, Some("is:unread")).is_empty());
+    let refused = desk.tries(place(6, ChatVisibility::Pinned)).await.unwrap_err();
     assert_eq!(refused, "bad chat_id, can not be special chat: Chat#ArchivedLink");
 }
 
 #[tokio::test]
 async fn a_draft_is_shown_until_it_is_sent() {
-    let fixture = Fixture::new().await;
-    let chat = fixture.chat_with_self().await;
+    let desk = Desk::new().await;
+    let chat = desk.chat_with_self().await;
     let draft =
         |text: Option<&str>| SetDraft { chat_id: chat, text: text.map(str::to_owned), ..Default::default() };
-    let refused = fixture.tries(draft(None)).await.unwrap_err();
+    let refused = desk.tries(draft(None)).await.unwrap_err();
     assert_eq!(refused, "No text and no quote in draft");
-    fixture.does(draft(Some("soon"))).await;
-    let shown = fixture.sees(GetDraft { chat_id: chat }).message.unwrap();
-    assert_eq!((shown.state(), fixture.item(chat).summary_text1.as_str()), (MessageState::OutDraft, "Draft"));
-    let sent = fixture.does(SendDraft { chat_id: chat }).await.id;
+    desk.does(draft(Some("soon"))).await;
+    let shown = desk.sees(GetDraft { chat_id: chat }).message.unwrap();
+    assert_eq!((shown.state(), desk.item(chat).summary_text1.as_str()), (MessageState::OutDraft, "Draft"));
+    let sent = desk.does(SendDraft { chat_id: chat }).await.id;
     assert_eq!(sent, shown.id);
-    assert_eq!(fixture.sees(GetDraft { chat_id: chat }).message, None);
-    let refused = fixture.tries(SendDraft { chat_id: chat }).await.unwrap_err();
+    assert_eq!(desk.sees(GetDraft { chat_id: chat }).message, None);
+    let refused = desk.tries(SendDraft { chat_id: chat }).await.unwrap_err();
     assert_eq!(refused, format!("chat with id {chat} doesn't have draft message"));
 }
 
 #[tokio::test]
 async fn contacts_are_made_named_blocked_and_forgotten() {
-    let fixture = Fixture::new().await;
+    let desk = Desk::new().await;
     let create =
         |email: &str, name: &str| CreateContact { email: email.to_owned(), name: Some(name.to_owned()) };
-    let refused = fixture.tries(create("Bob <b@x.test>", "")).await.unwrap_err();
+    let refused = desk.tries(create("Bob <b@x.test>", "")).await.unwrap_err();
     assert_eq!(refused, "provided email address is not a valid email address");
-    assert_eq!(fixture.does(create("ME@x.test", "")).await.id, 1);
-    let bob = fixture.does(create("Bob@x.test", "Bob")).await.id;
-    assert_eq!(fixture.does(create("bob@X.test", "")).await.id, bob);
-    let shown = fixture.sees(GetContact { contact_id: bob });
+    assert_eq!(desk.does(create("ME@one.test", "")).await.id, 1);
+    let bob = desk.does(create("Bob@x.test", "Bob")).await.id;
+    assert_eq!(desk.does(create("bob@X.test", "")).await.id, bob);
+    let shown = desk.sees(GetContact { contact_id: bob });
     assert_eq!((shown.address.as_str(), shown.display_name.as_str()), ("bob@x.test", "Bob"));
     assert!(!shown.is_key_contact && !shown.e2ee_avail && !shown.is_verified);
-    assert_eq!(fixture.sees(GetContactIds { flags: 4, query: None }).ids, [bob]);
-    assert!(fixture.sees(GetContactIds { flags: 0, query: None }).ids.is_empty());
-    assert_eq!(fixture.sees(GetContactIds { flags: 2, query: Some("me".to_owned()) }).ids, [1]);
-    fixture.does(BlockContact { contact_id: bob }).await;
-    assert!(fixture.sees(GetContactIds { flags: 4, query: None }).ids.is_empty());
-    assert_eq!(fixture.sees(GetBlockedContacts {}).contacts[0].id, bob);
-    assert_eq!(fixture.does(create("bob@x.test", "")).await.id, bob);
-    assert!(fixture.sees(GetBlockedContacts {}).contacts.is_empty());
-    fixture.does(DeleteContact { contact_id: bob }).await;
+    assert_eq!(desk.sees(GetContactIds { flags: 4, query: None }).ids, [bob]);
+    assert!(desk.sees(GetContactIds { flags: 0, query: None }).ids.is_empty());
+    assert_eq!(desk.sees(GetContactIds { flags: 2, query: Some("me".to_owned()) }).ids, [1]);
+    desk.does(BlockContact { contact_id: bob }).await;
+    assert!(desk.sees(GetContactIds { flags: 4, query: None }).ids.is_empty());
+    assert_eq!(desk.sees(GetBlockedContacts {}).contacts[0].id, bob);
+    assert_eq!(desk.does(create("bob@x.test", "")).await.id, bob);
+    assert!(desk.sees(GetBlockedContacts {}).contacts.is_empty());
+    desk.does(DeleteContact { contact_id: bob }).await;
     assert_eq!(
-        fixture.asks(GetContact { contact_id: bob }).unwrap_err(),
+        desk.asks(GetContact { contact_id: bob }).unwrap_err(),
         format!("contact Contact#{bob} not found")
     );
 }
 
 #[tokio::test]
 async fn nothing_goes_out_in_clear_text_but_it_stays_visible() {
-    let fixture = Fixture::new().await;
-    let bob = fixture.does(CreateContact { email: "bob@x.test".to_owned(), name: None }).await.id;
-    let chat = fixture.does(CreateChatByContactId { contact_id: bob }).await.id;
+    let desk = Desk::new().await;
+    let bob = desk.does(CreateContact { email: "bob@x.test".to_owned(), name: None }).await.id;
+    let chat = desk.does(CreateChatByContactId { contact_id: bob }).await.id;
     let data = Some(MessageData { text: Some("hi".to_owned()), ..Default::default() });
-    let refused = fixture.tries(SendMessage { chat_id: chat, data }).await.unwrap_err();
+    let refused = desk.tries(SendMessage { chat_id: chat, data }).await.unwrap_err();
     assert!(
         refused.starts_with("Failed to send created message: Failed to create send jobs: e2e"),
         "{refused}"
     );
-    let shown = fixture.sees(GetMessageIds { chat_id: chat, info_only: false, add_daymarker: false }).ids;
-    assert_eq!(fixture.sees(GetMessage { msg_id: shown[0] }).state(), MessageState::OutFailed);
-    assert!(fixture.sees(GetMessage { msg_id: shown[1] }).is_info);
+    let shown = desk.sees(GetMessageIds { chat_id: chat, info_only: false, add_daymarker: false }).ids;
+    assert_eq!(desk.sees(GetMessage { msg_id: shown[0] }).state(), MessageState::OutFailed);
+    assert!(desk.sees(GetMessage { msg_id: shown[1] }).is_info);
 }
 
 #[tokio::test]
 async fn cards_carry_the_key_to_another_profile() {
-    let (alice, bob) = (Fixture::new().await, Fixture::new().await);
+    let (alice, bob) = (Desk::new().await, Desk::new().await);
     bob.does(AddPseudoTransport { addr: "bob@y.test".to_owned() }).await;
     bob.does(SetConfig { key: "configured_addr".to_owned(), value: Some("bob@y.test".to_owned()) }).await;
     bob.does(SetConfig { key: "displayname".to_owned(), value: Some(" Bob\nB ".to_owned()) }).await;
@@ -222,7 +190,7 @@ async fn cards_carry_the_key_to_another_profile() {
 
 #[tokio::test]
 async fn codes_of_others_make_hidden_contacts_and_own_ones_can_be_withdrawn() {
-    let (alice, bob) = (Fixture::new().await, Fixture::new().await);
+    let (alice, bob) = (Desk::new().await, Desk::new().await);
     bob.does(AddPseudoTransport { addr: "bob@y.test".to_owned() }).await;
     let code = bob.does(GetChatSecurejoinQrCode { chat_id: None }).await.text;
     let Some(volary_proto::v1::qr::Kind::WithdrawVerifyContact(own)) =
@@ -246,148 +214,148 @@ async fn codes_of_others_make_hidden_contacts_and_own_ones_can_be_withdrawn() {
 
 #[tokio::test]
 async fn device_messages_come_once_for_each_label() {
-    let fixture = Fixture::new().await;
+    let desk = Desk::new().await;
     let add = |label: &str, text: Option<&str>| AddDeviceMessage {
         label: label.to_owned(),
         data: text.map(|text| MessageData { text: Some(text.to_owned()), ..Default::default() }),
     };
-    let id = fixture.does(add("news", Some("hello"))).await.id.unwrap();
-    assert_eq!(fixture.does(add("news", Some("hello"))).await.id, None);
-    assert_eq!(fixture.does(add("seen", None)).await.id, None);
-    assert_eq!(fixture.does(add("seen", Some("hello"))).await.id, None);
-    assert_eq!(fixture.tries(add("", None)).await.unwrap_err(), "empty label");
-    let message = fixture.sees(GetMessage { msg_id: id });
+    let id = desk.does(add("news", Some("hello"))).await.id.unwrap();
+    assert_eq!(desk.does(add("news", Some("hello"))).await.id, None);
+    assert_eq!(desk.does(add("seen", None)).await.id, None);
+    assert_eq!(desk.does(add("seen", Some("hello"))).await.id, None);
+    assert_eq!(desk.tries(add("", None)).await.unwrap_err(), "empty label");
+    let message = desk.sees(GetMessage { msg_id: id });
     assert_eq!((message.from_id, message.state(), message.show_padlock), (5, MessageState::InFresh, true));
-    assert_eq!(fixture.sees(GetFreshMsgs {}).ids, [id]);
-    assert!(!fixture.sees(CanSend { chat_id: message.chat_id }).value);
+    assert_eq!(desk.sees(GetFreshMsgs {}).ids, [id]);
+    assert!(!desk.sees(CanSend { chat_id: message.chat_id }).value);
 }
 
 #[tokio::test]
 async fn a_new_profile_gets_its_two_chats_and_bots_get_none() {
-    let fixture = Fixture::new().await;
-    fixture.does(SetConfig { key: "bot".to_owned(), value: Some("1".to_owned()) }).await;
-    fixture.db.transact(PROFILE, |tx| crate::chat::device::set_up_chats(tx, None)).await.unwrap();
-    assert!(fixture.list(0, None).is_empty());
-    fixture.does(SetConfig { key: "bot".to_owned(), value: None }).await;
-    fixture.db.transact(PROFILE, |tx| crate::chat::device::set_up_chats(tx, None)).await.unwrap();
-    let chats = fixture.list(0, None);
+    let desk = Desk::new().await;
+    desk.does(SetConfig { key: "bot".to_owned(), value: Some("1".to_owned()) }).await;
+    desk.db.transact(PROFILE, |tx| crate::chat::device::set_up_chats(tx, None)).await.unwrap();
+    assert!(desk.list(0, None).is_empty());
+    desk.does(SetConfig { key: "bot".to_owned(), value: None }).await;
+    desk.db.transact(PROFILE, |tx| crate::chat::device::set_up_chats(tx, None)).await.unwrap();
+    let chats = desk.list(0, None);
     assert_eq!(chats.len(), 2);
     for chat in chats {
-        let picture = fixture.sees(volary_proto::GetBasicChat { chat_id: chat }).profile_image.unwrap();
+        let picture = desk.sees(volary_proto::GetBasicChat { chat_id: chat }).profile_image.unwrap();
         assert!(picture.contains("artwork"), "chats of the engine have pictures of their own: {picture}");
     }
-    let own = fixture.chat_with_self().await;
-    fixture.does(DeleteChat { chat_id: own }).await;
-    fixture.db.transact(PROFILE, |tx| crate::chat::device::set_up_chats(tx, None)).await.unwrap();
-    let left = fixture.list(0, None);
+    let own = desk.chat_with_self().await;
+    desk.does(DeleteChat { chat_id: own }).await;
+    desk.db.transact(PROFILE, |tx| crate::chat::device::set_up_chats(tx, None)).await.unwrap();
+    let left = desk.list(0, None);
     assert_eq!(left.len(), 1);
-    assert!(fixture.item(left[0]).summary_text2.starts_with("You deleted the \"Saved messages\" chat."));
+    assert!(desk.item(left[0]).summary_text2.starts_with("You deleted the \"Saved messages\" chat."));
 }
 
 #[tokio::test]
 async fn bots_get_what_came_after_their_cursor() {
-    let fixture = Fixture::new().await;
-    let chat = fixture.chat_with_self().await;
-    let ids = [fixture.says(chat, "a").await, fixture.says(chat, "b").await, fixture.says(chat, "c").await];
-    assert_eq!(fixture.sees(GetNextMsgs {}).ids, ids[2..]);
-    fixture.does(MarkseenMsgs { msg_ids: vec![ids[0]] }).await;
-    assert_eq!(fixture.sees(GetNextMsgs {}).ids, ids[1..]);
-    fixture.does(MarkseenMsgs { msg_ids: vec![ids[2]] }).await;
-    assert!(fixture.sees(GetNextMsgs {}).ids.is_empty());
+    let desk = Desk::new().await;
+    let chat = desk.chat_with_self().await;
+    let ids = [desk.writes(chat, "a").await, desk.writes(chat, "b").await, desk.writes(chat, "c").await];
+    assert_eq!(desk.sees(GetNextMsgs {}).ids, ids[2..]);
+    desk.does(MarkseenMsgs { msg_ids: vec![ids[0]] }).await;
+    assert_eq!(desk.sees(GetNextMsgs {}).ids, ids[1..]);
+    desk.does(MarkseenMsgs { msg_ids: vec![ids[2]] }).await;
+    assert!(desk.sees(GetNextMsgs {}).ids.is_empty());
 }
 
 #[tokio::test]
 async fn files_are_copied_shown_saved_and_found_as_media() {
-    let fixture = Fixture::new().await;
-    let chat = fixture.chat_with_self().await;
-    let path = fixture.dir.path().join("notes.txt");
+    let desk = Desk::new().await;
+    let chat = desk.chat_with_self().await;
+    let path = desk.dir.path().join("notes.txt");
     std::fs::write(&path, "notes").unwrap();
     let send = |filename: &str| MessageData {
         file: Some(path.to_string_lossy().into_owned()),
         filename: Some(filename.to_owned()),
         ..Default::default()
     };
-    let id = fixture.does(SendMessage { chat_id: chat, data: Some(send("../my:notes.txt")) }).await.id;
-    let message = fixture.sees(GetMessage { msg_id: id });
+    let id = desk.does(SendMessage { chat_id: chat, data: Some(send("../my:notes.txt")) }).await.id;
+    let message = desk.sees(GetMessage { msg_id: id });
     assert_eq!((message.view_type(), message.file_bytes), (ViewType::File, 5));
     assert_eq!(message.file_name.as_deref(), Some("mynotes.txt"));
     assert_eq!(message.file_mime.as_deref(), Some("text/plain"));
     let stored = message.file.unwrap();
-    assert!(stored.starts_with(&fixture.sees(GetBlobDir {}).text.unwrap()));
+    assert!(stored.starts_with(&desk.sees(GetBlobDir {}).text.unwrap()));
     assert_eq!(std::fs::read_to_string(stored).unwrap(), "notes");
-    let copy = fixture.dir.path().join("copy.txt").to_string_lossy().into_owned();
-    fixture.does(SaveMessageFile { msg_id: id, path: copy.clone() }).await;
+    let copy = desk.dir.path().join("copy.txt").to_string_lossy().into_owned();
+    desk.does(SaveMessageFile { msg_id: id, path: copy.clone() }).await;
     assert_eq!(std::fs::read_to_string(&copy).unwrap(), "notes");
-    let refused = fixture.tries(SaveMessageFile { msg_id: id, path: copy }).await.unwrap_err();
+    let refused = desk.tries(SaveMessageFile { msg_id: id, path: copy }).await.unwrap_err();
     assert_eq!(refused, "File exists (os error 17)");
     let media = GetChatMedia { chat_id: None, view_types: vec![ViewType::File.into()] };
-    assert_eq!(fixture.sees(media).ids, [id]);
+    assert_eq!(desk.sees(media).ids, [id]);
     let missing = MessageData { file: Some("/nowhere/x".to_owned()), ..Default::default() };
-    let refused = fixture.tries(SendMessage { chat_id: chat, data: Some(missing) }).await.unwrap_err();
+    let refused = desk.tries(SendMessage { chat_id: chat, data: Some(missing) }).await.unwrap_err();
     assert!(refused.starts_with("Failed to create message: Copying new blobfile failed: "), "{refused}");
 }
 
 #[tokio::test]
 async fn messages_are_found_by_text_and_saved_with_links_both_ways() {
-    let fixture = Fixture::new().await;
-    let group = fixture.does(CreateGroup { name: "Choir".to_owned(), unencrypted: false }).await.id;
-    let id = fixture.says(group, "Rehearsal at ÄIGHT").await;
+    let desk = Desk::new().await;
+    let group = desk.does(CreateGroup { name: "Choir".to_owned(), unencrypted: false }).await.id;
+    let id = desk.writes(group, "Rehearsal at ÄIGHT").await;
     let search = |query: &str, chat_id: Option<u32>| SearchMessages { query: query.to_owned(), chat_id };
-    assert_eq!(fixture.sees(search(" äight ", None)).ids, [id]);
-    assert_eq!(fixture.sees(search("rehearsal", Some(group))).ids, [id]);
-    assert!(fixture.sees(search("  ", None)).ids.is_empty());
-    let results = fixture.sees(MessageIdsToSearchResults { msg_ids: vec![id] });
+    assert_eq!(desk.sees(search(" äight ", None)).ids, [id]);
+    assert_eq!(desk.sees(search("rehearsal", Some(group))).ids, [id]);
+    assert!(desk.sees(search("  ", None)).ids.is_empty());
+    let results = desk.sees(MessageIdsToSearchResults { msg_ids: vec![id] });
     let hit = results.get(id).unwrap();
     assert_eq!((hit.chat_name.as_str(), hit.author_name.as_str()), ("Choir", "Me"));
-    fixture.does(SaveMessages { msg_ids: vec![id] }).await;
-    let saved = fixture.sees(GetMessage { msg_id: id }).saved_message_id.unwrap();
-    assert_eq!(fixture.sees(GetMessage { msg_id: saved }).original_msg_id, Some(id));
-    let refused = fixture.tries(SaveMessages { msg_ids: vec![saved] }).await.unwrap_err();
+    desk.does(SaveMessages { msg_ids: vec![id] }).await;
+    let saved = desk.sees(GetMessage { msg_id: id }).saved_message_id.unwrap();
+    assert_eq!(desk.sees(GetMessage { msg_id: saved }).original_msg_id, Some(id));
+    let refused = desk.tries(SaveMessages { msg_ids: vec![saved] }).await.unwrap_err();
     assert_eq!(refused, "message already saved.");
-    fixture.does(DeleteMessages { msg_ids: vec![id] }).await;
-    assert_eq!(fixture.sees(GetMessage { msg_id: saved }).original_msg_id, None);
-    assert_eq!(fixture.sees(GetExistingMsgIds { msg_ids: vec![id, saved] }).ids, [saved]);
+    desk.does(DeleteMessages { msg_ids: vec![id] }).await;
+    assert_eq!(desk.sees(GetMessage { msg_id: saved }).original_msg_id, None);
+    assert_eq!(desk.sees(GetExistingMsgIds { msg_ids: vec![id, saved] }).ids, [saved]);
 }
 
 #[tokio::test]
 async fn settings_are_checked_and_listed() {
-    let fixture = Fixture::new().await;
+    let desk = Desk::new().await;
     let set = |key: &str, value: &str| SetConfig { key: key.to_owned(), value: Some(value.to_owned()) };
     let get = |key: &str| GetConfig { key: key.to_owned() };
-    fixture.does(set("ui.theme", "dark")).await;
-    assert_eq!(fixture.sees(GetAllUiConfigKeys {}).texts, ["ui.theme"]);
-    fixture.does(set("sys.version", "1")).await;
-    assert_eq!(fixture.sees(get("sys.version")).text.as_deref(), Some("2.65.0"));
-    assert_eq!(fixture.sees(get("mdns_enabled")).text.as_deref(), Some("1"));
-    assert_eq!(fixture.sees(get("displayname")).text, None);
-    let refused = fixture.tries(set("configured_addr", "other@x.test")).await.unwrap_err();
+    desk.does(set("ui.theme", "dark")).await;
+    assert_eq!(desk.sees(GetAllUiConfigKeys {}).texts, ["ui.theme"]);
+    desk.does(set("sys.version", "1")).await;
+    assert_eq!(desk.sees(get("sys.version")).text.as_deref(), Some("2.65.0"));
+    assert_eq!(desk.sees(get("mdns_enabled")).text.as_deref(), Some("1"));
+    assert_eq!(desk.sees(get("displayname")).text, None);
+    let refused = desk.tries(set("configured_addr", "other@x.test")).await.unwrap_err();
     assert_eq!(refused, "Address does not belong to any transport.");
     let entries = vec![ConfigEntry { key: "nosuch".to_owned(), value: Some("x".to_owned()) }];
-    let refused = fixture.tries(BatchSetConfig { entries }).await.unwrap_err();
+    let refused = desk.tries(BatchSetConfig { entries }).await.unwrap_err();
     assert_eq!(
         refused,
         "Can't set nosuch to Some(\"x\"): unknown key \"nosuch\": Matching variant not found"
     );
-    let picture = fixture.dir.path().join("me.png");
+    let picture = desk.dir.path().join("me.png");
     image::DynamicImage::new_rgb8(8, 8).save(&picture).unwrap();
-    fixture.does(set("selfavatar", &picture.to_string_lossy())).await;
-    let stored = fixture.sees(get("selfavatar")).text.unwrap();
+    desk.does(set("selfavatar", &picture.to_string_lossy())).await;
+    let stored = desk.sees(get("selfavatar")).text.unwrap();
     assert!(std::path::Path::new(&stored).exists());
-    assert_eq!(fixture.sees(GetContact { contact_id: 1 }).profile_image, Some(stored));
+    assert_eq!(desk.sees(GetContact { contact_id: 1 }).profile_image, Some(stored));
 }
 
 #[tokio::test]
 async fn what_is_not_there_yet_says_so() {
-    let fixture = Fixture::new().await;
-    let refused = fixture.asks(GetIceServers {}).unwrap_err();
+    let desk = Desk::new().await;
+    let refused = desk.asks(GetIceServers {}).unwrap_err();
     assert_eq!(refused, "GetIceServers is not supported yet");
-    let refused = fixture.tries(EndCall { msg_id: 10 }).await.unwrap_err();
+    let refused = desk.tries(EndCall { msg_id: 10 }).await.unwrap_err();
     assert_eq!(refused, "EndCall is not supported yet");
 }
 
 #[tokio::test]
 async fn an_exported_key_comes_back_in_a_new_profile() {
-    let (old, new) = (Fixture::new().await, Fixture::new().await);
+    let (old, new) = (Desk::new().await, Desk::without_key().await);
     let folder = tempfile::tempdir().unwrap();
     let destination = folder.path().to_string_lossy().into_owned();
     old.does(ExportSelfKeys { destination: destination.clone(), passphrase: None }).await;
@@ -413,26 +381,26 @@ async fn an_exported_key_comes_back_in_a_new_profile() {
 
 #[tokio::test]
 async fn transfers_of_keys_tell_how_they_go() {
-    let fixture = Fixture::new().await;
-    fixture.listener.take();
+    let desk = Desk::new().await;
+    desk.events().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_string_lossy().into_owned();
-    let refused = fixture.tries(ImportSelfKeys { path: path.clone(), passphrase: None }).await.unwrap_err();
+    let refused = desk.tries(ImportSelfKeys { path: path.clone(), passphrase: None }).await.unwrap_err();
     assert_eq!(refused, format!("No private keys found in {path}."));
-    fixture.does(ExportSelfKeys { destination: path.clone(), passphrase: None }).await;
+    desk.does(ExportSelfKeys { destination: path.clone(), passphrase: None }).await;
     let protected = ExportSelfKeys { destination: path.clone(), passphrase: Some("secret".to_owned()) };
-    assert_eq!(fixture.tries(protected).await.unwrap_err(), "keys cannot be protected by a passphrase");
+    assert_eq!(desk.tries(protected).await.unwrap_err(), "keys cannot be protected by a passphrase");
     let nowhere = ExportSelfKeys { destination: format!("{path}/nowhere"), passphrase: None };
-    assert_eq!(fixture.tries(nowhere).await.unwrap_err(), format!("{path}/nowhere is not a folder"));
+    assert_eq!(desk.tries(nowhere).await.unwrap_err(), format!("{path}/nowhere is not a folder"));
     let public = std::fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().path().to_string_lossy().into_owned())
         .find(|path| path.contains("public"))
         .unwrap();
-    assert!(fixture.tries(ImportSelfKeys { path: public, passphrase: None }).await.is_err());
+    assert!(desk.tries(ImportSelfKeys { path: public, passphrase: None }).await.is_err());
 
     let mut told = Vec::new();
-    for event in fixture.listener.take() {
+    for event in desk.events().await {
         match event {
             event::Kind::ImexProgress(event) => told.push(event.progress.to_string()),
             event::Kind::ImexFileWritten(event) => {
@@ -449,9 +417,9 @@ async fn transfers_of_keys_tell_how_they_go() {
 
 #[tokio::test]
 async fn a_large_chat_that_was_deleted_shows_nowhere_while_its_messages_go() {
-    let fixture = Fixture::new().await;
+    let desk = Desk::new().await;
     let fresh = volary_storage::records::MessageState::InFresh;
-    let inserted = fixture.db.transact(PROFILE, move |tx| {
+    let inserted = desk.db.transact(PROFILE, move |tx| {
         let chat = crate::chat::groups::create(tx, "Club")?;
         let message = |number| volary_storage::records::MessageRecord {
             chat,
@@ -468,15 +436,15 @@ async fn a_large_chat_that_was_deleted_shows_nowhere_while_its_messages_go() {
     let (chat, all) = inserted.await.unwrap().value;
     let (chat_id, all) = (chat.get(), numbers(all));
     let last = *all.last().unwrap();
-    assert_eq!(fixture.sees(GetExistingMsgIds { msg_ids: vec![last] }).ids, [last]);
-    assert!(!fixture.sees(GetFreshMsgs {}).ids.is_empty());
-    fixture.does(DeleteChat { chat_id }).await;
-    let stored = fixture.db.look(|view| messages::load(view, PROFILE, last.into())).unwrap();
+    assert_eq!(desk.sees(GetExistingMsgIds { msg_ids: vec![last] }).ids, [last]);
+    assert!(!desk.sees(GetFreshMsgs {}).ids.is_empty());
+    desk.does(DeleteChat { chat_id }).await;
+    let stored = desk.db.look(|view| messages::load(view, PROFILE, last.into())).unwrap();
     assert!(stored.is_some(), "it has not gone yet");
-    assert!(fixture.sees(GetExistingMsgIds { msg_ids: all }).ids.is_empty());
-    let missing = fixture.asks(GetMessage { msg_id: last }).unwrap_err();
+    assert!(desk.sees(GetExistingMsgIds { msg_ids: all }).ids.is_empty());
+    let missing = desk.asks(GetMessage { msg_id: last }).unwrap_err();
     assert_eq!(missing, format!("Message Msg#{last} does not exist for account 1"));
-    assert!(fixture.sees(GetFreshMsgs {}).ids.is_empty());
+    assert!(desk.sees(GetFreshMsgs {}).ids.is_empty());
     let search = SearchMessages { query: "needle".to_owned(), chat_id: None };
-    assert!(fixture.sees(search).ids.is_empty());
+    assert!(desk.sees(search).ids.is_empty());
 }
