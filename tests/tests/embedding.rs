@@ -7,13 +7,12 @@ use std::path::Path;
 use std::process::Command;
 
 /// Crates of the command line, of the log on standard error and of the embedded relay.
-const NOT_FOR_EMBEDDING: [&str; 9] = [
+const NOT_FOR_EMBEDDING: [&str; 8] = [
     "clap",
     "imap-codec",
     "indicatif",
     "rcgen",
     "tempfile",
-    "toml",
     "tracing-subscriber",
     "volary-cli",
     "volary-relay",
