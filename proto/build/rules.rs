@@ -40,7 +40,7 @@ pub(crate) const BY_ID: [&str; 4] =
 pub(crate) enum Shape {
     /// An object with these members.
     Object,
-    /// One of several others, told apart by a tag.
+    /// One of several others, distinguished by a tag.
     Choice,
     /// The value of its only field.
     Value,

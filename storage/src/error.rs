@@ -104,7 +104,7 @@ struct FileError {
     source: io::Error,
 }
 
-/// Why a read or a change failed. Cheap to clone: one failure may be told to many.
+/// Why a read or a change failed. Cheap to clone: one failure may be returned to many.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {

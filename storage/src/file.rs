@@ -75,7 +75,7 @@ fn open_file(path: &Path, options: &Options, unclean: bool) -> Result<Database, 
     }
 }
 
-/// Tells of a repair. redb goes the same way when it is asked to verify a file after an orderly end, `asked`: then
+/// Logs a repair. redb goes the same way when it is asked to verify a file after an orderly end, `asked`: then
 /// there is nothing to warn of. Only when the newest commit is found to be damaged, it reports a third of the way.
 fn tell_repair(path: PathBuf, asked: bool) -> impl Fn(f64) {
     move |progress| {
@@ -94,7 +94,7 @@ fn tell_repair(path: PathBuf, asked: bool) -> impl Fn(f64) {
 pub(crate) fn close(mut database: Database, shared: &Shared) -> Result<(), StoreError> {
     let bytes = shared.file_bytes();
     let removed = shared.removed.load(Ordering::Relaxed);
-    // What is unused takes a walk over the whole tree to know, so it is looked at last.
+    // What is unused takes a scan of the whole tree to know, so it is looked at last.
     if bytes >= COMPACT_FROM_BYTES
         && removed >= bytes / COMPACT_PART
         && unused(&database, bytes)? >= bytes / COMPACT_PART
@@ -143,7 +143,7 @@ fn open_error(path: &Path, error: DatabaseError) -> OpenError {
     }
 }
 
-/// Tells the failures of the system apart that a user can do something about.
+/// Distinguishes the failures of the system that a user can do something about.
 pub(crate) fn io_error(path: &Path, source: io::Error) -> OpenError {
     let path = path.to_owned();
     match source.kind() {

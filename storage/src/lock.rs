@@ -1,7 +1,7 @@
 //! The lock of a data folder: one store at a time, who has it, and whether the last one ended orderly.
 //!
 //! `volary.lock` is locked as long as a store is open. It holds the process id of its holder, which is removed when
-//! the store was closed in full: what is found in a file that nobody has locked tells of an unclean end.
+//! the store was closed in full: what is found in a file that nobody has locked shows an unclean end.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};

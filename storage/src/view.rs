@@ -116,7 +116,7 @@ pub trait View: sealed::Sealed {
         self.scan_prefix(table, prefix)?.next_back().transpose()
     }
 
-    /// How many rows are under `prefix`. Walks them.
+    /// How many rows are under `prefix`. Reads them all.
     fn count_prefix<K: Key, V: Value>(
         &self,
         table: &Table<K, V>,

@@ -76,7 +76,7 @@ struct Aged {
 }
 
 impl Aged {
-    /// Takes note of a message; false if there is no room for more.
+    /// Takes note of a message; false if no more fit.
     fn see(&mut self, id: MessageId, record: &MessageRecord, limit: i64) -> bool {
         let time = record.sort.max(record.received);
         if time >= limit {

@@ -98,7 +98,7 @@ fn leave(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     Ok(())
 }
 
-/// Tells a new subscriber that it joined, with the secret of the channel. The owner sees nothing of it.
+/// Notifies a new subscriber that it joined, with the secret of the channel. The owner sees nothing of it.
 pub fn announce_member(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> Outcome<()> {
     let group = compose::load_chat(tx.store, tx.profile, chat)?;
     let record = contacts::load(tx.store, tx.profile, contact)?.unwrap_or_default();

@@ -20,7 +20,7 @@ fn load(tx: &Tx<'_, '_>, id: MessageId) -> Outcome<MessageRecord> {
         .ok_or_else(|| Failure::refused(format!("Message Msg#{id} does not exist")))
 }
 
-/// Stores, replaces or (empty) removes a reaction and tells of it.
+/// Stores, replaces or (empty) removes a reaction and emits the event.
 pub fn set_reaction(
     tx: &mut Tx<'_, '_>,
     message: MessageId,
@@ -45,7 +45,7 @@ pub fn set_reaction(
     Ok(true)
 }
 
-/// Reacts to a message. Returns the id of the hidden message that tells of it.
+/// Reacts to a message. Returns the id of the hidden message that carries it.
 pub fn react(tx: &mut Tx<'_, '_>, message: MessageId, reaction: &str) -> Outcome<MessageId> {
     let target = load(tx, message)?;
     let emoji = reaction_token(reaction).to_owned();

@@ -48,7 +48,7 @@ fn refuse_outsider(tx: &mut Tx<'_, '_>, msg: String) -> Failure {
     Failure::refused(msg)
 }
 
-/// Adds a member and tells the group.
+/// Adds a member and notifies the group.
 pub fn add_member(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> Outcome<()> {
     add_member_by(tx, chat, contact, false)
 }
@@ -115,7 +115,7 @@ pub fn forget_gossip(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     Ok(())
 }
 
-/// Removes a member, or ourselves, and tells the group.
+/// Removes a member, or ourselves, and notifies the group.
 pub fn remove_member(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> Outcome<()> {
     let (profile, now) = (tx.profile, tx.now);
     let group = load_chat(tx.store, profile, chat)?;
@@ -166,7 +166,7 @@ fn contact_debug(contact: ContactId) -> String {
     if contact == ContactId::SELF { "Contact#Self".to_owned() } else { format!("Contact#{contact}") }
 }
 
-/// Renames a group or channel and tells its members.
+/// Renames a group or channel and notifies its members.
 pub fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
     let clean = names::clean_line(name);
     if clean.is_empty() {
@@ -212,7 +212,7 @@ fn announces(group: &ChatRecord) -> bool {
     !group.unpromoted && group.chat_type != ChatType::MailingList
 }
 
-/// Sets the description of a group or channel and tells its members.
+/// Sets the description of a group or channel and notifies its members.
 pub fn describe(tx: &mut Tx<'_, '_>, chat: ChatId, description: &str) -> Outcome<()> {
     let clean = names::clean_bidi(description);
     let group = load_chat(tx.store, tx.profile, chat)?;
@@ -252,7 +252,7 @@ pub fn check_owns_group_data(view: &impl View, profile: ProfileId, chat: ChatId,
     Ok(())
 }
 
-/// Sets (a blob name) or removes the picture of a group or channel and tells its members.
+/// Sets (a blob name) or removes the picture of a group or channel and notifies its members.
 pub fn set_image(tx: &mut Tx<'_, '_>, chat: ChatId, blob: Option<&str>) -> Outcome<()> {
     let group = load_chat(tx.store, tx.profile, chat)?;
     check_owns_group_data(tx.store, tx.profile, chat, "profile image")?;
@@ -281,7 +281,7 @@ pub fn set_image(tx: &mut Tx<'_, '_>, chat: ChatId, blob: Option<&str>) -> Outco
     Ok(())
 }
 
-/// Sets the timer of disappearing messages and tells the members.
+/// Sets the timer of disappearing messages and notifies the members.
 pub fn set_timer(tx: &mut Tx<'_, '_>, chat: ChatId, seconds: u32) -> Outcome<()> {
     let group = chats::load(tx.store, tx.profile, chat)?
         .ok_or_else(|| Failure::refused(format!("Chat Chat#{chat} not found")))?;

@@ -119,7 +119,7 @@ pub fn delete_messages(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
     forget_messages(tx, &found)
 }
 
-/// Removes messages (message, chat) with everything that tells of it.
+/// Removes messages (message, chat) with everything that refers to it.
 pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(MessageId, ChatId)]) -> Outcome<()> {
     let mut touched: Vec<ChatId> = Vec::new();
     for (id, chat) in found {

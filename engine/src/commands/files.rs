@@ -49,7 +49,7 @@ fn copying(error: io::Error) -> Failure {
     Failure::refused(format!("{NOT_COPIED}: {error}"))
 }
 
-/// Tells of a new file among the attachments.
+/// Emits that there is a new file among the attachments.
 pub fn tell(db: &Db, profile: ProfileId, blob: &str) {
     let file = format!("$BLOBDIR/{blob}");
     db.emit(profile, event::Kind::NewBlobFile(event::NewBlobFile { file }));

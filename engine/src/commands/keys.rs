@@ -71,7 +71,7 @@ pub async fn import(
     tell(db, profile, imported).await
 }
 
-/// Tells of beginning and end of a transfer.
+/// Emits beginning and end of a transfer.
 async fn tell(db: &Db, profile: ProfileId, transfer: impl Future<Output = Outcome<()>>) -> Result<(), Error> {
     let progress = |progress| db.emit(profile, event::Kind::ImexProgress(event::ImexProgress { progress }));
     progress(1);

@@ -59,7 +59,7 @@ async fn created(db: &Db, profile: ProfileId, data: MessageData) -> Result<NewMe
                 let unreadable = error.message.starts_with(files::NOT_COPIED);
                 error.context(if unreadable { NOT_CREATED } else { NOT_SENT })
             })?;
-            // Pictures and recordings that are sent as such do not tell the names that they have here.
+            // Pictures and recordings that are sent as such do not reveal the names that they have here.
             taken.file.name = files::name_to_send(new.view_type, &taken.file.name, db.now());
             new.view_type = taken.view_type;
             new.file = Some(taken.file);

@@ -1,4 +1,4 @@
-//! One transaction on a profile: the change, the events that tell of it, and who has to be woken by it.
+//! One transaction on a profile: the change, its events, and who has to be woken by it.
 //!
 //! A [`Tx`] runs on the storage writer, one after the other for the whole process. What it collects leaves only
 //! after its commit: events in the order of commits, wake-ups to the actors of the profile.

@@ -249,7 +249,7 @@ fn after(
     Ok(())
 }
 
-/// Exactly one of the two events tells of a new message.
+/// Exactly one of the two events is emitted for a new message.
 fn tell(
     tx: &mut Tx<'_, '_>,
     who: &People,

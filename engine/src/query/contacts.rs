@@ -26,7 +26,7 @@ const WITH_SELF: u32 = 2;
 const WITHOUT_KEY: u32 = 4;
 /// From this origin on a contact is listed.
 const KNOWN: ContactOrigin = ContactOrigin::ReplyTo;
-/// A contact that was not heard of for that many seconds (60 days) counts as old.
+/// A contact from which nothing came for that many seconds (60 days) counts as old.
 const OLD: i64 = 60 * 24 * 3600;
 /// Larger pictures do not go into contact cards, in bytes.
 const MAX_CARD_PICTURE: u64 = 1 << 20;
@@ -63,7 +63,7 @@ pub fn color_of(record: &ContactRecord, contact: ContactId) -> String {
     }
 }
 
-/// When a contact was last heard of, in coarse steps.
+/// When something last came from a contact, in coarse steps.
 pub fn freshness(record: &ContactRecord, contact: ContactId, now: i64) -> ContactFreshness {
     let silence = now.saturating_sub(record.last_seen);
     if contact.is_special() || record.fingerprint.is_empty() {

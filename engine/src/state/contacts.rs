@@ -279,7 +279,7 @@ pub fn touch_last_seen(tx: &mut Tx<'_, '_>, contact: ContactId, sent: i64) -> Re
     Ok(())
 }
 
-/// A contact may not be recently seen any more: tells so, or looks again later.
+/// A contact may not be recently seen any more: emits that, or looks again later.
 pub fn recently_seen_ends(tx: &mut Tx<'_, '_>, contact: ContactId) -> Result<(), StoreError> {
     let Some(record) = load(tx.store, tx.profile, contact)? else { return Ok(()) };
     let ends = record.last_seen.saturating_add(RECENTLY_SEEN + 1);

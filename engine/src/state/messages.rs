@@ -322,7 +322,7 @@ pub fn untimed_ids(view: &impl View, profile: ProfileId, chat: ChatId) -> Result
     view.scan_prefix(&UNTIMED, &(profile, chat))?.map(|row| row.map(|((_, _, id), _)| id)).collect()
 }
 
-/// Adds an info line that is made locally and tells of it.
+/// Adds an info line that is made locally and emits the event.
 pub fn add_notice(
     tx: &mut Tx<'_, '_>,
     chat: ChatId,

@@ -31,7 +31,7 @@ fn stored(fact: Verification<ContactId>, contact: ContactId) -> Option<ContactId
     }
 }
 
-/// Stores a fact and tells of it.
+/// Stores a fact and emits the event.
 pub fn set(tx: &mut Tx<'_, '_>, contact: ContactId, fact: Verification<ContactId>) -> Result<(), StoreError> {
     if contacts::update(tx, contact, |record| record.verifier = stored(fact, contact))? {
         tx.contacts_changed(Some(contact));

@@ -9,7 +9,7 @@ pub struct Colours {
     on: bool,
 }
 
-/// Colours in which people are told apart.
+/// Colours that distinguish people.
 const PEOPLE: [u8; 6] = [36, 33, 35, 32, 34, 31];
 
 impl Colours {

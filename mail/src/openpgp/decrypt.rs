@@ -214,7 +214,7 @@ fn find_by_secret<'a>(
     secrets: impl IntoIterator<Item = &'a SharedSecret>,
 ) -> Result<(PlainSessionKey, MatchedSecret), DecryptError> {
     // Iterated and memory-hard derivations would let a stranger burn our time once per known secret; older packet
-    // versions cannot tell a wrong secret from a right one.
+    // versions cannot distinguish a wrong secret from a right one.
     let cheap =
         matches!(packet.s2k(), Some(StringToKey::Salted { .. })) && packet.version() == SkeskVersion::V6;
     if !cheap {

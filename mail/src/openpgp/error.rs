@@ -9,7 +9,7 @@ pub enum FailureClass {
     NotYet,
     /// Wrong, altered, or not allowed. It stays so whatever comes later.
     Refused,
-    /// Something of our own is damaged. That says nothing about the mail: keep it, and tell the user.
+    /// Something of our own is damaged. That says nothing about the mail: keep it, and notify the user.
     Own,
 }
 

@@ -24,7 +24,7 @@
 //! |---|---|---|
 //! | not yet | [`DecryptError::NoKey`], [`DecryptError::NoSecret`], [`Unverified::UnknownSigner`] | is kept and tried again |
 //! | refused | [`DecryptError::Malformed`], [`Unverified::BadSignature`], [`Rejection::NotIntended`] | leaves |
-//! | own | [`StoredKeyError`] | is kept, and the user is told |
+//! | own | [`StoredKeyError`] | is kept, and the user is notified |
 
 mod acceptance;
 mod armor;

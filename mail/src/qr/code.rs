@@ -1,4 +1,4 @@
-//! The kinds of codes and how a text is told to be one of them.
+//! The kinds of codes and how a text is recognised as one of them.
 
 use url::Url;
 

@@ -5,7 +5,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `code` | [`Code`], the order of the tests that tell the kinds apart |
+//! | `code` | [`Code`], the order of the tests that distinguish the kinds |
 //! | `invite` | contact, group and channel invites in both written forms; [`Invite`] itself belongs to the handshake |
 //! | `account` | `dcaccount:` and `dclogin:` |
 //! | `new_account` | what a web address of a `dcaccount:` code answers |

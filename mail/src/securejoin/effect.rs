@@ -99,7 +99,7 @@ pub enum Effect {
         /// Whether only the new subscriber gets it, encrypted to its key.
         to_member_only: bool,
     },
-    /// Tell the own other devices the complete list of subscribers.
+    /// Send the complete list of subscribers to the own other devices.
     SyncSubscribers(GroupId),
     /// Send the latest and the pinned messages of a channel again, to a new subscriber only.
     ResendHistory {
@@ -120,21 +120,21 @@ pub enum Effect {
         /// Fingerprint of the contact.
         fingerprint: Fingerprint,
     },
-    /// Tell the frontend how far an own join is: 400 when the proof is sent, 1000 when it is over.
+    /// Notify the frontend how far an own join is: 400 when the proof is sent, 1000 when it is over.
     JoinerProgress {
         /// Fingerprint of the inviter.
         fingerprint: Fingerprint,
         /// 400 or 1000.
         progress: u16,
     },
-    /// Tell the frontend that somebody joined by an own code.
+    /// Notify the frontend that somebody joined by an own code.
     InviterProgress {
         /// Fingerprint of the joiner.
         fingerprint: Fingerprint,
         /// Into what.
         chat: InviterChat,
     },
-    /// Tell the frontend that one cannot add members to a group one is not in.
+    /// Notify the frontend that one cannot add members to a group one is not in.
     ErrorSelfNotInGroup,
     /// Log that another member's handshake changed the member list.
     LogUnrelatedJoin {

@@ -59,7 +59,7 @@ pub(super) enum Reading {
 }
 
 impl HandshakeMessage {
-    /// Tells the step, after dropping claims that unsigned or unencrypted mails must not make.
+    /// Reads the step, after dropping claims that unsigned or unencrypted mails must not make.
     pub(super) fn read(&self) -> Reading {
         if let Some(MatchedSecret::PendingJoin(expected)) = &self.matched_secret {
             match &self.signer {

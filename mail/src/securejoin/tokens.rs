@@ -125,7 +125,7 @@ impl TokenBook {
     }
 
     /// Another own device withdrew a code: all tokens of the scopes of these two are gone. An auth token that was made
-    /// after the withdrawal does not tell a scope.
+    /// after the withdrawal does not name a scope.
     pub fn apply_sync_delete(
         &mut self,
         invite_number: Option<&Token>,

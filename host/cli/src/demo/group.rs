@@ -59,7 +59,7 @@ async fn found<'a>(
     };
     founder.call(AddContactToChat { chat_id: chat, contact_id: contact.id }).await?;
     let seat = Seat { person: founder, chat };
-    // Nobody hears of a group before its first message.
+    // Nobody knows of a group before its first message.
     let text = "Here we can all talk about foxes.";
     let data = volary_proto::MessageData { text: Some(text.to_owned()), ..Default::default() };
     record.deliver(seat, &[], data).await?;

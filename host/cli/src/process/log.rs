@@ -1,4 +1,4 @@
-//! The log on standard error. Nobody may be reading it, so lines that find no room are dropped, and counted.
+//! The log on standard error. Nobody may be reading it, so lines that find no space are dropped, and counted.
 
 use std::io::{self, Write};
 use std::sync::Arc;

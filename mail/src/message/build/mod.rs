@@ -30,7 +30,7 @@ use super::post::PostMetadata;
 /// Everything about one mail to be sent, before encryption.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outgoing {
-    /// Sender with the name it shows. Kinds of mail that must not tell a name drop it when rendered.
+    /// Sender with the name it shows. Kinds of mail that must not reveal a name drop it when rendered.
     pub from: Mailbox,
     /// The configured sender when [`Outgoing::from`] shows an overridden name.
     pub sender: Option<Mailbox>,
@@ -246,7 +246,7 @@ impl Handshake {
         self.step == Self::REQUEST_PUBKEY || self.step == Self::PUBKEY
     }
 
-    /// Whether the step may tell the sender's name: only when the other side is already known.
+    /// Whether the step may reveal the sender's name: only when the other side is already known.
     fn may_tell_name(&self) -> bool {
         self.step.ends_with("-request-with-auth") || self.step == "vc-contact-confirm"
     }

@@ -217,7 +217,7 @@ impl Reader {
     }
 }
 
-/// Walks through tags and text.
+/// Goes through tags and text.
 fn read(html: &str, reader: &mut Reader) {
     let mut rest = html;
     while !rest.is_empty() {
