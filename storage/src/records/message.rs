@@ -28,8 +28,8 @@ numbers! {
 }
 
 numbers! {
-    /// How a message shows its content. Later versions may have more types: their messages are shown as ordinary ones, and
-    /// nothing of them is lost.
+    /// How a message shows its content. Later versions may have more types: their messages are shown as ordinary ones,
+    /// and nothing of them is lost.
     pub enum ViewType else Other {
         /// Not known, or not announced.
         #[default]
