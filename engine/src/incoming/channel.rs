@@ -83,7 +83,8 @@ pub fn apply(
 ) -> Outcome<()> {
     match chat.record.chat_type {
         ChatType::InBroadcast => as_subscriber(tx, opened, parsed, who, chat, change),
-        _ => as_owner(tx, opened, parsed, who, chat, change),
+        ChatType::OutBroadcast => as_owner(tx, opened, parsed, who, chat, change),
+        ChatType::Single | ChatType::Group | ChatType::MailingList => Ok(()),
     }
 }
 
