@@ -61,6 +61,9 @@ impl Write for Log {
 
 /// What is logged while something is done on this thread.
 fn logged<T>(f: impl FnOnce() -> T) -> (T, String) {
+    // Without a subscriber of all threads, a line that another thread comes to first may be switched off for this one.
+    let everywhere = tracing_subscriber::fmt().with_writer(io::sink).finish();
+    let _ = tracing::subscriber::set_global_default(everywhere);
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
