@@ -77,7 +77,6 @@ mod tests {
         (key, certificate)
     }
 
-    // Spec 05 §11.
     #[test]
     fn the_proxy_reads_the_padded_token() {
         let (key, certificate) = proxy();

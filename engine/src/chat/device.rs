@@ -16,7 +16,8 @@ use crate::state::{chats, config, messages};
 const WELCOME_IMAGE: &str = "core-welcome-image";
 const WELCOME: &str = "core-welcome";
 
-/// Makes the own chat and the device chat of a new profile. Bots need neither. `image` is [`artwork::WELCOME`], stored.
+/// Makes the own chat and the device chat of a new profile. Bots need neither. `image` is
+/// [`WELCOME`](crate::ground::artwork::WELCOME), stored.
 pub fn set_up_chats(tx: &mut Tx<'_, '_>, image: Option<NewFile>) -> Outcome<()> {
     if config::flag(tx.store, tx.profile, config::key::BOT)? {
         return Ok(());

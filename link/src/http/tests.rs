@@ -95,7 +95,6 @@ async fn error(url: &str) -> String {
     ask(&get(url)).await.unwrap_err().to_string()
 }
 
-// Spec 05 §4.
 #[tokio::test]
 async fn a_document_comes_with_its_kind_and_nobody_learns_who_asks() {
     let server =
@@ -130,9 +129,8 @@ async fn redirects_are_followed_ten_requests_long() {
     let server = Server::start(&[
         (
             "/one",
-            format!(
-                "HTTP/1.1 301 x\r\nLocation: http://127.0.0.1:1/\r\nLocation: http://127.0.0.1:%P/two\r\n\r\n"
-            ),
+            "HTTP/1.1 301 x\r\nLocation: http://127.0.0.1:1/\r\nLocation: http://127.0.0.1:%P/two\r\n\r\n"
+                .to_owned(),
         ),
         ("/two", ok("text/plain", "there")),
         ("/loop", to("http://127.0.0.1:%P/loop")),

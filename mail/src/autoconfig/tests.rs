@@ -45,7 +45,7 @@ fn entry(tag: &str, kind: &str, inner: &str) -> String {
 
 const REST: &str = "<port>993</port><username>u</username>";
 
-// Spec 05 §2.2: five addresses, in this order, the dot of the address not escaped.
+// Five addresses, in this order, the dot of the address not escaped.
 #[test]
 fn five_addresses_are_asked_about_a_domain() {
     let sources = sources(&address("al.ice+x@example.org"));
@@ -96,7 +96,6 @@ fn a_directory_of_others_is_not_asked_about_private_names() {
     }
 }
 
-// Spec 05 §2.2 and its test idea 4.
 #[test]
 fn imap_and_smtp_servers_are_taken_in_their_order() {
     let text = r#"<?xml version="1.0" encoding="UTF-8"?>

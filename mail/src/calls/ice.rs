@@ -129,7 +129,6 @@ mod tests {
         servers.iter().map(|server| format!("{server:?} {:?}", server.credentials)).collect()
     }
 
-    // Spec 06 §9.7.
     #[test]
     fn the_entry_of_a_relay_is_split_at_its_first_three_colons() {
         let (server, expires_at) = from_metadata("turn.example.org:3478:1758650868:a:b:").unwrap();

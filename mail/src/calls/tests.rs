@@ -28,14 +28,17 @@ fn state(call: &Call, seconds: i64) -> State {
 use Effect::*;
 use Trigger::*;
 
-// Spec 06 §9.4, the table of triggers: what the callee sees.
+/// What happens when (seconds since the call began), the state then, and what is done about the last of it.
+type Case = (&'static [(i64, Trigger)], State, Vec<Effect>);
+
+// What the callee sees.
 #[test]
 fn incoming_calls_change_as_the_table_says() {
     let begun = Text::Begun(Direction::Incoming, Media::Audio);
     let took = |minutes| Show(Text::Completed(Direction::Incoming, Media::Audio, minutes));
     let accept_here =
         vec![AcceptChat, MarkSeen, SendAccepted, AnnounceIncomingAccepted { here: true }, AnnounceMessage];
-    let rows: Vec<(&[(i64, Trigger)], State, Vec<Effect>)> = vec![
+    let rows: Vec<Case> = vec![
         (&[], State::Alerting, vec![]),
         (&[(5, Accept)], State::Active, accept_here),
         (&[(5, Accept), (6, Accept)], State::Active, vec![]),
@@ -108,7 +111,7 @@ fn incoming_calls_change_as_the_table_says() {
 fn outgoing_calls_change_as_the_table_says() {
     let took = |minutes| Show(Text::Completed(Direction::Outgoing, Media::Video, minutes));
     let answered = vec![AnnounceMessage, AnnounceOutgoingAccepted];
-    let rows: Vec<(&[(i64, Trigger)], State, Vec<Effect>)> = vec![
+    let rows: Vec<Case> = vec![
         (&[], State::Alerting, vec![]),
         (&[(5, End)], State::Canceled, vec![Show(Text::Canceled), SendEnded, AnnounceEnded, AnnounceMessage]),
         (&[(5, HeardAccepted(Party::Other))], State::Active, answered.clone()),
@@ -171,7 +174,6 @@ fn an_answer_on_another_device_counts_though_the_call_is_over_here() {
     assert_eq!(odd.accepted, Some(SENT), "never before it was offered");
 }
 
-// Spec 06 §9.5.
 #[test]
 fn who_rings_is_the_choice_of_the_user() {
     let rings =
@@ -203,7 +205,6 @@ fn a_call_that_comes_too_late_is_a_missed_one() {
     assert_eq!(received(SENT).text(&incoming()), Text::Begun(Direction::Incoming, Media::Audio));
 }
 
-// Spec 06 §9.6.
 #[test]
 fn texts_tell_whole_minutes() {
     for (seconds, expected) in [

@@ -21,7 +21,7 @@ fn placemark(time: &str, coordinates: &str) -> String {
     format!("<Placemark>{time}<Point>{coordinates}</Point></Placemark>")
 }
 
-// Spec 06 §10.1: the file as chatmail core sends it.
+// The file as chatmail core sends it.
 #[test]
 fn a_track_is_written_as_others_expect_it() {
     let point = Point::new(52.1, 13.2, 5.5, THEN_SECONDS).unwrap();
@@ -38,7 +38,6 @@ fn a_track_is_written_as_others_expect_it() {
     assert_eq!(read(&write_track(&[]), NOW).unwrap(), []);
 }
 
-// Spec 06 §10.2.
 #[test]
 fn names_are_read_in_any_case_and_blanks_do_not_matter() {
     let text = "<PlaceMARK>\n<TimeStamp><WHEN > 2026-11-23T\t21:31:45 Z \n</WHEN ></TimeStamp>\

@@ -60,7 +60,6 @@ pub fn read_new_account(is_success: bool, body: &[u8]) -> Result<(Address, Strin
 mod tests {
     use super::*;
 
-    // Spec 03 §4.2.
     #[test]
     fn an_answer_is_an_account_or_a_reason() {
         let json = br#"{"email":"Abc@Example.org","password":"p w","dclogin_url":"dclogin:x"}"#;
