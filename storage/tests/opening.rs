@@ -3,6 +3,8 @@
 // What the tests share is outside of test functions.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod common;
+
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -11,6 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use common::opened;
 use volary_storage::{FILE_NAME, OpenError, Options, Raw, Store, StoreError, Table};
 
 const ROWS: Table<(u32, u32), Raw> = Table::new("rows.test");
@@ -23,18 +26,6 @@ fn mode(path: &Path) -> u32 {
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-/// Opens a folder that was closed a moment ago. A process that another test is just starting has the files of this one
-/// until it runs its own program, the lock among them.
-fn opened(dir: &Path, options: Options) -> Store {
-    for _ in 0..100 {
-        match Store::open(dir, options.clone()) {
-            Err(OpenError::Locked { .. }) => std::thread::sleep(std::time::Duration::from_millis(20)),
-            other => return other.unwrap(),
-        }
-    }
-    Store::open(dir, options).unwrap()
 }
 
 fn write_something(store: &Store) {

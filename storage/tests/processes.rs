@@ -3,6 +3,8 @@
 // What both processes share is outside of test functions.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod common;
+
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -10,6 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use common::opened;
 use volary_storage::{OpenError, Options, Raw, Store, StoreError, Table, View};
 
 const ROWS: Table<(u32, u32), Raw> = Table::new("rows.test");
@@ -175,7 +178,7 @@ fn a_second_process_is_refused() {
     assert!(error.to_string().contains("in use by another process"), "{error}");
     child.kill().unwrap();
     child.wait().unwrap();
-    opened(dir.path());
+    opened(dir.path(), Options::default());
 }
 
 #[test]
@@ -184,19 +187,7 @@ fn a_second_store_of_this_process_is_refused() {
     let store = Store::open(dir.path(), Options::default()).unwrap();
     assert!(matches!(Store::open(dir.path(), Options::default()), Err(OpenError::Locked { .. })));
     store.close().unwrap();
-    opened(dir.path());
-}
-
-/// Opens a folder that was closed a moment ago. A process that another test is just starting has the files of this one
-/// until it runs its own program, the lock among them.
-fn opened(dir: &Path) -> Store {
-    for _ in 0..100 {
-        match Store::open(dir, Options::default()) {
-            Err(OpenError::Locked { .. }) => std::thread::sleep(std::time::Duration::from_millis(20)),
-            other => return other.unwrap(),
-        }
-    }
-    Store::open(dir, Options::default()).unwrap()
+    opened(dir.path(), Options::default());
 }
 
 /// A file system of a few MiB, if this process may mount one.

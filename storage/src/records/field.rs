@@ -83,8 +83,8 @@ lists! {
     Vec<super::LeavingRecord>: message, is_empty, encode_repeated, merge_repeated, encoded_len_repeated;
 }
 
-/// A type of which records hold the number.
-macro_rules! numbers {
+/// An id: records hold its number.
+macro_rules! ids {
     ($($type:ty),*) => {$(
         impl Field for $type {
             fn write(&self, number: u32, out: &mut impl BufMut) {
@@ -148,7 +148,7 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(crate::ChatId, crate::ContactId, crate::MessageId, crate::ProfileId, crate::TransportId);
+ids!(crate::ChatId, crate::ContactId, crate::MessageId, crate::ProfileId, crate::TransportId);
 
 /// Declares a record: a struct whose fields have a number, as in a `.proto` file, and any type that is a [`Field`].
 macro_rules! record {
