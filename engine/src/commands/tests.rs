@@ -448,3 +448,49 @@ async fn a_large_chat_that_was_deleted_shows_nowhere_while_its_messages_go() {
     let search = SearchMessages { query: "needle".to_owned(), chat_id: None };
     assert!(desk.sees(search).ids.is_empty());
 }
+
+#[tokio::test]
+async fn a_reaction_shows_in_a_chat_but_leaves_the_line_of_a_channel_alone() {
+    let desk = Desk::new().await;
+    let channel = desk.does(CreateBroadcast { name: "News".to_owned() }).await.id;
+    for (chat, expected) in [(desk.chat_with_self().await, "You reacted 👍 to \"hello\""), (channel, "hello")]
+    {
+        let message = desk.writes(chat, "hello").await;
+        // A reaction counts from the second after its message.
+        desk.waits(1);
+        desk.does(SendReaction { msg_id: message, reactions: vec!["👍".to_owned()] }).await;
+        assert_eq!(desk.item(chat).summary_text2, expected);
+        let info = desk.sees(GetMessageInfo { msg_id: message }).text;
+        assert!(info.contains("Reactions: 👍1\n") && info.ends_with("No Hop Info"), "{info}");
+    }
+}
+
+#[tokio::test]
+async fn details_of_a_message_list_its_hops() {
+    let desk = Desk::new().await;
+    let hops = "Hop: From: a; By: b".to_owned();
+    let chat = desk.chat_with_self().await.into();
+    let message = desk
+        .puts(volary_storage::records::MessageRecord { chat, hops: hops.clone(), ..Default::default() })
+        .await;
+    assert!(desk.sees(GetMessageInfo { msg_id: message.get() }).text.ends_with(&hops));
+    assert_eq!(desk.sees(GetMessageInfoObject { msg_id: message.get() }).hop_info, hops);
+}
+
+#[tokio::test]
+async fn a_recording_in_a_draft_loses_its_local_name_when_it_is_sent() {
+    let desk = Desk::new().await;
+    let chat = desk.chat_with_self().await;
+    let path = desk.dir.path().join("me at home.ogg");
+    std::fs::write(&path, b"sound").unwrap();
+    let draft = SetDraft {
+        chat_id: chat,
+        file: Some(path.to_string_lossy().into_owned()),
+        view_type: Some(ViewType::Voice.into()),
+        ..Default::default()
+    };
+    desk.does(draft).await;
+    let sent = desk.does(SendDraft { chat_id: chat }).await.id;
+    let name = desk.sees(GetMessage { msg_id: sent }).file_name.unwrap();
+    assert!(name.starts_with("voice-messsage_") && name.ends_with(".ogg"), "{name}");
+}

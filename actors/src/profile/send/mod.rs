@@ -253,7 +253,8 @@ async fn settle_all(
     for row in in_flight {
         let answers = join_all(row.answers).await;
         shared.pace.borrow_mut().accepted(row.chat, Instant::now());
-        if let Some(chat) = row.chat.filter(|_| row.brings_secret) {
+        let accepted = answers.iter().all(|answer| answer.status() == RelaySubmitStatus::Sent);
+        if let Some(chat) = row.chat.filter(|_| row.brings_secret && accepted) {
             hold(shared, chat);
         }
         let (sequence, job) = (row.sequence, row.job);

@@ -46,7 +46,11 @@ impl Pace {
 
     /// A mail that brings the secret of the chat to somebody was accepted at that time.
     pub fn secret_accepted(&mut self, chat: ChatId, at: Instant) {
-        self.joining.entry(chat).or_insert(Joining { first: at, last: at }).last = at;
+        let chat = self.joining.entry(chat).or_insert(Joining { first: at, last: at });
+        if at.saturating_duration_since(chat.last) >= SECRET_GAP {
+            chat.first = at;
+        }
+        chat.last = at;
     }
 
     /// When the next mail of the chat may be handed over; `None`: at once.
@@ -94,5 +98,8 @@ mod tests {
             pace.secret_accepted(ONE, start + SECRET_GAP / 2 * half);
         }
         assert_eq!(pace.held(start + LONGEST_HOLD), [] as [ChatId; 0], "posts do not wait for ever");
+        pace.secret_accepted(ONE, start);
+        pace.secret_accepted(ONE, start + 2 * LONGEST_HOLD);
+        assert_eq!(pace.held(start + 2 * LONGEST_HOLD), [ONE], "one who comes much later is waited for, too");
     }
 }
