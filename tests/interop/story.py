@@ -226,6 +226,15 @@ class Chat:
     def texts(self) -> list[str]:
         return [message["text"] for message in self.messages()]
 
+    def shows_in_order(self, texts: list[str]) -> None:
+        """All of these once and no others, sorted as they were sent. Receivers sort by whole seconds, and within one as
+        the relay delivers: a busy Postfix swaps mails that it accepted one after the other."""
+        shown = [(message["text"], message["timestamp"]) for message in self.messages()]
+        assert sorted(text for text, _ in shown) == sorted(texts)
+        places = [(second, texts.index(text)) for text, second in shown]
+        for before, after in zip(places, places[1:]):
+            assert before < after or before[0] == after[0], shown
+
     def add(self, other: Profile) -> None:
         self.call("add_contact_to_chat", self.profile.knows(other))
 
