@@ -35,6 +35,30 @@ pub(crate) const BY_HAND: [&str; 2] = ["Done", "ConfigValues"];
 pub(crate) const BY_ID: [&str; 4] =
     ["ChatListItems", "MessageLoadResults", "MessageSearchResults", "ContactMap"];
 
+/// Choices inside an object that have a name of their own.
+pub(crate) const NAMED_CHOICES: [(&str, &str); 1] = [("Event", "EventType")];
+
+/// Types that clients know by another name.
+pub(crate) const KNOWN_AS: [(&str, &str); 2] =
+    [("ViewType", "Viewtype"), ("CertificateChecks", "EnteredCertificateChecks")];
+
+/// Members that programs read as a narrower or wider integer than the schema has.
+pub(crate) const INTEGERS: [(&str, &str); 13] = [
+    ("ChatListItemFetchResult.ChatListItem.fresh_message_counter", "uint"),
+    ("ChatListItemFetchResult.ArchiveLink.fresh_message_counter", "uint"),
+    ("FullChat.fresh_message_counter", "uint"),
+    ("Reaction.count", "uint"),
+    ("WebxdcMessageInfo.send_update_interval", "uint"),
+    ("WebxdcMessageInfo.send_update_max_size", "uint"),
+    ("EnteredLoginParam.imap_port", "uint16"),
+    ("EnteredLoginParam.smtp_port", "uint16"),
+    ("Qr.Proxy.port", "uint16"),
+    ("Event.ConfigureProgress.progress", "uint16"),
+    ("Event.ImexProgress.progress", "uint16"),
+    ("Event.SecurejoinInviterProgress.progress", "uint16"),
+    ("Event.SecurejoinJoinerProgress.progress", "uint16"),
+];
+
 /// What the JSON form of a message is made from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {

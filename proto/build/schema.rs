@@ -13,14 +13,18 @@ pub(crate) fn all(pool: &DescriptorPool) -> Map<String, Value> {
         .all_messages()
         .filter(|message| message.parent_message().is_none() && (is_result(message) || is_parameter(message)))
         .filter(|message| local_name(message.full_name()) != "Answer")
-        .map(|message| (message.name().to_owned(), of_message(&message)));
+        .map(|message| (known_as(message.name()).to_owned(), of_message(&message)));
+    let choices = NAMED_CHOICES.iter().filter_map(|(message, name)| {
+        let message = pool.get_message_by_name(&format!("volary.v1.{message}"))?;
+        Some(((*name).to_owned(), of_choice(&message)))
+    });
     let enums = pool
         .all_enums()
         .filter(|value| {
             value.parent_file().name().ends_with("values.proto") && !NUMBERS.contains(&value.name())
         })
-        .map(|value| (value.name().to_owned(), of_enum(&value)));
-    messages.chain(enums).collect()
+        .map(|value| (known_as(value.name()).to_owned(), of_enum(&value)));
+    messages.chain(choices).chain(enums).collect()
 }
 
 fn of_message(message: &MessageDescriptor) -> Value {
@@ -67,7 +71,8 @@ fn of_object(message: &MessageDescriptor, tag: Option<String>) -> Value {
     if message.oneofs().any(|oneof| oneof.name() == "kind") {
         let member = member_name(name, "kind");
         required.push(member.clone());
-        properties.insert(member, of_choice(message));
+        let named = NAMED_CHOICES.iter().find(|(known, _)| *known == name);
+        properties.insert(member, named.map_or_else(|| of_choice(message), |(_, name)| reference(name)));
     }
     json!({"type": "object", "properties": properties, "required": required})
 }
@@ -113,7 +118,12 @@ fn of_value(field: &FieldDescriptor) -> Value {
         }
         Kind::Message(message) => reference(message.name()),
         Kind::Enum(value) if !NUMBERS.contains(&value.name()) => reference(value.name()),
-        _ => json!({"type": "integer", "format": "uint32", "minimum": 0}),
+        _ => {
+            let member = local_name(field.full_name());
+            let format =
+                INTEGERS.iter().find(|(known, _)| *known == member).map_or("uint32", |(_, format)| format);
+            json!({"type": "integer", "format": format, "minimum": 0})
+        }
     }
 }
 
@@ -136,5 +146,10 @@ fn nullable(schema: Value) -> Value {
 }
 
 fn reference(name: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{name}")})
+    json!({"$ref": format!("#/components/schemas/{}", known_as(name))})
+}
+
+/// The name under which clients know a type.
+fn known_as(name: &str) -> &str {
+    KNOWN_AS.iter().find(|(ours, _)| *ours == name).map_or(name, |(_, known)| known)
 }

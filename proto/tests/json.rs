@@ -371,6 +371,7 @@ fn schemas_name_the_members_that_are_written() {
     assert_eq!(members("MessageInfo"), keys(&json_of(&MessageInfo::default())));
     assert_eq!(members("EnteredLoginParam"), keys(&json_of(&EnteredLoginParam::default())));
     assert_eq!(members("Event"), ["contextId", "event"]);
-    assert_eq!(schemas["Event"]["properties"]["event"]["oneOf"].as_array().unwrap().len(), 52);
+    assert_eq!(schemas["Event"]["properties"]["event"]["$ref"], "#/components/schemas/EventType");
+    assert_eq!(schemas["EventType"]["oneOf"].as_array().unwrap().len(), 52);
     assert_eq!(schemas["Socket"]["enum"], json!(["automatic", "ssl", "starttls", "plain"]));
 }

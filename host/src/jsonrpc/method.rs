@@ -189,5 +189,11 @@ named_shapes! {
     Contacts, Done, EnteredLoginParam, Event, Flag, FullChat, HttpResponse, Id, Ids, Locations, MaybeAppSource, MaybeId,
     MaybeMessage, MaybeReactions, MaybeText, Message, MessageData, MessageInfo, MessageListItems, MessageLoadResults,
     MessageNotificationInfo, MessageReadReceipts, MessageSearchResults, MuteDuration, Number, Qr, SecurejoinSource,
-    SecurejoinUiPath, Text, TextLists, TextMap, Texts, Transports, VcardContacts, ViewType, WebxdcMessageInfo,
+    SecurejoinUiPath, Text, TextLists, TextMap, Texts, Transports, VcardContacts, WebxdcMessageInfo,
+}
+
+impl Shape for volary_proto::ViewType {
+    fn schema() -> Value {
+        json!({"$ref": "#/components/schemas/Viewtype"})
+    }
 }
