@@ -50,7 +50,7 @@ pub async fn find_servers(
             deadline: DEADLINE,
         };
         let response = fetch(network, proxy, &request).await.and_then(|response| response.success());
-        response.map(|response| response.body).map_err(|error| error.to_string())
+        response.map(|response| response.body.to_vec()).map_err(|error| error.to_string())
     };
     search(address, get, progress).await
 }

@@ -352,7 +352,7 @@ calls! {
     command profile GetBackup => Done,
     command profile ExportSelfKeys => Done,
     command profile ImportSelfKeys => Done,
-    query profile GetHttpResponse => HttpResponse,
+    query profile GetHttpResponse => HttpResponse + io,
     // Requests about chats and their members.
     query profile GetChatlistEntries => Ids,
     query profile GetChatlistItems => ChatListItems,
@@ -445,7 +445,7 @@ calls! {
     command chat[msg_id] AcceptIncomingCall => Done,
     command chat[msg_id] EndCall => Done,
     query chat[msg_id] GetCallInfo => CallInfo,
-    query profile GetIceServers => Text,
+    query profile GetIceServers => Text + io,
     query profile GetStickerFolder => Text,
     query profile GetStickers => TextLists,
     command chat[msg_id] SaveSticker => Done,

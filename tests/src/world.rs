@@ -168,7 +168,8 @@ impl World {
         Person::settles_at(engine, name, &self.login(name)).await
     }
 
-    async fn newcomer(&self, name: &str) -> Person {
+    /// Somebody new without an address.
+    pub async fn newcomer(&self, name: &str) -> Person {
         let profile = self.engine.call(0, AddAccount {}).await.expect("a profile is added").id;
         let log = self.logs.of(profile);
         let person = Person::new(name, &address(name, DOMAIN), profile, self.engine.clone(), log);

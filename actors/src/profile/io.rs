@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::connectivity::{self, Shown};
 use super::shared::{Shared, drop_connections};
-use super::{Profile, receive, transports as configuring};
+use super::{Profile, receive, transports as configuring, web};
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
 use crate::watch::run_once;
 use actix::Addr;
@@ -49,6 +49,13 @@ pub async fn request(
         }
         Kind::GetConnectivityHtml(_) => {
             let text = super::connectivity_html::render(&shared)?;
+            return Ok(answer::Kind::Text(volary_proto::v1::Text { text }));
+        }
+        Kind::GetHttpResponse(call) => {
+            return Ok(answer::Kind::HttpResponse(web::document(&shared, &call.url).await?));
+        }
+        Kind::GetIceServers(_) => {
+            let text = web::ice_servers(&shared).await?;
             return Ok(answer::Kind::Text(volary_proto::v1::Text { text }));
         }
         Kind::StopOngoingProcess(_) => {

@@ -8,6 +8,8 @@
 //! | [`receive`] | incoming mail: which is wanted, decrypting, assigning, applying |
 //! | [`send`] | outgoing mail: the queue, rendering, what follows an answer |
 //! | [`connectivity`] | the state that is shown |
+//! | [`transports`] | setting up relays |
+//! | [`web`] | what is asked of web servers; `web_cache`: the documents that are kept |
 //! | [`shared`] | what all of them share |
 
 pub mod chats;
@@ -18,6 +20,8 @@ pub mod receive;
 pub mod send;
 pub mod shared;
 pub mod transports;
+pub mod web;
+mod web_cache;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use volary_proto::v1::{RelayCommand, RelayStop, relay_command};
 use super::chats::Chats;
 use super::connectivity::Connections;
 use super::send::pace::Pace;
+use super::web_cache::WebCache;
 use crate::chat::Quiet;
 use crate::hub::Hub;
 use crate::mailbox::Places;
@@ -67,6 +68,8 @@ pub struct Shared {
     pub accepted: RefCell<Vec<String>>,
     /// Why the last attempt to set up a relay failed.
     pub setup_error: RefCell<Option<String>>,
+    /// Documents of web servers.
+    pub web_cache: RefCell<WebCache>,
     /// Generation of the last order to the connections.
     pub generation: Cell<u64>,
     /// Something of the above changed.
@@ -114,6 +117,7 @@ impl Shared {
             sending: Cell::new(false),
             send_again: Cell::new(false),
             pace: RefCell::default(),
+            web_cache: RefCell::default(),
             generation: Cell::new(0),
             changed: Notify::new(),
             ongoing: RefCell::default(),

@@ -4,17 +4,19 @@ use std::rc::Rc;
 
 use actix::Addr;
 use tokio::sync::Notify;
-use volary_engine::commands::relays;
+use volary_engine::commands::relays::{self, CodeLogin};
 use volary_mail::qr::{self, Code};
 use volary_proto::v1::{Error, ErrorCode, event, request};
 
 use super::shared::Shared;
-use super::{Profile, io};
+use super::{Profile, io, web};
 use volary_engine::ground::error::Failure;
 use volary_engine::ground::texts::id as text;
 use volary_engine::state::{config, transports};
-use volary_link::configure::{ConfigureError, FoundServers, try_transport};
+use volary_link::Manner;
+use volary_link::configure::{ConfigureError, try_transport};
 use volary_mail::address::shortened;
+use volary_mail::autoconfig::FoundServers;
 use volary_mail::login::EnteredLogin;
 
 /// Carries out a request that sets up, tries or removes transports.
@@ -23,11 +25,11 @@ pub async fn request(shared: &Rc<Shared>, profile: &Addr<Profile>, kind: request
     match kind {
         Kind::AddOrUpdateTransport(call) => {
             let entered = relays::from_param(&call.param.unwrap_or_default());
-            configure(shared, profile, entered).await
+            configure(shared, profile, Trial::described(entered)).await
         }
         Kind::AddTransportFromQr(call) => {
-            let entered = relays::from_qr(&call.qr, "QR code does not contain account")?;
-            configure(shared, profile, entered).await
+            let trial = trial_of_code(shared, &call.qr, "QR code does not contain account").await?;
+            configure(shared, profile, trial).await
         }
         Kind::SetConfigFromQr(call) => config_from_qr(shared, profile, &call.qr).await,
         Kind::InitTransports(call) => {
@@ -38,23 +40,47 @@ pub async fn request(shared: &Rc<Shared>, profile: &Addr<Profile>, kind: request
             let Some(qr) = call.qr else {
                 return Err(Error::unsupported("choosing a relay without a code is not supported yet"));
             };
-            let entered = relays::from_qr(&qr, "QR code does not contain a relay")?;
-            configure(shared, profile, entered).await
+            let trial = trial_of_code(shared, &qr, "QR code does not contain a relay").await?;
+            configure(shared, profile, trial).await
         }
         Kind::Configure(_) => {
             if shared.io.get() {
                 return Err(Error::failed("cannot configure, already running"));
             }
             let entered = shared.db.read(|view| relays::legacy(view, shared.id))?;
-            configure(shared, profile, entered).await
+            configure(shared, profile, Trial::described(entered)).await
         }
         Kind::DeleteTransport(call) => Ok(relays::delete(&shared.db, shared.id, call.addr).await?),
         _ => Err(Error::internal("not a request about transports")),
     }
 }
 
+/// A login to try out, and where its servers come from.
+struct Trial {
+    entered: EnteredLogin,
+    /// The domain is asked over the web which servers it has. Otherwise they are guessed from its name: a relay has them
+    /// under the usual names, and asking first would keep a new account waiting wherever the web ports are closed.
+    ask_domain: bool,
+}
+
+impl Trial {
+    /// Of a login whose domain may be any mail provider.
+    fn described(entered: EnteredLogin) -> Self {
+        Self { entered, ask_domain: true }
+    }
+}
+
+/// The login that a code stands for, asked of a web server if need be.
+async fn trial_of_code(shared: &Shared, code: &str, refusal: &str) -> Result<Trial, Error> {
+    Ok(match relays::from_qr(code, refusal)? {
+        CodeLogin::Entered(entered) => Trial::described(entered),
+        CodeLogin::NewOnRelay(entered) => Trial { entered, ask_domain: false },
+        CodeLogin::AskWeb(url) => Trial::described(web::new_account(shared, &url).await?),
+    })
+}
+
 /// Tries a login and stores it. I/O is stopped meanwhile and started afterwards.
-async fn configure(shared: &Rc<Shared>, profile: &Addr<Profile>, entered: EnteredLogin) -> Result<(), Error> {
+async fn configure(shared: &Rc<Shared>, profile: &Addr<Profile>, trial: Trial) -> Result<(), Error> {
     let cancelled = Rc::new(Notify::new());
     if shared.ongoing.borrow().is_some() {
         return Err(Error::failed("There is already another ongoing process running."));
@@ -63,7 +89,7 @@ async fn configure(shared: &Rc<Shared>, profile: &Addr<Profile>, entered: Entere
     let was_configured = !shared.db.look(|view| transports::all(view, shared.id))?.is_empty();
     io::stop(shared).await;
     let outcome = tokio::select! {
-        outcome = try_and_store(shared, entered.normalized()) => outcome,
+        outcome = try_and_store(shared, trial) => outcome,
         () = cancelled.notified() => Err("Canceled".to_owned()),
     };
     *shared.ongoing.borrow_mut() = None;
@@ -84,7 +110,8 @@ fn progress(shared: &Shared, progress: u32, comment: Option<String>) {
     shared.db.emit(shared.id, event::Kind::ConfigureProgress(event));
 }
 
-async fn try_and_store(shared: &Rc<Shared>, entered: EnteredLogin) -> Result<(), String> {
+async fn try_and_store(shared: &Rc<Shared>, trial: Trial) -> Result<(), String> {
+    let entered = trial.entered.normalized();
     let known = shared.db.look(|view| transports::all(view, shared.id)).map_err(|error| error.to_string())?;
     let update = known.iter().any(|(_, record)| record.addr == entered.addr);
     if !update && known.len() >= transports::MAX_TRANSPORTS {
@@ -94,9 +121,15 @@ async fn try_and_store(shared: &Rc<Shared>, entered: EnteredLogin) -> Result<(),
         ));
     }
     progress(shared, 1, None);
+    entered.check().map_err(|error| refused(shared, &entered.addr, &error.into()))?;
     progress(shared, 200, None);
     let proxy = shared.db.read(|view| io::proxy(view, shared.id)).map_err(|error| error.to_string())?;
-    let found = FoundServers::default();
+    let found = if trial.ask_domain {
+        let how = Manner { strict: entered.certificate_checks.is_strict(), proxy: proxy.clone() };
+        web::servers(shared, &entered, &how, |step| progress(shared, step, None)).await
+    } else {
+        FoundServers::default()
+    };
     let login =
         try_transport(&shared.hub.network, &entered, &found, proxy, |step| progress(shared, step, None))
             .await
@@ -130,8 +163,8 @@ async fn config_from_qr(shared: &Rc<Shared>, profile: &Addr<Profile>, text: &str
             if shared.io.get() {
                 return Err(Error::failed("cannot configure, already running"));
             }
-            let entered = relays::from_qr(text, "QR code does not contain config")?;
-            configure(shared, profile, entered).await
+            let trial = trial_of_code(shared, text, "QR code does not contain config").await?;
+            configure(shared, profile, trial).await
         }
         Code::Proxy(proxy) => {
             proxy.check_spoken().map_err(|error| Error::failed(error.to_string()))?;

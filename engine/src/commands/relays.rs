@@ -1,5 +1,6 @@
 //! Transports of a profile: the forms in which logins come in, storing and removing.
 
+use volary_mail::address::Address;
 use volary_mail::login::{EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp};
 use volary_mail::qr::{self, AccountCode, Certificates, Code, LoginCode, Security, ServerLogin};
 use volary_proto::v1::{CertificateChecks, EnteredLoginParam, Error, Socket, event};
@@ -233,29 +234,43 @@ pub fn to_param(entered: &EnteredLogin) -> EnteredLoginParam {
     }
 }
 
+/// Where the login comes from that a code stands for.
+#[derive(Debug)]
+pub enum CodeLogin {
+    /// It is complete.
+    Entered(EnteredLogin),
+    /// It is drawn anew, and the relay makes the account at the first login.
+    NewOnRelay(EnteredLogin),
+    /// This web address hands it out.
+    AskWeb(String),
+}
+
 /// The login that a code stands for; an account code makes new credentials.
-pub fn from_qr(text: &str, refusal: &str) -> Result<EnteredLogin, Error> {
+pub fn from_qr(text: &str, refusal: &str) -> Result<CodeLogin, Error> {
     match qr::parse(text).map_err(|error| Error::failed(error.to_string()))? {
         Code::Account(AccountCode::Relay { domain }) => {
             let drawn = AccountCode::new_credentials(&domain, &mut rand::thread_rng());
-            let (addr, password) = drawn.map_err(|error| Error::failed(error.to_string()))?;
-            Ok(EnteredLogin {
-                addr: addr.as_str().to_owned(),
-                imap: EnteredImap { password, ..Default::default() },
-                certificate_checks: EnteredCertificateChecks::Strict,
-                ..Default::default()
-            })
+            let (address, password) = drawn.map_err(|error| Error::failed(error.to_string()))?;
+            Ok(CodeLogin::NewOnRelay(new_login(&address, password)))
         }
-        Code::Account(AccountCode::Url { .. }) => {
-            Err(Error::unsupported("accounts from a web address are not supported yet"))
-        }
+        Code::Account(AccountCode::Url { url, .. }) => Ok(CodeLogin::AskWeb(url)),
         Code::Login(LoginCode::V1 { address, password, imap, smtp, certificates }) => {
-            Ok(from_login(address, password, imap, smtp, certificates))
+            Ok(CodeLogin::Entered(from_login(address, password, imap, smtp, certificates)))
         }
         Code::Login(LoginCode::Unknown { .. }) => Err(Error::failed(
             "DeltaChat does not understand this QR Code yet, please update the app and try again.",
         )),
         _ => Err(Error::failed(refusal)),
+    }
+}
+
+/// The login of an account that is new: the relay makes it at the first login.
+pub fn new_login(address: &Address, password: String) -> EnteredLogin {
+    EnteredLogin {
+        addr: address.as_str().to_owned(),
+        imap: EnteredImap { password, ..Default::default() },
+        certificate_checks: EnteredCertificateChecks::Strict,
+        ..Default::default()
     }
 }
 

@@ -347,8 +347,8 @@ async fn settings_are_checked_and_listed() {
 #[tokio::test]
 async fn what_is_not_there_yet_says_so() {
     let desk = Desk::new().await;
-    let refused = desk.asks(GetIceServers {}).unwrap_err();
-    assert_eq!(refused, "GetIceServers is not supported yet");
+    let refused = desk.asks(GetCallInfo { msg_id: 10 }).unwrap_err();
+    assert_eq!(refused, "GetCallInfo is not supported yet");
     let refused = desk.tries(EndCall { msg_id: 10 }).await.unwrap_err();
     assert_eq!(refused, "EndCall is not supported yet");
 }

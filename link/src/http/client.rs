@@ -181,7 +181,7 @@ async fn read(
     }))
 }
 
-async fn collect(mut body: Incoming, url: &Url, limit: usize) -> Result<Vec<u8>, HttpError> {
+async fn collect(mut body: Incoming, url: &Url, limit: usize) -> Result<Bytes, HttpError> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
         return Err(HttpError::TooLarge(limit));
@@ -195,7 +195,7 @@ async fn collect(mut body: Incoming, url: &Url, limit: usize) -> Result<Vec<u8>,
         }
         bytes.extend_from_slice(&data);
     }
-    Ok(bytes)
+    Ok(bytes.into())
 }
 
 /// An error with its causes.

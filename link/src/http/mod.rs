@@ -12,6 +12,7 @@ pub use client::fetch;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use url::Url;
 
 use crate::connect::ConnectError;
@@ -61,7 +62,7 @@ pub struct Response {
     /// Charset of the content, in lower case.
     pub charset: Option<String>,
     /// The content.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 /// Why there is no answer. The texts are shown to users.

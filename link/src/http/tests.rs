@@ -102,10 +102,10 @@ async fn a_document_comes_with_its_kind_and_nobody_learns_who_asks() {
     let response =
         ask(&get(&server.url("/a?b=1#c").replace("//", "//user:secret@"))).await.unwrap().success().unwrap();
     assert_eq!((response.mime.as_deref(), response.charset.as_deref()), (Some("text/html"), Some("utf-8")));
-    assert_eq!((response.body.as_slice(), response.status.as_str()), (&b"hello"[..], "200 OK"));
+    assert_eq!((&response.body[..], response.status.as_str()), (&b"hello"[..], "200 OK"));
     assert_eq!(server.asked(), [format!("GET /a?b=1 HTTP/1.1\r\nhost: 127.0.0.1:{}\r\n\r\n", server.port)]);
     let bare = ask(&get(&format!("http://127.0.0.1:{}", server.port))).await.unwrap();
-    assert_eq!((bare.mime, bare.charset, bare.body), (None, None, Vec::new()));
+    assert_eq!((bare.mime, bare.charset, bare.body), (None, None, Bytes::new()));
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn redirects_are_followed_ten_requests_long() {
     ])
     .await;
     let response = ask(&get(&server.url("/one"))).await.unwrap();
-    assert_eq!((response.body.as_slice(), response.url), (&b"there"[..], server.url("/two")));
+    assert_eq!((&response.body[..], response.url), (&b"there"[..], server.url("/two")));
     assert_eq!(error(&server.url("/loop")).await, "Followed 10 redirections");
     assert_eq!(server.asked().iter().filter(|head| head.contains("/loop")).count(), 10);
     assert_eq!(error(&server.url("/relative")).await, "URL has no scheme");
@@ -170,7 +170,7 @@ async fn what_is_no_success_is_an_answer_too() {
     let missing = "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone";
     let server = Server::start(&[("/", missing.to_owned())]).await;
     let response = ask(&get(&server.url("/"))).await.unwrap();
-    assert_eq!(response.body, b"gone");
+    assert_eq!(&response.body[..], b"gone");
     assert_eq!(
         response.success().unwrap_err().to_string(),
         "The server returned a non-successful response code: 404 Not Found"
@@ -230,7 +230,7 @@ async fn the_proxy_of_the_profile_is_used() {
     let network = Network::with_defaults().unwrap();
     let answer = fetch(&network, Some(&url), &get("http://inside.example/x")).await;
     assert!(proxy.asked()[0].starts_with("CONNECT inside.example:80 HTTP/1.1\r\n"), "{:?}", proxy.asked());
-    assert_eq!(answer.unwrap().body, b"tunnelled");
+    assert_eq!(&answer.unwrap().body[..], b"tunnelled");
 }
 
 #[tokio::test]

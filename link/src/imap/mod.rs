@@ -6,7 +6,7 @@ mod session;
 mod uid_set;
 
 pub use data::{FetchData, QuotaResource};
-pub use server_info::{ALL_ENTRIES, REFRESHED_ENTRIES, ServerInfo, turn_expiry};
+pub use server_info::{ALL_ENTRIES, REFRESHED_ENTRIES, ServerInfo};
 pub use session::{
     Capabilities, Fetched, IdleEnd, ImapError, ImapSession, MAX_MAIL, MAX_RESPONSES, QuotaRoots, Selected,
 };

@@ -1,6 +1,7 @@
 //! What a server reports about itself with METADATA. Pure.
 
 use bytes::Bytes;
+use volary_mail::calls::ice::from_metadata;
 
 /// Entries asked for at the first login on a host.
 pub const ALL_ENTRIES: &str = "/shared/comment /shared/admin /shared/vendor/deltachat/irohrelay \
@@ -62,19 +63,11 @@ impl ServerInfo {
                 _ => {}
             }
         }
-        self.refresh_at = match self.turn.as_deref().and_then(turn_expiry) {
-            Some(expiry) => expiry.saturating_sub(TURN_MIN_LIFE),
+        self.refresh_at = match self.turn.as_deref().and_then(from_metadata) {
+            Some((_, expiry)) => expiry.saturating_sub(TURN_MIN_LIFE),
             None => now.saturating_add(REFRESH_WITHOUT_TURN),
         };
     }
-}
-
-/// Unix time at which a TURN entry expires.
-pub fn turn_expiry(entry: &str) -> Option<i64> {
-    let mut parts = entry.splitn(4, ':');
-    let (_host, _port) = (parts.next()?, parts.next()?.parse::<u16>().ok()?);
-    let expiry = parts.next()?.parse().ok()?;
-    parts.next().map(|_password| expiry)
 }
 
 #[cfg(test)]

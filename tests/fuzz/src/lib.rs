@@ -21,7 +21,7 @@ pub mod targets;
 
 use targets::{
     decrypt, headers, imap_client, jsonrpc, keys, mail, qr, relay_imap, relay_smtp, roundtrip, smtp_client,
-    vcard, webxdc_archive, webxdc_update,
+    vcard, webxdc_archive, webxdc_update, xml,
 };
 
 /// A reader of foreign bytes.
@@ -53,6 +53,7 @@ pub const TARGETS: &[Target] = &[
         seeds: webxdc_archive::seeds,
     },
     Target { name: "webxdc_update", max_len: 16 << 10, run: webxdc_update::run, seeds: webxdc_update::seeds },
+    Target { name: "xml", max_len: 16 << 10, run: xml::run, seeds: xml::seeds },
     Target { name: "imap_client", max_len: 16 << 10, run: imap_client::run, seeds: imap_client::seeds },
     Target { name: "smtp_client", max_len: 8 << 10, run: smtp_client::run, seeds: smtp_client::seeds },
     Target { name: "relay_imap", max_len: 8 << 10, run: relay_imap::run, seeds: relay_imap::seeds },

@@ -19,6 +19,7 @@
 //! | `hostile` | mails that nobody should send |
 //! | `forged` | mails that claim to be what they are not |
 //! | `faults` | faults of ours: keys that cannot be read, a reader that panics; what is told of mails that are not shown |
+//! | `web` | what a profile asks of web servers: the servers of a domain, new accounts, documents |
 //! | `victim` | who gets those, and who writes them by hand |
 
 // A test that cannot go on ends with a message.
@@ -42,3 +43,4 @@ mod requests;
 mod steps;
 mod vanishing;
 mod victim;
+mod web;

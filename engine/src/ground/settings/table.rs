@@ -200,6 +200,8 @@ settings! {
         "Taking in a mail fails; for tests.";
     WHO_CAN_CALL_ME = "who_can_call_me": Number, Some("1"), User, [Info, StoredOnly],
         "Whose calls ring: 0 everybody's, 1 those of accepted contacts, 2 nobody's.";
+    ICE_SERVERS = "ice_servers": Secret, None, User, [],
+        "Servers for media of calls when no relay has any, one a line: `stun:HOST[:PORT]` or `turn:HOST:PORT:USER:PASSWORD`.";
     TEAM_PROFILE = "team_profile": Switch, None, User, [Info],
         "Several people share the profile: what one of them has seen is neither sent nor applied.";
     FORCE_ENCRYPTION = "force_encryption": Switch, Some("1"), User, [Info, Shared],

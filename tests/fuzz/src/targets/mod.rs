@@ -14,3 +14,4 @@ pub mod smtp_client;
 pub mod vcard;
 pub mod webxdc_archive;
 pub mod webxdc_update;
+pub mod xml;
