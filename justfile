@@ -76,6 +76,10 @@ docs:
 settings:
     VOLARY_WRITE_DOCS=1 cargo test --locked -p volary-engine settings
 
+# Write docs/jsonrpc.md from the table of methods and the schema
+jsonrpc:
+    VOLARY_WRITE_DOCS=1 cargo test --locked -p volary --features jsonrpc page
+
 # What is shipped: optimised, stripped, debug information aside
 dist *folder:
     .ci/dist "$@"

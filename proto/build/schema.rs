@@ -1,7 +1,7 @@
-//! JSON schemas of results and parameters.
+//! JSON schemas of results and parameters, with the comments of the schema as descriptions.
 
 use protox::prost_reflect::{
-    Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor,
+    Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor,
 };
 use serde_json::{Map, Value, json};
 
@@ -13,10 +13,15 @@ pub(crate) fn all(pool: &DescriptorPool) -> Map<String, Value> {
         .all_messages()
         .filter(|message| message.parent_message().is_none() && (is_result(message) || is_parameter(message)))
         .filter(|message| local_name(message.full_name()) != "Answer")
-        .map(|message| (known_as(message.name()).to_owned(), of_message(&message)));
+        .map(|message| {
+            let meaning = comment(&message.parent_file(), message.path());
+            (known_as(message.name()).to_owned(), described(of_message(&message), meaning))
+        });
     let choices = NAMED_CHOICES.iter().filter_map(|(message, name)| {
         let message = pool.get_message_by_name(&format!("volary.v1.{message}"))?;
-        Some(((*name).to_owned(), of_choice(&message)))
+        let choice = message.oneofs().find(|oneof| oneof.name() == "kind")?;
+        let meaning = comment(&message.parent_file(), choice.path());
+        Some(((*name).to_owned(), described(of_choice(&message), meaning)))
     });
     let enums = pool
         .all_enums()
@@ -61,18 +66,20 @@ fn of_object(message: &MessageDescriptor, tag: Option<String>) -> Value {
     }
     for field in message.fields().filter(|field| !is_variant(field)) {
         let member = member_name(name, field.name());
+        let meaning = comment(&field.parent_file(), field.path());
         if is_optional(&field) {
-            properties.insert(member, nullable(of_field(&field)));
+            properties.insert(member, described(nullable(of_field(&field)), meaning));
         } else {
             required.push(member.clone());
-            properties.insert(member, of_field(&field));
+            properties.insert(member, described(of_field(&field), meaning));
         }
     }
-    if message.oneofs().any(|oneof| oneof.name() == "kind") {
+    if let Some(choice) = message.oneofs().find(|oneof| oneof.name() == "kind") {
         let member = member_name(name, "kind");
         required.push(member.clone());
         let named = NAMED_CHOICES.iter().find(|(known, _)| *known == name);
-        properties.insert(member, named.map_or_else(|| of_choice(message), |(_, name)| reference(name)));
+        let schema = named.map_or_else(|| of_choice(message), |(_, name)| reference(name));
+        properties.insert(member, described(schema, comment(&message.parent_file(), choice.path())));
     }
     json!({"type": "object", "properties": properties, "required": required})
 }
@@ -83,7 +90,10 @@ fn of_choice(message: &MessageDescriptor) -> Value {
         .fields()
         .filter(is_variant)
         .filter_map(|field| match field.kind() {
-            Kind::Message(variant) => Some(of_object(&variant, Some(tag(name, field.name())))),
+            Kind::Message(variant) => {
+                let meaning = comment(&variant.parent_file(), variant.path());
+                Some(described(of_object(&variant, Some(tag(name, field.name()))), meaning))
+            }
             _ => None,
         })
         .collect();
@@ -129,7 +139,29 @@ fn of_value(field: &FieldDescriptor) -> Value {
 
 fn of_enum(value: &EnumDescriptor) -> Value {
     let names: Vec<String> = value.values().map(|variant| variant_name(value, &variant)).collect();
-    json!({"type": "string", "enum": names})
+    let file = value.parent_file();
+    let mut meaning = comment(&file, value.path()).unwrap_or_default();
+    for (variant, name) in value.values().zip(&names) {
+        if let Some(of_variant) = comment(&file, variant.path()) {
+            meaning.push_str(&format!(" `{name}`: {of_variant}"));
+        }
+    }
+    described(json!({"type": "string", "enum": names}), Some(meaning))
+}
+
+/// What the schema says of one of its parts, in one line.
+fn comment(file: &FileDescriptor, path: &[i32]) -> Option<String> {
+    let info = file.file_descriptor_proto().source_code_info.as_ref()?;
+    let location = info.location.iter().find(|location| location.path == path)?;
+    let words: Vec<&str> = location.leading_comments().split_whitespace().collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn described(mut schema: Value, meaning: Option<String>) -> Value {
+    if let (Some(members), Some(meaning)) = (schema.as_object_mut(), meaning) {
+        members.insert("description".to_owned(), meaning.into());
+    }
+    schema
 }
 
 /// Belongs to a choice; `optional` fields are choices of one to the compiler.

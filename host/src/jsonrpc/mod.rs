@@ -14,10 +14,13 @@
 
 mod events;
 mod frame;
+mod glossary;
 mod method;
 mod methods;
 mod openrpc;
 mod output;
+#[cfg(test)]
+mod page;
 mod session;
 mod stdio;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    glossary,
     method::{Method, Shape},
     methods,
 };
@@ -32,6 +33,10 @@ fn inline(value: &mut Value, schemas: &Map<String, Value>, named: &mut Map<Strin
         let Some(mut schema) = schemas.get(&name).cloned() else { return };
         if !is_type(&schema) {
             inline(&mut schema, schemas, named);
+            // What is said of the member says more than what is said of the list or the bare value.
+            if let (Some(meaning), Some(members)) = (value.get("description"), schema.as_object_mut()) {
+                members.insert("description".to_owned(), meaning.clone());
+            }
             *value = schema;
         } else if !named.contains_key(&name) {
             named.insert(name.clone(), Value::Null); // a type may hold itself
@@ -56,7 +61,15 @@ fn method(method: &Method) -> Value {
     let params: Vec<Value> = method
         .params
         .iter()
-        .map(|param| json!({"name": camel_case(param.name), "schema": (param.schema)(), "required": true}))
+        .map(|param| {
+            let name = param.name.trim_start_matches('_');
+            json!({
+                "name": camel_case(name),
+                "description": glossary::meaning(method.name, name),
+                "schema": (param.schema)(),
+                "required": true,
+            })
+        })
         .collect();
     let camel = camel_case(method.name);
     let (first, rest) = camel.split_at(camel.len().min(1));
@@ -89,7 +102,7 @@ fn result(method: &Method) -> Value {
 
 /// Names of parameters are spelled like all members.
 fn camel_case(name: &str) -> String {
-    let mut words = name.trim_start_matches('_').split('_');
+    let mut words = name.split('_');
     let mut spelled = words.next().unwrap_or_default().to_owned();
     for word in words {
         let mut letters = word.chars();

@@ -13,11 +13,18 @@ use super::method::Method;
 static TABLE: LazyLock<HashMap<&'static str, &'static Method>> =
     LazyLock::new(|| all().map(|method| (method.name, method)).collect());
 
+/// The methods by what they are about.
+pub(super) const GROUPS: [(&str, &[Method]); 5] = [
+    ("The process", process::METHODS),
+    ("Profiles", profile::METHODS),
+    ("Chats", chats::METHODS),
+    ("Messages, apps, calls", messages::METHODS),
+    ("Contacts", contacts::METHODS),
+];
+
 /// All methods.
 pub(super) fn all() -> impl Iterator<Item = &'static Method> {
-    [process::METHODS, profile::METHODS, chats::METHODS, messages::METHODS, contacts::METHODS]
-        .into_iter()
-        .flatten()
+    GROUPS.into_iter().flat_map(|(_, methods)| methods)
 }
 
 /// The method of a name.
