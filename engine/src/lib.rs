@@ -12,6 +12,7 @@
 //! | [`outgoing`] | from a queued intent to the mails that carry it |
 //! | [`handshake`] | SecureJoin |
 //! | [`commands`], [`query`] | what requests do: commands change state in a transaction, queries read a snapshot |
+//! | [`webxdc`] | in-chat apps |
 //! | [`upkeep`] | what becomes due: deadlines, housekeeping, a clock that was set |
 
 pub mod chat;
@@ -23,6 +24,7 @@ pub mod outgoing;
 pub mod query;
 pub mod state;
 pub mod upkeep;
+pub mod webxdc;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -1,10 +1,10 @@
 //! All tables. Every key of a profile's table starts with the profile id.
 
 use crate::records::{
-    CertificateRecord, ChatRecord, ContactRecord, CounterRecord, FlagRecord, HostKeyRecord, JoinRecord,
-    KeyRecord, KnownMailRecord, ManagerRecord, MemberRecord, MessageRecord, NotShownRecord, OutboxRecord,
-    PendingEditRecord, ProfileRecord, QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord,
-    ServerCopyRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
+    AppRecord, AppUpdateRecord, CertificateRecord, ChatRecord, ContactRecord, CounterRecord, FlagRecord,
+    HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, ManagerRecord, MemberRecord, MessageRecord,
+    NotShownRecord, OutboxRecord, PendingEditRecord, ProfileRecord, QuarantineRecord, ReactionRecord,
+    ReceiptJobRecord, RouteRecord, ServerCopyRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
 };
 use crate::table::{Empty, Table};
 use crate::{ChatId, ContactId, MessageId};
@@ -74,6 +74,12 @@ pub const PENDING_REACTIONS: Table<(P, String, ContactId), ReactionRecord> =
 pub const PENDING_EDITS: Table<(P, String, ContactId), PendingEditRecord> = Table::new("pending-edits.v1");
 /// Messages that their author deleted before they came: (profile, Message-ID, contact).
 pub const PENDING_DELETIONS: Table<(P, String, ContactId), TimeRecord> = Table::new("pending-deletions.v1");
+/// App instances by message.
+pub const APPS: Table<(P, MessageId), AppRecord> = Table::new("apps.v1");
+/// Updates of apps: (profile, message, number).
+pub const APP_UPDATES: Table<(P, MessageId, u32), AppUpdateRecord> = Table::new("app-updates.v1");
+/// Index: (profile, what tells repetitions of an update) of every update that has it.
+pub const APP_UPDATE_BY_UID: Table<(P, String), Empty> = Table::new("app-update-by-uid.v1");
 /// Labels of device messages that were shown once.
 pub const DEVICE_LABELS: Table<(P, String), Empty> = Table::new("device-labels.v1");
 

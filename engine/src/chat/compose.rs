@@ -15,7 +15,7 @@ use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::ground::intent::Intent;
 use crate::ground::texts::id as text;
-use crate::state::{chats, config, contacts, keys, members, messages, outbox};
+use crate::state::{apps, chats, config, contacts, keys, members, messages, outbox};
 
 /// Longest quote in characters.
 pub const MAX_QUOTE: usize = 500;
@@ -41,6 +41,8 @@ pub struct NewMessage {
     pub forwarded: bool,
     /// Duration in milliseconds.
     pub duration: u32,
+    /// Message-ID that it has as a draft; empty for none.
+    pub mid: String,
 }
 
 /// An attachment in the blob folder.
@@ -188,6 +190,9 @@ pub fn send(
         .is_some_and(|group| group.chat_type == ChatType::Group && group.name_changed == tx.now);
     let record = MessageRecord { with_group_data, ..record };
     let id = store(tx, record, draft, OutboxRecord { kind: JobKind::Message, ..Default::default() })?;
+    if let (Some(draft), Some((_, last))) = (draft, apps::ends(tx.store, tx.profile, id)?) {
+        apps::update(tx, draft, |record| record.with_app = last)?;
+    }
     Ok(id)
 }
 
@@ -198,7 +203,7 @@ fn user_message(tx: &Tx<'_, '_>, chat: ChatId, new: NewMessage) -> Outcome<Messa
     let mut record = MessageRecord {
         chat,
         from: ContactId::SELF,
-        mid: new_mid(),
+        mid: if new.mid.is_empty() { new_mid() } else { new.mid },
         state: MessageState::OutPending,
         view_type: if new.view_type == ViewType::Unknown { ViewType::Text } else { new.view_type },
         text: new.text,
@@ -344,8 +349,7 @@ fn store(
     }
     let id = match draft {
         Some(id) => {
-            messages::erase(tx, id)?;
-            messages::insert_as(tx, id, &record)?;
+            messages::replace_draft(tx, id, &record)?;
             id
         }
         None => messages::insert(tx, &record)?,

@@ -29,6 +29,10 @@ pub fn set(tx: &mut Tx<'_, '_>, chat: ChatId, new: NewMessage) -> Outcome<()> {
     if let Some(file) = new.file {
         file.attach_to(&mut record);
     }
+    if record.view_type == ViewType::Webxdc {
+        // The address of the user inside the app depends on it.
+        record.mid = compose::new_mid();
+    }
     compose::quote(tx, &group, &mut record, new.quoted_message, new.quoted_text)?;
     if record.view_type == ViewType::Text && record.text.is_empty() && !record.has_quote {
         return Err(Failure::refused("No text and no quote in draft"));
@@ -75,6 +79,7 @@ pub fn send(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<MessageId> {
         quoted_message: quoted.filter(|_| draft.has_quote),
         quoted_text: (draft.has_quote && quoted.is_none()).then(|| draft.quote.clone()),
         duration: draft.duration,
+        mid: draft.mid.clone(),
         ..Default::default()
     };
     chats::update(tx, chat, |chat| chat.draft = None)?;

@@ -14,6 +14,7 @@ use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::ground::intent::{DELETE_TEXT, EDIT_MARK, Intent};
 use crate::ground::texts::id as text;
 use crate::state::{messages, outbox};
+use crate::webxdc;
 
 fn load(tx: &Tx<'_, '_>, id: MessageId) -> Outcome<MessageRecord> {
     messages::load(tx.store, tx.profile, id)?
@@ -192,6 +193,7 @@ pub fn resend(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
         })?;
         outbox::replace_held(tx, id)?;
         outbox::push(tx, &OutboxRecord { kind: JobKind::Message, message: id, ..Default::default() })?;
+        webxdc::sending::again(tx, id)?;
         tx.msg_changed(chat, id);
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Accepting, blocking and deleting chats and contacts; visibility and mute.
 
-use volary_storage::records::{Block, ChatType, ContactOrigin, MessageState, Mute, Visibility};
+use volary_storage::records::{Block, ChatType, ContactOrigin, MessageState, Mute, ViewType, Visibility};
 
 use super::compose::load_chat;
 use crate::ground::db::Tx;
@@ -124,8 +124,12 @@ pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(MessageId, ChatId)]) -> Ou
     let mut touched: Vec<ChatId> = Vec::new();
     for (id, chat) in found {
         outbox::cancel(tx, *id)?;
+        let record = messages::load(tx.store, tx.profile, *id)?;
         messages::bury(tx, *id, true)?;
         tx.msg_deleted(*chat, *id);
+        if record.is_some_and(|record| record.view_type == ViewType::Webxdc) {
+            tx.app_deleted(*id);
+        }
         if !touched.contains(chat) {
             touched.push(*chat);
         }

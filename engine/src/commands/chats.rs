@@ -78,8 +78,13 @@ pub async fn set_draft(db: &Db, profile: ProfileId, call: SetDraft) -> Result<()
             (None, Some(Kind::Vcard)) => ViewType::Vcard,
             _ => ViewType::File,
         };
-        let taken = files::take(db, profile, path, call.filename, wanted).await?;
-        new.view_type = if asked.is_none() { wanted } else { taken.view_type };
+        let is_app = name.ends_with(".xdc") && matches!(wanted, ViewType::File | ViewType::Webxdc);
+        let taken = if is_app {
+            files::take_app(db, profile, path, name).await?
+        } else {
+            files::take(db, profile, path, call.filename, wanted).await?
+        };
+        new.view_type = if asked.is_none() && !is_app { wanted } else { taken.view_type };
         new.file = Some(taken.file);
     }
     let chat = call.chat_id.into();
@@ -94,7 +99,7 @@ pub async fn send_draft(db: &Db, profile: ProfileId, chat: ChatId) -> Result<Mes
         let Some(id) = record.draft else { return Ok(None) };
         let draft = messages::load(look.view, profile, id)?;
         Ok(draft.and_then(|draft| {
-            let plain = matches!(draft.view_type, ViewType::File | ViewType::Image);
+            let plain = matches!(draft.view_type, ViewType::File | ViewType::Image | ViewType::Webxdc);
             let path = look.path(&draft.blob).filter(|_| plain)?;
             Some((id, path, draft))
         }))

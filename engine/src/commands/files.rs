@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use volary_mail::message::content::{self, dimensions};
 use volary_mail::message::filename::{blob_extension, name_for_sending, sanitise};
 use volary_mail::message::view_type::{OCTET_STREAM, ViewType as Kind, by_file_name};
+use volary_mail::webxdc::MIME_TYPE;
 use volary_proto::v1::event;
 use volary_storage::Blobs;
 use volary_storage::records::ViewType;
@@ -109,6 +110,28 @@ pub async fn take(
     let taken = db
         .work(Lane::Interactive, move || take_file(&blobs, Path::new(&path), name, wanted, quality))
         .await?;
+    tell(db, profile, &taken.file.blob);
+    Ok(taken)
+}
+
+/// Copies the app of a draft. Whether it is one is looked at when the draft is sent.
+pub async fn take_app(
+    db: &Db,
+    profile: ProfileId,
+    path: String,
+    name: String,
+) -> Result<Taken, volary_proto::Error> {
+    let (blobs, _) = place(db, profile)?;
+    let name = sanitise(&name);
+    let copy = move || {
+        let path = Path::new(&path);
+        let bytes = fs::metadata(path).map_err(copying)?.len();
+        let blob = blobs.put_file(path, &blob_extension(&name).unwrap_or_default()).map_err(copying)?;
+        let mime_type = MIME_TYPE.to_owned();
+        let file = NewFile { blob: blob.as_str().to_owned(), name, mime_type, bytes, ..Default::default() };
+        Ok(Taken { file, view_type: ViewType::Webxdc })
+    };
+    let taken = db.work(Lane::Interactive, copy).await?;
     tell(db, profile, &taken.file.blob);
     Ok(taken)
 }

@@ -38,6 +38,7 @@ use crate::query;
 use crate::query::convert;
 use crate::query::look::look;
 use crate::state::{keys as own_keys, transports};
+use crate::webxdc::sending;
 use volary_mail::login::EnteredLogin;
 
 /// Carries out a command.
@@ -152,6 +153,9 @@ fn on_messages(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
         Kind::ResendMessages(call) => doing(move |tx| features::resend(tx, &typed(&call.msg_ids))),
         Kind::SaveMessages(call) => doing(move |tx| messages::save(tx, &typed(&call.msg_ids))),
         Kind::DownloadFullMessage(call) => doing(move |tx| messages::download_full(tx, call.msg_id.into())),
+        Kind::SendWebxdcStatusUpdate(call) => {
+            doing(move |tx| sending::send(tx, call.msg_id.into(), &call.update))
+        }
         Kind::SendReaction(call) => {
             making(move |tx| features::react(tx, call.msg_id.into(), &call.reactions.join(" ")))
         }

@@ -22,7 +22,7 @@ pub fn chat_of(view: &impl View, profile: ProfileId, kind: &Kind) -> Result<Opti
         // The chat that is named is one of the other profile, which is asked.
         Kind::ForwardMessagesToAccount(call) => Ok(Some(call.chat_id.into())),
         Kind::CreateChatByContactId(call) => chats::single_of(view, profile, call.contact_id.into()),
-        _ if kind.scope() != Scope::Chat => Ok(None),
+        _ if !matches!(kind.scope(), Scope::Chat | Scope::App) => Ok(None),
         _ => match kind.chat_id() {
             Some(chat) => Ok(Some(chat.into())),
             None => common_chat(view, profile, &typed(kind.message_ids())),

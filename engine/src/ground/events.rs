@@ -71,6 +71,11 @@ pub trait Events {
         }));
     }
 
+    /// An app was deleted, after the event for its message.
+    fn app_deleted(&mut self, msg_id: MessageId) {
+        self.tell(event::Kind::WebxdcInstanceDeleted(event::WebxdcInstanceDeleted { msg_id: msg_id.get() }));
+    }
+
     /// Name, picture, members, mute or block state of a chat changed.
     fn chat_modified(&mut self, chat_id: ChatId) {
         self.tell(event::Kind::ChatModified(event::ChatModified { chat_id: chat_id.get() }));

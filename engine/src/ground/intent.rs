@@ -80,6 +80,15 @@ pub enum Intent {
         /// Pinned, not unpinned.
         pinned: bool,
     },
+    /// Updates of an app; which ones is looked up when they are sent.
+    AppUpdates {
+        /// Message-ID of the app.
+        target: String,
+        /// Number of the first update.
+        first: u32,
+        /// Number of the last update.
+        last: u32,
+    },
     /// A step of a handshake.
     Handshake(Handshake),
 }
@@ -88,6 +97,7 @@ pub enum Intent {
 mod name {
     pub const REACTION: &str = ":reaction";
     pub const QUOTE: &str = ":quote";
+    pub const APP_UPDATES: &str = ":app-updates";
     pub const EDIT: &str = "Chat-Edit";
     pub const DELETE: &str = "Chat-Delete";
     pub const CONTENT: &str = "Chat-Content";
@@ -138,6 +148,7 @@ impl Intent {
             Self::TimerChanged => SystemType::EphemeralTimerChanged,
             Self::Pin { pinned: true, .. } => SystemType::MessagePinned,
             Self::Pin { pinned: false, .. } => SystemType::MessageUnpinned,
+            Self::AppUpdates { .. } => SystemType::WebxdcStatusUpdate,
             Self::Handshake(_) => SystemType::Securejoin,
         }
     }
@@ -150,6 +161,7 @@ impl Intent {
                 | Self::Edit { .. }
                 | Self::Delete { .. }
                 | Self::ChannelWelcome { .. }
+                | Self::AppUpdates { .. }
                 | Self::Handshake(_)
         )
     }
@@ -190,7 +202,10 @@ impl Intent {
     /// The Message-ID of the message that this one is about.
     fn target(&self) -> Option<&str> {
         match self {
-            Self::Reaction { target } | Self::Edit { target, .. } | Self::Pin { target, .. } => Some(target),
+            Self::Reaction { target }
+            | Self::Edit { target, .. }
+            | Self::Pin { target, .. }
+            | Self::AppUpdates { target, .. } => Some(target),
             _ => None,
         }
     }
@@ -237,6 +252,7 @@ impl Intent {
             Self::Delete { targets } => vec![(name::DELETE, format!("<{}>", targets.join(" ")))],
             Self::Pin { pinned: true, .. } => content(ChatContent::MessagePinned),
             Self::Pin { pinned: false, .. } => content(ChatContent::MessageUnpinned),
+            Self::AppUpdates { first, last, .. } => vec![(name::APP_UPDATES, format!("{first}-{last}"))],
             Self::Handshake(step) => step_parts(step),
         }
     }
@@ -315,6 +331,13 @@ impl Parts<'_> {
             let targets: Option<Vec<String>> = ids.collect();
             let targets = targets.filter(|targets| !targets.is_empty());
             return Ok(Intent::Delete { targets: targets.ok_or(IntentError::Malformed(name::DELETE))? });
+        }
+        if let Some(stored) = self.take(name::APP_UPDATES) {
+            let ends = stored
+                .split_once('-')
+                .and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+            let (first, last) = ends.ok_or(IntentError::Malformed(name::APP_UPDATES))?;
+            return Ok(Intent::AppUpdates { target: target(), first, last });
         }
         if let Some(address) = self.take(name::ADDED) {
             return self.added(address);

@@ -9,7 +9,7 @@ use volary_storage::tables::GOSSIPED;
 use super::contacts::{self as people, People};
 use super::fate::{Copies, Fate, Reason, Wait};
 use super::open::{Content, Opened};
-use super::{assign, group, special, store};
+use super::{app_updates, assign, group, special, store};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -186,11 +186,11 @@ fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         MessageKind::Delete => special::delete(tx, parsed, who)?.into(),
         MessageKind::Reaction => return Ok(special::reaction(tx, opened, parsed, who)?.into()),
         MessageKind::Visible => return visible(tx, opened, parsed, who),
+        MessageKind::StatusUpdate => app_updates::alone(tx, opened, parsed, who)?,
         // Nothing of these is to be shown: what they carry is used elsewhere.
         MessageKind::Draft | MessageKind::KeyUpdate | MessageKind::Handshake => Copies::Keep.into(),
         MessageKind::BroadcastStates
         | MessageKind::Sync
-        | MessageKind::StatusUpdate
         | MessageKind::RealtimeAddress
         | MessageKind::CallAccepted
         | MessageKind::CallEnded
@@ -209,7 +209,6 @@ fn name_of(kind: MessageKind) -> &'static str {
     match kind {
         MessageKind::BroadcastStates => "states of channel posts",
         MessageKind::Sync => "messages between own devices",
-        MessageKind::StatusUpdate => "updates of apps",
         MessageKind::RealtimeAddress => "realtime channels of apps",
         MessageKind::CallAccepted | MessageKind::CallEnded => "calls",
         MessageKind::LocationOnly => "locations",
@@ -222,6 +221,9 @@ fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         return Ok(Copies::Keep.into());
     }
     if parsed.split == SplitRole::Post && special::complete_post(tx, opened, parsed, who)? {
+        let completed = messages::by_mid(tx.store, tx.profile, &opened.mid)?;
+        let completed = completed.as_ref().map(|(id, record)| (*id, record));
+        app_updates::beside(tx, opened, parsed, who, completed)?;
         return Ok(Copies::Keep.into());
     }
     if special::is_late_pre_message(tx, opened, parsed, who)? {

@@ -22,6 +22,7 @@
 //! A mail is opened and then taken in ([`take_in`]). One that cannot be opened or taken in for a reason that may pass is
 //! kept ([`keep`]) and tried again ([`candidates`]) when a change brought what it may wait for.
 
+mod app_updates;
 pub mod apply;
 pub mod assign;
 pub mod channel;

@@ -12,7 +12,7 @@ use super::contacts::People;
 use super::fate::Copies;
 use super::group::Change;
 use super::open::Opened;
-use super::special;
+use super::{app_updates, special};
 use crate::chat::{compose, reading, sorting};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
@@ -61,6 +61,8 @@ pub fn message(
     for (id, record) in &stored {
         tell(tx, who, *id, record, request_was_known, change)?;
     }
+    let first = stored.first().map(|(id, record)| (*id, record));
+    app_updates::beside(tx, opened, parsed, who, first)?;
     let own_copy = who.outgoing && config::flag(tx.store, tx.profile, config::key::BCC_SELF)?;
     Ok(if own_copy { Copies::Seen } else { Copies::Keep })
 }

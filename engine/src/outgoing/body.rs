@@ -1,14 +1,16 @@
 //! The body of an outgoing message, by its intent.
 
 use volary_mail::message::{Attachment, Body, ChatBody, MessageId as Mid, PostMetadata, Quoted};
-use volary_storage::records::MessageRecord;
+use volary_mail::webxdc::update::batch;
+use volary_storage::records::{MessageRecord, ViewType};
 use volary_storage::{StoreError, View};
 
 use super::context::Context;
 use super::headers;
 use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::MessageId;
 use crate::ground::intent::{EDIT_MARK, Intent};
-use crate::state::{config, messages};
+use crate::state::{apps, config, messages};
 
 /// The body of a message.
 pub(super) fn body(
@@ -28,6 +30,7 @@ pub(super) fn body(
             let targets = targets.iter().map(|id| message_id(id)).collect::<Outcome<_>>()?;
             Ok(Body::Delete { targets })
         }
+        Intent::AppUpdates { target, first, last } => app_updates(view, context, target, *first, *last),
         Intent::Handshake(step) => Ok(Body::Handshake(step.clone())),
         _ => chat_body(view, context, message),
     }
@@ -36,6 +39,43 @@ pub(super) fn body(
 /// A stored Message-ID.
 pub(super) fn message_id(stored: &str) -> Outcome<Mid> {
     Mid::parse(stored).ok_or_else(|| Failure::Internal("message without Message-ID".to_owned()))
+}
+
+fn app_updates(
+    view: &impl View,
+    context: &Context<'_>,
+    target: &str,
+    first: u32,
+    last: u32,
+) -> Outcome<Body> {
+    let (instance, app) = messages::by_mid(view, context.profile, target)?
+        .ok_or_else(|| Failure::refused("the app of these updates was deleted"))?;
+    let json = updates_json(view, context, instance, first, last)?;
+    Ok(Body::StatusUpdate { quote: app.text, json })
+}
+
+fn updates_json(
+    view: &impl View,
+    context: &Context<'_>,
+    instance: MessageId,
+    first: u32,
+    last: u32,
+) -> Result<String, StoreError> {
+    let rows = apps::range(view, context.profile, instance, first, last)?;
+    let updates = rows.map(|row| row.map(|(_, json)| json)).collect::<Result<Vec<_>, _>>()?;
+    Ok(batch::write(updates))
+}
+
+/// The updates that travel in the mail of their app.
+fn updates_of(view: &impl View, context: &Context<'_>, message: &MessageRecord) -> Outcome<Option<String>> {
+    if message.view_type != ViewType::Webxdc {
+        return Ok(None);
+    }
+    let Some((instance, _)) = messages::by_mid(view, context.profile, &message.mid)? else { return Ok(None) };
+    match apps::load(view, context.profile, instance)? {
+        Some(app) if app.with_app != 0 => Ok(Some(updates_json(view, context, instance, 1, app.with_app)?)),
+        _ => Ok(None),
+    }
 }
 
 fn chat_body(view: &impl View, context: &Context<'_>, message: &MessageRecord) -> Outcome<Body> {
@@ -52,6 +92,7 @@ fn chat_body(view: &impl View, context: &Context<'_>, message: &MessageRecord) -
         status: config::get(view, context.profile, config::key::SELFSTATUS)?.unwrap_or_default(),
         html,
         file: attachment(context, message)?,
+        status_updates: updates_of(view, context, message)?,
         ..Default::default()
     })))
 }

@@ -2,13 +2,15 @@
 
 use volary_proto::v1::event;
 use volary_storage::StoreError;
-use volary_storage::records::{JobKind, KnownMail, MessageState, OutboxRecord, TimeRecord};
+use volary_storage::records::{
+    JobKind, KnownMail, MessageRecord, MessageState, OutboxRecord, SystemType, TimeRecord, ViewType,
+};
 use volary_storage::tables::GOSSIPED;
 
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, TransportId};
-use crate::state::{chats, contacts, deadlines, messages, outbox, transports};
+use crate::state::{apps, chats, contacts, deadlines, messages, outbox, transports};
 
 /// A mail is given up after that many tries.
 pub const MAX_TRIES: u32 = 6;
@@ -61,7 +63,28 @@ pub fn sent(
         messages::remember(tx, pre_mid, KnownMail::PreMessage, Some(job.message))?;
     }
     delivered(tx, job.message)?;
+    after_app(tx, job.message, &message)?;
     chats::forget_if_deleted(tx, message.chat)
+}
+
+/// An app, or a mail with updates of it, left the queue: what has gathered meanwhile is next.
+fn after_app(tx: &mut Tx<'_, '_>, id: MessageId, message: &MessageRecord) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    let instance = if message.system_type == SystemType::WebxdcStatusUpdate {
+        // Nobody sees it: what is left is that no copy of it is looked at.
+        messages::bury(tx, id, false)?;
+        messages::by_mid(tx.store, profile, &message.in_reply_to)?.map(|(instance, _)| instance)
+    } else {
+        (message.view_type == ViewType::Webxdc).then_some(id)
+    };
+    let Some(instance) = instance else { return Ok(()) };
+    match apps::load(tx.store, profile, instance)? {
+        Some(app) if app.unsent_first != 0 => {
+            let time = tx.now.max(app.mailed.saturating_add(1).min(tx.now.saturating_add(1)));
+            deadlines::set_single(tx, time, deadlines::Kind::AppUpdates, instance.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A message left the queue: delivered, unless some part of it still waits or it failed before.
@@ -101,10 +124,18 @@ pub fn failed(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord, error: &st
     if job.kind == JobKind::KeyUpdate {
         return messages::bury(tx, job.message, false);
     }
+    let message = messages::load(tx.store, tx.profile, job.message)?;
     if forget_if_expired(tx, job.message)? {
         return Ok(());
     }
-    fail_message(tx, job.message, error)
+    fail_message(tx, job.message, error)?;
+    match message.filter(|message| message.system_type == SystemType::WebxdcStatusUpdate) {
+        Some(message) => {
+            tracing::warn!(profile = %tx.profile, chat = %message.chat, error, "updates of an app are not sent");
+            after_app(tx, job.message, &message)
+        }
+        None => Ok(()),
+    }
 }
 
 /// What is said of a message whose entry in the queue is damaged.

@@ -111,7 +111,7 @@ fn view(look: &Look<'_>, id: MessageId, record: MessageRecord) -> Outcome<Messag
         file_mime: mime_of(&record),
         file_bytes: record.file_bytes,
         file_name: some(&record.file_name),
-        webxdc_href: None,
+        webxdc_href: some(&record.href),
         download_state: convert::download(record.download_state).into(),
         original_msg_id: exists(record.original)?,
         saved_message_id: exists(record.saved)?,

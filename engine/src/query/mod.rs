@@ -36,7 +36,7 @@ use volary_mail::address::Address;
 use volary_mail::qr::svg;
 use volary_proto::Error;
 use volary_proto::v1::{
-    ConfigValues, Contacts, Done, Flag, Ids, MaybeId, MaybeMessage, MaybeReactions, MaybeText,
+    Blob, ConfigValues, Contacts, Done, Flag, Ids, MaybeId, MaybeMessage, MaybeReactions, MaybeText,
     MessageListItems, MessageReadReceipts, Number, Text, TextMap, Texts, Transports, VcardContacts, answer,
     request,
 };
@@ -49,6 +49,7 @@ use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::{ProfileId, numbers, typed};
 use crate::state::transports;
+use crate::webxdc::instance;
 use volary_mail::login::EnteredLogin;
 
 /// Answers a query to a profile.
@@ -245,6 +246,14 @@ fn about_messages(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answe
         Kind::GetChatMedia(call) => {
             ids(listing::media(look, call.chat_id.map(Into::into), &call.view_types)?)
         }
+        Kind::GetWebxdcInfo(call) => instance::info(look, call.msg_id.into())?.into(),
+        Kind::GetWebxdcBlob(call) => {
+            Blob { blob: instance::blob(look, call.msg_id.into(), &call.path)?.into_owned().into() }.into()
+        }
+        Kind::GetWebxdcStatusUpdates(call) => {
+            text(instance::updates(look, call.msg_id.into(), call.last_known_serial)?)
+        }
+        Kind::GetWebxdcHref(call) => maybe_text(instance::href(look, call.msg_id.into())?),
         Kind::GetNextMsgs(_) => ids(messages::next_msgs(look.view, look.profile)?),
         Kind::EstimateAutoDeletionCount(call) => {
             number(listing::older_than(look, call.from_server, call.seconds)?)

@@ -26,11 +26,15 @@ pub enum Kind {
     DeleteOld,
     /// A deleted chat is emptied further; id = chat, one at most.
     ChatDeleted,
+    /// Updates of an app are sent; id = its message, one at most.
+    AppUpdates,
+    /// A deleted app loses more of its updates; id = its message, one at most.
+    AppForgotten,
 }
 
 impl Kind {
     /// All of them, with the number that is stored.
-    const STORED: [(Self, u32); 8] = [
+    const STORED: [(Self, u32); 10] = [
         (Self::MessageExpires, 1),
         (Self::RetrySending, 2),
         (Self::MuteEnds, 3),
@@ -39,6 +43,8 @@ impl Kind {
         (Self::Housekeeping, 6),
         (Self::DeleteOld, 7),
         (Self::ChatDeleted, 8),
+        (Self::AppUpdates, 9),
+        (Self::AppForgotten, 10),
     ];
 
     fn stored(self) -> u32 {

@@ -9,7 +9,7 @@ use volary_storage::tables::{
 };
 use volary_storage::{StoreError, View};
 
-use super::{contacts, copies, deadlines};
+use super::{apps, contacts, copies, deadlines};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
@@ -239,12 +239,21 @@ pub fn is_over(record: &MessageRecord, now: i64) -> bool {
     record.hidden && record.expires != 0 && record.expires <= now
 }
 
+/// Puts a message in place of the draft with this id. The updates of an app stay.
+pub fn replace_draft(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result<(), StoreError> {
+    if let Some(draft) = load(tx.store, tx.profile, id)? {
+        unindex(tx, id, &draft)?;
+    }
+    insert_as(tx, id, record)
+}
+
 /// Removes every trace of a message that was never mail (a draft, a local info line).
 pub fn erase(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
     let profile = tx.profile;
     let Some(record) = load(tx.store, profile, id)? else { return Ok(()) };
     unindex(tx, id, &record)?;
     tx.store.remove(&MESSAGES, &(profile, id))?;
+    apps::forget(tx, id)?;
     tx.store.remove_prefix(&REACTIONS, &(profile, id))?;
     tx.store.remove_prefix(&RECEIPTS, &(profile, id))?;
     if !record.from.is_special() {

@@ -4,6 +4,7 @@
 //! [`Tx`](crate::ground::db::Tx) of the running transaction, which also collects the events and wake-ups that follow from
 //! the change.
 
+pub mod apps;
 pub mod chats;
 pub mod config;
 pub mod contacts;

@@ -53,7 +53,8 @@ fn is_too_far(view: &impl View, row: Deadline, now: i64) -> Result<bool, StoreEr
         Kind::DeleteOld => {
             ahead > config::number(view, row.profile, config::key::DELETE_DEVICE_AFTER)? + housekeeping::QUIET
         }
-        Kind::ChatDeleted => true,
+        Kind::AppUpdates => ahead > 1,
+        Kind::ChatDeleted | Kind::AppForgotten => true,
         // A time that a user chose.
         Kind::MuteEnds => false,
     })

@@ -13,7 +13,8 @@ use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, MessageId, ProfileId};
 use crate::outgoing::keyupdate;
 use crate::state::deadlines::{self, Deadline, Kind};
-use crate::state::{chats, contacts, messages, profiles};
+use crate::state::{apps, chats, contacts, messages, profiles};
+use crate::webxdc::sending;
 
 /// Rows handled before looking again.
 const BATCH: usize = 256;
@@ -85,6 +86,8 @@ fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
         Kind::RetrySending => tx.effects().merge(Effects { outbox: true, ..Effects::default() }),
         Kind::ChatDeleted => chats::erase_some(tx, id.into())?,
         Kind::MuteEnds => unmute(tx, id.into())?,
+        Kind::AppUpdates => sending::proceed(tx, id.into())?,
+        Kind::AppForgotten => apps::forget(tx, id.into())?,
         Kind::KeyUpdate => keyupdate::announce(tx)?,
         Kind::RecentlySeenEnds => contacts::recently_seen_ends(tx, id.into())?,
         Kind::DeleteOld if quiet.aging.is_some_and(|set| tx.now < set + housekeeping::QUIET) => {

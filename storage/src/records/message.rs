@@ -234,6 +234,8 @@ record! {
         pub edit_sent: i64 = 51,
         /// The relays that the mail has passed, one hop a line.
         pub hops: String = 52,
+        /// Place inside an app that an info line of it leads to; empty for none.
+        pub href: String = 53,
     }
 }
 

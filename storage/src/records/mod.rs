@@ -2,6 +2,7 @@
 //!
 //! Field numbers are never reused. Times are Unix seconds unless a field says otherwise; 0 means "never".
 
+mod app;
 mod chat;
 mod contact;
 mod field;
@@ -11,6 +12,7 @@ mod number;
 mod profile;
 mod unshown;
 
+pub use app::{AppRecord, AppUpdateRecord};
 pub use chat::{Block, ChatRecord, ChatType, MemberRecord, Mute, Visibility};
 pub use contact::{CertificateRecord, ContactOrigin, ContactRecord};
 pub use mail::{

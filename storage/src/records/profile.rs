@@ -51,6 +51,8 @@ record! {
         pub transport: TransportId = 4,
         /// Last sequence number given out (outbox, tokens, joins).
         pub sequence: u64 = 5,
+        /// Last number given out to an update of an app.
+        pub app_update: u32 = 6,
     }
 }
 

@@ -11,7 +11,7 @@ pub const BATCH_BYTES: usize = 100 * 1024;
 pub const MAX_UPDATES: usize = 200_000;
 
 /// Largest attachment that is read, in bytes.
-pub const MAX_BATCH_BYTES: usize = 64 << 20;
+pub const MAX_BATCH_BYTES: usize = 30 << 20;
 
 /// Why an attachment is refused. One bad update refuses all.
 #[derive(Debug, thiserror::Error)]

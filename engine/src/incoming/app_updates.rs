@@ -1,0 +1,122 @@
+//! Updates of in-chat apps that a mail brings: which instance they are for, and whether their author may make them.
+
+use volary_mail::message::ParsedMessage;
+use volary_mail::message::read::SplitRole;
+use volary_mail::webxdc::update::effects::Arrival;
+use volary_mail::webxdc::update::{Update, batch};
+use volary_storage::MAX_VALUE_BYTES;
+use volary_storage::records::{ChatType, MessageRecord, ViewType};
+
+use super::contacts::People;
+use super::fate::{Copies, Fate, Reason};
+use super::open::Opened;
+use crate::ground::db::Tx;
+use crate::ground::error::Outcome;
+use crate::ground::events::Events as _;
+use crate::ground::ids::MessageId;
+use crate::state::{chats, members, messages};
+use crate::webxdc::apply::{Source, apply};
+
+/// Longest update that is stored, in bytes.
+const MAX_UPDATE_BYTES: usize = MAX_VALUE_BYTES - 4096;
+/// How many times longer an update may be when it is written anew: `1e15` becomes `1000000000000000.0`.
+const GROWTH: usize = 8;
+
+/// A mail with nothing but updates.
+pub fn alone(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
+    let target = match &parsed.in_reply_to {
+        Some(id) => messages::by_mid(tx.store, tx.profile, id.as_str())?,
+        None => None,
+    };
+    let Some((instance, app)) = target else { return Ok(Fate::NotShown(Reason::NoChat)) };
+    if let Some(reason) = refusal(tx, parsed, who, &app)? {
+        return Ok(Fate::NotShown(Reason::Refused(reason.to_owned())));
+    }
+    let arrival = match (app.view_type == ViewType::Webxdc, who.outgoing) {
+        (false, _) => Arrival::BeforeApp,
+        (true, true) => Arrival::Own,
+        (true, false) => Arrival::Member,
+    };
+    let at = parsed.sent_at(opened.received).min(tx.now).max(app.sort);
+    match take(tx, instance, parsed, Source { from: who.sender, at, arrival })? {
+        Ok(()) => Ok(Copies::Seen.into()),
+        Err(reason) => Ok(Fate::NotShown(Reason::Refused(reason))),
+    }
+}
+
+/// Why updates for this message are not taken from this mail.
+fn refusal(
+    tx: &Tx<'_, '_>,
+    parsed: &ParsedMessage,
+    who: &People,
+    app: &MessageRecord,
+) -> Outcome<Option<&'static str>> {
+    if !is_app(app) {
+        return Ok(Some("its updates are for a message that is no app"));
+    }
+    if app.encrypted && !parsed.has_padlock() {
+        return Ok(Some("its updates are not encrypted, as their app is"));
+    }
+    let chat = chats::load(tx.store, tx.profile, app.chat)?.unwrap_or_default();
+    let may = who.outgoing
+        || chat.chat_type == ChatType::MailingList
+        || (chat.chat_type == ChatType::InBroadcast && app.from == who.sender)
+        || members::is_member(tx.store, tx.profile, app.chat, who.sender)?;
+    Ok((!may).then_some("the author of its updates is no member of the chat"))
+}
+
+/// A message that carries an app, or announces one.
+fn is_app(record: &MessageRecord) -> bool {
+    record.view_type == ViewType::Webxdc || record.announced_type == ViewType::Webxdc
+}
+
+/// Updates beside a message that is shown: with their app, or for another one. What is wrong with them takes nothing
+/// away from the message.
+pub fn beside(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+    stored: Option<(MessageId, &MessageRecord)>,
+) -> Outcome<()> {
+    if parsed.status_update_json.is_none() || matches!(parsed.split, SplitRole::Pre { .. }) {
+        return Ok(());
+    }
+    if let Some((instance, app)) = stored.filter(|(_, record)| record.view_type == ViewType::Webxdc) {
+        let source = Source { from: who.sender, at: app.sort, arrival: Arrival::WithApp };
+        if let Err(reason) = take(tx, instance, parsed, source)? {
+            tx.warning(format!("Ignoring the updates of an app: {reason}"));
+        }
+        return Ok(());
+    }
+    if let Fate::NotShown(reason) = alone(tx, opened, parsed, who)? {
+        tx.warning(format!("Ignoring updates of an app: {reason}"));
+    }
+    Ok(())
+}
+
+/// Applies all updates of a mail, or none of them with the reason.
+fn take(
+    tx: &mut Tx<'_, '_>,
+    instance: MessageId,
+    parsed: &ParsedMessage,
+    source: Source,
+) -> Outcome<Result<(), String>> {
+    let updates = match batch::parse(parsed.status_update_json.as_deref().unwrap_or_default()) {
+        Ok(updates) => updates,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    // Written anew an update may grow, though never by more than numbers do.
+    let json = parsed.status_update_json.as_deref().unwrap_or_default();
+    if json.len() > MAX_UPDATE_BYTES / GROWTH && updates.iter().any(is_too_long) {
+        return Ok(Err("one of its updates is too long".to_owned()));
+    }
+    for update in &updates {
+        apply(tx, instance, update, source)?;
+    }
+    Ok(Ok(()))
+}
+
+fn is_too_long(update: &Update) -> bool {
+    update.to_wire().len() > MAX_UPDATE_BYTES
+}

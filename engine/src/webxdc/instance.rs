@@ -1,0 +1,101 @@
+//! Queries: what an instance tells, its updates, its files.
+
+use std::borrow::Cow;
+use std::fs::File;
+
+use volary_mail::webxdc::archive::{Archive, ArchiveError};
+use volary_mail::webxdc::info::{self, Instance, SEND_UPDATE_INTERVAL_MS, SEND_UPDATE_MAX_SIZE};
+use volary_mail::webxdc::manifest::Manifest;
+use volary_mail::webxdc::update::{Update, answer};
+use volary_mail::webxdc::{blob, icon, self_addr};
+use volary_proto::v1::WebxdcMessageInfo;
+use volary_storage::BlobName;
+use volary_storage::records::{ChatType, MessageRecord, ViewType};
+
+use crate::chat::compose::load_chat;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::ids::{ContactId, MessageId};
+use crate::query::look::Look;
+use crate::query::messages;
+use crate::state::{apps, keys};
+
+fn load(look: &Look<'_>, message: MessageId) -> Outcome<MessageRecord> {
+    let record = messages::record(look, message)?;
+    if record.view_type != ViewType::Webxdc {
+        return Err(Failure::refused("No webxdc instance."));
+    }
+    Ok(record)
+}
+
+fn open(look: &Look<'_>, record: &MessageRecord) -> Outcome<Archive<File>> {
+    let name: BlobName = record.blob.parse().map_err(|_| Failure::refused("No webxdc instance."))?;
+    let file =
+        File::open(look.blob_dir.join(name.as_str())).map_err(Failure::file("the app cannot be read"))?;
+    Archive::open(file).map_err(failure)
+}
+
+fn failure(error: ArchiveError) -> Failure {
+    match error {
+        ArchiveError::Io(error) => Failure::file("the app cannot be read")(error),
+        other => Failure::refused(other.to_string()),
+    }
+}
+
+/// What an instance tells about itself.
+pub fn info(look: &Look<'_>, message: MessageId) -> Outcome<WebxdcMessageInfo> {
+    let record = load(look, message)?;
+    let mut archive = open(look, &record)?;
+    let manifest = Manifest::of(&mut archive).map_err(failure)?;
+    let state = apps::load(look.view, look.profile, message)?.unwrap_or_default();
+    let own = keys::own_fingerprint(look.view, look.profile)?;
+    let own =
+        own.and_then(|own| keys::parse_fingerprint(&own)).ok_or_else(|| Failure::refused("No own key"))?;
+    let chat = load_chat(look.view, look.profile, record.chat)?;
+    let told = info::info(
+        &manifest,
+        Instance {
+            file_name: &record.file_name,
+            document: &state.document,
+            summary: &state.summary,
+            is_map: false,
+        },
+    );
+    Ok(WebxdcMessageInfo {
+        name: told.name.to_owned(),
+        icon: icon::path(&archive).to_owned(),
+        document: told.document.map(str::to_owned),
+        summary: told.summary.map(str::to_owned),
+        source_code_url: told.source_code_url.map(str::to_owned),
+        internet_access: told.internet_access,
+        self_addr: self_addr(&own, &record.mid),
+        is_app_sender: record.from == ContactId::SELF,
+        is_broadcast: matches!(chat.chat_type, ChatType::OutBroadcast | ChatType::InBroadcast),
+        send_update_interval: SEND_UPDATE_INTERVAL_MS,
+        send_update_max_size: SEND_UPDATE_MAX_SIZE,
+    })
+}
+
+/// A file of an app.
+pub fn blob(look: &Look<'_>, message: MessageId, path: &str) -> Outcome<Cow<'static, [u8]>> {
+    let record = load(look, message)?;
+    blob::read(&mut open(look, &record)?, path).map_err(failure)
+}
+
+/// The updates behind a number, as JSON. Any message may be asked for; most have none.
+pub fn updates(look: &Look<'_>, message: MessageId, last_known: u32) -> Outcome<String> {
+    let Some(first) = last_known.checked_add(1) else { return Ok(answer(Vec::new())) };
+    let mut found = Vec::new();
+    for row in apps::range(look.view, look.profile, message, first, u32::MAX)? {
+        let (serial, json) = row?;
+        let update = Update::from_wire(&json)
+            .ok_or_else(|| Failure::Internal(format!("update {serial} of an app cannot be read")))?;
+        found.push((serial, update));
+    }
+    Ok(answer(found))
+}
+
+/// Where inside an app an info message leads to.
+pub fn href(look: &Look<'_>, message: MessageId) -> Outcome<Option<String>> {
+    let record = messages::record(look, message)?;
+    Ok((!record.href.is_empty()).then_some(record.href))
+}

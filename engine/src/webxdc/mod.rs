@@ -1,0 +1,16 @@
+//! In-chat apps: what updates change and when they are sent, what instances tell, what is inside their archives.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`apply`] | an update becomes part of the log of its instance, with all that follows from it |
+//! | [`sending`] | updates of this device on their way to others |
+//! | [`instance`] | queries: what an instance tells, its updates, its files |
+//!
+//! The rules are in [`volary_mail::webxdc`]; rows are those of [`crate::state::apps`].
+
+pub mod apply;
+pub mod instance;
+pub mod sending;
+
+#[cfg(test)]
+mod tests;
