@@ -1,6 +1,7 @@
 """Text, files and receipts in a one-to-one chat, each way."""
 
 import random
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -167,3 +168,18 @@ def test_offline_receiver(one, other):
     bob.receives("while away 4")
     eventually("all are there", lambda: len(theirs.texts()) >= len(texts))
     theirs.shows_in_order(texts)
+
+
+def test_sticker_is_collected(one, other, tmp_path):
+    """A sticker arrives as one, and the receiver keeps it in a pack."""
+    alice, bob, chat, theirs = talking(one, other)
+    picture = tmp_path / "fox.png"
+    Image.new("RGBA", (16, 16), (0, 0, 0, 0)).save(picture)
+    alice.call("send_sticker", chat.id, str(picture))
+    sticker = eventually("the sticker arrives", theirs.messages)[0]
+    assert sticker["viewType"] == "Sticker"
+    assert bob.call("misc_get_stickers") == {}
+    bob.call("misc_save_sticker", sticker["id"], "Foxes")
+    [saved] = bob.call("misc_get_stickers")["Foxes"]
+    assert Path(saved) == Path(bob.call("misc_get_sticker_folder")) / "Foxes" / f"{sticker['id']}.png"
+    assert Path(saved).read_bytes() == picture.read_bytes()

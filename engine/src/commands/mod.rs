@@ -9,6 +9,7 @@
 //! | [`qr`] | codes: what they mean here, invites, joins |
 //! | [`keys`] | own keys as files |
 //! | [`route`] | whose turn a command is: the chat that it changes |
+//! | [`stickers`] | the sticker collection |
 //! | [`files`], [`images`] | files of clients among the attachments, pictures made ready |
 
 pub mod chats;
@@ -22,6 +23,7 @@ pub mod process;
 pub mod qr;
 pub mod relays;
 pub mod route;
+pub mod stickers;
 
 #[cfg(test)]
 mod tests;
@@ -199,6 +201,10 @@ async fn with_files(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<
         }
         Kind::SaveMessageFile(call) => {
             messages::save_file(db, profile, call.msg_id.into(), call.path).await?;
+            done()
+        }
+        Kind::SaveSticker(call) => {
+            stickers::save(db, profile, call.msg_id.into(), call.collection).await?;
             done()
         }
         Kind::ForwardMessagesToAccount(call) => {

@@ -9,6 +9,7 @@
 //! | [`messages`], [`listing`], [`facts`] | messages, lists of their ids, facts about them |
 //! | [`not_shown`] | received mails of which nothing is shown |
 //! | [`search`], [`summary`] | finding messages, and what is shown of one in a line |
+//! | [`stickers`] | the sticker collection |
 //! | [`config`], [`info`] | settings, and facts for logs |
 //! | [`color`], [`time`], [`convert`] | colours, local days, stored numbers as enums |
 
@@ -27,6 +28,7 @@ pub mod messages;
 pub mod not_shown;
 pub mod process;
 pub mod search;
+pub mod stickers;
 pub mod summary;
 pub mod time;
 
@@ -153,6 +155,8 @@ fn about_profile(db: &Db, look: &Look<'_>, kind: &request::Kind) -> Outcome<Opti
         Kind::GetConfig(call) => maybe_text(config::get(look, &call.key)?),
         Kind::BatchGetConfig(call) => ConfigValues { entries: config::batch(look, &call.keys)? }.into(),
         Kind::GetAllUiConfigKeys(_) => Texts { texts: config::ui_keys(look)? }.into(),
+        Kind::GetStickerFolder(_) => text(stickers::made_folder(look)?),
+        Kind::GetStickers(_) => stickers::packs(look)?.into(),
         Kind::ListTransports(_) => list_transports(look)?.into(),
         Kind::GetNotShownMails(call) => not_shown::mails(look, call.limit)?.into(),
         _ => return Ok(None),
