@@ -20,9 +20,11 @@ use crate::relay_connection::memory;
 use crate::supervisor::{self, EndProfiles, Supervisor, housekeeping, reconnect};
 use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_engine::ground::db::Db;
-use volary_engine::ground::ids::{ProfileId, numbers};
+use volary_engine::ground::ids::{MessageId, ProfileId, numbers};
 use volary_engine::query;
+use volary_engine::query::look::look;
 use volary_engine::state::profiles;
+use volary_engine::webxdc::instance::{self, AppFile};
 
 /// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +147,11 @@ impl Node {
     /// The events of one profile from now on.
     pub fn subscribe_to(&self, profile: ProfileId) -> EventStream {
         self.inner.hub.bus.subscribe_to(profile)
+    }
+
+    /// A file of an in-chat app, to be read piece by piece. Reads the directory of the archive.
+    pub fn app_file(&self, profile: ProfileId, message: MessageId, path: &str) -> Result<AppFile, Error> {
+        look(&self.inner.hub.db, profile, |look| instance::file(look, message, path))
     }
 
     /// The folder.

@@ -9,6 +9,8 @@ use volary_actors::bus::EventStream;
 use volary_actors::node::{self, Node, NodeOptions};
 use volary_engine::ground::artwork;
 use volary_engine::ground::clock::{Clock, SystemClock};
+#[cfg(feature = "apps")]
+use volary_engine::webxdc::instance::AppFile;
 use volary_proto::{Answer, Call, Error, Request};
 
 use crate::bus::Bus;
@@ -101,6 +103,12 @@ impl Engine {
     /// The events of one profile from now on. What happens to other profiles costs this stream nothing.
     pub fn events_of(&self, profile: u32) -> EventStream {
         self.node.subscribe_to(profile.into())
+    }
+
+    /// A file of an in-chat app, to be read piece by piece.
+    #[cfg(feature = "apps")]
+    pub(crate) fn app_file(&self, profile: u32, message: u32, path: &str) -> Result<AppFile, Error> {
+        self.node.app_file(profile.into(), message.into(), path)
     }
 
     /// The folder.

@@ -116,11 +116,17 @@
     feature = "jsonrpc",
     doc = "| [`jsonrpc`] | JSON-RPC over standard input and output, for existing clients (feature `jsonrpc`) |"
 )]
+#![cfg_attr(
+    feature = "apps",
+    doc = "| [`apps`] | the sandbox that serves in-chat apps to browsers and web views (feature `apps`) |"
+)]
 //! | [`descriptors`], [`memory`] | what the programs of Volary ask of the system: open files, the allocator |
 //!
 //! The command line and the demo are in a package of their own, `volary-cli`: a program that embeds this library
 //! compiles neither them nor the embedded relay.
 
+#[cfg(feature = "apps")]
+pub mod apps;
 pub mod bus;
 pub mod descriptors;
 mod directory;

@@ -48,6 +48,17 @@ fn the_json_rpc_interface_brings_no_command_line() {
 }
 
 #[test]
+fn the_sandbox_for_apps_is_compiled_by_those_who_want_it() {
+    // The server side of hyper brings it, and nothing else does.
+    const OF_THE_SANDBOX: &str = "httpdate";
+    assert!(!built_from("volary", &["--features", "jsonrpc"]).contains(OF_THE_SANDBOX));
+    let with_sandbox = built_from("volary", &["--features", "apps"]);
+    assert!(with_sandbox.contains(OF_THE_SANDBOX));
+    let unwanted: Vec<_> = NOT_FOR_EMBEDDING.into_iter().filter(|name| with_sandbox.contains(*name)).collect();
+    assert!(unwanted.is_empty(), "the sandbox compiles {unwanted:?}");
+}
+
+#[test]
 fn the_programs_have_what_embedding_lacks() {
     // Otherwise the names above have changed, and the test above says nothing.
     let programs = built_from("volary-cli", &[]);

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::io::Read as _;
 
-use volary_mail::webxdc::archive::{Archive, ArchiveError};
+use volary_mail::webxdc::archive::{Archive, ArchiveError, START_PAGE};
 use volary_mail::webxdc::info::{self, Instance, SEND_UPDATE_INTERVAL_MS, SEND_UPDATE_MAX_SIZE};
 use volary_mail::webxdc::manifest::Manifest;
 use volary_mail::webxdc::update::{Update, answer};
@@ -79,6 +80,64 @@ pub fn info(look: &Look<'_>, message: MessageId) -> Outcome<WebxdcMessageInfo> {
 pub fn blob(look: &Look<'_>, message: MessageId, path: &str) -> Outcome<Cow<'static, [u8]>> {
     let record = load(look, message)?;
     blob::read(&mut open(look, &record)?, path).map_err(failure)
+}
+
+/// Bytes of a piece of a file.
+const PIECE: usize = 64 * 1024;
+
+/// A file of an app that is not read yet.
+pub struct AppFile {
+    content: Content,
+    size: u64,
+}
+
+enum Content {
+    /// Not from the archive, or looked at as a whole.
+    Ready(Cow<'static, [u8]>),
+    /// An entry of the archive.
+    Entry(Box<Archive<File>>, String),
+}
+
+impl AppFile {
+    /// Its length in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Passes the content on, piece by piece, inflated on the way, as long as `take` wants more.
+    pub fn copy(self, mut take: impl FnMut(Vec<u8>) -> bool) -> Outcome<()> {
+        let (mut archive, name) = match self.content {
+            Content::Ready(bytes) => {
+                take(bytes.into_owned());
+                return Ok(());
+            }
+            Content::Entry(archive, name) => (archive, name),
+        };
+        let mut entry = archive.entry(&name).map_err(failure)?;
+        loop {
+            let mut piece = vec![0; PIECE];
+            let count = entry.read(&mut piece).map_err(Failure::file("the app cannot be read"))?;
+            piece.truncate(count);
+            if count == 0 || !take(piece) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A file of an app as a stream: the same content as [`blob`] gives.
+pub fn file(look: &Look<'_>, message: MessageId, path: &str) -> Outcome<AppFile> {
+    let record = load(look, message)?;
+    let mut archive = open(look, &record)?;
+    let name = blob::entry_name(path);
+    let is_ours = path == icon::DEFAULT_ICON_PATH
+        || (name == START_PAGE && Manifest::of(&mut archive).map_err(failure)?.needs_newer());
+    if is_ours || icon::is_icon(name) {
+        let bytes = blob::read(&mut archive, path).map_err(failure)?;
+        return Ok(AppFile { size: bytes.len() as u64, content: Content::Ready(bytes) });
+    }
+    let size = archive.entry(name).map_err(failure)?.size();
+    Ok(AppFile { size, content: Content::Entry(Box::new(archive), name.to_owned()) })
 }
 
 /// The updates behind a number, as JSON. Any message may be asked for; most have none.

@@ -1,8 +1,12 @@
 //! `volary serve`: keeps all profiles of a folder connected.
 
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use volary::apps::Apps;
 use volary::jsonrpc::{self, End};
 use volary::{Engine, memory};
 use volary_proto::{GetAllAccountIds, StartIoForAllAccounts};
@@ -19,6 +23,9 @@ pub(super) struct ServeArgs {
     /// Speaks JSON-RPC on standard input and output; ends with the input
     #[arg(long)]
     rpc: bool,
+    /// Serves in-chat apps to browsers on this loopback port (0 = a free one); their list is at the address in `apps.url`
+    #[arg(long, value_name = "PORT")]
+    apps: Option<u16>,
 }
 
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -34,6 +41,11 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         );
     }
 
+    let apps = match args.apps {
+        Some(port) => Some(Served::start(&engine, port).await?),
+        None => None,
+    };
+
     tokio::select! {
         end = jsonrpc::serve_stdio(engine.clone()), if args.rpc => match end? {
             End::InputClosed => tracing::info!("the client has closed its side: stopping"),
@@ -42,6 +54,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         () = signals.end() => tracing::info!("asked to end: stopping"),
         () = memory::return_when_at_rest() => {}
     }
+    drop(apps);
     tokio::select! {
         () = engine.stop() => tracing::info!("stopped: all connections are closed, everything is stored"),
         again = Signals::end_again() => {
@@ -53,4 +66,30 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     // The stream ends with the engine.
     events.await?;
     Ok(())
+}
+
+/// Served apps, and the file that holds the address of their list.
+struct Served {
+    apps: Apps,
+    address: PathBuf,
+}
+
+impl Served {
+    async fn start(engine: &Engine, port: u16) -> Result<Self, Failure> {
+        let apps = Apps::start(engine.clone(), port).await?;
+        let address = engine.dir().join("apps.url");
+        // Whoever knows the address can open the apps of all profiles.
+        let _ = fs::remove_file(&address);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&address)?;
+        writeln!(file, "{}", apps.list_url())?;
+        tracing::info!(file = %address.display(), "in-chat apps are served; the file holds the address of their list");
+        Ok(Self { apps, address })
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.apps.stop();
+        let _ = fs::remove_file(&self.address);
+    }
 }
