@@ -206,7 +206,6 @@ fn user_message(tx: &Tx<'_, '_>, chat: ChatId, new: NewMessage) -> Outcome<Messa
         mid: if new.mid.is_empty() { new_mid() } else { new.mid },
         state: MessageState::OutPending,
         view_type: if new.view_type == ViewType::Unknown { ViewType::Text } else { new.view_type },
-        text: new.text,
         html_blob: new.html_blob,
         encrypted: group.encrypted,
         override_name: new.override_name,
@@ -217,6 +216,8 @@ fn user_message(tx: &Tx<'_, '_>, chat: ChatId, new: NewMessage) -> Outcome<Messa
         bot: config::flag(tx.store, profile, config::key::BOT)?,
         ..Default::default()
     };
+    let for_bot = record.bot;
+    messages::set_text(&mut record, new.text, for_bot);
     if let Some(file) = new.file {
         file.attach_to(&mut record);
     }

@@ -13,7 +13,7 @@ use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::ground::intent::{DELETE_TEXT, EDIT_MARK, Intent};
 use crate::ground::texts::id as text;
-use crate::state::{messages, outbox};
+use crate::state::{config, messages, outbox};
 use crate::webxdc;
 
 fn load(tx: &Tx<'_, '_>, id: MessageId) -> Outcome<MessageRecord> {
@@ -64,7 +64,7 @@ pub fn edit(tx: &mut Tx<'_, '_>, message: MessageId, new_text: &str) -> Outcome<
         Some("Can edit only own messages")
     } else if messages::is_info(&old) {
         Some("Cannot edit info messages")
-    } else if !old.html_blob.is_empty() {
+    } else if messages::has_full_view(&old) {
         Some("Cannot edit HTML messages")
     } else if old.view_type == ViewType::Call {
         Some("Cannot edit calls")
@@ -94,9 +94,10 @@ pub fn edit(tx: &mut Tx<'_, '_>, message: MessageId, new_text: &str) -> Outcome<
 /// Replaces the text here.
 pub fn apply_edit(tx: &mut Tx<'_, '_>, message: MessageId, new_text: &str) -> Result<(), StoreError> {
     let mut chat = ChatId::NONE;
+    let for_bot = config::flag(tx.store, tx.profile, config::key::BOT)?;
     messages::update(tx, message, |record| {
         chat = record.chat;
-        new_text.clone_into(&mut record.text);
+        messages::set_text(record, new_text.to_owned(), for_bot);
         record.edited = true;
     })?;
     tx.msg_changed(chat, message);
@@ -233,7 +234,7 @@ pub fn forwarded(original: MessageRecord, blob: String, html_blob: String) -> Ne
         height: original.height,
     });
     NewMessage {
-        text: original.text,
+        text: messages::long_text(&original).unwrap_or(&original.text).to_owned(),
         html_blob,
         view_type: if plain { ViewType::Text } else { original.view_type },
         file,

@@ -41,7 +41,7 @@ impl Quality {
         if setting == 1 {
             Self { side: 640, bytes: 130_000, avatar_side: 256, avatar_bytes: 20_000 }
         } else {
-            Self { side: 1_280, bytes: 500_000, avatar_side: 512, avatar_bytes: 60_000 }
+            Self { side: 1_760, bytes: 500_000, avatar_side: 512, avatar_bytes: 60_000 }
         }
     }
 }
@@ -213,10 +213,12 @@ mod tests {
 
     #[test]
     fn the_scaled_side_keeps_the_area() {
-        assert_eq!(scaled_side(1920, 1080, 1280), 1704);
-        assert_eq!(scaled_side(1920, 1080, 640), 848);
-        assert_eq!(scaled_side(100, 100, 1280), 100);
-        assert_eq!(scaled_side(50_000, 1, 1280), 50_000);
+        let balanced = Quality::of(0).side;
+        assert_eq!(scaled_side(4000, 3000, balanced), 2032);
+        assert_eq!(scaled_side(2000, 1500, balanced), 2000);
+        assert_eq!(scaled_side(1920, 1080, Quality::of(1).side), 848);
+        assert_eq!(scaled_side(100, 100, balanced), 100);
+        assert_eq!(scaled_side(50_000, 1, balanced), 50_000);
     }
 
     #[test]

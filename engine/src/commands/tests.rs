@@ -494,3 +494,47 @@ async fn a_recording_in_a_draft_loses_its_local_name_when_it_is_sent() {
     let name = desk.sees(GetMessage { msg_id: sent }).file_name.unwrap();
     assert!(name.starts_with("voice-messsage_") && name.ends_with(".ogg"), "{name}");
 }
+
+#[tokio::test]
+async fn a_long_text_is_shown_in_part_and_whole_in_its_full_view() {
+    let desk = Desk::new().await;
+    let chat = desk.chat_with_self().await;
+    let text = (0..60).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n-- \n");
+    let sent = desk.writes(chat, &text).await;
+    let shown = desk.sees(GetMessage { msg_id: sent });
+    assert!(
+        shown.has_html && shown.text.starts_with("line 0\n-- \nline 1\n") && shown.text.ends_with("[...]")
+    );
+    let view = desk.sees(GetMessageHtml { msg_id: sent }).text.unwrap();
+    assert!(view.contains("line 0<br/>\n-- <br/>\nline 1<br/>\n") && view.contains("line 59<br/>"), "{view}");
+
+    // The composer would start with the part that is shown, and the rest would be lost.
+    let refused = desk.tries(SendEditRequest { msg_id: sent, text: "line 0".to_owned() }).await.unwrap_err();
+    assert!(refused.ends_with("Cannot edit HTML messages"), "{refused}");
+
+    let group = desk.does(CreateGroup { name: "Round".to_owned(), unencrypted: false }).await.id;
+    desk.does(ForwardMessages { msg_ids: vec![sent], chat_id: group }).await;
+    let shown = desk.sees(GetMessageIds { chat_id: group, info_only: false, add_daymarker: false }).ids;
+    let copy = *shown.last().unwrap();
+    assert_eq!(desk.sees(GetMessageHtml { msg_id: copy }).text.unwrap(), view);
+}
+
+#[tokio::test]
+async fn an_edit_that_makes_a_text_long_keeps_the_whole() {
+    let desk = Desk::new().await;
+    let sent = desk.writes(desk.chat_with_self().await, "short").await;
+    desk.does(SendEditRequest { msg_id: sent, text: "word ".repeat(2_000) }).await;
+    let shown = desk.sees(GetMessage { msg_id: sent });
+    assert!(shown.is_edited && shown.has_html && shown.text.ends_with("[...]"));
+    let view = desk.sees(GetMessageHtml { msg_id: sent }).text.unwrap();
+    assert_eq!(view.matches("word").count(), 2_000);
+}
+
+#[tokio::test]
+async fn bots_are_shown_long_texts_whole() {
+    let desk = Desk::new().await;
+    desk.does(SetConfig { key: "bot".to_owned(), value: Some("1".to_owned()) }).await;
+    let sent = desk.writes(desk.chat_with_self().await, &"word ".repeat(2_000)).await;
+    let shown = desk.sees(GetMessage { msg_id: sent });
+    assert!(!shown.has_html && shown.text.len() == 10_000);
+}

@@ -1,5 +1,6 @@
 //! Technical facts about messages: receipts, copies on relays, a text for people.
 
+use volary_mail::message::text::{footer, view::plain_view};
 use volary_proto::v1::ephemeral_timer::{Disabled, Enabled, Kind as Timer};
 use volary_proto::v1::{EphemeralTimer, MessageInfo, MessageReadReceipt};
 use volary_storage::View as _;
@@ -125,6 +126,9 @@ fn push_file(text: &mut String, look: &Look<'_>, record: &MessageRecord) {
 pub fn html(look: &Look<'_>, message: MessageId) -> Outcome<Option<String>> {
     let record = stored::load(look.view, look.profile, message)?;
     let record = record.ok_or_else(|| Failure::refused("Query returned no rows"))?;
+    if let Some(text) = stored::long_text(&record) {
+        return Ok(Some(plain_view(&footer::escape(text), false, false)));
+    }
     let bytes = look.blob(&record.html_blob, MAX_HTML);
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

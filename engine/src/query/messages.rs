@@ -86,7 +86,7 @@ fn view(look: &Look<'_>, id: MessageId, record: MessageRecord) -> Outcome<Messag
         parent_id: parent.map(|(id, _)| id.get()),
         text: full_text(look, &record),
         has_location: false,
-        has_html: !record.html_blob.is_empty(),
+        has_html: messages::has_full_view(&record),
         view_type: convert::view_type(record.view_type).into(),
         state: shown_state(look, id, &record)?.into(),
         error: some(&record.error),

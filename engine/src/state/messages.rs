@@ -1,5 +1,6 @@
 //! Messages: adding, changing, burying, with the indexes of the chat.
 
+use volary_mail::message::text::truncate::truncate;
 use volary_storage::records::{
     Download, KnownMail, KnownMailRecord, MessageRecord, MessageState, SystemType, ViewType,
 };
@@ -374,6 +375,24 @@ pub fn add_notice_about(
     let id = insert(tx, &record)?;
     tx.msg_changed(chat, id);
     Ok(id)
+}
+
+/// Gives a message its text. Of a long one people are shown the beginning; the whole is in its full view.
+pub fn set_text(record: &mut MessageRecord, text: String, for_bot: bool) {
+    let (shown, is_cut) = if for_bot { (text.clone(), false) } else { truncate(&text) };
+    record.text = shown;
+    record.wire_text = if is_cut { text } else { String::new() };
+}
+
+/// The whole text of a message that is shown in part.
+pub fn long_text(record: &MessageRecord) -> Option<&str> {
+    let is_cut = record.system_type == SystemType::None && !record.wire_text.is_empty();
+    is_cut.then_some(record.wire_text.as_str())
+}
+
+/// Whether there is more to see than the text.
+pub fn has_full_view(record: &MessageRecord) -> bool {
+    !record.html_blob.is_empty() || long_text(record).is_some()
 }
 
 /// An info message: made locally, or of a system type.

@@ -270,7 +270,8 @@ impl Walker<'_> {
     }
 
     fn add_text(&mut self, text: String, quote: Option<String>, is_bad: bool, place: Place) {
-        let text = if self.options.for_bot {
+        // The text of an edit is cut when it takes its place.
+        let text = if self.options.for_bot || self.message.edit.is_some() {
             text
         } else {
             let (text, cut) = truncate(&text);
