@@ -10,15 +10,18 @@ use redb::{Database, Durability};
 
 use crate::error::{OpenError, StoreError};
 use crate::file::store_error;
-use crate::records::MessageState;
+use crate::records::{MessageState, TimeRecord};
 use crate::table::{Raw, Table};
-use crate::tables::{MESSAGES, OUTBOX, OUTBOX_BY_MESSAGE, PROFILES, UNTIMED};
+use crate::tables::{
+    DEADLINES, MEDIA, MESSAGES, OUTBOX, OUTBOX_BY_MESSAGE, PROFILES, SEARCH_INDEX_DUE, SINGLE_DEADLINES,
+    UNTIMED,
+};
 use crate::view::{View, shielded};
 use crate::write_tx::WriteTx;
 use crate::{MessageId, ProfileId};
 
 /// The schema version that this build writes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Facts about the database itself, by name.
 const META: Table<String, Raw> = Table::new("meta.v1");
@@ -36,12 +39,37 @@ const MIGRATIONS: &[Migration] = &[
     // Before version 1 there was no version; its rows are those of version 1.
     Migration { to: 1, run: |_| Ok(()) },
     Migration { to: 2, run: index_queue_and_timers },
+    Migration { to: 3, run: index_media_and_texts },
 ];
+
+fn profiles(tx: &WriteTx<'_>) -> Result<Vec<ProfileId>, StoreError> {
+    tx.scan_prefix(&PROFILES, &())?.keys().collect()
+}
+
+/// Builds the index of messages that are more than text. The index of texts takes longer and is made afterwards, in the
+/// background: the engine finds that it is due.
+fn index_media_and_texts(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
+    for profile in profiles(tx)? {
+        let mut media = Vec::new();
+        for row in tx.scan_prefix(&MESSAGES, &profile)? {
+            let ((_, id), message) = row?;
+            let listed = !message.hidden && message.state != MessageState::OutDraft;
+            if listed && message.view_type.is_media() {
+                media.push((profile, message.view_type.number(), message.chat, message.sort, id));
+            }
+        }
+        for key in media {
+            tx.set(&MEDIA, &key)?;
+        }
+        tx.set(&DEADLINES, &(0, profile, SEARCH_INDEX_DUE, 0))?;
+        tx.put(&SINGLE_DEADLINES, &(profile, SEARCH_INDEX_DUE, 0), &TimeRecord { time: 0 })?;
+    }
+    Ok(())
+}
 
 /// Builds the indexes of the send queue by message and of messages whose timer does not run yet.
 fn index_queue_and_timers(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
-    let profiles: Vec<ProfileId> = tx.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
-    for profile in profiles {
+    for profile in profiles(tx)? {
         let queued: Vec<(MessageId, u64)> = tx
             .scan_prefix(&OUTBOX, &profile)?
             .map(|row| row.map(|((_, sequence), job)| (job.message, sequence)))
@@ -240,6 +268,35 @@ mod tests {
         let untimed: Vec<_> =
             tx.scan_prefix(&UNTIMED, &PROFILE).unwrap().keys().map(Result::unwrap).collect();
         assert_eq!(untimed, [(PROFILE, ChatId::new(10), MessageId::new(14))]);
+    }
+
+    #[test]
+    fn version_three_indexes_media_and_makes_the_index_of_texts_due() {
+        use crate::ChatId;
+        use crate::records::{MessageRecord, ProfileRecord, ViewType};
+        let (_dir, path) = version_zero();
+        let mut database = Database::open(&path).unwrap();
+        change(&database, |tx| {
+            tx.put(&PROFILES, &PROFILE, &ProfileRecord::default())?;
+            let picture = MessageRecord {
+                chat: ChatId::new(10),
+                view_type: ViewType::Image,
+                sort: 7,
+                ..Default::default()
+            };
+            let text = MessageRecord { view_type: ViewType::Text, ..picture.clone() };
+            let hidden = MessageRecord { hidden: true, ..picture.clone() };
+            for (id, message) in [(12, picture), (13, text), (14, hidden)] {
+                tx.put(&MESSAGES, &(PROFILE, MessageId::new(id)), &message)?;
+            }
+            Ok(())
+        });
+        migrate(&mut database, &path, 3, MIGRATIONS).unwrap();
+        let tx = snapshot(&database);
+        let media: Vec<_> = tx.scan_prefix(&MEDIA, &PROFILE).unwrap().keys().map(Result::unwrap).collect();
+        assert_eq!(media, [(PROFILE, 20, ChatId::new(10), 7, MessageId::new(12))]);
+        assert!(tx.contains(&DEADLINES, &(0, PROFILE, SEARCH_INDEX_DUE, 0)).unwrap());
+        assert!(tx.contains(&SINGLE_DEADLINES, &(PROFILE, SEARCH_INDEX_DUE, 0)).unwrap());
     }
 
     #[test]

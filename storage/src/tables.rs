@@ -1,12 +1,13 @@
 //! All tables. Every key of a profile's table starts with the profile id.
 
 use crate::records::{
-    AppRecord, AppUpdateRecord, CertificateRecord, ChatRecord, ContactRecord, CounterRecord, FlagRecord,
-    HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, ManagerRecord, MemberRecord, MessageRecord,
-    NotShownRecord, OutboxRecord, PendingEditRecord, ProfileRecord, QuarantineRecord, ReactionRecord,
-    ReceiptJobRecord, RouteRecord, ServerCopyRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
+    AppRecord, AppUpdateRecord, CertificateRecord, ChatRecord, ContactRecord, CountRecord, CounterRecord,
+    FlagRecord, HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, ManagerRecord, MemberRecord,
+    MessageRecord, NotShownRecord, OutboxRecord, PendingEditRecord, ProfileRecord, QuarantineRecord,
+    ReactionRecord, ReceiptJobRecord, RouteRecord, ServerCopyRecord, TextRecord, TimeRecord, TokenRecord,
+    TransportRecord,
 };
-use crate::table::{Empty, Table};
+use crate::table::{Empty, Raw, Table};
 use crate::{ChatId, ContactId, MessageId};
 use crate::{ProfileId, TransportId};
 
@@ -61,6 +62,14 @@ pub const FRESH: Table<(P, ChatId, MessageId), Empty> = Table::new("fresh.v1");
 pub const UNTIMED: Table<(P, ChatId, MessageId), Empty> = Table::new("untimed.v1");
 /// Hidden messages by chat, for clean-up: (profile, chat, message).
 pub const HIDDEN_MESSAGES: Table<(P, ChatId, MessageId), Empty> = Table::new("hidden-messages.v1");
+/// Index of visible messages that are more than text: (profile, view type, chat, sort time, message).
+pub const MEDIA: Table<(P, u32, ChatId, i64, MessageId), Empty> = Table::new("media.v1");
+/// Search index: (profile, segment of messages, first gram of the row) → which messages have which grams.
+pub const SEARCH_GRAMS: Table<(P, u32, u64), Raw> = Table::new("search-grams.v1");
+/// Messages of indexed segments whose text changed, and how often since it was indexed.
+pub const SEARCH_CHANGED: Table<(P, MessageId), CountRecord> = Table::new("search-changed.v1");
+/// Indexed segments that lost messages, and how many since they were indexed.
+pub const SEARCH_GONE: Table<(P, u32), CountRecord> = Table::new("search-gone.v1");
 /// Known Message-IDs.
 pub const KNOWN_MAIL: Table<(P, String), KnownMailRecord> = Table::new("known-mail.v1");
 /// Receipts: (profile, message, contact).
@@ -111,6 +120,8 @@ pub const JOINS: Table<(P, u64), JoinRecord> = Table::new("joins.v1");
 
 /// What is due when: (time, profile, kind, id). Time leads, so that one range scan finds what is next.
 pub const DEADLINES: Table<(i64, P, u32, u64), Empty> = Table::new("deadlines.v1");
+/// Kind of the deadline, of which there is one at most, at which full segments of messages are indexed for searching.
+pub const SEARCH_INDEX_DUE: u32 = 20;
 /// Index of the deadlines of which there is one at most: (profile, kind, id) → time.
 pub const SINGLE_DEADLINES: Table<(P, u32, u64), TimeRecord> = Table::new("single-deadlines.v1");
 

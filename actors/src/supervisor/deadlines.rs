@@ -139,8 +139,8 @@ impl Queue {
     async fn handle_due(&self) -> Outcome<Option<i64>> {
         let quiet = Quiet { housekeeping: self.started, aging: self.set };
         let handled = handle_due(&self.db, quiet).await?;
-        for profile in handled.cleaning {
-            self.cleaning.add(profile);
+        for work in handled.upkeep {
+            self.cleaning.add(work);
         }
         Ok(handled.next)
     }

@@ -1,4 +1,4 @@
-//! Housekeeping: an actor that cleans up one profile after the other as they become due.
+//! Housekeeping: an actor that cleans up, and indexes texts for searching, one profile after the other as they become due.
 
 use std::sync::Arc;
 
@@ -16,14 +16,16 @@ use crate::relay_connection::memory;
 use crate::watch::Farewell;
 use volary_engine::ground::db::Db;
 use volary_engine::ground::ids::ProfileId;
+use volary_engine::upkeep::deadlines::Upkeep;
 use volary_engine::upkeep::housekeeping::clean;
+use volary_engine::upkeep::search_index;
 use volary_link::Network;
 
-/// Profiles that are due. It outlives the actor, so that a panic costs one profile its turn and no other.
+/// What is due for which profile. It outlives the actor, so that a panic costs one profile its turn and no other.
 #[derive(Clone)]
 pub struct Due {
-    sender: mpsc::UnboundedSender<ProfileId>,
-    receiver: Arc<Mutex<mpsc::UnboundedReceiver<ProfileId>>>,
+    sender: mpsc::UnboundedSender<Upkeep>,
+    receiver: Arc<Mutex<mpsc::UnboundedReceiver<Upkeep>>>,
 }
 
 impl Default for Due {
@@ -34,10 +36,10 @@ impl Default for Due {
 }
 
 impl Due {
-    /// Adds a profile.
-    pub fn add(&self, profile: ProfileId) {
+    /// Adds what is to be done.
+    pub fn add(&self, work: Upkeep) {
         // The receiver is right here.
-        let _ = self.sender.send(profile);
+        let _ = self.sender.send(work);
     }
 }
 
@@ -64,14 +66,20 @@ impl Actor for Housekeeping {
     }
 }
 
-/// Cleans up one profile after the other as their ids come, for ever.
+/// Does what comes, one profile after the other, for ever.
 async fn run(hub: Hub, due: Due) {
     let mut due = due.receiver.lock().await;
-    while let Some(profile) = due.recv().await {
+    while let Some(work) = due.recv().await {
         hub.faults.pass(Spot::Housekeeping);
-        match clean(&hub.db, profile).await {
-            Ok((tombstones, files)) => tracing::info!(%profile, tombstones, files, "housekeeping done"),
-            Err(error) => tracing::error!(%profile, %error, "housekeeping failed"),
+        match work {
+            Upkeep::Clean(profile) => match clean(&hub.db, profile).await {
+                Ok((tombstones, files)) => tracing::info!(%profile, tombstones, files, "housekeeping done"),
+                Err(error) => tracing::error!(%profile, %error, "housekeeping failed"),
+            },
+            Upkeep::Index(profile) => match search_index::build(&hub.db, profile).await {
+                Ok(segments) => tracing::debug!(%profile, segments, "texts are indexed for searching"),
+                Err(error) => tracing::error!(%profile, %error, "texts cannot be indexed for searching"),
+            },
         }
         if due.is_empty()
             && let Err(error) = keep_network(&hub.db, &hub.network).await

@@ -3,6 +3,7 @@
 use actix::Message;
 use volary_engine::state::chats;
 use volary_engine::state::deadlines::{self, Kind};
+use volary_engine::upkeep::deadlines::Upkeep;
 use volary_proto::v1::{
     AddAccount, CreateChatByContactId, ForwardMessagesToAccount, MessageData, RemoveAccount, SendMessage,
     SetConfig, SetDraft, StartIo, answer, event,
@@ -34,7 +35,7 @@ impl Handler<IsDue> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, due: IsDue, _: &mut Self::Context) {
-        self.cleaning.add(due.0);
+        self.cleaning.add(Upkeep::Clean(due.0));
     }
 }
 

@@ -1,10 +1,13 @@
 //! Lists of messages: those of a chat with day markers, media, pinned ones.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use volary_proto::v1::message_list_item::{DayMarker, Kind, MessageRef};
 use volary_proto::v1::{self, MessageListItem};
 use volary_storage::View as _;
-use volary_storage::records::ViewType;
-use volary_storage::tables::{CHAT_MESSAGES, MESSAGES};
+use volary_storage::records::{MessageRecord, ViewType};
+use volary_storage::tables::{CHAT_MESSAGES, MEDIA, MESSAGES};
 
 use super::look::Look;
 use super::{convert, time};
@@ -82,31 +85,76 @@ pub fn media(look: &Look<'_>, chat: Option<ChatId>, kinds: &[i32]) -> Outcome<Ve
         .collect();
     let by_arrival = wanted == [ViewType::Webxdc];
     let mut found = Vec::new();
-    let mut look_at = |id: MessageId, record: volary_storage::records::MessageRecord| {
-        if messages::is_listed(&record) && wanted.contains(&record.view_type) {
-            let place = if by_arrival { record.sort.max(record.received) } else { record.sort };
-            found.push((place, id));
+    for (sort, id) in placed_media(look, chat.and_then(ChatId::given), &wanted)? {
+        let mut place = sort;
+        if by_arrival {
+            let record = messages::load(look.view, look.profile, id)?;
+            place = place.max(record.map_or(sort, |record| record.received));
         }
-    };
-    match chat.and_then(ChatId::given) {
-        Some(chat) => {
-            for id in messages::visible_ids(look.view, look.profile, chat)? {
-                if let Some(record) = messages::load(look.view, look.profile, id)? {
-                    look_at(id, record);
-                }
-            }
+        found.push((place, id));
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found.into_iter().map(|(_, id)| id).collect())
+}
+
+/// The listed messages of some types with their places, of one chat or of all that are not deleted.
+fn placed_media(
+    look: &Look<'_>,
+    chat: Option<ChatId>,
+    wanted: &[ViewType],
+) -> Outcome<Vec<(i64, MessageId)>> {
+    let mut found = Vec::new();
+    let mut deleted = BTreeMap::new();
+    for kind in wanted {
+        if !kind.is_media() {
+            found.extend(placed_texts(look, chat, *kind)?);
+            continue;
         }
-        None => {
-            for row in look.view.scan_prefix(&MESSAGES, &look.profile)? {
-                let ((_, id), record) = row?;
-                if !chats::is_deleted(look.view, look.profile, record.chat)? {
-                    look_at(id, record);
+        let kind = kind.number();
+        let rows = match chat {
+            Some(chat) => look.view.scan_prefix(&MEDIA, &(look.profile, kind, chat))?,
+            None => look.view.scan_prefix(&MEDIA, &(look.profile, kind))?,
+        };
+        for key in rows.keys() {
+            let (_, _, its_chat, sort, id) = key?;
+            let gone = match deleted.entry(its_chat) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    *new.insert(chat.is_none() && chats::is_deleted(look.view, look.profile, its_chat)?)
                 }
+            };
+            if !gone {
+                found.push((sort, id));
             }
         }
     }
-    found.sort_unstable();
-    Ok(found.into_iter().map(|(_, id)| id).collect())
+    Ok(found)
+}
+
+/// The same of a type that has no index, because most messages are of it.
+fn placed_texts(look: &Look<'_>, chat: Option<ChatId>, kind: ViewType) -> Outcome<Vec<(i64, MessageId)>> {
+    let mut found = Vec::new();
+    let mut look_at = |id: MessageId, record: MessageRecord| {
+        if messages::is_listed(&record) && record.view_type == kind {
+            found.push((record.sort, id));
+        }
+    };
+    if let Some(chat) = chat {
+        for id in messages::visible_ids(look.view, look.profile, chat)? {
+            if let Some(record) = messages::load(look.view, look.profile, id)? {
+                look_at(id, record);
+            }
+        }
+        return Ok(found);
+    }
+    for row in look.view.scan_prefix(&MESSAGES, &look.profile)? {
+        let ((_, id), record) = row?;
+        if !chats::is_deleted(look.view, look.profile, record.chat)? {
+            look_at(id, record);
+        }
+    }
+    Ok(found)
 }
 
 /// Pinned messages of a chat, oldest first.

@@ -1,26 +1,32 @@
 //! Finding messages by their text.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use memchr::memmem;
 use volary_proto::v1::{MessageSearchResult, MessageSearchResults};
-use volary_storage::View as _;
 use volary_storage::records::{Block, MessageRecord, Visibility};
 use volary_storage::tables::MESSAGES;
+use volary_storage::{ReadTx, View as _};
 
 use super::look::Look;
 use super::{chats, contacts, convert, messages};
 use crate::chat::compose::load_chat;
 use crate::ground::error::Outcome;
 use crate::ground::ids::{ChatId, ContactId, MessageId};
+use crate::state::search::grams::{SEGMENT, Set};
+use crate::state::search::{Index, first_of, segment_of};
 use crate::state::{chats as stored_chats, contacts as people, messages as stored};
 
 /// A search in all chats finds at most that many.
 const MAX_FOUND: usize = 1_000;
+/// A search in a chat asks the index if the chat has more messages than that for each segment.
+const MESSAGES_PER_SEGMENT: usize = 16;
 
 /// A text that is looked for in many others, whatever the case of either.
 struct Needle {
+    /// In lower case.
+    text: String,
     finder: memmem::Finder<'static>,
     /// The text that is being looked through, in lower case; kept for its memory.
     folded: Vec<u8>,
@@ -31,7 +37,7 @@ impl Needle {
     fn new(query: &str) -> Option<Self> {
         let text = query.trim().to_lowercase();
         let finder = memmem::Finder::new(&text).into_owned();
-        (!text.is_empty()).then_some(Self { finder, folded: Vec::new() })
+        (!text.is_empty()).then_some(Self { text, finder, folded: Vec::new() })
     }
 
     /// Whether it is in the text of a stored message, or that cannot be said without decoding it.
@@ -79,33 +85,88 @@ impl Known<'_, '_> {
 
 /// Messages whose text contains `query`: in one chat oldest first, in all chats newest first.
 pub fn find(look: &Look<'_>, query: &str, chat: Option<ChatId>) -> Outcome<Vec<MessageId>> {
-    let Some(mut needle) = Needle::new(query) else { return Ok(Vec::new()) };
-    let mut known = Known { look, blocked: BTreeMap::new(), open: BTreeMap::new() };
-    let mut found = Vec::new();
-    if let Some(chat) = chat.and_then(ChatId::given) {
-        for id in stored::visible_ids(look.view, look.profile, chat)? {
-            let key = (look.profile, id);
-            let record = look.view.get_where(&MESSAGES, &key, |stored| needle.may_be_in(stored))?;
-            if let Some(record) = record
-                && !known.is_blocked(record.from)?
+    let Some(needle) = Needle::new(query) else { return Ok(Vec::new()) };
+    let index = Index::new(look.view, look.profile, &needle.text)?;
+    let known = Known { look, blocked: BTreeMap::new(), open: BTreeMap::new() };
+    let mut search = Search { look, needle, index, known };
+    match chat.and_then(ChatId::given) {
+        Some(chat) => search.in_chat(chat),
+        None => search.everywhere(),
+    }
+}
+
+/// A search under way.
+struct Search<'l, 'a> {
+    look: &'l Look<'a>,
+    needle: Needle,
+    index: Index<'l, ReadTx>,
+    known: Known<'l, 'a>,
+}
+
+impl Search<'_, '_> {
+    fn in_chat(&mut self, chat: ChatId) -> Outcome<Vec<MessageId>> {
+        let ids = stored::visible_ids(self.look.view, self.look.profile, chat)?;
+        // Few messages are looked at sooner than all segments that they may be in are asked.
+        let ask = ids.len() > self.index.segments() as usize * MESSAGES_PER_SEGMENT;
+        let mut asked: BTreeMap<u32, Set> = BTreeMap::new();
+        let mut found = Vec::new();
+        for id in ids {
+            let segment = segment_of(id);
+            if ask && segment < self.index.segments() {
+                let candidates = match asked.entry(segment) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(self.index.candidates(segment)?),
+                };
+                if !candidates.has(id.get() % SEGMENT) {
+                    continue;
+                }
+            }
+            if let Some(record) = self.matching(id)?
+                && !self.known.is_blocked(record.from)?
             {
                 found.push(id);
             }
         }
-        return Ok(found);
+        Ok(found)
     }
-    let mut rows = look.view.scan_prefix(&MESSAGES, &look.profile)?;
-    while let Some(row) = rows.next_back_where(|stored| needle.may_be_in(stored)) {
-        let ((_, id), record) = row?;
-        if stored::is_listed(&record) && !known.is_blocked(record.from)? && known.is_open(record.chat)? {
-            found.push(id);
+
+    fn everywhere(&mut self) -> Outcome<Vec<MessageId>> {
+        let (view, profile) = (self.look.view, self.look.profile);
+        let mut found = Vec::new();
+        let mut rows = view.range(&MESSAGES, (profile, first_of(self.index.segments()))..)?;
+        while found.len() < MAX_FOUND
+            && let Some(row) = rows.next_back_where(|stored| self.needle.may_be_in(stored))
+        {
+            let ((_, id), record) = row?;
+            found.extend(self.is_shown(&record)?.then_some(id));
         }
-        if found.len() >= MAX_FOUND {
-            break;
+        for segment in (0..self.index.segments()).rev() {
+            if found.len() >= MAX_FOUND {
+                break;
+            }
+            for place in self.index.candidates(segment)?.newest_first() {
+                let id = MessageId::new(first_of(segment).get() + place);
+                if found.len() < MAX_FOUND
+                    && let Some(record) = self.matching(id)?
+                {
+                    found.extend(self.is_shown(&record)?.then_some(id));
+                }
+            }
         }
+        Ok(found)
     }
-    found.sort_unstable_by_key(|id| Reverse(*id));
-    Ok(found)
+
+    /// A message, if it contains what is looked for.
+    fn matching(&mut self, id: MessageId) -> Outcome<Option<MessageRecord>> {
+        let key = (self.look.profile, id);
+        Ok(self.look.view.get_where(&MESSAGES, &key, |stored| self.needle.may_be_in(stored))?)
+    }
+
+    fn is_shown(&mut self, record: &MessageRecord) -> Outcome<bool> {
+        Ok(stored::is_listed(record)
+            && !self.known.is_blocked(record.from)?
+            && self.known.is_open(record.chat)?)
+    }
 }
 
 /// What a list of hits shows, in the order of the ids; one unknown message fails all.

@@ -1,7 +1,7 @@
 //! The deadline table: what is due when, over all profiles.
 
 use volary_storage::records::TimeRecord;
-use volary_storage::tables::{DEADLINES, SINGLE_DEADLINES};
+use volary_storage::tables::{DEADLINES, SEARCH_INDEX_DUE, SINGLE_DEADLINES};
 use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
@@ -30,11 +30,13 @@ pub enum Kind {
     AppUpdates,
     /// A deleted app loses more of its updates; id = its message, one at most.
     AppForgotten,
+    /// Full segments of messages are indexed for searching; id = 0, one at most.
+    SearchIndex,
 }
 
 impl Kind {
     /// All of them, with the number that is stored.
-    const STORED: [(Self, u32); 10] = [
+    const STORED: [(Self, u32); 11] = [
         (Self::MessageExpires, 1),
         (Self::RetrySending, 2),
         (Self::MuteEnds, 3),
@@ -45,6 +47,7 @@ impl Kind {
         (Self::ChatDeleted, 8),
         (Self::AppUpdates, 9),
         (Self::AppForgotten, 10),
+        (Self::SearchIndex, SEARCH_INDEX_DUE),
     ];
 
     fn stored(self) -> u32 {

@@ -5,12 +5,12 @@ use volary_storage::records::{
     Download, KnownMail, KnownMailRecord, MessageRecord, MessageState, SystemType, ViewType,
 };
 use volary_storage::tables::{
-    CHAT_MESSAGES, COUNTERS, FRESH, HIDDEN_MESSAGES, KNOWN_MAIL, MESSAGES, PENDING_EDITS, PENDING_REACTIONS,
-    REACTIONS, RECEIPT_JOBS, RECEIPTS, UNTIMED,
+    CHAT_MESSAGES, COUNTERS, FRESH, HIDDEN_MESSAGES, KNOWN_MAIL, MEDIA, MESSAGES, PENDING_EDITS,
+    PENDING_REACTIONS, REACTIONS, RECEIPT_JOBS, RECEIPTS, UNTIMED,
 };
 use volary_storage::{StoreError, View};
 
-use super::{apps, contacts, copies, deadlines};
+use super::{apps, contacts, copies, deadlines, search};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
@@ -142,6 +142,9 @@ fn index(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result<(
     let profile = tx.profile;
     if is_listed(record) {
         tx.store.set(&CHAT_MESSAGES, &(profile, record.chat, record.sort, id))?;
+        if record.view_type.is_media() {
+            tx.store.set(&MEDIA, &(profile, record.view_type.number(), record.chat, record.sort, id))?;
+        }
         if record.state == MessageState::InFresh {
             tx.store.set(&FRESH, &(profile, record.chat, id))?;
         }
@@ -158,6 +161,9 @@ fn unindex(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result
     let profile = tx.profile;
     if is_listed(record) {
         tx.store.unset(&CHAT_MESSAGES, &(profile, record.chat, record.sort, id))?;
+        if record.view_type.is_media() {
+            tx.store.unset(&MEDIA, &(profile, record.view_type.number(), record.chat, record.sort, id))?;
+        }
         if record.state == MessageState::InFresh {
             tx.store.unset(&FRESH, &(profile, record.chat, id))?;
         }
@@ -175,18 +181,24 @@ pub fn next_id(tx: &mut Tx<'_, '_>) -> Result<MessageId, StoreError> {
     let mut counters = tx.store.get(&COUNTERS, &tx.profile)?.unwrap_or_default();
     counters.message = counters.message.next();
     tx.store.put(&COUNTERS, &tx.profile, &counters)?;
+    search::id_given(tx, counters.message)?;
     Ok(counters.message)
 }
 
 /// Adds a message and remembers its Message-IDs.
 pub fn insert(tx: &mut Tx<'_, '_>, record: &MessageRecord) -> Result<MessageId, StoreError> {
     let id = next_id(tx)?;
-    insert_as(tx, id, record)?;
+    put_new(tx, id, record)?;
     Ok(id)
 }
 
 /// Adds a message under an id that was taken before (a draft that is sent keeps its id).
 pub fn insert_as(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result<(), StoreError> {
+    search::text_changed(tx, id)?;
+    put_new(tx, id, record)
+}
+
+fn put_new(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result<(), StoreError> {
     tx.store.put(&MESSAGES, &(tx.profile, id), record)?;
     index(tx, id, record)?;
     if record.state != MessageState::OutDraft {
@@ -216,12 +228,16 @@ pub fn update(
     if new == old {
         return Ok(false);
     }
-    let place =
-        |record: &MessageRecord| (record.chat, record.sort, record.hidden, record.state, is_untimed(record));
+    let place = |record: &MessageRecord| {
+        (record.chat, record.sort, record.hidden, record.state, record.view_type, is_untimed(record))
+    };
     let moved = place(&old) != place(&new);
     if moved {
         unindex(tx, id, &old)?;
         index(tx, id, &new)?;
+    }
+    if new.text != old.text {
+        search::text_changed(tx, id)?;
     }
     if new.expires != old.expires && new.expires != 0 {
         deadlines::add(tx, new.expires, deadlines::Kind::MessageExpires, u64::from(id))?;
@@ -254,6 +270,7 @@ pub fn erase(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
     let Some(record) = load(tx.store, profile, id)? else { return Ok(()) };
     unindex(tx, id, &record)?;
     tx.store.remove(&MESSAGES, &(profile, id))?;
+    search::removed(tx, id)?;
     apps::forget(tx, id)?;
     tx.store.remove_prefix(&REACTIONS, &(profile, id))?;
     tx.store.remove_prefix(&RECEIPTS, &(profile, id))?;

@@ -17,6 +17,7 @@ pub mod not_shown;
 pub mod outbox;
 pub mod profiles;
 pub mod quarantine;
+pub mod search;
 pub mod tokens;
 pub mod transports;
 pub mod verification;

@@ -11,7 +11,7 @@ use crate::ground::error::Outcome;
 use crate::ground::ids::MessageId;
 use crate::outgoing::keyupdate;
 use crate::state::deadlines::{self, Deadline, Kind};
-use crate::state::{config, contacts, messages, outbox};
+use crate::state::{config, contacts, messages, outbox, search};
 
 /// Brings deadlines that are too far away back to where they belong; how many there were.
 pub async fn mend(db: &Db) -> Outcome<usize> {
@@ -54,6 +54,7 @@ fn is_too_far(view: &impl View, row: Deadline, now: i64) -> Result<bool, StoreEr
             ahead > config::number(view, row.profile, config::key::DELETE_DEVICE_AFTER)? + housekeeping::QUIET
         }
         Kind::AppUpdates => ahead > 1,
+        Kind::SearchIndex => ahead > search::CHANGES_WAIT,
         Kind::ChatDeleted | Kind::AppForgotten => true,
         // A time that a user chose.
         Kind::MuteEnds => false,

@@ -3,7 +3,7 @@
 use volary_storage::StoreError;
 use volary_storage::records::Mute;
 
-use super::housekeeping;
+use super::{housekeeping, search_index};
 use crate::chat::compose::is_muted;
 use crate::chat::{aging, requests};
 use crate::ground::db::{Db, Tx};
@@ -26,19 +26,28 @@ const AFTER_FAILURE: i64 = 60;
 pub struct Handled {
     /// When the next deadline is.
     pub next: Option<i64>,
-    /// Profiles in which housekeeping has to be done.
-    pub cleaning: Vec<ProfileId>,
+    /// What takes more than a transaction, to be done one after the other.
+    pub upkeep: Vec<Upkeep>,
+}
+
+/// What takes more than a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Housekeeping of a profile, see [`housekeeping::clean`].
+    Clean(ProfileId),
+    /// Indexing the texts of a profile, see [`search_index::build`].
+    Index(ProfileId),
 }
 
 /// Handles what is due, each row in a transaction of its own. A row that fails waits and stops no other.
 pub async fn handle_due(db: &Db, quiet: Quiet) -> Outcome<Handled> {
-    let mut cleaning = Vec::new();
+    let mut upkeep = Vec::new();
     loop {
         let rows = db.read(|view| deadlines::first(view, BATCH))?;
         let now = db.now();
         let due: Vec<Deadline> = rows.iter().copied().take_while(|row| row.time <= now).collect();
         if due.is_empty() {
-            return Ok(Handled { next: rows.first().map(|row| row.time), cleaning });
+            return Ok(Handled { next: rows.first().map(|row| row.time), upkeep });
         }
         let mut stuck = false;
         for row in due {
@@ -46,7 +55,7 @@ pub async fn handle_due(db: &Db, quiet: Quiet) -> Outcome<Handled> {
             match db.transact_freeing(row.profile, move |tx| handle(tx, row, quiet)).await {
                 Ok(written) => {
                     tracing::debug!(profile = %row.profile, kind = ?row.kind, id = row.id, "deadline handled");
-                    cleaning.extend(written.value.then_some(row.profile));
+                    upkeep.extend(written.value);
                 }
                 Err(error) => {
                     tracing::error!(profile = %row.profile, kind = ?row.kind, %error, "a deadline cannot be handled");
@@ -55,7 +64,7 @@ pub async fn handle_due(db: &Db, quiet: Quiet) -> Outcome<Handled> {
             }
         }
         if stuck {
-            return Ok(Handled { next: Some(now + AFTER_FAILURE), cleaning });
+            return Ok(Handled { next: Some(now + AFTER_FAILURE), upkeep });
         }
     }
 }
@@ -74,12 +83,12 @@ pub struct Quiet {
     pub aging: Option<i64>,
 }
 
-/// Handles a deadline; whether housekeeping has to be done.
-fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
+/// Handles a deadline. What takes more than this transaction is the answer.
+fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<Option<Upkeep>> {
     deadlines::remove(tx, row)?;
     let id = u32::try_from(row.id).unwrap_or(0);
     if profiles::load(tx.store, row.profile)?.is_none() {
-        return Ok(false);
+        return Ok(None);
     }
     match row.kind {
         Kind::MessageExpires => expire(tx, id.into())?,
@@ -100,10 +109,14 @@ fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<bool> {
         }
         Kind::Housekeeping => {
             housekeeping::again(tx)?;
-            return Ok(true);
+            return Ok(Some(Upkeep::Clean(row.profile)));
+        }
+        Kind::SearchIndex => {
+            search_index::again(tx)?;
+            return Ok(Some(Upkeep::Index(row.profile)));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// A message with a timer disappears here and on the relays. Mail that is still queued is

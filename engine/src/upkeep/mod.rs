@@ -3,3 +3,4 @@
 pub mod clock_set;
 pub mod deadlines;
 pub mod housekeeping;
+pub mod search_index;

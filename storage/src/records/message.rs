@@ -117,6 +117,13 @@ numbers! {
     }
 }
 
+impl ViewType {
+    /// Whether messages of the type are more than text: galleries list them.
+    pub const fn is_media(self) -> bool {
+        !matches!(self, Self::Unknown | Self::Text)
+    }
+}
+
 impl MessageState {
     /// Whether it is a state of messages that others wrote.
     pub const fn is_incoming(self) -> bool {

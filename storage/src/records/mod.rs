@@ -23,8 +23,8 @@ pub use message::{
     Download, HeaderRecord, MessageRecord, MessageState, ReactionRecord, SystemType, ViewType,
 };
 pub use profile::{
-    CounterRecord, HostKeyRecord, KeyRecord, LeavingRecord, ManagerRecord, ProfileRecord, RouteRecord,
-    TextRecord, TimeRecord, TransportRecord,
+    CountRecord, CounterRecord, HostKeyRecord, KeyRecord, LeavingRecord, ManagerRecord, ProfileRecord,
+    RouteRecord, TextRecord, TimeRecord, TransportRecord,
 };
 pub use unshown::{
     NotShownReason, NotShownRecord, NotShownState, PendingEditRecord, QuarantineRecord, WaitKind,

@@ -53,6 +53,18 @@ record! {
         pub sequence: u64 = 5,
         /// Last number given out to an update of an app.
         pub app_update: u32 = 6,
+        /// Segments of messages of which changes are noted for the search index: those below this number.
+        pub search_claimed: u32 = 14,
+        /// Segments of messages in the search index: those below this number.
+        pub search_indexed: u32 = 15,
+    }
+}
+
+record! {
+    /// How often something happened.
+    pub struct CountRecord {
+        /// The count, which starts anew when it overflows.
+        pub count: u32 = 1,
     }
 }
 

@@ -9,10 +9,10 @@ use crate::state::{config, profiles};
 use crate::testing::{Desk, PROFILE, START};
 
 /// Handles everything that is due, as the queue of an engine does that started at `started`.
-async fn handles_due(desk: &Desk, started: i64) -> (Option<i64>, Vec<ProfileId>) {
+async fn handles_due(desk: &Desk, started: i64) -> (Option<i64>, Vec<Upkeep>) {
     let quiet = Quiet { housekeeping: started, aging: None };
     let handled = handle_due(&desk.db, quiet).await.unwrap();
-    (handled.next, handled.cleaning)
+    (handled.next, handled.upkeep)
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn housekeeping_that_was_missed_waits_for_a_quiet_time() {
     let later = started + housekeeping::QUIET + 1;
     assert_eq!(handles_due(&desk, started).await, (Some(later), vec![]));
     desk.waits(housekeeping::QUIET + 1);
-    assert_eq!(handles_due(&desk, started).await, (Some(later + 24 * 3600), vec![PROFILE]));
+    assert_eq!(handles_due(&desk, started).await, (Some(later + 24 * 3600), vec![Upkeep::Clean(PROFILE)]));
 }
 
 #[tokio::test]
