@@ -3,9 +3,9 @@
 use crate::records::{
     AppRecord, AppUpdateRecord, CertificateRecord, ChatRecord, ContactRecord, CountRecord, CounterRecord,
     FlagRecord, HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, ManagerRecord, MemberRecord,
-    MessageRecord, NotShownRecord, OutboxRecord, PendingEditRecord, ProfileRecord, QuarantineRecord,
-    ReactionRecord, ReceiptJobRecord, RouteRecord, ServerCopyRecord, TextRecord, TimeRecord, TokenRecord,
-    TransportRecord,
+    MessageRecord, NotShownRecord, OutboxRecord, PendingCallRecord, PendingEditRecord, ProfileRecord,
+    QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord, ServerCopyRecord, TextRecord,
+    TimeRecord, TokenRecord, TransportRecord,
 };
 use crate::table::{Empty, Raw, Table};
 use crate::{ChatId, ContactId, MessageId};
@@ -89,6 +89,8 @@ pub const APPS: Table<(P, MessageId), AppRecord> = Table::new("apps.v1");
 pub const APP_UPDATES: Table<(P, MessageId, u32), AppUpdateRecord> = Table::new("app-updates.v1");
 /// Index: (profile, what tells repetitions of an update) of every update that has it.
 pub const APP_UPDATE_BY_UID: Table<(P, String), Empty> = Table::new("app-update-by-uid.v1");
+/// What was heard of calls that are not here yet: (profile, Message-ID, contact).
+pub const PENDING_CALLS: Table<(P, String, ContactId), PendingCallRecord> = Table::new("pending-calls.v1");
 /// Labels of device messages that were shown once.
 pub const DEVICE_LABELS: Table<(P, String), Empty> = Table::new("device-labels.v1");
 

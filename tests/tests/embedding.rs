@@ -54,7 +54,8 @@ fn the_sandbox_for_apps_is_compiled_by_those_who_want_it() {
     assert!(!built_from("volary", &["--features", "jsonrpc"]).contains(OF_THE_SANDBOX));
     let with_sandbox = built_from("volary", &["--features", "apps"]);
     assert!(with_sandbox.contains(OF_THE_SANDBOX));
-    let unwanted: Vec<_> = NOT_FOR_EMBEDDING.into_iter().filter(|name| with_sandbox.contains(*name)).collect();
+    let unwanted: Vec<_> =
+        NOT_FOR_EMBEDDING.into_iter().filter(|name| with_sandbox.contains(*name)).collect();
     assert!(unwanted.is_empty(), "the sandbox compiles {unwanted:?}");
 }
 

@@ -2,9 +2,10 @@
 
 use volary_mail::address::domain_of;
 use volary_mail::message::MessageId as Mid;
+use volary_mail::message::text::wire;
 use volary_storage::records::{
-    ChatRecord, ChatType, Download, JobKind, MessageRecord, MessageState, Mute, OutboxRecord, SystemType,
-    ViewType, Visibility,
+    CallRecord, ChatRecord, ChatType, Download, JobKind, MessageRecord, MessageState, Mute, OutboxRecord,
+    SystemType, ViewType, Visibility,
 };
 use volary_storage::{StoreError, View};
 
@@ -43,6 +44,17 @@ pub struct NewMessage {
     pub duration: u32,
     /// Message-ID that it has as a draft; empty for none.
     pub mid: String,
+    /// The call that it is.
+    pub call: Option<NewCall>,
+}
+
+/// A call to be placed.
+#[derive(Clone, Debug, Default)]
+pub struct NewCall {
+    /// Own session description.
+    pub offer: String,
+    /// It begins with video.
+    pub has_video: bool,
 }
 
 /// An attachment in the blob folder.
@@ -220,6 +232,10 @@ fn user_message(tx: &Tx<'_, '_>, chat: ChatId, new: NewMessage) -> Outcome<Messa
     messages::set_text(&mut record, new.text, for_bot);
     if let Some(file) = new.file {
         file.attach_to(&mut record);
+    }
+    if let Some(NewCall { offer, has_video }) = new.call {
+        record.call = Some(Box::new(CallRecord { offer, has_video, ..Default::default() }));
+        wire::CALL.clone_into(&mut record.wire_text);
     }
     quote(tx, &group, &mut record, new.quoted_message, new.quoted_text)?;
     if !self_chat {

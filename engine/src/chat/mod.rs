@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | [`aging`] | messages that become too old for this device |
+//! | [`calls`] | placing, answering and ending calls |
 //! | [`membership`] | the member-list algorithm: timestamps, tombstones, stale lists |
 //! | [`sorting`] | where a message goes in its chat |
 //! | [`summary`] | a message in one line |
@@ -10,6 +11,7 @@
 //! | [`sending`] | who may send |
 
 pub mod aging;
+pub mod calls;
 pub mod channels;
 pub mod compose;
 pub mod device;

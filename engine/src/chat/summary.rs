@@ -52,7 +52,10 @@ pub(crate) fn parts(
         ViewType::File => ("📎 ", name(), false),
         ViewType::Webxdc => ("📱 ", name(), false),
         ViewType::Vcard => ("👤 ", card.unwrap_or_else(name), true),
-        ViewType::Call => ("📞 ", String::new(), true),
+        ViewType::Call => {
+            let has_video = record.call.as_ref().is_some_and(|call| call.has_video);
+            (if has_video { "🎥 " } else { "📞 " }, String::new(), true)
+        }
         ViewType::Text | ViewType::Unknown | ViewType::Other(_) => {
             let bare = record.text.is_empty() && record.has_quote;
             ("", if bare { named(text::REPLY) } else { String::new() }, true)
@@ -65,7 +68,11 @@ pub(crate) fn parts(
     if style.emoji {
         head.push_str(emoji);
     }
-    let caption = record.text.as_str();
+    let caption = match kind {
+        // How long it took stands on the second line.
+        ViewType::Call => record.text.lines().next().unwrap_or_default(),
+        _ => record.text.as_str(),
+    };
     let keeps_title = kind == ViewType::Vcard;
     match (caption.trim().is_empty() || keeps_title, replaces) {
         (true, _) => (head + &title, String::new()),
@@ -119,6 +126,7 @@ pub fn announcement(texts: &Texts, record: &MessageRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use volary_storage::records::CallRecord;
 
     fn shown(record: &MessageRecord) -> String {
         line(&Texts::default(), record)
@@ -145,6 +153,14 @@ mod tests {
         ] {
             assert_eq!(shown(&message(kind, file, caption)), expected);
         }
+    }
+
+    #[test]
+    fn a_call_is_summarised_without_the_time_that_it_took() {
+        let mut call = message(ViewType::Call, "", "Outgoing video call\n5 minutes");
+        assert_eq!(shown(&call), "📞 Outgoing video call");
+        call.call = Some(Box::new(CallRecord { has_video: true, ..Default::default() }));
+        assert_eq!(shown(&call), "🎥 Outgoing video call");
     }
 
     #[test]

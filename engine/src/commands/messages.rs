@@ -112,7 +112,7 @@ fn check_quoted(tx: &Tx<'_, '_>, message: MessageId) -> Outcome<()> {
     Err(Failure::refused(format!("{NOT_CREATED}: Failed to load quoted message: {missing}")))
 }
 
-fn check_sendable(tx: &Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
+pub(super) fn check_sendable(tx: &Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     if chat.is_special() {
         let name = special_name(chat);
         return Err(Failure::refused(format!("chat_id cannot be a special chat: Chat#{name}")));

@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | [`calls`] | placing and ending calls |
 //! | [`chats`] | single chats, mutes, drafts |
 //! | [`messages`] | sending with files, copies, downloads |
 //! | [`contacts`] | naming, forgetting, contact cards |
@@ -12,6 +13,7 @@
 //! | [`stickers`] | the sticker collection |
 //! | [`files`], [`images`] | files of clients among the attachments, pictures made ready |
 
+pub mod calls;
 pub mod chats;
 pub mod config;
 pub mod contacts;
@@ -32,7 +34,7 @@ use volary_proto::Error;
 use volary_proto::v1::{ChatVisibility, Done, Id, Ids, MaybeId, Text, Texts, answer, request};
 use volary_storage::records::TransportRecord;
 
-use crate::chat::{channels, drafts, features, groups, reading, requests};
+use crate::chat::{calls as chat_calls, channels, drafts, features, groups, reading, requests};
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::{ChatId, ProfileId, numbers, typed};
@@ -158,6 +160,9 @@ fn on_messages(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
         Kind::SendWebxdcStatusUpdate(call) => {
             doing(move |tx| sending::send(tx, call.msg_id.into(), &call.update))
         }
+        Kind::AcceptIncomingCall(call) => {
+            doing(move |tx| chat_calls::accept(tx, call.msg_id.into(), &call.accept_call_info))
+        }
         Kind::SendReaction(call) => {
             making(move |tx| features::react(tx, call.msg_id.into(), &call.reactions.join(" ")))
         }
@@ -190,6 +195,11 @@ async fn with_files(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<
     use request::Kind;
     Ok(match kind {
         Kind::SendMessage(call) => id(messages::send(db, profile, call.chat_id.into(), call.data).await?),
+        Kind::PlaceOutgoingCall(call) => id(calls::place(db, profile, call).await?),
+        Kind::EndCall(call) => {
+            calls::end(db, profile, call.msg_id.into()).await?;
+            done()
+        }
         Kind::SendDraft(call) => id(chats::send_draft(db, profile, call.chat_id.into()).await?),
         Kind::SetDraft(call) => {
             chats::set_draft(db, profile, call).await?;

@@ -89,6 +89,22 @@ pub enum Intent {
         /// Number of the last update.
         last: u32,
     },
+    /// A call is answered.
+    CallAccepted {
+        /// Its Message-ID.
+        target: String,
+        /// What its message says.
+        quoted: String,
+        /// Own session description.
+        answer: String,
+    },
+    /// A call is cancelled, declined or over.
+    CallEnded {
+        /// Its Message-ID.
+        target: String,
+        /// What its message says.
+        quoted: String,
+    },
     /// A step of a handshake.
     Handshake(Handshake),
 }
@@ -108,6 +124,7 @@ mod name {
     pub const NAME_CHANGED: &str = "Chat-Group-Name-Changed";
     pub const DESCRIPTION_CHANGED: &str = "Chat-Group-Description-Changed";
     pub const CHANNEL_SECRET: &str = "Chat-Broadcast-Secret";
+    pub const ANSWER: &str = ":call-answer";
     pub const STEP: &str = "Secure-Join";
     pub const AUTH: &str = "Secure-Join-Auth";
     pub const INVITE_NUMBER: &str = "Secure-Join-Invitenumber";
@@ -139,7 +156,12 @@ impl Intent {
     /// What the message is about if it is a system message.
     pub fn system_type(&self) -> SystemType {
         match self {
-            Self::Text | Self::Reaction { .. } | Self::Edit { .. } | Self::Delete { .. } => SystemType::None,
+            Self::Text
+            | Self::Reaction { .. }
+            | Self::Edit { .. }
+            | Self::Delete { .. }
+            | Self::CallAccepted { .. }
+            | Self::CallEnded { .. } => SystemType::None,
             Self::MemberAdded { .. } | Self::ChannelWelcome { .. } => SystemType::MemberAdded,
             Self::MemberRemoved(_) => SystemType::MemberRemoved,
             Self::NameChanged { .. } => SystemType::GroupNameChanged,
@@ -162,6 +184,8 @@ impl Intent {
                 | Self::Delete { .. }
                 | Self::ChannelWelcome { .. }
                 | Self::AppUpdates { .. }
+                | Self::CallAccepted { .. }
+                | Self::CallEnded { .. }
                 | Self::Handshake(_)
         )
     }
@@ -205,7 +229,17 @@ impl Intent {
             Self::Reaction { target }
             | Self::Edit { target, .. }
             | Self::Pin { target, .. }
-            | Self::AppUpdates { target, .. } => Some(target),
+            | Self::AppUpdates { target, .. }
+            | Self::CallAccepted { target, .. }
+            | Self::CallEnded { target, .. } => Some(target),
+            _ => None,
+        }
+    }
+
+    /// What the message quotes for other mail programs.
+    fn quoted(&self) -> Option<&str> {
+        match self {
+            Self::CallAccepted { quoted, .. } | Self::CallEnded { quoted, .. } => Some(quoted),
             _ => None,
         }
     }
@@ -218,6 +252,10 @@ impl Intent {
         record.wire_text = self.wire_text();
         if let Some(target) = self.target() {
             target.clone_into(&mut record.in_reply_to);
+        }
+        if let Some(quoted) = self.quoted() {
+            record.has_quote = true;
+            quoted.clone_into(&mut record.quote);
         }
         let parts = self.parts().into_iter();
         record.headers = parts.map(|(name, value)| HeaderRecord { name: name.to_owned(), value }).collect();
@@ -253,6 +291,12 @@ impl Intent {
             Self::Pin { pinned: true, .. } => content(ChatContent::MessagePinned),
             Self::Pin { pinned: false, .. } => content(ChatContent::MessageUnpinned),
             Self::AppUpdates { first, last, .. } => vec![(name::APP_UPDATES, format!("{first}-{last}"))],
+            Self::CallAccepted { answer, .. } => {
+                let mut parts = content(ChatContent::CallAccepted);
+                parts.push((name::ANSWER, answer.clone()));
+                parts
+            }
+            Self::CallEnded { .. } => content(ChatContent::CallEnded),
             Self::Handshake(step) => step_parts(step),
         }
     }
@@ -358,6 +402,14 @@ impl Parts<'_> {
             Some(Some(ChatContent::EphemeralTimerChanged)) => Intent::TimerChanged,
             Some(Some(ChatContent::MessagePinned)) => Intent::Pin { target: target(), pinned: true },
             Some(Some(ChatContent::MessageUnpinned)) => Intent::Pin { target: target(), pinned: false },
+            Some(Some(ChatContent::CallAccepted)) => Intent::CallAccepted {
+                target: target(),
+                quoted: record.quote.clone(),
+                answer: self.take(name::ANSWER).unwrap_or_default(),
+            },
+            Some(Some(ChatContent::CallEnded)) => {
+                Intent::CallEnded { target: target(), quoted: record.quote.clone() }
+            }
             Some(_) => return Err(IntentError::Malformed(name::CONTENT)),
         })
     }

@@ -9,7 +9,7 @@ use volary_storage::tables::GOSSIPED;
 use super::contacts::{self as people, People};
 use super::fate::{Copies, Fate, Reason, Wait};
 use super::open::{Content, Opened};
-use super::{app_updates, assign, group, special, store};
+use super::{app_updates, assign, calls, group, special, store};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -187,13 +187,12 @@ fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         MessageKind::Reaction => return Ok(special::reaction(tx, opened, parsed, who)?.into()),
         MessageKind::Visible => return visible(tx, opened, parsed, who),
         MessageKind::StatusUpdate => app_updates::alone(tx, opened, parsed, who)?,
+        MessageKind::CallAccepted | MessageKind::CallEnded => calls::heard(tx, opened, parsed, who)?.into(),
         // Nothing of these is to be shown: what they carry is used elsewhere.
         MessageKind::Draft | MessageKind::KeyUpdate | MessageKind::Handshake => Copies::Keep.into(),
         MessageKind::BroadcastStates
         | MessageKind::Sync
         | MessageKind::RealtimeAddress
-        | MessageKind::CallAccepted
-        | MessageKind::CallEnded
         | MessageKind::LocationOnly => Fate::NotShown(Reason::NotSupported(name_of(kind))),
     };
     if messages::known(tx.store, tx.profile, &opened.mid)?
@@ -210,7 +209,6 @@ fn name_of(kind: MessageKind) -> &'static str {
         MessageKind::BroadcastStates => "states of channel posts",
         MessageKind::Sync => "messages between own devices",
         MessageKind::RealtimeAddress => "realtime channels of apps",
-        MessageKind::CallAccepted | MessageKind::CallEnded => "calls",
         MessageKind::LocationOnly => "locations",
         _ => "messages of this kind",
     }

@@ -11,6 +11,7 @@
 //! | [`assign`] | which chat |
 //! | [`channel`] | mail of channels: which one, who comes and goes |
 //! | [`group`] | what a message changes in its chat |
+//! | [`calls`] | calls that come in, and what is heard of calls |
 //! | [`special`] | receipts, bounces, edits, deletions, reactions |
 //! | [`store`] | rows and events of shown messages |
 //! | [`fate`] | what becomes of a mail, and why |
@@ -25,6 +26,7 @@
 mod app_updates;
 pub mod apply;
 pub mod assign;
+pub mod calls;
 pub mod channel;
 pub mod contacts;
 pub mod fate;

@@ -27,7 +27,10 @@ pub fn likely_chat(view: &impl View, profile: ProfileId, opened: &Opened) -> Out
         MessageKind::Bounce => parsed.bounce.as_ref().map(|bounce| &bounce.message_id),
         MessageKind::Edit => parsed.edit.as_ref(),
         MessageKind::Delete => parsed.delete.first(),
-        MessageKind::Reaction | MessageKind::StatusUpdate => parsed.in_reply_to.as_ref(),
+        MessageKind::Reaction
+        | MessageKind::StatusUpdate
+        | MessageKind::CallAccepted
+        | MessageKind::CallEnded => parsed.in_reply_to.as_ref(),
         _ => None,
     };
     match named {

@@ -12,8 +12,8 @@ use super::contacts::People;
 use super::fate::Copies;
 use super::group::Change;
 use super::open::Opened;
-use super::{app_updates, special};
-use crate::chat::{compose, reading, sorting};
+use super::{app_updates, calls, special};
+use crate::chat::{calls as call_rules, compose, reading, sorting};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
@@ -50,6 +50,9 @@ pub fn message(
         } else {
             record.html_blob.clone_from(&opened.html_blob);
         }
+        if record.view_type == ViewType::Call {
+            calls::take(tx, parsed, who, &current, &mut record)?;
+        }
         let id = messages::insert(tx, &record)?;
         stored.push((id, record));
     }
@@ -60,6 +63,7 @@ pub fn message(
     after(tx, parsed, who, chat, &current, &stored)?;
     for (id, record) in &stored {
         tell(tx, who, *id, record, request_was_known, change)?;
+        calls::came(tx, *id, record)?;
     }
     let first = stored.first().map(|(id, record)| (*id, record));
     app_updates::beside(tx, opened, parsed, who, first)?;
@@ -272,6 +276,7 @@ fn tell(
         && chat.blocked != Block::Yes
         && !(chat.blocked == Block::Request && request_was_known)
         && !(bot && record.download_state != Download::Done)
+        && !call_rules::is_alerting(record, tx.now)
         && !change.silent;
     if notifies {
         tx.incoming_msg(record.chat, id);

@@ -52,6 +52,11 @@ pub fn of(
     if message.view_type == ViewType::Sticker {
         headers.push(ChatHeader::Content(ChatContent::Sticker));
     }
+    if let Some(call) = &message.call {
+        headers.push(ChatHeader::Content(ChatContent::Call));
+        headers.push(ChatHeader::WebrtcRoom(call.offer.clone()));
+        headers.push(ChatHeader::WebrtcHasVideo(call.has_video));
+    }
     headers.extend(of_intent(intent));
     Ok(headers)
 }
@@ -171,6 +176,10 @@ fn of_intent(intent: &Intent) -> Vec<ChatHeader> {
         Intent::TimerChanged => vec![ChatHeader::Content(ChatContent::EphemeralTimerChanged)],
         Intent::Pin { pinned: true, .. } => vec![ChatHeader::Content(ChatContent::MessagePinned)],
         Intent::Pin { pinned: false, .. } => vec![ChatHeader::Content(ChatContent::MessageUnpinned)],
+        Intent::CallAccepted { answer, .. } => {
+            vec![ChatHeader::Content(ChatContent::CallAccepted), ChatHeader::WebrtcAccepted(answer.clone())]
+        }
+        Intent::CallEnded { .. } => vec![ChatHeader::Content(ChatContent::CallEnded)],
     }
 }
 

@@ -1,6 +1,7 @@
 //! Stored kinds and states as those of the schema, and back.
 
-use volary_proto::v1::{self, ChatVisibility, DownloadState, SystemMessageType as System};
+use volary_mail::calls::State;
+use volary_proto::v1::{self, ChatVisibility, DownloadState, SystemMessageType as System, call_state};
 use volary_storage::records::{
     ChatType, Download, MessageState, NotShownReason, NotShownState, SystemType, ViewType, Visibility,
 };
@@ -139,6 +140,21 @@ pub fn system(stored: SystemType) -> System {
         SystemType::GroupDescriptionChanged => System::GroupDescriptionChanged,
         SystemType::MessagePinned => System::MessagePinned,
         SystemType::MessageUnpinned => System::MessageUnpinned,
+    }
+}
+
+/// How a call stands.
+pub fn call_state(state: State) -> call_state::Kind {
+    use call_state::{Active, Alerting, Canceled, Completed, Declined, Missed};
+    match state {
+        State::Alerting => call_state::Kind::Alerting(Alerting {}),
+        State::Active => call_state::Kind::Active(Active {}),
+        State::Completed { seconds } => {
+            call_state::Kind::Completed(Completed { duration: i64::try_from(seconds).unwrap_or(i64::MAX) })
+        }
+        State::Missed => call_state::Kind::Missed(Missed {}),
+        State::Declined => call_state::Kind::Declined(Declined {}),
+        State::Canceled => call_state::Kind::Canceled(Canceled {}),
     }
 }
 

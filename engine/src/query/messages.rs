@@ -6,8 +6,8 @@ use volary_mail::message::view_type::{OCTET_STREAM, by_file_name};
 use volary_proto::v1::message_load_result::{Kind as Loaded, LoadingError};
 use volary_proto::v1::message_quote::{JustText, Kind as QuoteKind, WithMessage};
 use volary_proto::v1::{
-    self, Emojis, Message, MessageLoadResult, MessageLoadResults, MessageNotificationInfo, MessageQuote,
-    Reaction, Reactions, VcardContact,
+    self, CallInfo, CallState, Emojis, Message, MessageLoadResult, MessageLoadResults,
+    MessageNotificationInfo, MessageQuote, Reaction, Reactions, VcardContact,
 };
 use volary_storage::records::{Block, Download, MessageRecord, MessageState, SystemType, ViewType};
 use volary_storage::tables::{MESSAGES, REACTIONS, RECEIPTS};
@@ -15,6 +15,7 @@ use volary_storage::{StoreError, View};
 
 use super::look::Look;
 use super::{chats, contacts, convert, summary, time};
+use crate::chat::calls;
 use crate::chat::compose::load_chat;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
@@ -262,6 +263,16 @@ pub fn notification(look: &Look<'_>, id: MessageId) -> Outcome<MessageNotificati
         summary_prefix: some(&summary::prefix(look, &chat, &record)?),
         summary_text: summary::of(look, &record),
     })
+}
+
+/// How a call stands.
+pub fn call(look: &Look<'_>, id: MessageId) -> Outcome<CallInfo> {
+    let record = record(look, id)?;
+    let (Some(stored), Some(call)) = (&record.call, calls::of(&record)) else {
+        return Err(Failure::refused(format!("Attempting to get call state of non-call message Msg#{id}")));
+    };
+    let state = CallState { kind: Some(convert::call_state(call.state(look.now))) };
+    Ok(CallInfo { sdp_offer: stored.offer.clone(), has_video: stored.has_video, state: Some(state) })
 }
 
 /// Ids of the shown messages after the setting `last_msg_id`, oldest first; without that setting only the newest.

@@ -258,6 +258,7 @@ fn about_messages(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answe
             text(instance::updates(look, call.msg_id.into(), call.last_known_serial)?)
         }
         Kind::GetWebxdcHref(call) => maybe_text(instance::href(look, call.msg_id.into())?),
+        Kind::GetCallInfo(call) => messages::call(look, call.msg_id.into())?.into(),
         Kind::GetNextMsgs(_) => ids(messages::next_msgs(look.view, look.profile)?),
         Kind::EstimateAutoDeletionCount(call) => {
             number(listing::older_than(look, call.from_server, call.seconds)?)

@@ -32,11 +32,13 @@ pub enum Kind {
     AppForgotten,
     /// Full segments of messages are indexed for searching; id = 0, one at most.
     SearchIndex,
+    /// A call has rung for as long as calls do; id = message, one at most.
+    CallRingsOut,
 }
 
 impl Kind {
     /// All of them, with the number that is stored.
-    const STORED: [(Self, u32); 11] = [
+    const STORED: [(Self, u32); 12] = [
         (Self::MessageExpires, 1),
         (Self::RetrySending, 2),
         (Self::MuteEnds, 3),
@@ -48,6 +50,7 @@ impl Kind {
         (Self::AppUpdates, 9),
         (Self::AppForgotten, 10),
         (Self::SearchIndex, SEARCH_INDEX_DUE),
+        (Self::CallRingsOut, 30),
     ];
 
     fn stored(self) -> u32 {

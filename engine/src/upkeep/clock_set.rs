@@ -3,6 +3,7 @@
 //! Deadlines are times of that clock. One that was noted while it went ahead would be waited for until the clock gets
 //! there once more, which may take years; none may be further away than it was when it was noted.
 
+use volary_mail::calls::RING_SECONDS;
 use volary_storage::{StoreError, View};
 
 use super::housekeeping;
@@ -56,6 +57,7 @@ fn is_too_far(view: &impl View, row: Deadline, now: i64) -> Result<bool, StoreEr
         Kind::AppUpdates => ahead > 1,
         Kind::SearchIndex => ahead > search::CHANGES_WAIT,
         Kind::ChatDeleted | Kind::AppForgotten => true,
+        Kind::CallRingsOut => ahead > RING_SECONDS,
         // A time that a user chose.
         Kind::MuteEnds => false,
     })

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use volary_storage::records::KnownMail;
 use volary_storage::tables::{
-    CHATS, CONTACTS, COPIES_BY_MID, KNOWN_MAIL, MESSAGES, PENDING_DELETIONS, PENDING_EDITS,
+    CHATS, CONTACTS, COPIES_BY_MID, KNOWN_MAIL, MESSAGES, PENDING_CALLS, PENDING_DELETIONS, PENDING_EDITS,
     PENDING_REACTIONS, QUARANTINE,
 };
 use volary_storage::{Blobs, StoreError, View};
@@ -121,7 +121,7 @@ fn remove_tombstones(tx: &mut Tx<'_, '_>, mids: &[String], latest: i64) -> Resul
     Ok(removed)
 }
 
-/// Forgets edits, deletions and reactions whose message has not come for long.
+/// Forgets edits, deletions, reactions and news of calls whose message has not come for long.
 fn forget_changes(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
     let (profile, oldest) = (tx.profile, tx.now - CHANGE_AGE);
     let mut old = Vec::new();
@@ -143,8 +143,15 @@ fn forget_changes(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
         let (key, record) = row?;
         old.extend((record.time < oldest).then_some(key));
     }
-    for key in old {
+    for key in old.drain(..) {
         tx.store.remove(&PENDING_REACTIONS, &key)?;
+    }
+    for row in tx.store.scan_prefix(&PENDING_CALLS, &profile)?.take(MAX_CHANGES) {
+        let (key, record) = row?;
+        old.extend((record.time < oldest).then_some(key));
+    }
+    for key in old {
+        tx.store.remove(&PENDING_CALLS, &key)?;
     }
     Ok(())
 }

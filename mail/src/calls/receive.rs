@@ -40,7 +40,7 @@ pub enum Caller {
 /// What an incoming call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reception {
-    /// It came too late: an unread message like any other.
+    /// It came too late, or from somebody who is blocked: an unread message like any other.
     Missed,
     /// It can be answered. Clients do not announce it as a new message.
     Alerting {
@@ -63,11 +63,11 @@ impl Reception {
 
 /// What an incoming call of a one-to-one chat does at `now`. In other chats there are no calls: the mail is a text.
 pub fn receive(call: &Call, caller: Caller, choice: WhoRings, now: i64) -> Reception {
-    if call.is_stale(now) {
+    if call.is_stale(now) || caller == Caller::Blocked {
         return Reception::Missed;
     }
     let rings = match (caller, choice) {
-        (Caller::Blocked, _) | (_, WhoRings::Nobody) => false,
+        (_, WhoRings::Nobody) => false,
         (_, WhoRings::Everybody) => true,
         (caller, WhoRings::Contacts) => caller == Caller::Contact,
     };

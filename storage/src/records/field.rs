@@ -83,6 +83,28 @@ lists! {
     Vec<super::LeavingRecord>: message, is_empty, encode_repeated, merge_repeated, encoded_len_repeated;
 }
 
+/// A record within a record; nothing is written for none.
+impl Field for Option<Box<super::CallRecord>> {
+    fn write(&self, number: u32, out: &mut impl BufMut) {
+        if let Some(record) = self {
+            encoding::message::encode(number, record.as_ref(), out);
+        }
+    }
+
+    fn read(
+        &mut self,
+        wire: WireType,
+        stored: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        encoding::message::merge(wire, self.get_or_insert_default().as_mut(), stored, context)
+    }
+
+    fn written_len(&self, number: u32) -> usize {
+        self.as_ref().map_or(0, |record| encoding::message::encoded_len(number, record.as_ref()))
+    }
+}
+
 /// An id: records hold its number.
 macro_rules! ids {
     ($($type:ty),*) => {$(
@@ -201,7 +223,7 @@ pub(crate) use record;
 mod tests {
     use prost::Message as _;
 
-    use crate::records::{HeaderRecord, LeavingRecord, ManagerRecord, MessageRecord};
+    use crate::records::{CallRecord, HeaderRecord, LeavingRecord, ManagerRecord, MessageRecord};
     use crate::{ContactId, MessageId, ProfileId};
 
     record! {
@@ -312,5 +334,12 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(ManagerRecord::decode(record.encode_to_vec().as_slice()), Ok(record));
+        for call in
+            [CallRecord::default(), CallRecord { offer: "o".to_owned(), ended: 7, ..Default::default() }]
+        {
+            let record = MessageRecord { call: Some(Box::new(call)), ..Default::default() };
+            assert_eq!(record.encode_to_vec().len(), record.encoded_len());
+            assert_eq!(MessageRecord::decode(record.encode_to_vec().as_slice()), Ok(record));
+        }
     }
 }

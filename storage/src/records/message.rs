@@ -145,6 +145,36 @@ record! {
 }
 
 record! {
+    /// A call. When it was offered is the time of its message.
+    pub struct CallRecord {
+        /// Session description of the caller.
+        pub offer: String = 1,
+        /// It began with video.
+        pub has_video: bool = 2,
+        /// When it was answered; 0 if it was not.
+        pub accepted: i64 = 3,
+        /// When it ended; 0 while it has not.
+        pub ended: i64 = 4,
+        /// The caller gave up, or nobody answered in time.
+        pub cancelled: bool = 5,
+    }
+}
+
+record! {
+    /// What was heard of a call that is not here yet.
+    pub struct PendingCallRecord {
+        /// When it was answered; 0 if that was not heard.
+        pub accepted: i64 = 1,
+        /// When it ended; 0 if that was not heard.
+        pub ended: i64 = 2,
+        /// Session description of the callee.
+        pub answer: String = 3,
+        /// When it was heard.
+        pub time: i64 = 4,
+    }
+}
+
+record! {
     /// A message.
     pub struct MessageRecord {
         /// The chat it is in.
@@ -244,6 +274,8 @@ record! {
         pub hops: String = 52,
         /// Place inside an app that an info line of it leads to; empty for none.
         pub href: String = 53,
+        /// What is known of the call, if it is one.
+        pub call: Option<Box<CallRecord>> = 60,
     }
 }
 

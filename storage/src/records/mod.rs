@@ -20,7 +20,8 @@ pub use mail::{
     ReceiptJobRecord, ServerCopyRecord, TokenKind, TokenRecord,
 };
 pub use message::{
-    Download, HeaderRecord, MessageRecord, MessageState, ReactionRecord, SystemType, ViewType,
+    CallRecord, Download, HeaderRecord, MessageRecord, MessageState, PendingCallRecord, ReactionRecord,
+    SystemType, ViewType,
 };
 pub use profile::{
     CountRecord, CounterRecord, HostKeyRecord, KeyRecord, LeavingRecord, ManagerRecord, ProfileRecord,

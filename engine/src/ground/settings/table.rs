@@ -198,7 +198,7 @@ settings! {
         "Push token in the form that relays get.";
     SIMULATE_RECEIVE_ERROR = "simulate_receive_imf_error": Switch, None, User, [],
         "Taking in a mail fails; for tests.";
-    WHO_CAN_CALL_ME = "who_can_call_me": Number, Some("1"), User, [Info, StoredOnly],
+    WHO_CAN_CALL_ME = "who_can_call_me": Number, Some("1"), User, [Info],
         "Whose calls ring: 0 everybody's, 1 those of accepted contacts, 2 nobody's.";
     ICE_SERVERS = "ice_servers": Secret, None, User, [],
         "Servers for media of calls when no relay has any, one a line: `stun:HOST[:PORT]` or `turn:HOST:PORT:USER:PASSWORD`.";
