@@ -347,10 +347,10 @@ async fn settings_are_checked_and_listed() {
 #[tokio::test]
 async fn what_is_not_there_yet_says_so() {
     let desk = Desk::new().await;
-    let refused = desk.asks(GetCallInfo { msg_id: 10 }).unwrap_err();
-    assert_eq!(refused, "GetCallInfo is not supported yet");
-    let refused = desk.tries(EndCall { msg_id: 10 }).await.unwrap_err();
-    assert_eq!(refused, "EndCall is not supported yet");
+    let refused = desk.asks(GetBackupQr {}).unwrap_err();
+    assert_eq!(refused, "GetBackupQr is not supported yet");
+    let refused = desk.tries(ProvideBackup {}).await.unwrap_err();
+    assert_eq!(refused, "ProvideBackup is not supported yet");
 }
 
 #[tokio::test]
