@@ -11,8 +11,7 @@ use parking_lot::Mutex;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use volary_mail::address::Address;
-use volary_mail::message::{OuterHeaders, Outgoing, render_encrypted, render_payload};
-use volary_mail::openpgp::{Layers, SecretKey, encrypt};
+use volary_mail::openpgp::SecretKey;
 use volary_proto::v1::event;
 use volary_storage::records::{
     Block, ContactOrigin, CounterRecord, MessageRecord, MessageState, ProfileRecord, TransportRecord,
@@ -26,11 +25,8 @@ use crate::ground::clock::Clock;
 use crate::ground::db::{Db, Listener, Surroundings, Tx};
 use crate::ground::effects::Effects;
 use crate::ground::error::Outcome;
-use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId, TransportId};
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::ground::work::{Job, Lane, Unfinished, Workers};
-use crate::incoming::open::{Sources, open};
-use crate::incoming::{Source, take_in};
-use crate::state::copies::Place;
 use crate::state::{chats, contacts, keys, messages, transports};
 
 /// The profile.
@@ -189,26 +185,6 @@ impl Desk {
     pub async fn puts(&self, record: MessageRecord) -> MessageId {
         let record = MessageRecord { mid: new_mid(), view_type: ViewType::Text, encrypted: true, ..record };
         self.change(move |tx| Ok(messages::insert(tx, &record)?)).await
-    }
-
-    /// A mail comes that `signer` has encrypted to the profile and signed.
-    pub async fn gets(&self, signer: &SecretKey, mail: &Outgoing) {
-        let rng = &mut rand::thread_rng();
-        let own = self.db.read(|view| keys::own_certificate(view, self.db.keys(), PROFILE)).unwrap().unwrap();
-        let outer = OuterHeaders::draw(mail, self.now(), rng);
-        let payload = render_payload(mail, &outer, rng);
-        let layers = Layers { signed: true, compressed: false };
-        let armored = encrypt(payload, signer, &[own], layers, self.now(), rng).unwrap();
-        self.gets_raw(&render_encrypted(&outer, &armored, rng)).await;
-    }
-
-    /// A mail comes.
-    pub async fn gets_raw(&self, raw: &[u8]) {
-        let sources = Sources { db: &self.db, profile: PROFILE, blob_dir: self.dir.path() };
-        let opened = open(&sources, raw, false).unwrap();
-        let uid = rand::random();
-        let place = Place { transport: TransportId::new(1), uid_validity: 1, uid };
-        self.change(move |tx| take_in(tx, Source::Relay(place), &opened)).await;
     }
 
     /// The own key, as other own devices have it.

@@ -25,6 +25,8 @@
 
 mod app_updates;
 pub mod apply;
+#[cfg(test)]
+mod arriving;
 pub mod assign;
 pub mod calls;
 pub mod channel;
