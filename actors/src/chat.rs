@@ -2,19 +2,17 @@
 //! in the order in which it came: commands that name the chat or a message in it, and incoming mail that belongs to it.
 //!
 //! Everything it knows is in the tables. When nothing has come for a while it says so to its profile, which lets go of
-//! it, unless something is on its way; without anybody who could send it something, the actor ends. There is one timer
-//! for that, and only while the actor lives.
+//! it ([`crate::in_use`]).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::{
     Actor, AsyncContext as _, AtomicResponse, Context, Handler, Message, Recipient, WrapFuture as _,
 };
-use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 use volary_proto::v1::{Answer, Error, Request};
 
+use crate::in_use::{IDLE, Rest, Ring};
 use crate::mailbox::takes_from_places;
 use volary_engine::commands;
 use volary_engine::ground::db::Db;
@@ -23,10 +21,6 @@ use volary_engine::ground::ids::{ChatId, ProfileId};
 use volary_engine::incoming::open::Opened;
 use volary_engine::incoming::{self, Source, Step};
 
-/// A chat to which nothing comes for that long ends.
-const IDLE: Duration = Duration::from_secs(60);
-/// How often a chat says that it is quiet: a message that was on its way the first time has come by the second.
-const NOTICES: u8 = 2;
 /// Messages that wait for a chat; whoever sends more waits.
 pub const MAILBOX: usize = 64;
 
@@ -56,42 +50,35 @@ pub struct Chat {
     profile: ProfileId,
     id: ChatId,
     owner: Recipient<Quiet>,
-    received: u64,
-    used: Instant,
-    watched: bool,
-    quiet: u8,
+    rest: Rest,
 }
 
 impl Chat {
     /// An actor for a chat.
     pub fn new(db: Db, profile: ProfileId, id: ChatId, owner: Recipient<Quiet>) -> Self {
-        Self { db, profile, id, owner, received: 0, used: Instant::now(), watched: false, quiet: 0 }
+        Self { db, profile, id, owner, rest: Rest::default() }
     }
 
     /// Something has come.
     fn receives(&mut self, ctx: &mut Context<Self>) -> Span {
-        self.received += 1;
-        self.used = Instant::now();
-        self.quiet = 0;
-        if !self.watched {
-            self.watched = true;
+        if self.rest.receives() {
             ctx.run_later(IDLE, Self::is_quiet);
         }
         tracing::info_span!("chat", profile = %self.profile, chat = %self.id)
     }
 
     fn is_quiet(&mut self, ctx: &mut Context<Self>) {
-        let left = IDLE.saturating_sub(self.used.elapsed());
-        if !left.is_zero() {
-            ctx.run_later(left, Self::is_quiet);
-            return;
-        }
-        // A profile that has ended has let go of it already.
-        self.owner.do_send(Quiet { chat: self.id, received: self.received });
-        self.quiet += 1;
-        self.watched = self.quiet < NOTICES;
-        if self.watched {
-            ctx.run_later(IDLE, Self::is_quiet);
+        match self.rest.rings() {
+            Ring::Later(left) => {
+                ctx.run_later(left, Self::is_quiet);
+            }
+            Ring::Quiet { received, again } => {
+                // A profile that has ended has let go of it already.
+                self.owner.do_send(Quiet { chat: self.id, received });
+                if again {
+                    ctx.run_later(IDLE, Self::is_quiet);
+                }
+            }
         }
     }
 }
@@ -149,6 +136,8 @@ pub async fn take_in(db: &Db, profile: ProfileId, mail: TakeIn) -> Outcome<Step>
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use actix::Addr;
     use tokio::sync::mpsc;
 

@@ -1,4 +1,4 @@
-//! What runs profiles: supervisor, profiles, relay connections and chats as actors.
+//! What runs profiles: supervisor, profiles, relay connections, chats and apps as actors.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,13 +7,17 @@
 //! | [`profile`] | one actor for each profile: its relays, receiving, sending |
 //! | [`relay_connection`] | one actor for each (profile, relay): IMAP and SMTP |
 //! | [`chat`] | one actor for each chat in use: commands on it and incoming mail, in order |
+//! | [`app`] | one actor for each in-chat app in use: what its user does in it, in order |
+//! | [`in_use`] | how actors of chats and apps are started when they are needed, and end |
 //! | [`hub`], [`bus`], [`wake`], [`pool`] | what actors share: database, events, wake-ups, workers |
 //! | [`mailbox`] | the bounds of mailboxes, kept by those who send |
 //! | [`watch`] | how owners notice the end of what they own |
 
+pub mod app;
 pub mod bus;
 pub mod chat;
 pub mod hub;
+pub mod in_use;
 pub mod mailbox;
 pub mod node;
 pub mod pool;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `mod.rs` | the actor: its mailbox and what the messages start |
 //! | [`io`] | starting and stopping relay connections, work that is still to be done |
-//! | [`chats`] | the chats in use: whose turn a command or a mail is |
+//! | [`chats`] | the chats and apps in use: whose turn a command or a mail is |
 //! | [`receive`] | incoming mail: which is wanted, decrypting, assigning, applying |
 //! | [`send`] | outgoing mail: the queue, rendering, what follows an answer |
 //! | [`connectivity`] | the state that is shown |
@@ -40,6 +40,7 @@ use volary_proto::v1::{
 };
 
 use self::shared::{Shared, StartSending};
+use crate::app::AppQuiet;
 use crate::chat::Quiet;
 use crate::hub::Hub;
 use crate::mailbox::{Places, takes_from_places};
@@ -101,6 +102,7 @@ impl Actor for Profile {
         let me = ctx.address();
         // It is started once.
         let _ = self.shared.sender.set(me.clone().recipient().downgrade());
+        let _ = self.shared.app_owner.set(me.clone().recipient().downgrade());
         let _ = self.shared.owner.set(me.recipient().downgrade());
     }
 
@@ -139,7 +141,15 @@ impl Handler<Quiet> for Profile {
     type Result = ();
 
     fn handle(&mut self, quiet: Quiet, _: &mut Self::Context) {
-        self.shared.chats.let_go(quiet);
+        self.shared.chats.let_go(quiet.chat, quiet.received);
+    }
+}
+
+impl Handler<AppQuiet> for Profile {
+    type Result = ();
+
+    fn handle(&mut self, quiet: AppQuiet, _: &mut Self::Context) {
+        self.shared.apps.let_go(quiet.app, quiet.received);
     }
 }
 

@@ -10,10 +10,11 @@ use tokio::sync::{Mutex, Notify};
 use tracing::Span;
 use volary_proto::v1::{RelayCommand, RelayStop, relay_command};
 
-use super::chats::Chats;
+use super::chats::{Apps, Chats};
 use super::connectivity::Connections;
 use super::send::pace::Pace;
 use super::web_cache::WebCache;
+use crate::app::AppQuiet;
 use crate::chat::Quiet;
 use crate::hub::Hub;
 use crate::mailbox::Places;
@@ -52,6 +53,8 @@ pub struct Shared {
     pub fan_in: RefCell<FanIn>,
     /// Chats in use.
     pub chats: Chats,
+    /// Apps in use.
+    pub apps: Apps,
     /// Batches of mails that are being processed.
     pub processing: Cell<u32>,
     /// After a failure of the disk connections are made anew in a while: that is planned.
@@ -82,6 +85,8 @@ pub struct Shared {
     pub sender: OnceCell<WeakRecipient<StartSending>>,
     /// Who is notified by chats that are quiet.
     pub owner: OnceCell<WeakRecipient<Quiet>>,
+    /// Who is notified by apps that are quiet.
+    pub app_owner: OnceCell<WeakRecipient<AppQuiet>>,
 }
 
 /// A batch is being processed for as long as this lives.
@@ -109,6 +114,7 @@ impl Shared {
             shown: RefCell::default(),
             fan_in: RefCell::default(),
             chats: Chats::default(),
+            apps: Apps::default(),
             accepted: RefCell::default(),
             setup_error: RefCell::default(),
             processing: Cell::new(0),
@@ -124,6 +130,7 @@ impl Shared {
             revivals: RefCell::default(),
             sender: OnceCell::new(),
             owner: OnceCell::new(),
+            app_owner: OnceCell::new(),
         }
     }
 
