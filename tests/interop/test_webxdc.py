@@ -210,3 +210,24 @@ def test_bad_update(volary, peer, tmp_path, update):
         refusals.append(str(refusal.value).split("item from")[0])
         assert updates(mine) == []
     assert refusals[0] == refusals[1]
+
+
+def test_map(volary, peer, tmp_path):
+    """A client finds the same about the app that shows maps, be it its own or one that the user chose."""
+    path = str(app(tmp_path, "map.xdc", manifest='name = "Map"\nrequest_integration = "map"\n'))
+    found = []
+    for server in (volary, peer):
+        alice = server.account("Alice")
+        before = alice.call("init_webxdc_integration", None)
+        alice.call("set_webxdc_integration", path)
+        brought = Message(alice, alice.call("init_webxdc_integration", None))
+        saved = alice.call("create_chat_by_contact_id", 1)
+        shown = len(alice.call("get_message_ids", saved, False, False))
+        own = Message(alice, alice.call("send_msg", saved, {"file": path, "viewtype": "Webxdc"}))
+        chosen = alice.call("init_webxdc_integration", saved)
+        told = [{key: value for key, value in info(message).items() if key != "selfAddr"} for message in (brought, own)]
+        sends(own, payload={"action": "look"})
+        alice.call("delete_messages", [own.id])
+        gone = alice.call("init_webxdc_integration", None)
+        found.append((before, shown, chosen == own.id, told, updates(own), gone))
+    assert found[0] == found[1]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`calls`] | placing and ending calls |
 //! | [`chats`] | single chats, mutes, drafts |
+//! | `maps` | an app that is put into Saved Messages may become the map |
 //! | [`messages`] | sending with files, copies, downloads |
 //! | [`contacts`] | naming, forgetting, contact cards |
 //! | [`config`] | settings: what is checked, and what follows |
@@ -20,6 +21,7 @@ pub mod contacts;
 pub mod files;
 pub mod images;
 pub mod keys;
+mod maps;
 pub mod messages;
 pub mod process;
 pub mod qr;
@@ -32,7 +34,7 @@ mod tests;
 
 use volary_proto::Error;
 use volary_proto::v1::{ChatVisibility, Done, Id, Ids, MaybeId, Text, Texts, answer, request};
-use volary_storage::records::TransportRecord;
+use volary_storage::records::{self, TransportRecord};
 
 use crate::chat::{calls as chat_calls, channels, drafts, features, groups, reading, requests};
 use crate::ground::db::{Db, Tx};
@@ -42,7 +44,7 @@ use crate::query;
 use crate::query::convert;
 use crate::query::look::look;
 use crate::state::{keys as own_keys, transports};
-use crate::webxdc::sending;
+use crate::webxdc::{map, sending};
 use volary_mail::login::EnteredLogin;
 
 /// Carries out a command.
@@ -51,12 +53,17 @@ pub async fn run(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<ans
     if kind.needs_key() {
         return with_key(db, profile, kind).await;
     }
+    let saved = maps::may_be_chosen(db, profile, &kind);
     let frees = kind.frees_space();
-    match simple(Box::new(kind)) {
-        Ok(change) if frees => Ok(db.transact_freeing(profile, change).await?.value),
-        Ok(change) => Ok(db.transact(profile, change).await?.value),
-        Err(kind) => with_files(db, profile, *kind).await,
+    let answer = match simple(Box::new(kind)) {
+        Ok(change) if frees => db.transact_freeing(profile, change).await?.value,
+        Ok(change) => db.transact(profile, change).await?.value,
+        Err(kind) => with_files(db, profile, *kind).await?,
+    };
+    if let Some(saved) = saved {
+        maps::choose(db, profile, saved).await?;
     }
+    Ok(answer)
 }
 
 async fn with_key(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<answer::Kind, Error> {
@@ -163,6 +170,10 @@ fn on_messages(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
         Kind::AcceptIncomingCall(call) => {
             doing(move |tx| chat_calls::accept(tx, call.msg_id.into(), &call.accept_call_info))
         }
+        Kind::InitWebxdcIntegration(call) => Box::new(move |tx| {
+            let map = map::prepare(tx, call.chat_id.filter(|chat| *chat != 0).map(Into::into))?;
+            Ok(MaybeId { id: map.map(Into::into) }.into())
+        }),
         Kind::SendReaction(call) => {
             making(move |tx| features::react(tx, call.msg_id.into(), &call.reactions.join(" ")))
         }
@@ -230,6 +241,11 @@ async fn with_files(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<
         }
         Kind::SetChatProfileImage(call) => {
             set_chat_image(db, profile, call.chat_id.into(), call.image_path.unwrap_or_default()).await?;
+            done()
+        }
+        Kind::SetWebxdcIntegration(call) => {
+            let taken = files::take(db, profile, call.path, None, records::ViewType::Webxdc).await?;
+            db.transact(profile, move |tx| map::install(tx, taken.file)).await?;
             done()
         }
         Kind::CopyToBlobDir(call) => {

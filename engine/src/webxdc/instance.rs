@@ -19,6 +19,7 @@ use crate::ground::ids::{ContactId, MessageId};
 use crate::query::look::Look;
 use crate::query::messages;
 use crate::state::{apps, keys};
+use crate::webxdc::map;
 
 fn load(look: &Look<'_>, message: MessageId) -> Outcome<MessageRecord> {
     let record = messages::record(look, message)?;
@@ -58,7 +59,7 @@ pub fn info(look: &Look<'_>, message: MessageId) -> Outcome<WebxdcMessageInfo> {
             file_name: &record.file_name,
             document: &state.document,
             summary: &state.summary,
-            is_map: false,
+            is_map: map::is_map(look.view, look.profile, message)?,
         },
     );
     Ok(WebxdcMessageInfo {
@@ -74,6 +75,14 @@ pub fn info(look: &Look<'_>, message: MessageId) -> Outcome<WebxdcMessageInfo> {
         send_update_interval: SEND_UPDATE_INTERVAL_MS,
         send_update_max_size: SEND_UPDATE_MAX_SIZE,
     })
+}
+
+/// Whether an app asks to be the map; one that cannot be read does not.
+pub fn wants_map(look: &Look<'_>, message: MessageId) -> bool {
+    let manifest = load(look, message).and_then(|record| open(look, &record));
+    manifest
+        .and_then(|mut archive| Manifest::of(&mut archive).map_err(failure))
+        .is_ok_and(|found| found.wants_map())
 }
 
 /// A file of an app.
@@ -142,6 +151,9 @@ pub fn file(look: &Look<'_>, message: MessageId, path: &str) -> Outcome<AppFile>
 
 /// The updates behind a number, as JSON. Any message may be asked for; most have none.
 pub fn updates(look: &Look<'_>, message: MessageId, last_known: u32) -> Outcome<String> {
+    if map::is_map(look.view, look.profile, message)? {
+        return Ok(answer(Vec::new()));
+    }
     let Some(first) = last_known.checked_add(1) else { return Ok(answer(Vec::new())) };
     let mut found = Vec::new();
     for row in apps::range(look.view, look.profile, message, first, u32::MAX)? {

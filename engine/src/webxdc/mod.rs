@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`apply`] | an update becomes part of the log of its instance, with all that follows from it |
 //! | [`sending`] | updates of this device on their way to others |
+//! | [`map`] | the app that shows maps |
 //! | [`instance`] | queries: what an instance tells, its updates, its files |
 //!
 //! The rules are in [`volary_mail::webxdc`]; rows are those of [`crate::state::apps`].
 
 pub mod apply;
 pub mod instance;
+pub mod map;
 pub mod sending;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use volary_storage::records::{MessageRecord, MessageState, ViewType};
 use volary_storage::{StoreError, View};
 
 use super::apply::{Source, apply};
+use super::map;
 use crate::chat::compose::{self, SystemMessage};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
@@ -31,6 +32,9 @@ pub fn send(tx: &mut Tx<'_, '_>, instance: MessageId, text: &str) -> Outcome<()>
             "send_webxdc_status_update: message Msg#{instance} is not a webxdc message, but a {} message.",
             convert::view_name(app.view_type)
         )));
+    }
+    if map::is_map(tx.store, tx.profile, instance)? {
+        return map::takes(text);
     }
     let update =
         Update::from_app(text, &mut thread_rng()).map_err(|error| Failure::refused(error.to_string()))?;

@@ -3,7 +3,7 @@ use volary_storage::records::{MessageRecord, MessageState, SystemType, ViewType}
 use volary_storage::tables::{APP_UPDATE_BY_UID, APP_UPDATES, APPS, HIDDEN_MESSAGES};
 use volary_storage::{StoreError, View as _};
 
-use super::sending;
+use super::{map, sending};
 use crate::chat::compose::{NewFile, NewMessage};
 use crate::chat::{drafts, features, requests};
 use crate::ground::error::Failure;
@@ -278,4 +278,41 @@ async fn an_update_is_known_by_its_uid_whatever_its_app() {
         })
         .await;
     assert_eq!(known, [Some(1), None, None, Some(2), Some(3), None]);
+}
+
+#[tokio::test]
+async fn a_map_of_the_client_is_hidden_and_replaces_the_one_before() {
+    let desk = Desk::new().await;
+    let file = || NewFile { blob: "map.xdc".to_owned(), name: "map.xdc".to_owned(), ..Default::default() };
+    let current = || desk.db.look(|view| map::current(view, PROFILE)).unwrap();
+    assert_eq!(desk.change(|tx| map::prepare(tx, None)).await, None);
+    desk.change(move |tx| map::install(tx, file())).await;
+    let first = current().unwrap();
+    let record = desk.db.look(|view| messages::load(view, PROFILE, first)).unwrap().unwrap();
+    assert!(record.hidden && record.view_type == ViewType::Webxdc);
+    assert!(desk.db.look(|view| outbox::is_empty(view, PROFILE)).unwrap(), "it goes nowhere");
+    assert_eq!(desk.change(move |tx| map::prepare(tx, Some(record.chat))).await, Some(first));
+    desk.change(move |tx| map::install(tx, file())).await;
+    assert!(current().is_some_and(|second| second != first) && !desk.has(first));
+    desk.change(move |tx| Ok(messages::erase(tx, map::current(tx.store, PROFILE)?.unwrap())?)).await;
+    assert_eq!(current(), None);
+}
+
+#[tokio::test]
+async fn what_the_map_sends_is_no_update() {
+    let desk = Desk::new().await;
+    let file = NewFile { blob: "map.xdc".to_owned(), name: "map.xdc".to_owned(), ..Default::default() };
+    desk.change(move |tx| map::install(tx, file)).await;
+    let id = desk.db.look(|view| map::current(view, PROFILE)).unwrap().unwrap();
+    sends(&desk, id, r#"{"payload":{"action":"look around"}}"#).await;
+    sends(&desk, id, r#"{"payload":{"action":"pos","lat":1,"lng":2,"label":""}}"#).await;
+    for refused in
+        [r#"{"payload":1}"#, r#"{"payload":{"action":"pos","lat":1,"lng":2,"label":"here"}}"#, "{}"]
+    {
+        assert!(
+            desk.db.transact(PROFILE, move |tx| sending::send(tx, id, refused)).await.is_err(),
+            "{refused}"
+        );
+    }
+    assert!(serials(&desk, id).is_empty() && queued(&desk).is_empty());
 }

@@ -1,7 +1,7 @@
 //! In-chat apps: what is known of an instance beside its message, and its log of updates.
 
 use super::field::record;
-use crate::MessageId;
+use crate::{ChatId, MessageId};
 
 record! {
     /// An app instance that has, or had, updates.
@@ -24,6 +24,8 @@ record! {
         pub mail: Option<MessageId> = 8,
         /// When it was queued.
         pub mailed: i64 = 9,
+        /// Chat for which it shows a map; `None` for all.
+        pub map_chat: Option<ChatId> = 10,
     }
 }
 

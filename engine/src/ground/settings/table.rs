@@ -188,7 +188,7 @@ settings! {
         "Random name under which statistics are sent.";
     STATS_LAST_OLD_CONTACT_ID = "stats_last_old_contact_id": Number, None, Engine, [StoredOnly],
         "Last contact from before statistics were switched on.";
-    WEBXDC_INTEGRATION = "webxdc_integration": MessageId, None, Engine, [StoredOnly],
+    WEBXDC_INTEGRATION = "webxdc_integration": MessageId, None, Engine, [],
         "In-chat app that shows maps.";
     WEBXDC_REALTIME_ENABLED = "webxdc_realtime_enabled": Switch, Some("1"), User, [Info, StoredOnly],
         "In-chat apps may open realtime channels.";
