@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::demo::{DemoOptions, MAX_PROFILES, Stage, Transcript, guest, perform};
+use crate::demo::{DemoOptions, MAX_PROFILES, Stage, Transcript, apps, guest, perform};
 use crate::process::failure::Failure;
 use crate::process::signals::Signals;
 
@@ -19,6 +19,9 @@ pub(super) struct DemoArgs {
     /// Leaves relay and profiles running at the end and shows how to connect with another client
     #[arg(long)]
     keep_running: bool,
+    /// Leaves them running at the end, with in-chat apps that two of them share in a browser
+    #[arg(long)]
+    apps: bool,
 }
 
 pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
@@ -35,6 +38,13 @@ pub(super) async fn run(args: DemoArgs) -> Result<(), Failure> {
     };
     if let Ok(report) = &outcome {
         transcript.summary(report);
+        let _shown = match args.apps {
+            true => Some(apps::show(&stage, &transcript).await?),
+            false => None,
+        };
+        if args.apps && !args.keep_running {
+            signals.end().await;
+        }
         if args.keep_running {
             guest::invite(&stage, &transcript).await?;
             tokio::select! {

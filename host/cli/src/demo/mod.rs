@@ -13,10 +13,12 @@
 //! | [`transcript`](Transcript), `code` | the text that is shown, codes to be scanned |
 //! | `summary` | the end: figures |
 //! | `guest` | how another client takes part |
+//! | `apps` | in-chat apps of two people, in a browser |
 //!
 //! Nothing is shown as done before the events of everybody concerned were seen *and* queries agree with it. Everything
 //! goes through [`Engine`](volary::Engine), as in any other program.
 
+pub(crate) mod apps;
 mod code;
 mod events;
 mod group;

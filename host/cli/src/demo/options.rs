@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use volary::StartError;
+use volary::apps::AppsError;
 use volary_relay::RelayError;
 
 use super::person::Trouble;
@@ -57,6 +58,9 @@ pub enum DemoError {
     /// The engine does not start.
     #[error("{0}")]
     Engine(#[from] StartError),
+    /// Apps cannot be served.
+    #[error("{0}")]
+    Apps(#[from] AppsError),
     /// Something does not happen that should.
     #[error("this did not happen: {claim}: {trouble}")]
     Claim {
