@@ -109,6 +109,15 @@ class Profile:
     def addresses(self) -> list[str]:
         return [transport["addr"] for transport in self.call("list_transports")]
 
+    def takes_classic_mail(self) -> "Profile":
+        """Mail in clear text is read and written from now on."""
+        self.call("set_config", "force_encryption", "0")
+        return self
+
+    def classic_chat_with(self, address: str, name: str | None = None) -> "Chat":
+        """The chat in clear text with an address."""
+        return Chat(self, self.call("create_chat_by_contact_id", self.call("create_contact", address, name)))
+
     def goes_online(self) -> None:
         self.account.start_io()
         eventually(f"{self.name} is connected", lambda: self.call("get_connectivity") >= CONNECTED)

@@ -15,7 +15,7 @@ use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::ground::intent::Intent;
-use crate::ground::texts::id as text;
+use crate::ground::texts::{Texts, id as text};
 use crate::state::{apps, chats, config, contacts, keys, members, messages, outbox};
 
 /// Longest quote in characters.
@@ -182,6 +182,9 @@ pub fn thread(view: &impl View, profile: ProfileId, record: &mut MessageRecord) 
 
 /// Whether anybody would get a message of this chat.
 fn has_recipients(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<bool, StoreError> {
+    if chats::load(view, profile, chat)?.is_some_and(|record| !record.list_post.is_empty()) {
+        return Ok(true);
+    }
     Ok(members::current(view, profile, chat)?.iter().any(|id| *id != ContactId::SELF))
 }
 
@@ -224,7 +227,8 @@ fn user_message(tx: &Tx<'_, '_>, chat: ChatId, new: NewMessage) -> Outcome<Messa
         forwarded: new.forwarded,
         duration: new.duration,
         ephemeral_timer: group.ephemeral_timer,
-        wants_receipt: !self_chat && config::requests_receipts(tx.store, profile)?,
+        // Receipts would tell every server on the way who read what.
+        wants_receipt: group.encrypted && !self_chat && config::requests_receipts(tx.store, profile)?,
         bot: config::flag(tx.store, profile, config::key::BOT)?,
         ..Default::default()
     };
@@ -279,9 +283,7 @@ pub fn quote(
 
 /// A message that may not go out in clear text stays in the chat as failed, with a hint; the call fails.
 fn refuse_unencrypted(tx: &mut Tx<'_, '_>, mut record: MessageRecord) -> Outcome<MessageId> {
-    let addr = crate::state::transports::self_addr(tx.store, tx.profile)?.unwrap_or_default();
-    let domain = domain_of(&addr);
-    let hint = tx.texts.fill(text::INVALID_UNENCRYPTED, &[domain]);
+    let hint = unencrypted_hint(tx.store, tx.texts, tx.profile)?;
     record.state = MessageState::OutFailed;
     record.error = hint.clone();
     record.sent = tx.now;
@@ -292,6 +294,20 @@ fn refuse_unencrypted(tx: &mut Tx<'_, '_>, mut record: MessageRecord) -> Outcome
     messages::add_notice(tx, chat, &hint, SystemType::InvalidUnencrypted, messages::Place::Bottom)?;
     tx.msg_failed(chat, id);
     Ok(id)
+}
+
+/// Refuses clear text where the profile wants everything encrypted.
+pub fn check_protection(tx: &Tx<'_, '_>, encrypted: bool) -> Outcome<()> {
+    if !encrypted && config::flag(tx.store, tx.profile, config::key::FORCE_ENCRYPTION)? {
+        return Err(Failure::refused(unencrypted_hint(tx.store, tx.texts, tx.profile)?));
+    }
+    Ok(())
+}
+
+/// Why nothing goes out in clear text.
+pub fn unencrypted_hint(view: &impl View, texts: &Texts, profile: ProfileId) -> Result<String, StoreError> {
+    let addr = crate::state::transports::self_addr(view, profile)?.unwrap_or_default();
+    Ok(texts.fill(text::INVALID_UNENCRYPTED, &[domain_of(&addr)]))
 }
 
 /// The sort time of a message that goes to the bottom of a chat now.
@@ -315,6 +331,7 @@ pub fn promote(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
 /// Sends a message that makes a change. Returns its id.
 pub fn send_system(tx: &mut Tx<'_, '_>, chat: ChatId, system: SystemMessage) -> Outcome<MessageId> {
     let group = load_chat(tx.store, tx.profile, chat)?;
+    check_protection(tx, group.encrypted)?;
     // The change of a timer does not disappear.
     let timer = if system.intent == Intent::TimerChanged { 0 } else { group.ephemeral_timer };
     let mut record = MessageRecord {
@@ -349,8 +366,8 @@ fn store(
     mut job: OutboxRecord,
 ) -> Outcome<MessageId> {
     let (profile, chat) = (tx.profile, record.chat);
-    if record.encrypted && !crate::state::transports::own_addrs(tx.store, profile)?.is_empty() {
-        // Every encrypted mail is signed and readable by own devices.
+    if !crate::state::transports::own_addrs(tx.store, profile)?.is_empty() {
+        // Every encrypted mail is signed and readable by own devices, and every mail brings the own certificate.
         keys::ensure_own(tx)?;
     }
     record.sent = tx.now;

@@ -185,6 +185,7 @@ pub fn resend(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
             return Err(Failure::refused("cannot resend info messages"));
         }
         compose::check_can_send(tx.store, tx.profile, record.chat)?;
+        compose::check_protection(tx, record.encrypted)?;
         chosen.push((*id, record.chat));
     }
     for (id, chat) in chosen {

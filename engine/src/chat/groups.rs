@@ -18,6 +18,27 @@ use volary_proto::v1::event;
 
 /// Makes an encrypted group with ourselves as the only member. Others learn of it with the first message.
 pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<ChatId> {
+    let group_id = GroupId::generate(&mut rand::thread_rng()).to_string();
+    let chat = create_with(tx, name, group_id)?;
+    let quiet = config::flag(tx.store, tx.profile, config::key::BOT)?
+        || config::flag(tx.store, tx.profile, config::key::SKIP_START_MESSAGES)?;
+    if !quiet {
+        let hint = tx.texts.get(text::NEW_GROUP_HINT);
+        messages::add_notice(tx, chat, &hint, SystemType::None, messages::Place::Top)?;
+    }
+    Ok(chat)
+}
+
+/// As [`create`], for classic mail in clear text: such a group has no id, threads hold it together.
+pub fn create_unencrypted(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<ChatId> {
+    let chat = create_with(tx, name, String::new())?;
+    let notice = tx.texts.get(text::CLASSIC_MAIL);
+    messages::add_notice(tx, chat, &notice, SystemType::None, messages::Place::Top)?;
+    Ok(chat)
+}
+
+/// A group with an id is encrypted, one without is not.
+fn create_with(tx: &mut Tx<'_, '_>, name: &str, group_id: String) -> Outcome<ChatId> {
     let mut clean = names::clean_line(name);
     if clean.is_empty() {
         tx.error(format!("Invalid chat name: {name}."));
@@ -26,20 +47,14 @@ pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<ChatId> {
     let record = ChatRecord {
         chat_type: ChatType::Group,
         name: clean,
-        group_id: GroupId::generate(&mut rand::thread_rng()).to_string(),
+        encrypted: !group_id.is_empty(),
+        group_id,
         unpromoted: true,
-        encrypted: true,
         ..Default::default()
     };
     tx.msgs_changed_all();
     let chat = chats::create(tx, record)?;
     members::add(tx, chat, ContactId::SELF, tx.now)?;
-    let quiet = config::flag(tx.store, tx.profile, config::key::BOT)?
-        || config::flag(tx.store, tx.profile, config::key::SKIP_START_MESSAGES)?;
-    if !quiet {
-        let hint = tx.texts.get(text::NEW_GROUP_HINT);
-        messages::add_notice(tx, chat, &hint, SystemType::None, messages::Place::Top)?;
-    }
     Ok(chat)
 }
 
@@ -241,9 +256,10 @@ pub fn describe(tx: &mut Tx<'_, '_>, chat: ChatId, description: &str) -> Outcome
 /// Refuses a change of description or picture by who may not make it.
 pub fn check_owns_group_data(view: &impl View, profile: ProfileId, chat: ChatId, what: &str) -> Outcome<()> {
     let group = load_chat(view, profile, chat)?;
-    let fits =
-        matches!(group.chat_type, ChatType::Group | ChatType::OutBroadcast) && !group.group_id.is_empty();
-    if !fits {
+    if group.chat_type == ChatType::Group && group.group_id.is_empty() {
+        return Err(Failure::refused(format!("Cannot set {what} for ad hoc groups")));
+    }
+    if !matches!(group.chat_type, ChatType::Group | ChatType::OutBroadcast) {
         return Err(Failure::refused(format!("Can only set {what} for groups / broadcasts")));
     }
     if !chats::self_is_in(view, profile, chat, &group)? {

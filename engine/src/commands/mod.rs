@@ -127,7 +127,10 @@ fn on_chat(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
         Kind::SetChatEphemeralTimer(call) => {
             doing(move |tx| groups::set_timer(tx, call.chat_id.into(), call.seconds))
         }
-        Kind::CreateGroup(call) if !call.unencrypted => making(move |tx| groups::create(tx, &call.name)),
+        Kind::CreateGroup(call) if call.unencrypted => {
+            making(move |tx| groups::create_unencrypted(tx, &call.name))
+        }
+        Kind::CreateGroup(call) => making(move |tx| groups::create(tx, &call.name)),
         Kind::CreateBroadcast(call) => making(move |tx| channels::create(tx, &call.name)),
         Kind::AddContactToChat(call) => {
             doing(move |tx| groups::add_member(tx, call.chat_id.into(), call.contact_id.into()))
@@ -285,7 +288,6 @@ async fn with_files(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<
         Kind::GetChatSecurejoinQrCodeSvg(call) => {
             Texts { texts: qr::drawn_invite(db, profile, call.chat_id.map(Into::into)).await? }.into()
         }
-        Kind::CreateGroup(_) => return Err(Error::unsupported("unencrypted groups are not supported yet")),
         other => return Err(query::unsupported(&other)),
     })
 }

@@ -148,7 +148,7 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
         return Ok(Fate::NotShown(Reason::NoSender));
     };
     let (to, past) = people::recipients(tx, opened, parsed)?;
-    let override_name = if parsed.sender_overridden { parsed.from.name.clone() } else { String::new() };
+    let override_name = override_name(parsed);
     let who = People { sender, outgoing, override_name, to, past };
     introductions(tx, opened, parsed, &who)?;
     if parsed.handshake.is_some() && parsed.has_padlock() {
@@ -162,6 +162,15 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
     let fate = by_kind(tx, opened, parsed, &who)?;
     seen_from(tx, opened, parsed, &who)?;
     Ok(fate)
+}
+
+/// The name to show on this message only: of a bot that speaks for somebody, and on lists, which rewrite names.
+fn override_name(parsed: &ParsedMessage) -> String {
+    match (parsed.sender_overridden, parsed.is_mailing_list(), parsed.from.name.is_empty()) {
+        (false, false, _) => String::new(),
+        (_, true, true) => parsed.from.address.clone(),
+        (_, _, _) => parsed.from.name.clone(),
+    }
 }
 
 /// A verified sender vouches for gossiped keys.

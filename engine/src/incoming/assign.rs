@@ -24,7 +24,7 @@ pub struct Assigned {
     pub new: bool,
 }
 
-fn assigned(tx: &Tx<'_, '_>, id: ChatId, new: bool) -> Outcome<Option<Assigned>> {
+pub(super) fn assigned(tx: &Tx<'_, '_>, id: ChatId, new: bool) -> Outcome<Option<Assigned>> {
     Ok(chats::load(tx.store, tx.profile, id)?.map(|record| Assigned { id, record, new }))
 }
 
@@ -42,7 +42,7 @@ pub fn chat(
         return if list.is_channel {
             super::channel::assign(tx, opened, parsed, who, list)
         } else {
-            mailing_list(tx, parsed, who, list)
+            super::list::assign(tx, parsed, who, list)
         };
     }
     if let Some(id) = parsed.group.id.as_ref().filter(|_| parsed.has_padlock()) {
@@ -97,7 +97,19 @@ pub(super) fn is_single(
     if parsed.group.name.is_some() && !parsed.has_padlock() {
         return Ok(false);
     }
+    // What was written to oneself in clear text is no saved message: others could have written it.
+    if outgoing && !parsed.has_padlock() && is_to_oneself(view, profile, parsed)? {
+        return Ok(false);
+    }
     Ok(recipients(view, profile, opened, parsed, outgoing)? <= 1)
+}
+
+/// No recipient is named but ourselves.
+fn is_to_oneself(view: &impl View, profile: ProfileId, parsed: &ParsedMessage) -> Outcome<bool> {
+    let own = transports::own_addrs(view, profile)?;
+    let mut usable =
+        parsed.to.iter().chain(&parsed.cc).filter(|mailbox| mailbox.checked().is_ok()).peekable();
+    Ok(usable.peek().is_none() || usable.any(|mailbox| own.iter().any(|addr| mailbox.same_address(addr))))
 }
 
 /// The chat of the message that this one replies to, if it may be used. Encrypted chats take only encrypted mail.
@@ -120,7 +132,9 @@ pub(super) fn parent_chat(
     let Some(chat) = chats::load(view, profile, parent.chat)? else { return Ok(None) };
     let count = recipients(view, profile, opened, parsed, outgoing)?;
     let members = members::current(view, profile, parent.chat)?.len();
-    let private_reply = count == 1 && (parsed.is_chat_message || members != 2);
+    // Who names the group does not answer in private, even if only one member is left to write to.
+    let names_group = parsed.group.name.is_some() && !parsed.has_padlock();
+    let private_reply = count == 1 && !names_group && (parsed.is_chat_message || members != 2);
     let refused =
         private_reply || chat.chat_type == ChatType::Single || chat.encrypted != parsed.has_padlock();
     Ok((!refused).then_some((parent.chat, chat)))
@@ -173,7 +187,12 @@ fn single(
     who: &People,
 ) -> Outcome<Option<Assigned>> {
     let (contact, blocked) = if who.outgoing {
-        (outgoing_recipient(tx, opened, who)?, Block::Not)
+        let recipient = outgoing_recipient(tx, opened, who)?;
+        if let Some(chat) = super::list::of_recipient(tx, recipient)? {
+            unblock(tx, chat, who.sender, true)?;
+            return assigned(tx, chat, false);
+        }
+        (recipient, Block::Not)
     } else {
         let contact = contacts::load(tx.store, tx.profile, who.sender)?.unwrap_or_default();
         let blocked = match (contact.blocked, config::flag(tx.store, tx.profile, config::key::BOT)?) {
@@ -248,46 +267,18 @@ fn ad_hoc_group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Ou
     }
     let blocked =
         if who.outgoing { Block::Not } else { chats::default_block(tx.store, tx.profile, who.sender)? };
-    let record = ChatRecord { chat_type: ChatType::Group, name, blocked, ..Default::default() };
+    let name_changed = parsed.group.name_timestamp.filter(|_| !encrypted).unwrap_or(0);
+    let record = ChatRecord { chat_type: ChatType::Group, name, name_changed, blocked, ..Default::default() };
     let chat = chats::create(tx, record)?;
+    if !encrypted {
+        return assigned(tx, chat, true);
+    }
     let time = parsed.date.unwrap_or(tx.now);
     for contact in wanted {
         members::add(tx, chat, contact, time)?;
     }
     // The members are complete: the message does not make them anew.
     assigned(tx, chat, false)
-}
-
-fn mailing_list(
-    tx: &mut Tx<'_, '_>,
-    parsed: &ParsedMessage,
-    who: &People,
-    list: &volary_mail::message::read::ListFacts,
-) -> Outcome<Option<Assigned>> {
-    let post = parsed.list_post.clone().unwrap_or_default();
-    if let Some((chat, _)) = chats::by_group_id(tx.store, tx.profile, &list.id)? {
-        // A list that changes its post address cannot be trusted with answers any more.
-        chats::update(tx, chat, |record| {
-            if record.list_post != post {
-                record.list_post.clear();
-            }
-        })?;
-        return assigned(tx, chat, false);
-    }
-    if who.outgoing {
-        return Ok(None);
-    }
-    let name = if list.name.is_empty() { &list.id } else { &list.name };
-    let record = ChatRecord {
-        chat_type: ChatType::MailingList,
-        group_id: list.id.clone(),
-        name: names::clean_line(name),
-        blocked: Block::Request,
-        list_post: post,
-        ..Default::default()
-    };
-    let chat = chats::create(tx, record)?;
-    assigned(tx, chat, true)
 }
 
 #[cfg(test)]

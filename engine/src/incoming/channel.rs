@@ -100,7 +100,7 @@ fn as_subscriber(
     let sent = parsed.sent_at(opened.received);
     let inside = members::is_member(tx.store, profile, chat.id, ContactId::SELF)?;
     if let Some(named) = &parsed.group.removed {
-        let us = named_member(tx, opened, named)? == Some(ContactId::SELF);
+        let us = named_member(tx, opened, parsed, named)? == Some(ContactId::SELF);
         if !us {
             change.trash = true;
             return Ok(());
@@ -143,7 +143,7 @@ fn as_owner(
     change: &mut Change,
 ) -> Outcome<()> {
     if let Some(named) = &parsed.group.removed {
-        let contact = named_member(tx, opened, named)?;
+        let contact = named_member(tx, opened, parsed, named)?;
         // Subscribers can only remove themselves.
         if let Some(contact) = contact.filter(|contact| who.outgoing || *contact == who.sender) {
             members::forget(tx, chat.id, contact)?;
@@ -151,7 +151,7 @@ fn as_owner(
         }
         change.trash = true;
     } else if let Some(named) = &parsed.group.added {
-        if let Some(contact) = named_member(tx, opened, named)? {
+        if let Some(contact) = named_member(tx, opened, parsed, named)? {
             members::add(tx, chat.id, contact, parsed.sent_at(opened.received))?;
             tx.chat_modified(chat.id);
         }

@@ -125,12 +125,17 @@ pub fn gossiped(opened: &Opened, addr: &str) -> Option<String> {
     found.map(|header| header.certificate.fingerprint().to_string())
 }
 
-/// The contact that a membership header names: by fingerprint, else by the gossiped key of its address.
+/// The contact that a membership header names: by fingerprint, else by the gossiped key of its address; in clear text by
+/// its address alone.
 pub fn named_member(
     tx: &mut Tx<'_, '_>,
     opened: &Opened,
+    parsed: &ParsedMessage,
     change: &volary_mail::message::read::MemberChange,
 ) -> Outcome<Option<ContactId>> {
     let mailbox = Mailbox::bare(change.address.clone());
+    if !parsed.has_padlock() {
+        return address_contact(tx, &mailbox);
+    }
     key_contact(tx, opened, &mailbox, change.fingerprint.as_ref())
 }

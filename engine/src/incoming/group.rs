@@ -82,11 +82,11 @@ fn apply_members(
     let sent = parsed.sent_at(opened.received);
     let mut rows: membership::Rows = members::rows(tx.store, profile, chat.id)?.into_iter().collect();
     let removed = match &parsed.group.removed {
-        Some(named) => removed_contact(tx, opened, named, &rows)?,
+        Some(named) => removed_contact(tx, opened, parsed, named, &rows)?,
         None => None,
     };
     let added = match &parsed.group.added {
-        Some(named) => added_contact(tx, opened, named)?,
+        Some(named) => added_contact(tx, opened, parsed, named)?,
         None => None,
     };
     let received = Received {
@@ -102,7 +102,7 @@ fn apply_members(
         stale: membership::is_stale(chat.record.members_updated, chat.record.created, now),
     };
     if chat.new {
-        let created = membership::create(&received);
+        let created = first_members(&received, chat.record.group_id.is_empty());
         write_rows(tx, chat.id, &membership::Rows::new(), &created)?;
         chats::update(tx, chat.id, |record| record.members_updated = sent)?;
         announce(tx, parsed, who, added, removed, change)?;
@@ -144,6 +144,19 @@ fn apply_members(
     Ok(allowed)
 }
 
+/// The members of a group that a message makes. A group without an id has ourselves among them, however the mail came;
+/// wrong times leave it without times, not without members.
+fn first_members(received: &Received<'_>, ad_hoc: bool) -> membership::Rows {
+    if !ad_hoc {
+        return membership::create(received);
+    }
+    let fits = |times: &&[i64]| times.len() == received.to.len() + received.past.len();
+    let mut rows =
+        membership::create(&Received { timestamps: received.timestamps.filter(fits), ..*received });
+    rows.entry(ContactId::SELF).or_default();
+    rows
+}
+
 fn write_rows(
     tx: &mut Tx<'_, '_>,
     chat: ChatId,
@@ -164,10 +177,11 @@ fn write_rows(
 fn removed_contact(
     tx: &mut Tx<'_, '_>,
     opened: &Opened,
+    parsed: &ParsedMessage,
     named: &volary_mail::message::read::MemberChange,
     rows: &membership::Rows,
 ) -> Outcome<Option<ContactId>> {
-    if let Some(contact) = people::named_member(tx, opened, named)? {
+    if let Some(contact) = people::named_member(tx, opened, parsed, named)? {
         return Ok(Some(contact));
     }
     // Old peers name the address only: it is looked for within the chat.
@@ -184,14 +198,18 @@ fn removed_contact(
 fn added_contact(
     tx: &mut Tx<'_, '_>,
     opened: &Opened,
+    parsed: &ParsedMessage,
     named: &volary_mail::message::read::MemberChange,
 ) -> Outcome<Option<ContactId>> {
+    if !parsed.has_padlock() {
+        return people::named_member(tx, opened, parsed, named);
+    }
     let fingerprint = people::gossiped(opened, &named.address).or_else(|| named.fingerprint.clone());
     let own = keys::own_fingerprint(tx.store, tx.profile)?;
     if fingerprint.is_some() && fingerprint == own {
         return Ok(Some(ContactId::SELF));
     }
-    people::named_member(tx, opened, named)
+    people::named_member(tx, opened, parsed, named)
 }
 
 fn announce(

@@ -35,6 +35,7 @@ pub mod fate;
 pub mod folder;
 pub mod group;
 pub mod heads;
+mod list;
 pub mod open;
 pub mod order;
 pub mod quarantine;

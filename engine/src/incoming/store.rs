@@ -130,30 +130,35 @@ fn base(
         received: opened.received,
         hops: opened.hops.clone(),
         encrypted: parsed.has_padlock(),
-        wants_receipt: parsed.wants_receipt && !who.outgoing,
+        wants_receipt: parsed.wants_receipt && !who.outgoing && parsed.has_padlock(),
         in_reply_to: parsed.in_reply_to.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default(),
         references: parsed.references.iter().map(|id| id.as_str().to_owned()).collect(),
         ephemeral_timer: timer,
         expires: if counting { tx.now.saturating_add(i64::from(timer)) } else { 0 },
-        override_name: override_name(tx, who, chat.id, &record)?,
+        override_name: override_name(tx, who, chat.id, &record, change)?,
         bot: parsed.is_from_bot(),
         info_contact: change.about,
         ..Default::default()
     })
 }
 
-/// A sender that is not in the group is shown by the name that the mail gives.
+/// A sender that is not in the group or writes over a list is shown by the name that the mail gives, unless it leaves.
 fn override_name(
     tx: &Tx<'_, '_>,
     who: &People,
     chat: ChatId,
     record: &volary_storage::records::ChatRecord,
+    change: &Change,
 ) -> Result<String, StoreError> {
-    if !who.override_name.is_empty() || who.outgoing {
+    let leaves = change.system_type == SystemType::MemberRemoved && change.about == Some(who.sender);
+    if !who.override_name.is_empty() || who.outgoing || leaves {
         return Ok(who.override_name.clone());
     }
-    let foreign =
-        record.chat_type == ChatType::Group && !members::is_member(tx.store, tx.profile, chat, who.sender)?;
+    let foreign = match record.chat_type {
+        ChatType::Group => !members::is_member(tx.store, tx.profile, chat, who.sender)?,
+        ChatType::MailingList => true,
+        ChatType::Single | ChatType::OutBroadcast | ChatType::InBroadcast => false,
+    };
     if foreign { contacts::name_of(tx.store, tx.texts, tx.profile, who.sender) } else { Ok(String::new()) }
 }
 

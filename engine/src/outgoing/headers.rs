@@ -24,8 +24,7 @@ pub fn of(
     }
     let mut headers = Vec::new();
     match chat.chat_type {
-        ChatType::Group if !chat.group_id.is_empty() => group(view, context, message, chat, &mut headers)?,
-        ChatType::Group => headers.push(ChatHeader::GroupName(chat.name.clone())),
+        ChatType::Group => group(view, context, message, chat, &mut headers)?,
         ChatType::OutBroadcast => channel(chat, &mut headers),
         ChatType::InBroadcast => {
             headers.push(ChatHeader::ListId { name: chat.name.clone(), id: chat.group_id.clone() });
@@ -69,7 +68,9 @@ fn group(
     headers: &mut Vec<ChatHeader>,
 ) -> Outcome<()> {
     let profile = context.profile;
-    headers.push(ChatHeader::GroupId(chat.group_id.clone()));
+    if !chat.group_id.is_empty() {
+        headers.push(ChatHeader::GroupId(chat.group_id.clone()));
+    }
     headers.push(ChatHeader::GroupName(chat.name.clone()));
     if chat.name_changed != 0 {
         headers.push(ChatHeader::GroupNameTimestamp(chat.name_changed));
@@ -115,7 +116,10 @@ fn group(
     if !membership::is_stale(chat.members_updated, chat.created, context.now) {
         headers.push(ChatHeader::MemberTimestamps(times));
     }
-    headers.push(ChatHeader::MemberFingerprints(fingerprints));
+    // In clear text nobody can trust a fingerprint.
+    if chat.encrypted {
+        headers.push(ChatHeader::MemberFingerprints(fingerprints));
+    }
     Ok(())
 }
 

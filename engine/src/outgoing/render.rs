@@ -17,6 +17,7 @@ use super::context::{Context, own_autocrypt};
 use super::rendered::{Mail, Rendered};
 use super::targets::{Target, recipients, targets, to_field};
 use super::{headers, keyupdate};
+use crate::chat::compose;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ContactId;
 use crate::ground::intent::Intent;
@@ -58,6 +59,11 @@ pub fn render(view: &impl View, context: &Context<'_>, job: &OutboxRecord) -> Ou
         JobKind::Clear => Ok(Some(clear(job, outgoing))),
         JobKind::Password => with_password(view, context, job, outgoing).map(Some),
         JobKind::Message | JobKind::Directed | JobKind::KeyUpdate if !message.encrypted => {
+            // The setting may have changed since the message was queued.
+            if config::flag(view, context.profile, config::key::FORCE_ENCRYPTION)? {
+                let hint = compose::unencrypted_hint(view, context.texts, context.profile)?;
+                return Err(Failure::refused(hint));
+            }
             Ok(Some(clear_to_targets(job, outgoing, &letter.targets)))
         }
         JobKind::Message | JobKind::Directed | JobKind::KeyUpdate => {

@@ -10,7 +10,7 @@ use crate::ground::error::Outcome;
 use crate::ground::ids::ContactId;
 use crate::state::{config, contacts, keys, members, transports};
 
-/// A recipient of an encrypted mail.
+/// A recipient of a mail.
 pub(super) struct Target {
     pub(super) contact: ContactId,
     pub(super) record: ContactRecord,
@@ -43,6 +43,11 @@ pub(super) fn targets(
         }
     }
     let mut found = Vec::with_capacity(chosen.len());
+    if chat.chat_type == ChatType::MailingList && !chat.list_post.is_empty() {
+        let record = ContactRecord { addr: chat.list_post.clone(), ..Default::default() };
+        let addrs = vec![record.addr.clone()];
+        found.push(Target { contact: ContactId::NONE, record, certificate: None, addrs, in_to: true });
+    }
     for (contact, in_to) in chosen {
         if contact.is_special() {
             continue;

@@ -137,17 +137,17 @@ pub fn contact_ids(look: &Look<'_>, chat: ChatId) -> Outcome<Vec<ContactId>> {
     Ok(found.into_iter().map(|(.., Reverse(id))| id).collect())
 }
 
-/// Members that were removed a short time ago, latest removal first.
+/// Members that were removed a short time ago, latest removal first, ourselves last.
 pub fn past_contact_ids(look: &Look<'_>, chat: ChatId) -> Outcome<Vec<ContactId>> {
     let remembered = |removed: i64| look.now.saturating_sub(removed) < PAST_MEMBER_MEMORY;
     let rows = members::rows(look.view, look.profile, chat)?;
-    let mut past: Vec<(Reverse<i64>, Reverse<ContactId>)> = rows
+    let mut past: Vec<(bool, Reverse<i64>, Reverse<ContactId>)> = rows
         .into_iter()
         .filter(|(_, row)| !members::is_current(row) && remembered(row.removed))
-        .map(|(id, row)| (Reverse(row.removed), Reverse(id)))
+        .map(|(id, row)| (id == ContactId::SELF, Reverse(row.removed), Reverse(id)))
         .collect();
     past.sort_unstable();
-    Ok(past.into_iter().map(|(_, Reverse(id))| id).collect())
+    Ok(past.into_iter().map(|(.., Reverse(id))| id).collect())
 }
 
 /// Fresh messages of a chat; for the archive link: archived chats that have any.

@@ -190,14 +190,19 @@ pub fn add_or_lookup(tx: &mut Tx<'_, '_>, seen: Seen<'_>) -> Result<ContactId, S
         seen.origin,
         ContactOrigin::ManuallyCreated | ContactOrigin::AddressBook | ContactOrigin::UnhandledQrScan
     );
-    let name = names::clean_contact_name(seen.name);
+    let (name, origin) =
+        if seen.fingerprint.is_empty() && is_unusable(&addr) && seen.origin <= ContactOrigin::OutgoingTo {
+            (String::new(), ContactOrigin::Hidden)
+        } else {
+            (names::clean_contact_name(seen.name), seen.origin)
+        };
     match known {
         Some(ContactId::SELF) => Ok(ContactId::SELF),
         Some(id) => {
             let mut renamed = false;
             let changed = update(tx, id, |record| {
                 let before = display_name(record).to_owned();
-                merge_seen(record, &name, &addr, seen.origin, manual);
+                merge_seen(record, &name, &addr, origin, manual);
                 renamed = display_name(record) != before;
             })?;
             if renamed {
@@ -211,7 +216,7 @@ pub fn add_or_lookup(tx: &mut Tx<'_, '_>, seen: Seen<'_>) -> Result<ContactId, S
             let mut record = ContactRecord {
                 addr,
                 fingerprint: seen.fingerprint.to_owned(),
-                origin: seen.origin,
+                origin,
                 ..Default::default()
             };
             if manual {
@@ -225,6 +230,17 @@ pub fn add_or_lookup(tx: &mut Tx<'_, '_>, seen: Seen<'_>) -> Result<ContactId, S
             Ok(id)
         }
     }
+}
+
+/// Longest address with a tag that somebody may have chosen, in bytes.
+const MAX_TAGGED: usize = 50;
+
+/// Whether nobody reads what is sent to an address: machines write as many people, under changing names.
+fn is_unusable(addr: &str) -> bool {
+    addr.contains("noreply")
+        || addr.contains("no-reply")
+        || addr.starts_with("notifications@")
+        || (addr.len() > MAX_TAGGED && addr.contains('+'))
 }
 
 fn merge_seen(record: &mut ContactRecord, name: &str, addr: &str, new_origin: ContactOrigin, manual: bool) {

@@ -148,6 +148,8 @@ record! {
         pub deleted: bool = 22,
         /// Subject of the last received message.
         pub last_subject: String = 23,
+        /// A mailing list named several post addresses: nobody can tell which one is right.
+        pub list_post_disputed: bool = 24,
     }
 }
 

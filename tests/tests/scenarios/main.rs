@@ -19,6 +19,7 @@
 //! | `hostile` | mails that nobody should send |
 //! | `forged` | mails that claim to be what they are not |
 //! | `faults` | faults of ours: keys that cannot be read, a reader that panics; what is told of mails that are not shown |
+//! | `classic` | mail in clear text: single chats, groups without id, mailing lists |
 //! | `web` | what a profile asks of web servers: the servers of a domain, new accounts, documents |
 //! | `victim` | who gets those, and who writes them by hand |
 
@@ -26,6 +27,7 @@
 #![allow(clippy::expect_used)]
 
 mod channels;
+mod classic;
 mod clocks;
 mod disks;
 mod events;

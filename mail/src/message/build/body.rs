@@ -7,6 +7,7 @@ use mail_builder::headers::content_type::ContentType;
 use mail_builder::mime::{BodyPart, MimePart};
 use rand::Rng;
 
+use super::header::Field;
 use super::{Attachment, Body, ChatBody, Stage};
 use crate::message::ids::MessageId;
 use crate::message::text::bidi::strip_bidi;
@@ -52,10 +53,14 @@ impl Root {
         root
     }
 
-    /// Makes a lone text part the only child of a `multipart/mixed`.
-    pub(super) fn wrapped(self) -> Self {
+    /// Makes a lone text part, with these fields, the only child of a `multipart/mixed`.
+    pub(super) fn wrapped(self, fields: impl IntoIterator<Item = Field>) -> Self {
         match self.content {
-            Content::Text(text) => Self::multipart("multipart/mixed", vec![text_part(text)]),
+            Content::Text(text) => {
+                let mut part = text_part(text);
+                part.headers.extend(fields);
+                Self::multipart("multipart/mixed", vec![part])
+            }
             Content::Parts(_) => self,
         }
     }

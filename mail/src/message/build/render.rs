@@ -131,8 +131,11 @@ pub fn render_unencrypted(outgoing: &Outgoing, rng: &mut (impl Rng + CryptoRng))
     let type_position = fields.len();
     fields.extend(message_fields(outgoing, true));
     let mut root = root(&outgoing.body, &Stage::Whole, true, rng);
-    if matches!(&outgoing.body, Body::Handshake(handshake) if handshake.is_clear_request()) {
-        root = root.wrapped();
+    match &outgoing.body {
+        Body::Handshake(handshake) if handshake.is_clear_request() => root = root.wrapped([]),
+        // What an edit aims at counts in the inner header only.
+        Body::Edit { .. } => root = root.wrapped(target_fields(&outgoing.body)),
+        _ => {}
     }
     write(root, fields, type_position, rng)
 }
@@ -178,7 +181,9 @@ fn message_fields(outgoing: &Outgoing, clear: bool) -> Vec<Field> {
     }
     fields.extend(auto_submitted(outgoing).map(|value| raw("Auto-Submitted", value)));
     fields.extend(ranked(10, 20));
-    fields.extend(target_fields(&outgoing.body));
+    if !(clear && matches!(outgoing.body, Body::Edit { .. })) {
+        fields.extend(target_fields(&outgoing.body));
+    }
     if has_chat_version(&outgoing.body) {
         fields.push(raw("Chat-Version", "1.0"));
     }
