@@ -297,6 +297,7 @@ calls! {
     query process CreateQrSvg => Text,
     query process ParseVcard => VcardContacts,
     command process SetStockStrings => Done,
+    command process SetPushDeviceToken => Done,
     query process GetAppVersion => MaybeAppSource,
     query process IsSendingFinished => Flag,
     command process AddAccount => Id,

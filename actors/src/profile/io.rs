@@ -12,6 +12,7 @@ use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
 use crate::watch::run_once;
 use actix::Addr;
 use tracing::Instrument as _;
+use volary_engine::commands::push;
 use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::ids::{ProfileId, TransportId};
@@ -81,7 +82,13 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
         return Ok(());
     }
     tracing::info!(profile = %shared.id, relays = configured.len(), "I/O on");
-    shared.io.set(true);
+    // Mail comes without it, too.
+    if let Err(error) = push::prepare(&shared.db, shared.id).await {
+        tracing::warn!(profile = %shared.id, %error, "relays do not get the device token");
+    }
+    if shared.io.replace(true) {
+        return Ok(());
+    }
     connect(shared, profile)?;
     let msg = "scheduler is running".to_owned();
     shared.db.emit(shared.id, event::Kind::Info(event::Info { msg }));
@@ -115,10 +122,11 @@ async fn plan(shared: &Shared) -> Outcome<()> {
 
 /// Connections as the transports say: missing ones are started.
 fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
-    let (all, proxy, disable_idle) = shared.db.read(|view| {
+    let (all, proxy, disable_idle, push_token) = shared.db.read(|view| {
         let proxy = proxy(view, shared.id)?;
         let disable_idle = config::flag(view, shared.id, config::key::DISABLE_IDLE)?;
-        Ok::<_, Failure>((transports::all(view, shared.id)?, proxy, disable_idle))
+        let push_token = push::value(view, shared.id)?.map(Arc::<str>::from);
+        Ok::<_, Failure>((transports::all(view, shared.id)?, proxy, disable_idle, push_token))
     })?;
     for (transport, record) in all {
         if shared.connections.borrow().contains_key(&transport) {
@@ -139,6 +147,7 @@ fn connect(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> {
             rescan_below: record.rescan_below,
             proxy: proxy.clone(),
             disable_idle,
+            push_token: push_token.clone(),
             crowds: shared.hub.crowds.clone(),
             faults: shared.hub.faults.clone(),
         };

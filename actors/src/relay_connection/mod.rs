@@ -84,6 +84,8 @@ pub struct RelayParams {
     pub proxy: Option<Arc<ProxyUrl>>,
     /// Poll instead of IDLE.
     pub disable_idle: bool,
+    /// What the relay gets for notifying this device of new mail.
+    pub push_token: Option<Arc<str>>,
     /// All connections of the process, by relay.
     pub crowds: Arc<Crowds>,
     /// Panics that tests provoke.

@@ -8,7 +8,7 @@ use volary_proto::v1::{Answer, Done, Error, Id, Request, StartIo, StopIo, answer
 
 use super::{GetRunning, Supervisor};
 use crate::hub::Hub;
-use volary_engine::commands::process;
+use volary_engine::commands::{process, push};
 use volary_engine::ground::error::Failure;
 use volary_engine::ground::ids::{ProfileId, typed};
 use volary_engine::query;
@@ -54,6 +54,10 @@ pub async fn request(hub: &Hub, supervisor: &Addr<Supervisor>, request: Request)
         }
         Kind::StopBackgroundFetch(_) => {
             hub.wakes.stop_background_fetch().notify_waiters();
+            done
+        }
+        Kind::SetPushDeviceToken(call) => {
+            push::set(db, call.token, call.proxy_certificate).await?;
             done
         }
         Kind::SetStockStrings(call) => {

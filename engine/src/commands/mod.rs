@@ -11,6 +11,7 @@
 //! | [`qr`] | codes: what they mean here, invites, joins |
 //! | [`keys`] | own keys as files |
 //! | [`route`] | whose turn a command is: the chat that it changes |
+//! | [`push`] | the token of this device for push notifications |
 //! | [`stickers`] | the sticker collection |
 //! | [`files`], [`images`] | files of clients among the attachments, pictures made ready |
 
@@ -24,6 +25,7 @@ pub mod keys;
 mod maps;
 pub mod messages;
 pub mod process;
+pub mod push;
 pub mod qr;
 pub mod relays;
 pub mod route;

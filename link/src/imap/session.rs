@@ -364,6 +364,14 @@ impl ImapSession {
         Ok(out)
     }
 
+    /// Sets an annotation of a folder (RFC 5464). The value has to be printable ASCII without `"` and `\\`.
+    pub async fn set_metadata(&mut self, folder: &str, entry: &str, value: &str) -> Result<(), ImapError> {
+        let folder = quote(folder).ok_or(ImapError::Protocol("bad folder name"))?;
+        let value = quote(value).ok_or(ImapError::Protocol("bad annotation"))?;
+        let command = format!("SETMETADATA {folder} ({entry} {value})");
+        self.command(&command, MAX_SMALL_RESPONSE, |_, _| {}).await
+    }
+
     /// Begins to wait for changes (RFC 2177).
     pub async fn idle_start(&mut self) -> Result<(), ImapError> {
         let tag = self.send("IDLE").await?;

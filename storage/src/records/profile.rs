@@ -15,6 +15,10 @@ record! {
         pub order: Vec<ProfileId> = 3,
         /// Profiles that were removed, but not all of their rows.
         pub leaving: Vec<LeavingRecord> = 4,
+        /// Token of this device for push notifications; empty for none.
+        pub push_token: String = 5,
+        /// Certificate of the notification proxy, armored; empty for that of most relays.
+        pub push_proxy: String = 6,
     }
 }
 

@@ -20,6 +20,7 @@
 //! | `forged` | mails that claim to be what they are not |
 //! | `faults` | faults of ours: keys that cannot be read, a reader that panics; what is told of mails that are not shown |
 //! | `classic` | mail in clear text: single chats, groups without id, mailing lists |
+//! | `push` | the token of a device that relays keep for notifications |
 //! | `web` | what a profile asks of web servers: the servers of a domain, new accounts, documents |
 //! | `victim` | who gets those, and who writes them by hand |
 
@@ -40,6 +41,7 @@ mod lines;
 mod meeting;
 mod messages;
 mod outages;
+mod push;
 mod refusals;
 mod requests;
 mod steps;

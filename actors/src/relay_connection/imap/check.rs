@@ -7,6 +7,8 @@ use std::{
 
 use volary_proto::{RelayQuota, RelayQuotaResource, RelayQuotaRoot, RelayServer, relay_notice::Notice};
 
+use volary_mail::push::is_sendable;
+
 use volary_link::{
     imap::{ALL_ENTRIES, ImapError, REFRESHED_ENTRIES, ServerInfo},
     unix_now,
@@ -16,6 +18,9 @@ use super::run::{End, Serving};
 
 /// Quota is checked at most this often.
 const QUOTA_INTERVAL: Duration = Duration::from_secs(60);
+/// Where relays keep the tokens of devices.
+const INBOX: &str = "INBOX";
+const DEVICE_TOKEN: &str = "/private/devicetoken";
 
 impl Serving<'_> {
     /// Asks for the fill level of the mailbox, not too often. A refusal is shown, not an error.
@@ -77,7 +82,27 @@ impl Serving<'_> {
         if !std::mem::replace(&mut self.server_reported, true) {
             self.shared.notify(Notice::Server(server_notice(&info))).await?;
         }
+        if info.has_push || info.max_smtp_recipients.is_some() {
+            self.give_push_token().await?;
+        }
         Ok(())
+    }
+
+    /// Leaves the device token with the relay, once per connection. A refusal costs notifications and nothing else.
+    async fn give_push_token(&mut self) -> Result<(), End> {
+        let Some(token) = self.shared.params.push_token.clone() else { return Ok(()) };
+        let usable = self.session.capabilities.metadata && is_sendable(&token);
+        if std::mem::replace(&mut self.push_given, true) || !usable {
+            return Ok(());
+        }
+        match self.session.set_metadata(INBOX, DEVICE_TOKEN, &token).await {
+            Err(error) if error.is_refusal() => {
+                let (profile, relay) = self.shared.log_fields();
+                tracing::info!(%profile, %relay, %error, "the server refuses the device token");
+                Ok(())
+            }
+            other => Ok(other?),
+        }
     }
 }
 

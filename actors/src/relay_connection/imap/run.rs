@@ -161,6 +161,7 @@ async fn attempt(shared: &Rc<Shared>, turns: &mut Turns, progress: &mut Progress
         selected: false,
         quota_checked: None,
         server_reported: false,
+        push_given: false,
         downloads: Vec::new(),
         in_flight: FuturesOrdered::new(),
         in_flight_from: VecDeque::new(),
@@ -188,6 +189,8 @@ pub(super) struct Serving<'a> {
     selected: bool,
     pub(super) quota_checked: Option<Instant>,
     pub(super) server_reported: bool,
+    /// The device token was given to the relay, or it was tried.
+    pub(super) push_given: bool,
     /// UIDs to download after everything else.
     downloads: Vec<u32>,
     in_flight: FuturesOrdered<LocalBoxFuture<'static, Result<RelayMailsAnswer, ProfileGone>>>,

@@ -324,6 +324,40 @@ async fn a_server_that_refuses_optional_commands_stays_connected() {
 }
 
 #[actix::test]
+async fn a_device_token_is_given_once_per_connection_to_relays_that_support_push() {
+    for (capabilities, given) in [("METADATA XDELTAPUSH", true), ("METADATA", false), ("XDELTAPUSH", false)] {
+        for answer in ["OK done", "NO not for you"] {
+            let (imap, smtp) = servers().await;
+            let wishes = Wishes { push_token: Some("openpgp:abc="), ..Wishes::default() };
+            let mut rig = Rig::start(&imap, &smtp, wishes);
+            let mut server = imap.accept().await;
+            server.send("* OK ready\r\n").await;
+            server.line().await;
+            server.send(&format!("A0001 OK [CAPABILITY IMAP4rev1 IDLE {capabilities}] in\r\n")).await;
+            let mut number = 2;
+            if capabilities.contains("METADATA") {
+                assert!(server.line().await.starts_with("A0002 GETMETADATA"));
+                server.send("A0002 OK done\r\n").await;
+                number += 1;
+            }
+            if given {
+                let command = "A0003 SETMETADATA \"INBOX\" (/private/devicetoken \"openpgp:abc=\")";
+                server.answer(command, &format!("A0003 {answer}\r\n")).await;
+                number += 1;
+            }
+            server.expect(&format!("A000{number} SELECT \"INBOX\"")).await;
+            server.selected(&format!("A000{number}"), 5, 1).await;
+            server.answer(&format!("A000{} IDLE", number + 1), "+ idling\r\n").await;
+            rig.notice(|notice| matches!(notice, Notice::Idle(_)).then_some(())).await;
+            // The next round on the same connection.
+            rig.connection.do_send(command(1, Command::NetworkChanged(RelayNetworkChanged { lost: false })));
+            server.answer("DONE", &format!("A000{} OK done\r\n", number + 1)).await;
+            server.answer(&format!("A000{} IDLE", number + 2), "+ idling\r\n").await;
+        }
+    }
+}
+
+#[actix::test]
 async fn a_changed_network_checks_the_connection_and_stop_closes_it() {
     let (imap, smtp) = servers().await;
     let mut rig = Rig::start(&imap, &smtp, Wishes::default());

@@ -194,6 +194,7 @@ struct Wishes {
     uid_next: u32,
     head_action: fn(u32) -> RelayHeadAction,
     mail_action: fn(u32) -> RelayMailAction,
+    push_token: Option<&'static str>,
 }
 
 impl Default for Wishes {
@@ -203,6 +204,7 @@ impl Default for Wishes {
             uid_next: 1,
             head_action: |_| RelayHeadAction::Download,
             mail_action: |_| RelayMailAction::Delete,
+            push_token: None,
         }
     }
 }
@@ -241,6 +243,7 @@ impl Rig {
             rescan_below: 0,
             proxy: None,
             disable_idle: false,
+            push_token: wishes.push_token.map(Into::into),
             crowds: Arc::new(Crowds::default()),
             faults: faults.clone(),
         };

@@ -192,9 +192,9 @@ settings! {
         "In-chat app that shows maps.";
     WEBXDC_REALTIME_ENABLED = "webxdc_realtime_enabled": Switch, Some("1"), User, [Info, StoredOnly],
         "In-chat apps may open realtime channels.";
-    DEVICE_TOKEN = "device_token": Secret, None, Engine, [StoredOnly],
-        "Push token that was last registered.";
-    ENCRYPTED_DEVICE_TOKEN = "encrypted_device_token": Text, None, Engine, [StoredOnly],
+    DEVICE_TOKEN = "device_token": Secret, None, Engine, [],
+        "Push token that was last encrypted.";
+    ENCRYPTED_DEVICE_TOKEN = "encrypted_device_token": Text, None, Engine, [],
         "Push token in the form that relays get.";
     SIMULATE_RECEIVE_ERROR = "simulate_receive_imf_error": Switch, None, User, [],
         "Taking in a mail fails; for tests.";
