@@ -11,6 +11,7 @@
 //! | [`incoming`] | the life of a received mail |
 //! | [`outgoing`] | from a queued intent to the mails that carry it |
 //! | [`handshake`] | SecureJoin |
+//! | [`sync`] | what the devices of one user tell each other |
 //! | [`commands`], [`query`] | what requests do: commands change state in a transaction, queries read a snapshot |
 //! | [`webxdc`] | in-chat apps |
 //! | [`upkeep`] | what becomes due: deadlines, housekeeping, a clock that was set |
@@ -23,6 +24,7 @@ pub mod incoming;
 pub mod outgoing;
 pub mod query;
 pub mod state;
+pub mod sync;
 pub mod upkeep;
 pub mod webxdc;
 

@@ -18,6 +18,7 @@
 //! | [`proxy`] | addresses of proxies |
 //! | [`push`] | tokens of devices, encrypted for the notification proxy |
 //! | [`qr`] | every scannable code and invite link, and QR images |
+//! | [`sync`] | what devices of one profile tell each other |
 //! | [`vcard`] | contacts as vCards |
 //! | [`webxdc`] | in-chat apps: archives, status updates |
 
@@ -33,6 +34,7 @@ pub mod proxy;
 pub mod push;
 pub mod qr;
 pub mod securejoin;
+pub mod sync;
 pub mod vcard;
 pub mod webxdc;
 

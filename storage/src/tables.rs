@@ -4,8 +4,8 @@ use crate::records::{
     AppRecord, AppUpdateRecord, CertificateRecord, ChatRecord, ContactRecord, CountRecord, CounterRecord,
     FlagRecord, HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, ManagerRecord, MemberRecord,
     MessageRecord, NotShownRecord, OutboxRecord, PendingCallRecord, PendingEditRecord, ProfileRecord,
-    QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord, ServerCopyRecord, TextRecord,
-    TimeRecord, TokenRecord, TransportRecord,
+    QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord, ServerCopyRecord, SyncItemRecord,
+    TextRecord, TimeRecord, TokenRecord, TransportRecord,
 };
 use crate::table::{Empty, Raw, Table};
 use crate::{ChatId, ContactId, MessageId};
@@ -91,6 +91,8 @@ pub const APP_UPDATES: Table<(P, MessageId, u32), AppUpdateRecord> = Table::new(
 pub const APP_UPDATE_BY_UID: Table<(P, String), Empty> = Table::new("app-update-by-uid.v1");
 /// What was heard of calls that are not here yet: (profile, Message-ID, contact).
 pub const PENDING_CALLS: Table<(P, String, ContactId), PendingCallRecord> = Table::new("pending-calls.v1");
+/// Changes for the other devices that wait: (profile, number).
+pub const SYNC_ITEMS: Table<(P, u64), SyncItemRecord> = Table::new("sync-items.v1");
 /// Labels of device messages that were shown once.
 pub const DEVICE_LABELS: Table<(P, String), Empty> = Table::new("device-labels.v1");
 

@@ -20,6 +20,7 @@ use volary_engine::incoming::folder;
 use volary_engine::outgoing::{complete, keyupdate};
 use volary_engine::state::deadlines::{self, Kind};
 use volary_engine::state::{config, copies, outbox, transports};
+use volary_engine::sync::queue;
 use volary_engine::upkeep::housekeeping;
 use volary_mail::login::ConfiguredLogin;
 use volary_mail::proxy::ProxyUrl;
@@ -344,7 +345,7 @@ fn nothing_to_send(shared: &Shared) -> Outcome<bool> {
         let mail = !outbox::due(view, shared.id, now, &[], 1)?.is_empty();
         let receipts =
             outbox::receipts(view, shared.id)?.iter().any(|(_, _, job)| outbox::is_due(job.not_before, now));
-        Ok(!mail && !receipts)
+        Ok(!mail && !receipts && !queue::is_due(view, shared.id)?)
     })
 }
 

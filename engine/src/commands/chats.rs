@@ -1,10 +1,11 @@
 //! Commands on chats that need more than a call into the rules: creating single chats, mutes, drafts.
 
 use volary_mail::message::view_type::{ViewType as Kind, by_file_name};
+use volary_mail::sync::Action;
 use volary_proto::Error;
 use volary_proto::v1::mute_duration::Kind as Wanted;
 use volary_proto::v1::{self, MuteDuration, SetDraft};
-use volary_storage::records::{Block, ContactOrigin, MessageState, Mute, ViewType};
+use volary_storage::records::{Block, ChatType, ContactOrigin, MessageState, Mute, ViewType};
 
 use super::files;
 use crate::chat::compose::{NewMessage, load_chat};
@@ -17,6 +18,7 @@ use crate::query::contacts::not_found;
 use crate::query::convert;
 use crate::query::look::look;
 use crate::state::{chats, contacts, messages};
+use crate::sync::share;
 
 /// Makes or shows the chat with a contact.
 pub fn with_contact(tx: &mut Tx<'_, '_>, contact: ContactId) -> Outcome<ChatId> {
@@ -34,6 +36,14 @@ pub fn with_contact(tx: &mut Tx<'_, '_>, contact: ContactId) -> Outcome<ChatId> 
         }
     }
     Ok(chats::ensure_single(tx, contact, Block::Not)?)
+}
+
+/// Blocks a chat; a group is deleted.
+pub fn block(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
+    let is_group =
+        chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.chat_type == ChatType::Group);
+    let action = if is_group { Action::Delete } else { Action::Block };
+    share::last_of_chat(tx, chat, action, |tx| requests::block_chat(tx, chat))
 }
 
 /// Deletes a chat; a user who deletes the own chat learns how to get it back.

@@ -1,17 +1,20 @@
-//! Changing settings: what is checked, and what follows.
+//! Changing settings: what is checked, what is made ready, what the other devices hear.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use volary_proto::Error;
-use volary_proto::v1::{ConfigEntry, event};
-use volary_storage::View as _;
-use volary_storage::tables::CONTACTS;
+use volary_proto::v1::ConfigEntry;
 
 use super::files;
-use crate::chat::aging;
-use crate::ground::db::{Db, Tx};
-use crate::ground::error::{Failure, Outcome};
+use crate::chat::own_settings;
+use crate::ground::db::Db;
 use crate::ground::ids::ProfileId;
-use crate::ground::settings::{self, Form, Mark, SetBy, Setting, check_key};
-use crate::state::{config, contacts, transports};
+use crate::ground::settings::{self, Form, SetBy, check_key};
+use crate::query::look::look;
+use crate::state::config;
+use crate::sync::share;
+
+/// Larger own pictures stay on this device, in bytes; none that was made ready is.
+const MAX_SHARED_PICTURE: u64 = 1 << 20;
 
 /// Changes a setting.
 pub async fn set(db: &Db, profile: ProfileId, name: String, value: Option<String>) -> Result<(), Error> {
@@ -20,14 +23,25 @@ pub async fn set(db: &Db, profile: ProfileId, name: String, value: Option<String
     if known.is_some_and(|setting| setting.set_by == SetBy::Nobody) {
         return Ok(());
     }
+    let is_picture = known.is_some_and(|setting| setting.form == Form::Picture);
     let value = match value {
         // The picture is made ready before the transaction.
-        Some(path) if known.is_some_and(|setting| setting.form == Form::Picture) => {
-            Some(files::avatar(db, profile, path).await?)
-        }
+        Some(path) if is_picture => Some(files::avatar(db, profile, path).await?),
         other => other,
     };
-    db.transact(profile, move |tx| store(tx, &name, value)).await?;
+    let picture = match &value {
+        Some(blob) if is_picture => {
+            let bytes = look(db, profile, |look| Ok(look.blob(blob, MAX_SHARED_PICTURE)))?;
+            bytes.map(|bytes| STANDARD.encode(bytes))
+        }
+        _ => Some(String::new()),
+    };
+    db.transact(profile, move |tx| {
+        own_settings::store(tx, &name, value)?;
+        let shared = if is_picture { picture } else { config::stored(tx.store, tx.profile, &name)? };
+        share::setting(tx, &name, shared)
+    })
+    .await?;
     Ok(())
 }
 
@@ -37,55 +51,6 @@ pub async fn batch(db: &Db, profile: ProfileId, entries: Vec<ConfigEntry>) -> Re
         let shown = value.as_ref().map_or_else(|| "None".to_owned(), |value| format!("Some({value:?})"));
         let set = set(db, profile, key.clone(), value).await;
         set.map_err(|error| error.context(format!("Can't set {key} to {shown}")))?;
-    }
-    Ok(())
-}
-
-fn store(tx: &mut Tx<'_, '_>, name: &str, value: Option<String>) -> Outcome<()> {
-    // Settings of clients are not in the table: any text goes, and nothing follows.
-    let Some(setting) = settings::find(name) else { return Ok(config::set(tx, name, value.as_deref())?) };
-    let value = setting.clean(value)?;
-    if let (Form::OwnAddress, Some(addr)) = (setting.form, &value)
-        && !transports::is_own_addr(tx.store, tx.profile, addr)?
-    {
-        return Err(Failure::refused("Address does not belong to any transport."));
-    }
-    config::set(tx, name, value.as_deref())?;
-    for mark in setting.marks {
-        follow(tx, setting, *mark)?;
-    }
-    Ok(())
-}
-
-/// What follows when a setting was set.
-fn follow(tx: &mut Tx<'_, '_>, setting: &Setting, mark: Mark) -> Outcome<()> {
-    match mark {
-        Mark::OwnPicture => {
-            forget_avatar_sent(tx)?;
-            tx.emit(event::Kind::SelfavatarChanged(event::SelfavatarChanged {}));
-        }
-        Mark::ProfileList => tx.emit(event::Kind::AccountsItemChanged(event::AccountsItemChanged {})),
-        Mark::Shared => {
-            tx.emit(event::Kind::ConfigSynced(event::ConfigSynced { key: setting.key.to_owned() }));
-        }
-        Mark::Ages => aging::setting_changed(tx)?,
-        Mark::Reconnects => tx.effects().transports = true,
-        Mark::Info | Mark::StoredOnly => {}
-    }
-    Ok(())
-}
-
-/// All contacts get the new picture with the next message.
-fn forget_avatar_sent(tx: &mut Tx<'_, '_>) -> Outcome<()> {
-    let mut sent = Vec::new();
-    for row in tx.store.scan_prefix(&CONTACTS, &tx.profile)? {
-        let ((_, id), record) = row?;
-        if record.own_avatar_sent != 0 {
-            sent.push(id);
-        }
-    }
-    for id in sent {
-        contacts::update(tx, id, |record| record.own_avatar_sent = 0)?;
     }
     Ok(())
 }

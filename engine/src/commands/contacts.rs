@@ -18,7 +18,6 @@ use crate::ground::db::{Db, Tx, picture_name, put_picture};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ContactId, ProfileId};
-use crate::ground::names;
 use crate::ground::work::Lane;
 use crate::query::contacts::{MAX_CARD_FILE, not_found};
 use crate::state::contacts::{self, Seen};
@@ -46,26 +45,6 @@ pub fn create(tx: &mut Tx<'_, '_>, addr: &str, name: &str) -> Outcome<ContactId>
         requests::block_contact(tx, id, false)?;
     }
     Ok(id)
-}
-
-/// Names a contact; an empty name gives back its own.
-pub fn rename(tx: &mut Tx<'_, '_>, contact: ContactId, name: &str) -> Outcome<()> {
-    if contact != ContactId::NONE && contact.is_special() {
-        return Ok(());
-    }
-    let old = contacts::load(tx.store, tx.profile, contact)?.ok_or_else(|| not_found(contact))?;
-    let name = names::clean_contact_name(name);
-    contacts::update(tx, contact, |record| {
-        record.name = name;
-        record.origin = record.origin.max(ContactOrigin::ManuallyCreated);
-    })?;
-    let new = contacts::load(tx.store, tx.profile, contact)?.unwrap_or_default();
-    if contacts::display_name(&old) == contacts::display_name(&new) {
-        tx.contacts_changed(Some(contact));
-    } else {
-        contacts::tell_renamed(tx, contact)?;
-    }
-    Ok(())
 }
 
 /// Forgets a contact; one that is in a chat is only hidden.

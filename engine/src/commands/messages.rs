@@ -4,7 +4,7 @@ use std::path::Path;
 
 use volary_proto::Error;
 use volary_proto::v1::{self, MessageData};
-use volary_storage::records::{Block, Download, MessageRecord, MessageState, ViewType};
+use volary_storage::records::{Download, ViewType};
 
 use super::{chats as chat_commands, files};
 use crate::chat::compose::{self, NewMessage};
@@ -13,12 +13,12 @@ use crate::chat::requests::special_name;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
-use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
+use crate::ground::ids::{ChatId, MessageId, ProfileId};
 use crate::ground::work::Lane;
 use crate::query::convert;
 use crate::query::look::look;
 use crate::query::messages as views;
-use crate::state::{chats, messages, transports};
+use crate::state::{messages, transports};
 
 /// What is said before the cause when a message could not be made.
 const NOT_CREATED: &str = "Failed to create message";
@@ -160,39 +160,6 @@ pub async fn save_file(db: &Db, profile: ProfileId, message: MessageId, path: St
         return Err(Error::failed("No file"));
     }
     files::save(db, profile, blob, path).await
-}
-
-/// Copies messages into the own chat, where they keep author, time and attachment. Nothing is sent.
-pub fn save(tx: &mut Tx<'_, '_>, wanted: &[MessageId]) -> Outcome<()> {
-    let chat = chats::ensure_single(tx, ContactId::SELF, Block::Not)?;
-    for id in wanted {
-        let original = messages::load(tx.store, tx.profile, *id)?.ok_or_else(|| views::not_found(*id))?;
-        if original.original.is_some() {
-            return Err(Failure::refused("message already saved."));
-        }
-        let own = original.from == ContactId::SELF;
-        let copy = MessageRecord {
-            chat,
-            mid: compose::new_mid(),
-            pre_mid: String::new(),
-            state: if own { MessageState::OutDelivered } else { MessageState::InSeen },
-            sort: compose::bottom(tx, chat)?,
-            hidden: false,
-            wants_receipt: false,
-            ephemeral_timer: 0,
-            expires: 0,
-            pinned: false,
-            headers: Vec::new(),
-            original: Some(*id),
-            saved: None,
-            ..original.clone()
-        };
-        let saved = messages::insert(tx, &copy)?;
-        messages::update(tx, *id, |record| record.saved = Some(saved))?;
-        tx.msg_changed(chat, saved);
-        tx.msg_changed(original.chat, *id);
-    }
-    Ok(())
 }
 
 /// Sends copies from another profile of the process; attachments are copied, too.

@@ -34,18 +34,22 @@ pub mod stickers;
 #[cfg(test)]
 mod tests;
 
+use volary_mail::sync::Action;
 use volary_proto::Error;
 use volary_proto::v1::{ChatVisibility, Done, Id, Ids, MaybeId, Text, Texts, answer, request};
 use volary_storage::records::{self, TransportRecord};
 
-use crate::chat::{calls as chat_calls, channels, drafts, features, groups, reading, requests};
+use crate::chat::{
+    calls as chat_calls, channels, contact_names, drafts, features, groups, reading, requests,
+};
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
-use crate::ground::ids::{ChatId, ProfileId, numbers, typed};
+use crate::ground::ids::{ChatId, MessageId, ProfileId, numbers, typed};
 use crate::query;
 use crate::query::convert;
 use crate::query::look::look;
 use crate::state::{keys as own_keys, transports};
+use crate::sync::share;
 use crate::webxdc::{map, sending};
 use volary_mail::login::EnteredLogin;
 
@@ -108,21 +112,34 @@ fn simple(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
 fn on_chat(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
     use request::Kind;
     Ok(match *kind {
-        Kind::AcceptChat(call) => doing(move |tx| requests::accept(tx, call.chat_id.into())),
-        Kind::BlockChat(call) => doing(move |tx| requests::block_chat(tx, call.chat_id.into())),
-        Kind::DeleteChat(call) => doing(move |tx| chats::delete(tx, call.chat_id.into())),
+        Kind::AcceptChat(call) => doing(move |tx| {
+            requests::accept(tx, call.chat_id.into())?;
+            share::chat(tx, call.chat_id.into(), Action::Accept)
+        }),
+        Kind::BlockChat(call) => doing(move |tx| chats::block(tx, call.chat_id.into())),
+        Kind::DeleteChat(call) => doing(move |tx| {
+            let chat = call.chat_id.into();
+            share::last_of_chat(tx, chat, Action::Delete, |tx| chats::delete(tx, chat))
+        }),
         Kind::SetChatVisibility(call) => doing(move |tx| {
             let visibility = ChatVisibility::try_from(call.visibility).unwrap_or_default();
-            requests::set_visibility(tx, call.chat_id.into(), convert::visibility(visibility))
+            let visibility = convert::visibility(visibility);
+            requests::set_visibility(tx, call.chat_id.into(), visibility)?;
+            share::chat(tx, call.chat_id.into(), share::place(visibility))
         }),
         Kind::SetChatMuteDuration(call) => doing(move |tx| {
             let mute = chats::wanted_mute(call.duration, tx.now)?;
-            requests::set_mute(tx, call.chat_id.into(), mute)
+            requests::set_mute(tx, call.chat_id.into(), mute)?;
+            share::chat(tx, call.chat_id.into(), share::silence(mute))
         }),
-        Kind::SetChatName(call) => doing(move |tx| groups::rename(tx, call.chat_id.into(), &call.name)),
-        Kind::SetChatDescription(call) => {
-            doing(move |tx| groups::describe(tx, call.chat_id.into(), &call.description))
-        }
+        Kind::SetChatName(call) => doing(move |tx| {
+            groups::rename(tx, call.chat_id.into(), &call.name)?;
+            share::unannounced(tx, call.chat_id.into(), Action::Rename(call.name))
+        }),
+        Kind::SetChatDescription(call) => doing(move |tx| {
+            groups::describe(tx, call.chat_id.into(), &call.description)?;
+            share::unannounced(tx, call.chat_id.into(), Action::SetDescription(call.description))
+        }),
         Kind::SetChatProfileImage(call) if call.image_path.is_none() => {
             doing(move |tx| groups::set_image(tx, call.chat_id.into(), None))
         }
@@ -132,14 +149,24 @@ fn on_chat(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
         Kind::CreateGroup(call) if call.unencrypted => {
             making(move |tx| groups::create_unencrypted(tx, &call.name))
         }
-        Kind::CreateGroup(call) => making(move |tx| groups::create(tx, &call.name)),
-        Kind::CreateBroadcast(call) => making(move |tx| channels::create(tx, &call.name)),
-        Kind::AddContactToChat(call) => {
-            doing(move |tx| groups::add_member(tx, call.chat_id.into(), call.contact_id.into()))
-        }
-        Kind::RemoveContactFromChat(call) => {
-            doing(move |tx| groups::remove_member(tx, call.chat_id.into(), call.contact_id.into()))
-        }
+        Kind::CreateGroup(call) => making(move |tx| {
+            let chat = groups::create(tx, &call.name)?;
+            share::created(tx, chat)?;
+            Ok(chat)
+        }),
+        Kind::CreateBroadcast(call) => making(move |tx| {
+            let chat = channels::create(tx, &call.name)?;
+            share::created(tx, chat)?;
+            Ok(chat)
+        }),
+        Kind::AddContactToChat(call) => doing(move |tx| {
+            groups::add_member(tx, call.chat_id.into(), call.contact_id.into())?;
+            share::unannounced_members(tx, call.chat_id.into())
+        }),
+        Kind::RemoveContactFromChat(call) => doing(move |tx| {
+            groups::remove_member(tx, call.chat_id.into(), call.contact_id.into())?;
+            share::unannounced_members(tx, call.chat_id.into())
+        }),
         Kind::CreateChatByContactId(call) => {
             making(move |tx| chats::with_contact(tx, call.contact_id.into()))
         }
@@ -158,7 +185,10 @@ fn on_messages(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
             doing(move |tx| features::pin(tx, call.msg_id.into(), call.pinned))
         }
         Kind::MarkseenMsgs(call) => doing(move |tx| reading::mark_seen(tx, &typed(&call.msg_ids))),
-        Kind::DeleteMessages(call) => doing(move |tx| requests::delete_messages(tx, &typed(&call.msg_ids))),
+        Kind::DeleteMessages(call) => doing(move |tx| {
+            let ids = typed(&call.msg_ids);
+            share::deleting(tx, &ids, |tx| requests::delete_messages(tx, &ids))
+        }),
         Kind::DeleteMessagesForAll(call) => {
             doing(move |tx| features::delete_for_all(tx, &typed(&call.msg_ids)))
         }
@@ -167,7 +197,11 @@ fn on_messages(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
             doing(move |tx| features::forward(tx, &typed(&call.msg_ids), call.chat_id.into()))
         }
         Kind::ResendMessages(call) => doing(move |tx| features::resend(tx, &typed(&call.msg_ids))),
-        Kind::SaveMessages(call) => doing(move |tx| messages::save(tx, &typed(&call.msg_ids))),
+        Kind::SaveMessages(call) => doing(move |tx| {
+            let ids: Vec<MessageId> = typed(&call.msg_ids);
+            let copies = ids.into_iter().map(|id| features::save(tx, id)).collect::<Outcome<Vec<_>>>()?;
+            share::saved(tx, copies)
+        }),
         Kind::DownloadFullMessage(call) => doing(move |tx| messages::download_full(tx, call.msg_id.into())),
         Kind::SendWebxdcStatusUpdate(call) => {
             doing(move |tx| sending::send(tx, call.msg_id.into(), &call.update))
@@ -189,18 +223,23 @@ fn on_messages(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
 fn on_contacts(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
     use request::Kind;
     Ok(match *kind {
-        Kind::CreateContact(call) => {
-            making(move |tx| contacts::create(tx, &call.email, &call.name.unwrap_or_default()))
-        }
-        Kind::ChangeContactName(call) => {
-            doing(move |tx| contacts::rename(tx, call.contact_id.into(), &call.name))
-        }
-        Kind::BlockContact(call) => {
-            doing(move |tx| requests::block_contact(tx, call.contact_id.into(), true))
-        }
-        Kind::UnblockContact(call) => {
-            doing(move |tx| requests::block_contact(tx, call.contact_id.into(), false))
-        }
+        Kind::CreateContact(call) => making(move |tx| {
+            let contact = contacts::create(tx, &call.email, &call.name.unwrap_or_default())?;
+            share::named(tx, contact)?;
+            Ok(contact)
+        }),
+        Kind::ChangeContactName(call) => doing(move |tx| {
+            contact_names::rename(tx, call.contact_id.into(), &call.name)?;
+            share::named(tx, call.contact_id.into())
+        }),
+        Kind::BlockContact(call) => doing(move |tx| {
+            requests::block_contact(tx, call.contact_id.into(), true)?;
+            share::contact(tx, call.contact_id.into(), Action::Block)
+        }),
+        Kind::UnblockContact(call) => doing(move |tx| {
+            requests::block_contact(tx, call.contact_id.into(), false)?;
+            share::contact(tx, call.contact_id.into(), Action::Unblock)
+        }),
         Kind::DeleteContact(call) => doing(move |tx| contacts::delete(tx, call.contact_id.into())),
         other => return Err(Box::new(other)),
     })

@@ -3,6 +3,7 @@
 use volary_mail::address::Address;
 use volary_mail::qr::svg::{Badge, Card, render_card};
 use volary_mail::qr::{self, Code, Invite, LocalFacts, Scanned, Target, classify};
+use volary_mail::securejoin::Scope;
 use volary_proto::Error;
 use volary_proto::v1::qr::{self as meaning, Kind};
 use volary_proto::v1::{Qr, event};
@@ -20,6 +21,7 @@ use crate::query::contacts as contact_views;
 use crate::query::look::look;
 use crate::state::contacts::{self, Seen};
 use crate::state::{config, keys, tokens, transports};
+use crate::sync::share;
 
 /// Larger pictures are not drawn into codes, in bytes.
 const MAX_BADGE: u64 = 1 << 20;
@@ -230,7 +232,17 @@ fn revive(invite: Invite) -> Kind {
 
 /// Makes an invite to ourselves or to a chat.
 pub async fn invite(db: &Db, profile: ProfileId, chat: Option<ChatId>) -> Result<Invite, Error> {
-    Ok(db.transact_durably(profile, move |tx| handshake::invite(tx, chat)).await?)
+    let made = db.transact_durably(profile, move |tx| {
+        let invite = handshake::invite(tx, chat)?;
+        let number = invite.invite_number.as_ref().map(|number| number.as_str()).unwrap_or_default();
+        let scope = match invite.scope() {
+            Scope::Contact => String::new(),
+            Scope::Chat(id) => id.as_str().to_owned(),
+        };
+        share::invite(tx, number, invite.auth.as_str(), &scope)?;
+        Ok::<_, Failure>(invite)
+    });
+    Ok(made.await?)
 }
 
 /// Makes an invite and draws it: the code and its picture.

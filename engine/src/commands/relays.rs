@@ -14,6 +14,7 @@ use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ProfileId;
 use crate::ground::settings::key;
 use crate::state::{config, keys, transports};
+use crate::sync::share;
 
 /// Stores a transport that works, and everything that a profile gets with its first one.
 pub async fn store(
@@ -118,14 +119,15 @@ pub async fn toggle_invite(db: &Db, profile: ProfileId, invite: volary_mail::qr:
             Scope::Chat(id) => id.as_str().to_owned(),
         };
         let auth = invite.auth.as_str();
+        let number = invite.invite_number.as_ref().map(|number| number.as_str()).unwrap_or_default();
         if tokens::find(tx.store, tx.profile, TokenKind::Auth, auth)?.is_some() {
             tokens::withdraw(tx, &scope)?;
+            share::withdrawn(tx, number, auth)?;
         } else {
             let now = tx.now;
-            if let Some(number) = &invite.invite_number {
-                tokens::save(tx, TokenKind::Invite, &scope, number.as_str(), now)?;
-            }
+            tokens::save(tx, TokenKind::Invite, &scope, number, now)?;
             tokens::save(tx, TokenKind::Auth, &scope, auth, now)?;
+            share::invite(tx, number, auth, &scope)?;
         }
         Ok(())
     })

@@ -105,6 +105,8 @@ pub enum Intent {
         /// What its message says.
         quoted: String,
     },
+    /// Changes for the other devices of the user; which ones is looked up when they are sent.
+    Sync,
     /// A step of a handshake.
     Handshake(Handshake),
 }
@@ -114,6 +116,7 @@ mod name {
     pub const REACTION: &str = ":reaction";
     pub const QUOTE: &str = ":quote";
     pub const APP_UPDATES: &str = ":app-updates";
+    pub const SYNC: &str = ":sync";
     pub const EDIT: &str = "Chat-Edit";
     pub const DELETE: &str = "Chat-Delete";
     pub const CONTENT: &str = "Chat-Content";
@@ -171,6 +174,7 @@ impl Intent {
             Self::Pin { pinned: true, .. } => SystemType::MessagePinned,
             Self::Pin { pinned: false, .. } => SystemType::MessageUnpinned,
             Self::AppUpdates { .. } => SystemType::WebxdcStatusUpdate,
+            Self::Sync => SystemType::MultiDeviceSync,
             Self::Handshake(_) => SystemType::Securejoin,
         }
     }
@@ -186,6 +190,7 @@ impl Intent {
                 | Self::AppUpdates { .. }
                 | Self::CallAccepted { .. }
                 | Self::CallEnded { .. }
+                | Self::Sync
                 | Self::Handshake(_)
         )
     }
@@ -297,6 +302,7 @@ impl Intent {
                 parts
             }
             Self::CallEnded { .. } => content(ChatContent::CallEnded),
+            Self::Sync => vec![(name::SYNC, "1".to_owned())],
             Self::Handshake(step) => step_parts(step),
         }
     }
@@ -382,6 +388,9 @@ impl Parts<'_> {
                 .and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
             let (first, last) = ends.ok_or(IntentError::Malformed(name::APP_UPDATES))?;
             return Ok(Intent::AppUpdates { target: target(), first, last });
+        }
+        if self.take(name::SYNC).is_some() {
+            return Ok(Intent::Sync);
         }
         if let Some(address) = self.take(name::ADDED) {
             return self.added(address);

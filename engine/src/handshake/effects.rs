@@ -21,6 +21,7 @@ use crate::ground::ids::{ChatId, ContactId};
 use crate::ground::intent::Intent;
 use crate::ground::texts::id as text;
 use crate::state::{chats, contacts, keys, members, messages, outbox, tokens, verification};
+use crate::sync::share;
 
 /// Carries out one effect.
 pub(super) fn run(tx: &mut Tx<'_, '_>, effect: Effect, source: &Origin<'_>) -> Outcome<()> {
@@ -57,7 +58,10 @@ pub(super) fn run(tx: &mut Tx<'_, '_>, effect: Effect, source: &Origin<'_>) -> O
         Effect::AnnounceMember { chat, fingerprint, to_member_only } => {
             announce(tx, &chat, &fingerprint, to_member_only)
         }
-        Effect::SyncSubscribers(_) => Ok(()),
+        Effect::SyncSubscribers(id) => {
+            let (chat, _) = group(tx, &id)?;
+            share::members(tx, chat)
+        }
         Effect::ResendHistory { chat, fingerprint } => {
             let (chat, _) = group(tx, &chat)?;
             let contact = contact_of(tx, &fingerprint)?;

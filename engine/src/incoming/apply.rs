@@ -199,10 +199,10 @@ fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         MessageKind::CallAccepted | MessageKind::CallEnded => calls::heard(tx, opened, parsed, who)?.into(),
         // Nothing of these is to be shown: what they carry is used elsewhere.
         MessageKind::Draft | MessageKind::KeyUpdate | MessageKind::Handshake => Copies::Keep.into(),
-        MessageKind::BroadcastStates
-        | MessageKind::Sync
-        | MessageKind::RealtimeAddress
-        | MessageKind::LocationOnly => Fate::NotShown(Reason::NotSupported(name_of(kind))),
+        MessageKind::Sync => special::sync(tx, opened, parsed, who)?,
+        MessageKind::BroadcastStates | MessageKind::RealtimeAddress | MessageKind::LocationOnly => {
+            Fate::NotShown(Reason::NotSupported(name_of(kind)))
+        }
     };
     if messages::known(tx.store, tx.profile, &opened.mid)?
         .is_none_or(|known| known.kind == KnownMail::Nothing)
@@ -216,7 +216,6 @@ fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
 fn name_of(kind: MessageKind) -> &'static str {
     match kind {
         MessageKind::BroadcastStates => "states of channel posts",
-        MessageKind::Sync => "messages between own devices",
         MessageKind::RealtimeAddress => "realtime channels of apps",
         MessageKind::LocationOnly => "locations",
         _ => "messages of this kind",

@@ -26,6 +26,7 @@ use crate::ground::ids::{ChatId, ProfileId};
 use crate::state::keys;
 use crate::state::messages::Standing;
 use crate::state::{chats, config, contacts, members, messages, tokens};
+use crate::sync::apply::picture_of;
 
 /// What opening reads and writes besides the mail.
 pub struct Sources<'a> {
@@ -285,6 +286,12 @@ fn finish(
     }
     opened.picture = picture(&blobs, parsed.avatar.as_ref())?;
     opened.group_picture = picture(&blobs, parsed.group.avatar.as_ref())?;
+    if let Some(json) = &parsed.sync_json
+        && let Ok(changes) = volary_mail::sync::read(json)
+        && let Some(picture) = picture_of(&changes.items)
+    {
+        put_picture(&blobs, &picture).map_err(Failure::file("own picture cannot be stored"))?;
+    }
     if parsed.has_html
         && let Some(html) = full_view(mime)
     {

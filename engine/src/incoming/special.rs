@@ -12,7 +12,7 @@ use volary_storage::records::{
 use volary_storage::tables::{PENDING_DELETIONS, PENDING_EDITS, PENDING_REACTIONS, RECEIPTS};
 
 use super::contacts::People;
-use super::fate::Copies;
+use super::fate::{Copies, Fate, Reason};
 use super::open::Opened;
 use crate::chat::{features, reading, requests};
 use crate::ground::db::Tx;
@@ -22,6 +22,7 @@ use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::ground::intent::EDIT_MARK;
 use crate::outgoing::{complete, headers};
 use crate::state::{chats, config, messages};
+use crate::sync::apply::apply;
 
 /// Somebody (or another own device) has read messages.
 pub fn receipt(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outcome<Copies> {
@@ -100,6 +101,28 @@ pub fn bounce(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<Copies> {
         }
     }
     Ok(Copies::Seen)
+}
+
+/// Another device of the user tells what it has changed.
+pub fn sync(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
+    let refused = |reason: String| Ok(Fate::NotShown(Reason::Refused(reason)));
+    if !who.outgoing || !parsed.has_padlock() {
+        return refused("only the own devices change this one, encrypted".to_owned());
+    }
+    if !config::flag(tx.store, tx.profile, config::key::SYNC_MSGS)? {
+        return refused("changes of other devices are switched off (sync_msgs)".to_owned());
+    }
+    let read = match volary_mail::sync::read(parsed.sync_json.as_deref().unwrap_or_default()) {
+        Ok(read) => read,
+        Err(error) => return refused(error.to_string()),
+    };
+    for reason in &read.skipped {
+        tracing::warn!(profile = %tx.profile, reason, "a change of another device is not understood");
+    }
+    let count = read.items.len();
+    apply(tx, read.items, parsed.sent_at(opened.received))?;
+    tracing::debug!(profile = %tx.profile, count, "changes of another device were made");
+    Ok(Copies::Seen.into())
 }
 
 /// The author replaces the text of a message. For a message that is not here yet the new text waits.

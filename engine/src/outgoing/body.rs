@@ -11,6 +11,7 @@ use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::MessageId;
 use crate::ground::intent::{EDIT_MARK, Intent};
 use crate::state::{apps, config, messages};
+use crate::sync::queue;
 
 /// The body of a message.
 pub(super) fn body(
@@ -31,6 +32,11 @@ pub(super) fn body(
             Ok(Body::Delete { targets })
         }
         Intent::AppUpdates { target, first, last } => app_updates(view, context, target, *first, *last),
+        Intent::Sync => {
+            let (id, _) = messages::by_mid(view, context.profile, &message.mid)?
+                .ok_or_else(|| Failure::refused("these changes were deleted"))?;
+            Ok(Body::Sync { json: queue::content(view, context.profile, id)? })
+        }
         Intent::Handshake(step) => Ok(Body::Handshake(step.clone())),
         _ => chat_body(view, context, message),
     }

@@ -11,6 +11,7 @@ use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, TransportId};
 use crate::state::{apps, chats, contacts, deadlines, messages, outbox, transports};
+use crate::sync::queue;
 
 /// A mail is given up after that many tries.
 pub const MAX_TRIES: u32 = 6;
@@ -64,6 +65,9 @@ pub fn sent(
     }
     delivered(tx, job.message)?;
     after_app(tx, job.message, &message)?;
+    if message.system_type == SystemType::MultiDeviceSync {
+        queue::done(tx, job.message)?;
+    }
     chats::forget_if_deleted(tx, message.chat)
 }
 
@@ -129,12 +133,16 @@ pub fn failed(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord, error: &st
         return Ok(());
     }
     fail_message(tx, job.message, error)?;
-    match message.filter(|message| message.system_type == SystemType::WebxdcStatusUpdate) {
-        Some(message) => {
+    match message {
+        Some(message) if message.system_type == SystemType::WebxdcStatusUpdate => {
             tracing::warn!(profile = %tx.profile, chat = %message.chat, error, "updates of an app are not sent");
             after_app(tx, job.message, &message)
         }
-        None => Ok(()),
+        Some(message) if message.system_type == SystemType::MultiDeviceSync => {
+            tracing::warn!(profile = %tx.profile, error, "changes for the other devices are not sent");
+            queue::done(tx, job.message)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -165,6 +165,7 @@ fn of_intent(intent: &Intent) -> Vec<ChatHeader> {
         | Intent::Edit { .. }
         | Intent::Delete { .. }
         | Intent::AppUpdates { .. }
+        | Intent::Sync
         | Intent::Handshake(_) => Vec::new(),
         Intent::MemberAdded { member, by_handshake: false } => vec![added(member)],
         Intent::MemberAdded { member, by_handshake: true } => vec![added(member), step()],

@@ -6,6 +6,7 @@ use crate::ground::db::Db;
 use crate::ground::error::Outcome;
 use crate::ground::ids::{ProfileId, numbers};
 use crate::state::{outbox, profiles};
+use crate::sync::queue;
 
 /// Answers a query to the process as a whole, from a snapshot; no actor takes part.
 pub fn run(db: &Db, kind: &request::Kind) -> Result<answer::Kind, Error> {
@@ -31,7 +32,7 @@ pub fn run(db: &Db, kind: &request::Kind) -> Result<answer::Kind, Error> {
 fn nothing_queued(db: &Db) -> Outcome<bool> {
     db.read(|view| {
         for id in profiles::ids(view)? {
-            if !outbox::is_empty(view, id)? {
+            if !outbox::is_empty(view, id)? || queue::is_due(view, id)? {
                 return Ok(false);
             }
         }

@@ -10,6 +10,7 @@ mod mail;
 mod message;
 mod number;
 mod profile;
+mod sync;
 mod unshown;
 
 pub use app::{AppRecord, AppUpdateRecord};
@@ -27,6 +28,7 @@ pub use profile::{
     CountRecord, CounterRecord, HostKeyRecord, KeyRecord, LeavingRecord, ManagerRecord, ProfileRecord,
     RouteRecord, TextRecord, TimeRecord, TransportRecord,
 };
+pub use sync::SyncItemRecord;
 pub use unshown::{
     NotShownReason, NotShownRecord, NotShownState, PendingEditRecord, QuarantineRecord, WaitKind,
 };

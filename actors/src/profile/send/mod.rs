@@ -32,6 +32,7 @@ use volary_engine::outgoing::receipts::{self, Due};
 use volary_engine::outgoing::render;
 use volary_engine::outgoing::rendered::{Mail, Rendered};
 use volary_engine::state::{outbox, transports};
+use volary_engine::sync::queue;
 
 /// Rows rendered and submitted in one pass.
 const BATCH: usize = 16;
@@ -124,6 +125,9 @@ fn report_trouble(shared: &Rc<Shared>, error: &Failure) {
 async fn pass(shared: &Rc<Shared>) -> Outcome<Pass> {
     shared.hub.faults.pass(Spot::Sending);
     let now = shared.db.now();
+    if shared.db.read(|view| queue::is_due(view, shared.id))? {
+        shared.db.transact(shared.id, queue::gather).await?;
+    }
     let held = shared.pace.borrow_mut().held(Instant::now());
     let (rows, order) = shared.db.read(|view| {
         let rows = outbox::due(view, shared.id, now, &held, BATCH)?;

@@ -29,6 +29,7 @@ fn of_each_kind() -> Vec<Intent> {
         Intent::Delete { targets: vec![target(), "b@localhost".to_owned()] },
         Intent::Pin { target: target(), pinned: true },
         Intent::Pin { target: target(), pinned: false },
+        Intent::Sync,
         Intent::AppUpdates { target: target(), first: 3, last: 4_000_000_000 },
         Intent::CallAccepted { target: target(), quoted: "Call".to_owned(), answer: "v=0\r\n".to_owned() },
         Intent::CallEnded { target: target(), quoted: "Call".to_owned() },

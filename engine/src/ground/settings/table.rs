@@ -168,7 +168,7 @@ settings! {
         "When a donation is asked for next; Volary never asks.";
     DOWNLOAD_LIMIT = "download_limit": Bytes, Some("0"), User, [Info],
         "Larger attachments are fetched on demand only; 0 is no limit.";
-    SYNC_MSGS = "sync_msgs": Flag, Some("1"), User, [Info, StoredOnly],
+    SYNC_MSGS = "sync_msgs": Flag, Some("1"), User, [Info],
         "Changes are shared with own devices.";
     DEBUG_LOGGING = "debug_logging": MessageId, Some("0"), User, [Info, StoredOnly],
         "In-chat app that shows the log.";

@@ -1,0 +1,233 @@
+//! Changes of chats and contacts that another device has made.
+
+use volary_mail::ids::{ChannelSecret, GroupId};
+use volary_mail::sync::{Action, ChatName, MuteTime, Visibility as Place};
+use volary_storage::records::{Block, ChatRecord, ChatType, ContactOrigin, Mute, SystemType, Visibility};
+
+use crate::chat::compose::load_chat;
+use crate::chat::{contact_names, info_texts, requests};
+use crate::ground::db::Tx;
+use crate::ground::error::{Failure, Outcome};
+use crate::ground::events::Events as _;
+use crate::ground::ids::{ChatId, ContactId};
+use crate::ground::names;
+use crate::state::contacts::Seen;
+use crate::state::{chats, contacts, keys, members, messages};
+
+/// Carries out a change of a chat, or of the contact of a single chat.
+pub fn alter(tx: &mut Tx<'_, '_>, id: &ChatName, action: Action) -> Outcome<()> {
+    match (id, action) {
+        (ChatName::ContactAddr(_) | ChatName::ContactFingerprint(_), action) => {
+            let contact = contact(tx, id)?;
+            of_contact(tx, contact, action)
+        }
+        (ChatName::Grpid(id), Action::CreateGroupEncrypted(name)) => create_group(tx, id, &name),
+        (ChatName::Grpid(id), Action::CreateOutBroadcast { chat_name, secret }) => {
+            create_channel(tx, id, &chat_name, &secret)
+        }
+        (ChatName::Grpid(id), action) => match chats::by_group_id(tx.store, tx.profile, id)? {
+            Some((chat, _)) => of_chat(tx, chat, action),
+            None => Err(Failure::refused("the group is not known")),
+        },
+        (ChatName::Msgids(mids), action) => {
+            for mid in mids {
+                if let Some((_, message)) = messages::by_mid(tx.store, tx.profile, mid)? {
+                    return of_chat(tx, message.chat, action);
+                }
+            }
+            Err(Failure::refused("no message of the chat is known"))
+        }
+        (ChatName::Device, action) => match chats::single_of(tx.store, tx.profile, ContactId::DEVICE)? {
+            Some(chat) => of_chat(tx, chat, action),
+            None => Ok(()),
+        },
+    }
+}
+
+/// The contact of a single chat; an unknown one is made, hidden.
+fn contact(tx: &mut Tx<'_, '_>, id: &ChatName) -> Outcome<ContactId> {
+    let (addr, fingerprint) = match id {
+        ChatName::ContactAddr(addr) => (addr.as_str(), ""),
+        ChatName::ContactFingerprint(fingerprint) => ("", fingerprint.as_str()),
+        _ => return Err(Failure::refused("no contact")),
+    };
+    member(tx, fingerprint, addr)
+}
+
+fn member(tx: &mut Tx<'_, '_>, fingerprint: &str, addr: &str) -> Outcome<ContactId> {
+    if !fingerprint.is_empty() {
+        let parsed = keys::parse_fingerprint(fingerprint)
+            .ok_or_else(|| Failure::refused("a fingerprint cannot be read"))?
+            .to_string();
+        if keys::own_fingerprint(tx.store, tx.profile)?.as_deref() == Some(parsed.as_str()) {
+            return Ok(ContactId::SELF);
+        }
+        if let Some(known) = contacts::by_fingerprint(tx.store, tx.profile, &parsed)? {
+            return Ok(known);
+        }
+        let seen = Seen { name: "", addr, fingerprint: &parsed, origin: ContactOrigin::Hidden };
+        return Ok(contacts::add_or_lookup(tx, seen)?);
+    }
+    if volary_mail::address::Address::parse_exact(addr).is_err() {
+        return Err(Failure::refused("a contact has neither fingerprint nor address"));
+    }
+    let seen = Seen { name: "", addr, fingerprint: "", origin: ContactOrigin::Hidden };
+    Ok(contacts::add_or_lookup(tx, seen)?)
+}
+
+fn of_contact(tx: &mut Tx<'_, '_>, contact: ContactId, action: Action) -> Outcome<()> {
+    match action {
+        Action::Block => requests::block_contact(tx, contact, true),
+        Action::Unblock => requests::block_contact(tx, contact, false),
+        Action::Rename(name) => contact_names::rename(tx, contact, &name),
+        action => {
+            let chat = match chats::single_of(tx.store, tx.profile, contact)? {
+                Some(chat) => chat,
+                None if action == Action::Delete => return Ok(()),
+                // An unknown chat does not appear only because it was pinned elsewhere.
+                None => chats::ensure_single(tx, contact, Block::Yes)?,
+            };
+            of_chat(tx, chat, action)
+        }
+    }
+}
+
+fn of_chat(tx: &mut Tx<'_, '_>, chat: ChatId, action: Action) -> Outcome<()> {
+    match action {
+        Action::Block => requests::block_chat(tx, chat),
+        Action::Unblock => {
+            if chats::update(tx, chat, |record| record.blocked = Block::Not)? {
+                tx.chat_modified(chat);
+                tx.chatlist_item_changed(Some(chat));
+            }
+            Ok(())
+        }
+        Action::Accept => requests::accept(tx, chat),
+        Action::SetVisibility(place) => requests::set_visibility(tx, chat, visibility(place)),
+        Action::SetMuted(time) => requests::set_mute(tx, chat, mute(time)),
+        Action::Rename(name) => rename(tx, chat, &name),
+        Action::SetDescription(text) => {
+            let clean = names::clean_bidi(&text);
+            if chats::update(tx, chat, |record| record.description = clean)? {
+                tx.chat_modified(chat);
+            }
+            Ok(())
+        }
+        Action::SetPgpContacts(wanted) => set_members(tx, chat, &wanted),
+        Action::Delete => requests::delete(tx, chat),
+        Action::SetContacts(_) => Err(Failure::refused("lists without encryption are not made here")),
+        Action::CreateGroupEncrypted(_) | Action::CreateOutBroadcast { .. } => {
+            Err(Failure::refused("a chat that exists cannot be made"))
+        }
+    }
+}
+
+fn visibility(place: Place) -> Visibility {
+    match place {
+        Place::Normal => Visibility::Normal,
+        Place::Archived => Visibility::Archived,
+        Place::Pinned => Visibility::Pinned,
+    }
+}
+
+fn mute(time: MuteTime) -> Mute {
+    match time {
+        MuteTime::NotMuted => Mute::Not,
+        MuteTime::Forever => Mute::Forever,
+        MuteTime::Until { secs_since_epoch, .. } => {
+            i64::try_from(secs_since_epoch).map_or(Mute::Forever, Mute::Until)
+        }
+    }
+}
+
+/// Members hear of a new name by a message; here it is only shown.
+fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
+    let clean = names::clean_line(name);
+    if clean.is_empty() {
+        return Err(Failure::refused("a chat has no empty name"));
+    }
+    if chats::update(tx, chat, |record| record.name = clean)? {
+        tx.chat_modified(chat);
+        tx.chatlist_item_changed(Some(chat));
+    }
+    Ok(())
+}
+
+fn create_group(tx: &mut Tx<'_, '_>, id: &str, name: &str) -> Outcome<()> {
+    let record = ChatRecord { chat_type: ChatType::Group, unpromoted: true, ..new_chat(id, name)? };
+    if let Some(chat) = create(tx, record)? {
+        let now = tx.now;
+        members::add(tx, chat, ContactId::SELF, now)?;
+    }
+    Ok(())
+}
+
+fn create_channel(tx: &mut Tx<'_, '_>, id: &str, name: &str, secret: &str) -> Outcome<()> {
+    let secret = ChannelSecret::parse(secret).ok_or_else(|| Failure::refused("the secret of a channel"))?;
+    let record = ChatRecord {
+        chat_type: ChatType::OutBroadcast,
+        mute: Mute::Forever,
+        channel_secret: secret.as_str().to_owned(),
+        ..new_chat(id, name)?
+    };
+    create(tx, record)?;
+    Ok(())
+}
+
+fn new_chat(id: &str, name: &str) -> Outcome<ChatRecord> {
+    let group_id = GroupId::parse(id).ok_or_else(|| Failure::refused("the id of a chat cannot be read"))?;
+    let name = names::clean_line(name);
+    let name = if name.is_empty() { "…".to_owned() } else { name };
+    Ok(ChatRecord { group_id: group_id.to_string(), name, encrypted: true, ..Default::default() })
+}
+
+/// Makes the chat unless it is there.
+fn create(tx: &mut Tx<'_, '_>, record: ChatRecord) -> Outcome<Option<ChatId>> {
+    if chats::by_group_id(tx.store, tx.profile, &record.group_id)?.is_some() {
+        return Ok(None);
+    }
+    let record = ChatRecord { name_changed: tx.now, ..record };
+    tx.msgs_changed_all();
+    Ok(Some(chats::create(tx, record)?))
+}
+
+/// Of a group the list is replaced, to a channel subscribers are only added.
+fn set_members(tx: &mut Tx<'_, '_>, chat: ChatId, wanted: &[(String, String)]) -> Outcome<()> {
+    let group = load_chat(tx.store, tx.profile, chat)?;
+    if !group.encrypted || !matches!(group.chat_type, ChatType::Group | ChatType::OutBroadcast) {
+        return Err(Failure::refused("members by key are of encrypted groups and own channels"));
+    }
+    let mut found = Vec::with_capacity(wanted.len());
+    for (fingerprint, addr) in wanted {
+        let id = member(tx, fingerprint, addr)?;
+        if !found.contains(&id) {
+            found.push(id);
+        }
+    }
+    let current = members::current(tx.store, tx.profile, chat)?;
+    let now = tx.now;
+    let mut changed = false;
+    if group.chat_type == ChatType::Group {
+        for gone in current.iter().filter(|id| !found.contains(id)) {
+            members::forget(tx, chat, *gone)?;
+            changed = true;
+        }
+    }
+    for new in found.into_iter().filter(|id| !current.contains(id)) {
+        if group.chat_type == ChatType::OutBroadcast {
+            if new == ContactId::SELF {
+                continue;
+            }
+            let own = Some(ContactId::SELF);
+            let text = info_texts::member_added(tx.store, tx.texts, tx.profile, new, own)?;
+            let place = messages::Place::Bottom;
+            messages::add_notice_about(tx, chat, &text, SystemType::MemberAdded, place, Some(new))?;
+        }
+        members::add(tx, chat, new, now)?;
+        changed = true;
+    }
+    if changed {
+        tx.chat_modified(chat);
+    }
+    Ok(())
+}

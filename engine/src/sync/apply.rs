@@ -1,0 +1,95 @@
+//! Carrying out what another device of the user has told. Every change may come twice.
+
+use volary_mail::sync::{Change, Item, Setting, Tokens};
+use volary_storage::records::TokenKind;
+
+use super::alter;
+use crate::chat::{features, own_settings, requests};
+use crate::ground::db::{Tx, picture_name};
+use crate::ground::error::{Failure, Outcome};
+use crate::state::{config, messages, tokens};
+
+/// Carries out changes in order; one that is refused keeps no other from its effect.
+pub fn apply(tx: &mut Tx<'_, '_>, items: Vec<Item>, sent: i64) -> Outcome<()> {
+    let any = !items.is_empty();
+    for item in items {
+        let time = item.time.min(sent);
+        match one(tx, item.change, time) {
+            Err(Failure::Refused(reason)) => {
+                tracing::warn!(profile = %tx.profile, reason, "a change of another device is not made");
+            }
+            other => other?,
+        }
+    }
+    if any && !config::flag(tx.store, tx.profile, config::key::BCC_SELF)? {
+        // There is another device, which wants to hear of this one, too.
+        config::set(tx, config::key::BCC_SELF, Some("1"))?;
+    }
+    Ok(())
+}
+
+fn one(tx: &mut Tx<'_, '_>, change: Change, time: i64) -> Outcome<()> {
+    match change {
+        Change::AddQrToken(invite) => {
+            let scope = invite.grpid.unwrap_or_default();
+            tokens::save(tx, TokenKind::Invite, &scope, &invite.invitenumber, time)?;
+            Ok(tokens::save(tx, TokenKind::Auth, &scope, &invite.auth, time)?)
+        }
+        Change::DeleteQrToken(invite) => withdraw(tx, &invite, time),
+        Change::AlterChat { id, action } => alter::alter(tx, &id, action),
+        Change::Config { key, val } => set(tx, key, val),
+        Change::SaveMessage { src, dest } => match messages::by_mid(tx.store, tx.profile, &src)? {
+            Some((message, _)) if messages::known(tx.store, tx.profile, &dest)?.is_none() => {
+                features::save_as(tx, message, dest)
+            }
+            _ => Ok(()),
+        },
+        Change::DeleteMessages { msgs } => {
+            let mut known = Vec::new();
+            for mid in msgs {
+                known.extend(messages::by_mid(tx.store, tx.profile, &mid)?.map(|(id, _)| id));
+            }
+            if known.is_empty() { Ok(()) } else { requests::delete_messages(tx, &known) }
+        }
+    }
+}
+
+/// Withdraws the invite to which one of these secrets belongs.
+fn withdraw(tx: &mut Tx<'_, '_>, invite: &Tokens, time: i64) -> Outcome<()> {
+    let all = tokens::all(tx.store, tx.profile)?;
+    let of_invite = all.into_iter().map(|(_, token)| token).find(|token| match token.namespace {
+        TokenKind::Invite => token.value == invite.invitenumber,
+        TokenKind::Auth => token.value == invite.auth && token.created <= time,
+    });
+    match of_invite {
+        Some(token) => Ok(tokens::withdraw(tx, &token.scope)?),
+        None => Ok(()),
+    }
+}
+
+/// Sets a setting. Of the own picture the bytes come along; they were stored when the mail was opened.
+fn set(tx: &mut Tx<'_, '_>, key: Setting, val: String) -> Outcome<()> {
+    let value = match key {
+        Setting::Selfavatar => picture(&val)?.map(|bytes| picture_name(&bytes)),
+        _ => Some(val),
+    };
+    own_settings::store(tx, key.key(), value)
+}
+
+/// The bytes of an own picture as it is shared; `None`: there is none any more.
+pub fn picture(val: &str) -> Outcome<Option<Vec<u8>>> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    if val.is_empty() {
+        return Ok(None);
+    }
+    let bytes = STANDARD.decode(val).map_err(|error| Failure::refused(format!("own picture: {error}")))?;
+    Ok(Some(bytes))
+}
+
+/// The own picture among changes, to be stored before they are made.
+pub fn picture_of(items: &[Item]) -> Option<Vec<u8>> {
+    items.iter().rev().find_map(|item| match &item.change {
+        Change::Config { key: Setting::Selfavatar, val } => picture(val).ok().flatten(),
+        _ => None,
+    })
+}

@@ -1,0 +1,20 @@
+//! What the devices of one user tell each other beside the messages that all of them get: changes of settings, chats,
+//! contacts, invites and local deletions.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `share` | what a change of the user is to the other devices |
+//! | `queue` | changes that wait, and the message that brings them |
+//! | `apply` | carrying out what another device has told |
+//! | `alter` | the changes of chats among that |
+//!
+//! Applying never shares: two devices would tell each other the same for ever. So rules of [`crate::chat`] know nothing
+//! of this; the commands of the user share what they have done.
+
+pub mod alter;
+pub mod apply;
+pub mod queue;
+pub mod share;
+
+#[cfg(test)]
+mod tests;

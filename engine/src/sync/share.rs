@@ -1,0 +1,230 @@
+//! What a change of the user is to the other devices.
+
+use volary_mail::sync::{Action, Change, ChatName, MuteTime, Setting, Tokens, Visibility as Place};
+use volary_storage::records::{ChatType, Mute, Visibility};
+use volary_storage::{StoreError, View};
+
+use super::queue;
+use crate::ground::db::Tx;
+use crate::ground::error::Outcome;
+use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
+use crate::state::{chats, contacts, keys, members, messages, transports};
+
+/// How the other devices know a chat; `None` if they cannot.
+pub fn name_of(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<Option<ChatName>, StoreError> {
+    let Some(record) = chats::load(view, profile, chat)? else { return Ok(None) };
+    if record.chat_type == ChatType::Single {
+        return name_of_contact(view, profile, record.contact);
+    }
+    if !record.group_id.is_empty() {
+        return Ok(Some(ChatName::Grpid(record.group_id)));
+    }
+    let Some((_, newest)) = messages::newest_id(view, profile, chat)? else { return Ok(None) };
+    let Some(newest) = messages::load(view, profile, newest)? else { return Ok(None) };
+    let ids: Vec<String> =
+        [newest.in_reply_to, newest.mid].into_iter().filter(|mid| !mid.is_empty()).collect();
+    Ok((!ids.is_empty()).then_some(ChatName::Msgids(ids)))
+}
+
+/// How the other devices know a contact.
+fn name_of_contact(
+    view: &impl View,
+    profile: ProfileId,
+    contact: ContactId,
+) -> Result<Option<ChatName>, StoreError> {
+    Ok(match contact {
+        ContactId::SELF => keys::own_fingerprint(view, profile)?.map(ChatName::ContactFingerprint),
+        ContactId::DEVICE => Some(ChatName::Device),
+        _ => contacts::load(view, profile, contact)?.map(|record| {
+            if record.fingerprint.is_empty() {
+                ChatName::ContactAddr(record.addr)
+            } else {
+                ChatName::ContactFingerprint(record.fingerprint)
+            }
+        }),
+    })
+}
+
+fn alter(tx: &mut Tx<'_, '_>, id: Option<ChatName>, action: Action) -> Outcome<()> {
+    match id {
+        Some(id) => queue::push(tx, &Change::AlterChat { id, action }),
+        None => {
+            tracing::debug!(profile = %tx.profile, "a change of a chat that other devices cannot find is not shared");
+            Ok(())
+        }
+    }
+}
+
+/// A chat was changed.
+pub fn chat(tx: &mut Tx<'_, '_>, chat: ChatId, action: Action) -> Outcome<()> {
+    if !queue::is_on(tx.store, tx.profile)? {
+        return Ok(());
+    }
+    let id = name_of(tx.store, tx.profile, chat)?;
+    alter(tx, id, action)
+}
+
+/// A chat is changed by something after which it cannot be named any more.
+pub fn last_of_chat(
+    tx: &mut Tx<'_, '_>,
+    chat: ChatId,
+    action: Action,
+    change: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<()>,
+) -> Outcome<()> {
+    let id = name_of(tx.store, tx.profile, chat)?;
+    change(tx)?;
+    if queue::is_on(tx.store, tx.profile)? { alter(tx, id, action) } else { Ok(()) }
+}
+
+/// A contact was changed.
+pub fn contact(tx: &mut Tx<'_, '_>, contact: ContactId, action: Action) -> Outcome<()> {
+    if contact.is_special() || !queue::is_on(tx.store, tx.profile)? {
+        return Ok(());
+    }
+    let id = name_of_contact(tx.store, tx.profile, contact)?;
+    alter(tx, id, action)
+}
+
+/// A group that nobody else knows of was changed; of others a message tells.
+pub fn unannounced(tx: &mut Tx<'_, '_>, group: ChatId, action: Action) -> Outcome<()> {
+    let record = chats::load(tx.store, tx.profile, group)?;
+    match record {
+        Some(record) if record.chat_type == ChatType::Group && record.unpromoted => chat(tx, group, action),
+        _ => Ok(()),
+    }
+}
+
+/// Members of a group that nobody else knows of have changed; of others a message tells.
+pub fn unannounced_members(tx: &mut Tx<'_, '_>, group: ChatId) -> Outcome<()> {
+    match chats::load(tx.store, tx.profile, group)? {
+        Some(record) if record.chat_type == ChatType::Group => members(tx, group),
+        _ => Ok(()),
+    }
+}
+
+/// The user named a contact, or made it.
+pub fn named(tx: &mut Tx<'_, '_>, id: ContactId) -> Outcome<()> {
+    match contacts::load(tx.store, tx.profile, id)? {
+        Some(record) => contact(tx, id, Action::Rename(record.name)),
+        None => Ok(()),
+    }
+}
+
+/// A group or channel was made.
+pub fn created(tx: &mut Tx<'_, '_>, made: ChatId) -> Outcome<()> {
+    let Some(record) = chats::load(tx.store, tx.profile, made)? else { return Ok(()) };
+    let action = match record.chat_type {
+        ChatType::Group if record.encrypted => Action::CreateGroupEncrypted(record.name),
+        ChatType::OutBroadcast => {
+            Action::CreateOutBroadcast { chat_name: record.name, secret: record.channel_secret }
+        }
+        _ => return Ok(()),
+    };
+    chat(tx, made, action)
+}
+
+/// Members of a group that nobody else knows of, or subscribers of a channel, have changed.
+pub fn members(tx: &mut Tx<'_, '_>, group: ChatId) -> Outcome<()> {
+    let Some(record) = chats::load(tx.store, tx.profile, group)? else { return Ok(()) };
+    let is_shared = record.chat_type == ChatType::OutBroadcast
+        || (record.chat_type == ChatType::Group && record.unpromoted);
+    if !record.encrypted || !is_shared || !queue::is_on(tx.store, tx.profile)? {
+        return Ok(());
+    }
+    let mut found = Vec::new();
+    for member in members::current(tx.store, tx.profile, group)? {
+        if member == ContactId::SELF {
+            let own = keys::own_fingerprint(tx.store, tx.profile)?;
+            found.extend(own.map(|fingerprint| (fingerprint, String::new())));
+        } else if let Some(contact) = contacts::load(tx.store, tx.profile, member)?
+            && !contact.fingerprint.is_empty()
+        {
+            found.push((contact.fingerprint, contact.addr));
+        }
+    }
+    chat(tx, group, Action::SetPgpContacts(found))
+}
+
+/// Where a chat stands in the list.
+pub fn place(visibility: Visibility) -> Action {
+    Action::SetVisibility(match visibility {
+        Visibility::Archived => Place::Archived,
+        Visibility::Pinned => Place::Pinned,
+        Visibility::Normal => Place::Normal,
+    })
+}
+
+/// How long a chat is silent.
+pub fn silence(mute: Mute) -> Action {
+    Action::SetMuted(match mute {
+        Mute::Not => MuteTime::NotMuted,
+        Mute::Forever => MuteTime::Forever,
+        Mute::Until(time) => {
+            MuteTime::Until { secs_since_epoch: u64::try_from(time).unwrap_or(0), nanos_since_epoch: 0 }
+        }
+    })
+}
+
+/// A setting was made. One that was cleared is not shared: the other devices keep their value.
+pub fn setting(tx: &mut Tx<'_, '_>, key: &str, value: Option<String>) -> Outcome<()> {
+    let (Some(key), Some(val)) = (Setting::by_key(key), value) else { return Ok(()) };
+    if !queue::is_on(tx.store, tx.profile)? || transports::own_addrs(tx.store, tx.profile)?.is_empty() {
+        return Ok(());
+    }
+    queue::push(tx, &Change::Config { key, val })
+}
+
+/// Secrets of an invite were made, or hold again.
+pub fn invite(tx: &mut Tx<'_, '_>, invitenumber: &str, auth: &str, scope: &str) -> Outcome<()> {
+    tokens(tx, invitenumber, auth, scope, Change::AddQrToken)
+}
+
+/// An invite was withdrawn. The other devices find its scope by its secrets.
+pub fn withdrawn(tx: &mut Tx<'_, '_>, invitenumber: &str, auth: &str) -> Outcome<()> {
+    tokens(tx, invitenumber, auth, "", Change::DeleteQrToken)
+}
+
+fn tokens(
+    tx: &mut Tx<'_, '_>,
+    invitenumber: &str,
+    auth: &str,
+    scope: &str,
+    change: fn(Tokens) -> Change,
+) -> Outcome<()> {
+    if !queue::is_on(tx.store, tx.profile)? {
+        return Ok(());
+    }
+    let grpid = (!scope.is_empty()).then(|| scope.to_owned());
+    queue::push(tx, &change(Tokens { invitenumber: invitenumber.to_owned(), auth: auth.to_owned(), grpid }))
+}
+
+/// Messages were copied to the saved ones: Message-IDs of originals and copies.
+pub fn saved(tx: &mut Tx<'_, '_>, copies: Vec<(String, String)>) -> Outcome<()> {
+    if !queue::is_on(tx.store, tx.profile)? {
+        return Ok(());
+    }
+    for (src, dest) in copies {
+        if !src.is_empty() {
+            queue::push(tx, &Change::SaveMessage { src, dest })?;
+        }
+    }
+    Ok(())
+}
+
+/// Messages are deleted here alone, by `delete`.
+pub fn deleting(
+    tx: &mut Tx<'_, '_>,
+    ids: &[MessageId],
+    delete: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<()>,
+) -> Outcome<()> {
+    let mut msgs = Vec::new();
+    for id in ids {
+        let record = messages::load(tx.store, tx.profile, *id)?;
+        msgs.extend(record.map(|record| record.mid).filter(|mid| !mid.is_empty()));
+    }
+    delete(tx)?;
+    if msgs.is_empty() || !queue::is_on(tx.store, tx.profile)? {
+        return Ok(());
+    }
+    queue::push(tx, &Change::DeleteMessages { msgs })
+}

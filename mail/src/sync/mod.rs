@@ -1,0 +1,172 @@
+//! Sync messages: what one device of a profile tells the others, as items in `multi-device-sync.json`.
+//!
+//! An item is a change that no message to others carries: a chat is pinned, a contact blocked, a setting made. The forms
+//! are those of chatmail core 2.65. Items are applied in order, and each has to be idempotent.
+
+mod alter;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use alter::{Action, ChatName, MuteTime, Visibility};
+
+/// Largest content of a sync message that is read, in bytes. The own picture is the largest item.
+pub const MAX_JSON: usize = 8 << 20;
+/// More items of a message are not read.
+pub const MAX_ITEMS: usize = 10_000;
+
+/// A change, with the time at which it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Unix seconds, by the clock of the device that made it.
+    pub time: i64,
+    /// The change.
+    pub change: Change,
+}
+
+/// What has changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// Secrets of an invite that now hold.
+    AddQrToken(Tokens),
+    /// Secrets of an invite that no longer hold.
+    DeleteQrToken(Tokens),
+    /// A chat, or the contact of a single chat.
+    AlterChat {
+        /// Which.
+        id: ChatName,
+        /// What.
+        action: Action,
+    },
+    /// A setting.
+    Config {
+        /// Which.
+        key: Setting,
+        /// Its value; of the own picture in base64, empty for none.
+        val: String,
+    },
+    /// A message was copied to the saved ones.
+    SaveMessage {
+        /// Message-ID of the original, without angle brackets.
+        src: String,
+        /// Message-ID of the copy.
+        dest: String,
+    },
+    /// Messages were deleted.
+    DeleteMessages {
+        /// Their Message-IDs, without angle brackets.
+        msgs: Vec<String>,
+    },
+}
+
+/// Secrets of an invite.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// The public one.
+    pub invitenumber: String,
+    /// The secret one.
+    pub auth: String,
+    /// The group or channel; none for an invite to the user.
+    pub grpid: Option<String>,
+}
+
+/// Settings that devices share. Any other is refused: a device must not switch off the synchronisation of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Setting {
+    /// Name of the user.
+    Displayname,
+    /// Whether receipts are sent.
+    MdnsEnabled,
+    /// Picture of the user.
+    Selfavatar,
+    /// Status text of the user.
+    Selfstatus,
+    /// Whether clear text is refused.
+    ForceEncryption,
+}
+
+impl Setting {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Displayname, Self::MdnsEnabled, Self::Selfavatar, Self::Selfstatus, Self::ForceEncryption];
+
+    /// Its name as a setting of a profile.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Displayname => "displayname",
+            Self::MdnsEnabled => "mdns_enabled",
+            Self::Selfavatar => "selfavatar",
+            Self::Selfstatus => "selfstatus",
+            Self::ForceEncryption => "force_encryption",
+        }
+    }
+
+    /// The shared setting with this name.
+    pub fn by_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|setting| setting.key() == key)
+    }
+}
+
+/// What a sync message holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Items {
+    /// Items that are understood, in order.
+    pub items: Vec<Item>,
+    /// Why others are not.
+    pub skipped: Vec<String>,
+}
+
+/// Why nothing of a sync message is used.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// It is not of the form.
+    #[error("the items of a sync message cannot be read: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// It is larger than any device writes.
+    #[error("a sync message has {0} bytes or too many items")]
+    TooLarge(usize),
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    items: Vec<Enveloped>,
+}
+
+#[derive(Deserialize)]
+struct Enveloped {
+    timestamp: i64,
+    data: Value,
+}
+
+/// Reads the content of a sync message. What is not understood is skipped; the others count.
+pub fn read(json: &str) -> Result<Items, SyncError> {
+    if json.len() > MAX_JSON {
+        return Err(SyncError::TooLarge(json.len()));
+    }
+    let envelope: Envelope = serde_json::from_str(json)?;
+    if envelope.items.len() > MAX_ITEMS {
+        return Err(SyncError::TooLarge(json.len()));
+    }
+    let mut read = Items::default();
+    for Enveloped { timestamp, data } in envelope.items {
+        match serde_json::from_value(data) {
+            Ok(change) => read.items.push(Item { time: timestamp, change }),
+            Err(error) => read.skipped.push(error.to_string()),
+        }
+    }
+    Ok(read)
+}
+
+/// The written form of a change.
+pub fn write(change: &Change) -> Result<String, serde_json::Error> {
+    serde_json::to_string(change)
+}
+
+/// The content of a sync message: times with written changes, in order.
+pub fn join<'a>(items: impl IntoIterator<Item = (i64, &'a str)>) -> String {
+    let items = items.into_iter().map(|(time, data)| format!("{{\"timestamp\":{time},\"data\":{data}}}"));
+    format!("{{\"items\":[\n{}\n]}}", items.collect::<Vec<_>>().join(",\n"))
+}
+
+#[cfg(test)]
+mod tests;
