@@ -207,6 +207,22 @@ class Sandbox(unittest.TestCase):
         self.assertEqual(status, 400)
         page.close()
 
+    def test_an_app_ends_with_its_chat_and_its_profile(self):
+        carol = self.stage.profile("Carol")
+        urls = []
+        for _ in range(2):
+            chat = self.stage.call("create_group_chat", carol, "Group", False)
+            urls.append(self.stage.opens(carol, self.stage.sends(carol, chat, packed(PROBE), "ends")))
+        pages = [self.probe_in(self.browser, url) for url in urls]
+        self.stage.call("delete_chat", carol, chat)
+        pages[1].sees(page_origin(urls[1]), "the end", "!document.querySelector('iframe')")
+        self.assertEqual((ask(urls[0])[0], ask(urls[1])[0]), (200, 410))
+        self.stage.call("remove_account", carol)
+        pages[0].sees(page_origin(urls[0]), "the end", "!document.querySelector('iframe')")
+        self.assertEqual(ask(urls[0])[0], 410)
+        for page in pages:
+            page.close()
+
     def test_an_app_ends_when_it_is_closed_and_finds_its_storage_again(self):
         page, url, message = self.probe("closed")
         page.runs(app_origin(url), "localStorage.setItem('kept', 'yes');")

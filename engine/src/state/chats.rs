@@ -1,6 +1,6 @@
 //! Chats: finding, creating, deleting.
 
-use volary_storage::records::{Block, ChatRecord, ChatType, SystemType};
+use volary_storage::records::{Block, ChatRecord, ChatType, SystemType, ViewType};
 use volary_storage::tables::{
     CHAT_BY_GROUP_ID, CHAT_MESSAGES, CHATS, COUNTERS, GOSSIPED, HIDDEN_MESSAGES, SINGLE_CHAT,
 };
@@ -200,10 +200,14 @@ pub fn erase_some(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
     let rows = tx.store.scan_prefix(&CHAT_MESSAGES, &(profile, chat))?.take(ERASED_AT_ONCE);
     let shown: Vec<MessageId> = rows.map(|row| row.map(|((_, _, _, id), _)| id)).collect::<Result<_, _>>()?;
     for id in &shown {
+        let record = messages::load(tx.store, profile, *id)?;
         if outbox::is_queued(tx.store, profile, *id)? {
             messages::hide(tx, *id)?;
         } else {
             messages::bury(tx, *id, true)?;
+        }
+        if record.is_some_and(|record| record.view_type == ViewType::Webxdc) {
+            tx.app_deleted(*id);
         }
     }
     if shown.len() == ERASED_AT_ONCE {

@@ -235,6 +235,21 @@ async fn a_deleted_app_leaves_no_rows() {
 }
 
 #[tokio::test]
+async fn apps_of_a_deleted_chat_are_reported_as_deleted() {
+    let desk = Desk::new().await;
+    let (chat, app) = app(&desk).await;
+    sends(&desk, app, "{\"payload\":1}").await;
+    desk.says(chat, "no app").await;
+    desk.change(move |tx| Ok(crate::state::chats::delete(tx, chat)?)).await;
+    let deleted = desk.events().await.into_iter().filter_map(|kind| match kind {
+        event::Kind::WebxdcInstanceDeleted(event) => Some(event.msg_id),
+        _ => None,
+    });
+    assert_eq!(deleted.collect::<Vec<_>>(), [app.get()]);
+    assert!(desk.db.look(|view| apps::load(view, PROFILE, app)).unwrap().is_none());
+}
+
+#[tokio::test]
 async fn many_updates_of_a_deleted_app_go_little_by_little() {
     let desk = Desk::new().await;
     let (chat, app) = app(&desk).await;

@@ -25,6 +25,7 @@ function start() {
   const frame = document.createElement("iframe");
   frame.id = "app";
   frame.setAttribute("sandbox", find("stage").dataset.sandbox);
+  frame.allow = "fullscreen";
   frame.referrerPolicy = "no-referrer";
   frame.src = place.href;
   find("stage").append(frame);
