@@ -96,6 +96,12 @@ impl<K: Eq + Hash + Copy, A: Actor<Context = actix::Context<A>>> InUse<K, A> {
         Some(known.mailbox.clone())
     }
 
+    /// Whether an actor runs.
+    #[cfg(test)]
+    pub fn runs(&self, key: K) -> bool {
+        self.0.borrow().get(&key).is_some_and(|known| known.mailbox.addr.connected())
+    }
+
     /// An actor was quiet for a while: it may go, unless something is on its way to it. What has not arrived by the second
     /// time was given up by its sender.
     pub fn let_go(&self, key: K, received: u64) {
@@ -129,7 +135,7 @@ mod tests {
     #[actix::test]
     async fn an_actor_whose_caller_gave_up_goes_when_it_is_quiet_for_the_second_time() {
         let actors = InUse::default();
-        let is_known = || actors.0.borrow().contains_key(&10);
+        let is_known = || actors.runs(10);
         actors.of(10, starts).unwrap();
         actors.of(10, starts).unwrap();
         actors.let_go(10, 1);

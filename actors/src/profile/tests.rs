@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use volary_proto::v1::{
-    AcceptChat, CreateChatByContactId, CreateContact, Event, MessageData, RelayHead, RelayHeadAction,
-    RelayMail, SendMessage, SendReaction, SetConfig, SetDraft, StartIo, StopIo, answer, event,
+    AcceptChat, CreateChatByContactId, CreateContact, Event, GetWebxdcStatusUpdates, MessageData, RelayHead,
+    RelayHeadAction, RelayMail, SendMessage, SendReaction, SendWebxdcStatusUpdate, SetConfig, SetDraft,
+    StartIo, StopIo, answer, event,
 };
 
 use actix::Addr;
@@ -17,10 +18,10 @@ use crate::faults::Spot;
 use crate::relay_connection::RelayConnection;
 use crate::testing::{self, House, until};
 use volary_engine::ground::error::Failure;
-use volary_engine::ground::ids::{ChatId, MessageId, TransportId};
+use volary_engine::ground::ids::{ChatId, ContactId, MessageId, TransportId};
 use volary_engine::outgoing::complete::MAX_FAULTS;
 use volary_engine::state::{messages, outbox};
-use volary_storage::records::{MessageRecord, MessageState, OutboxRecord};
+use volary_storage::records::{MessageRecord, MessageState, OutboxRecord, ViewType};
 
 /// Longest time that a test waits for an event.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,6 +49,19 @@ impl Handler<GetConnection> for Profile {
 
     fn handle(&mut self, _: GetConnection, _: &mut Self::Context) -> Self::Result {
         self.shared.connection(TransportId::new(1))
+    }
+}
+
+/// Asks whether the actor of an app runs.
+#[derive(Message)]
+#[rtype(result = "bool")]
+struct GetApp(MessageId);
+
+impl Handler<GetApp> for Profile {
+    type Result = bool;
+
+    fn handle(&mut self, asked: GetApp, _: &mut Self::Context) -> Self::Result {
+        self.shared.apps.runs(asked.0)
     }
 }
 
@@ -327,4 +341,32 @@ async fn a_chat_that_fails_is_there_for_the_next_mail() {
         _ => None,
     });
     assert_eq!(came_to.await, chat);
+}
+
+#[actix::test]
+async fn updates_of_an_app_have_the_order_in_which_they_were_asked_for() {
+    let house = House::new();
+    let (id, profile) = classic(&house).await;
+    let chat = ChatId::new(chat_with_bob(&house, id, &profile).await);
+    let stored = house.hub.db.transact(id, move |tx| {
+        let state = MessageState::OutDelivered;
+        let app =
+            MessageRecord { chat, mid: "app@one.test".to_owned(), state, sort: tx.now, ..Default::default() };
+        messages::insert(tx, &MessageRecord { view_type: ViewType::Webxdc, from: ContactId::SELF, ..app })
+    });
+    let msg_id = stored.await.unwrap().value.get();
+    let updates = (0..100).map(|number| {
+        house.asks(id, SendWebxdcStatusUpdate { msg_id, update: format!("{{\"payload\":{number}}}") })
+    });
+    for answer in futures::future::join_all(updates).await {
+        answer.unwrap();
+    }
+    assert!(profile.send(GetApp(MessageId::new(msg_id))).await.unwrap(), "its actor had them");
+    let asked = GetWebxdcStatusUpdates { msg_id, last_known_serial: 0 };
+    let found = volary_engine::query::run(&house.hub.db, id, &asked.into()).unwrap();
+    let answer::Kind::Text(found) = found else { panic!("{found:?}") };
+    let expected: Vec<String> = (0..100)
+        .map(|number| format!("{{\"payload\":{number},\"serial\":{},\"max_serial\":100}}", number + 1))
+        .collect();
+    assert_eq!(found.text, format!("[{}]", expected.join(",\n")));
 }
