@@ -47,6 +47,8 @@ const CARD_HEIGHT: f32 = 630.0;
 const CARD_CODE_EDGE: f32 = 400.0;
 const CARD_CODE_TOP: f32 = 75.0;
 const BADGE_EDGE: f32 = 94.4;
+/// Width of the ring around the badge, which keeps the code away from it.
+const BADGE_RING: f32 = 9.0;
 const BADGE_FONT: f32 = 61.36;
 /// Characters of a description line, and of the lines of a long description.
 const LINE_LEN: usize = 32;
@@ -100,7 +102,7 @@ fn push_modules(svg: &mut String, code: &QrCode, left: f32, top: f32, edge: f32)
 fn push_badge(svg: &mut String, badge: &Badge<'_>) {
     let (x, y) = (CARD_WIDTH / 2.0, CARD_CODE_TOP + CARD_CODE_EDGE / 2.0);
     let radius = BADGE_EDGE / 2.0;
-    let _ = write!(svg, r##"<circle cx="{x}" cy="{y}" r="{}" fill="#f2f2f2"/>"##, radius + 5.0);
+    let _ = write!(svg, r##"<circle cx="{x}" cy="{y}" r="{}" fill="#f2f2f2"/>"##, radius + BADGE_RING);
     match badge {
         Badge::Picture { media_type, bytes } => {
             let _ = write!(
@@ -129,13 +131,14 @@ fn push_badge(svg: &mut String, badge: &Badge<'_>) {
 fn push_description(svg: &mut String, description: &str) {
     let width = if description.len() > LONG_DESCRIPTION { LONG_LINE_LEN } else { LINE_LEN };
     let lines = wrap(description, width);
+    // Lines stand on these heights.
     let (size, top) = if lines.len() <= 2 { (27.0, 515.0) } else { (19.0, 505.0) };
     for (index, line) in lines.iter().enumerate() {
         let _ = write!(
             svg,
             r##"<text x="{}" y="{}" text-anchor="middle" font-family="sans-serif" font-weight="bold" font-size="{size}">{}</text>"##,
             CARD_WIDTH / 2.0,
-            top + size + index as f32 * size * 1.2,
+            top + index as f32 * size * 1.2,
             escape(line),
         );
     }
@@ -194,6 +197,22 @@ mod tests {
     fn length_limit_is_the_one_of_level_m() {
         let error = render(&"x".repeat(3000)).unwrap_err();
         assert_eq!(error.to_string(), "Data length = 24020 bits, Max capacity = 18672 bits");
+    }
+
+    #[test]
+    fn the_ring_keeps_free_what_it_covers_and_the_caption_is_close_to_the_code() {
+        let card = |description| {
+            let badge = Badge::Letter { name: "Anna", colour: 0 };
+            render_card(&Card { code: "https://i.delta.chat/", description, badge }).unwrap()
+        };
+        let short = card("Scan to chat with Anna");
+        assert!(short.contains(r##"r="56.2" fill="#f2f2f2"/>"##), "{short}");
+        assert!(short.contains(
+            r#"y="515" text-anchor="middle" font-family="sans-serif" font-weight="bold" font-size="27""#
+        ));
+        let long = card(&"Scan to join group ".repeat(5));
+        let lines: Vec<&str> = long.split(r#"<text x="257.5" y=""#).skip(2).collect();
+        assert!(lines[0].starts_with("505\"") && lines[1].starts_with("527.8\""), "{long}");
     }
 
     #[test]
