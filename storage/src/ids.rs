@@ -98,6 +98,8 @@ ids! {
     ContactId, from 10, Whole;
     /// A chat of a profile.
     ChatId, from 10, Whole;
+    /// A place that a profile knows of.
+    LocationId, from 1, Whole;
     /// A message of a profile, shown or hidden. Not its Message-ID, which is a text that the sender makes.
     MessageId, from 10, Whole;
 }

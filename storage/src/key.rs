@@ -12,7 +12,7 @@
 //! Closing strings keeps a shorter one before the longer ones that it begins, whatever component follows, and makes
 //! a [`Prefix`] of whole components select exactly the keys that begin with these components.
 
-use crate::ids::{ChatId, ContactId, MessageId, ProfileId, TransportId};
+use crate::ids::{ChatId, ContactId, LocationId, MessageId, ProfileId, TransportId};
 
 /// A key of a [`Table`](crate::Table): one component or a tuple of two to six.
 pub trait Key: AsKey<Self> + Sized {
@@ -150,6 +150,7 @@ components! {
     [] MessageId: MessageId, self, out => self.get().encode(out);
     [] ProfileId: ProfileId, self, out => self.get().encode(out);
     [] TransportId: TransportId, self, out => self.get().encode(out);
+    [] LocationId: LocationId, self, out => self.get().encode(out);
     [] u64: u64, self, out => out.extend_from_slice(&self.to_be_bytes());
     [] i64: i64, self, out => out.extend_from_slice(&(self.cast_unsigned() ^ SIGN).to_be_bytes());
     [] String: String, self, out => encode_string(self.as_bytes(), out);

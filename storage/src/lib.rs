@@ -58,7 +58,7 @@ mod writer;
 pub use barrier::{Barrier, Written};
 pub use blobs::{BlobName, Blobs, MAX_BLOB_BYTES, NotABlobName};
 pub use error::{OpenError, StoreError};
-pub use ids::{ChatId, ContactId, MessageId, ProfileId, TransportId};
+pub use ids::{ChatId, ContactId, LocationId, MessageId, ProfileId, TransportId};
 pub use key::{AsKey, Key, PerProfile, Prefix, Scope, Whole};
 pub use schema::SCHEMA_VERSION;
 pub use store::{FILE_NAME, Options, Store};

@@ -2,13 +2,13 @@
 
 use crate::records::{
     AppRecord, AppUpdateRecord, CertificateRecord, ChatRecord, ContactRecord, CountRecord, CounterRecord,
-    FlagRecord, HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, ManagerRecord, MemberRecord,
-    MessageRecord, NotShownRecord, OutboxRecord, PendingCallRecord, PendingEditRecord, ProfileRecord,
-    QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord, ServerCopyRecord, SyncItemRecord,
-    TextRecord, TimeRecord, TokenRecord, TransportRecord,
+    FlagRecord, HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, LocationRecord, ManagerRecord,
+    MemberRecord, MessageRecord, NotShownRecord, OutboxRecord, PendingCallRecord, PendingEditRecord,
+    ProfileRecord, QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord, ServerCopyRecord,
+    SyncItemRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
 };
 use crate::table::{Empty, Raw, Table};
-use crate::{ChatId, ContactId, MessageId};
+use crate::{ChatId, ContactId, LocationId, MessageId};
 use crate::{ProfileId, TransportId};
 
 /// Profile id.
@@ -95,6 +95,14 @@ pub const PENDING_CALLS: Table<(P, String, ContactId), PendingCallRecord> = Tabl
 pub const SYNC_ITEMS: Table<(P, u64), SyncItemRecord> = Table::new("sync-items.v1");
 /// Labels of device messages that were shown once.
 pub const DEVICE_LABELS: Table<(P, String), Empty> = Table::new("device-labels.v1");
+
+/// Places by id.
+pub const LOCATIONS: Table<(P, LocationId), LocationRecord> = Table::new("locations.v1");
+/// Index of the steps of tracks: (profile, time, location).
+pub const TRACK_STEPS: Table<(P, i64, LocationId), Empty> = Table::new("track-steps.v1");
+/// Index of the places that messages point at: (profile, message, location).
+pub const LOCATION_OF_MESSAGE: Table<(P, MessageId, LocationId), Empty> =
+    Table::new("location-of-message.v1");
 
 /// Copies on relays: (profile, transport, uidvalidity, uid).
 pub const SERVER_COPIES: Table<(P, TransportId, u32, u32), ServerCopyRecord> = Table::new("server-copies.v1");

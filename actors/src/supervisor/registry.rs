@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use actix::Addr;
 use futures::future::join_all;
-use volary_proto::v1::{Answer, Done, Error, Id, Request, StartIo, StopIo, answer, event, request};
+use volary_proto::v1::{
+    Answer, Done, Error, Flag, Id, Request, SetLocation, StartIo, StopIo, answer, event, request,
+};
 
 use super::{GetRunning, Supervisor};
 use crate::hub::Hub;
@@ -64,6 +66,15 @@ pub async fn request(hub: &Hub, supervisor: &Addr<Supervisor>, request: Request)
             for (number, text) in &call.strings {
                 db.texts().replace(*number, text).map_err(|error| Error::failed(error.to_string()))?;
             }
+            done
+        }
+        Kind::SetLocation(call) => {
+            let SetLocation { latitude, longitude, accuracy } = call;
+            let value = process::set_location(db, latitude, longitude, accuracy).await?;
+            answer::Kind::Flag(Flag { value })
+        }
+        Kind::StopSendingLocations(_) => {
+            process::stop_locations(db).await?;
             done
         }
         other => query::process::run(db, &other)?,

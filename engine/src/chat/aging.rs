@@ -1,5 +1,6 @@
-//! Messages that become too old for this device: `delete_device_after`.
+//! Messages and steps of tracks that become too old for this device: `delete_device_after`.
 
+use volary_proto::v1::event;
 use volary_storage::records::MessageRecord;
 use volary_storage::tables::{CHAT_MESSAGES, HIDDEN_MESSAGES};
 use volary_storage::{StoreError, View};
@@ -9,7 +10,7 @@ use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::state::deadlines::{self, Kind};
-use crate::state::{chats, config, messages, outbox};
+use crate::state::{chats, config, locations, messages, outbox};
 
 /// Messages removed in one transaction.
 const BATCH: usize = 200;
@@ -53,12 +54,18 @@ pub fn delete_old(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     for chat in &touched {
         tx.msgs_changed(*chat);
     }
+    let limit = tx.now.saturating_sub(seconds);
+    let steps = locations::remove_steps_before(tx, limit, BATCH)?;
+    if steps > 0 {
+        tx.tell(event::Kind::LocationChanged(event::LocationChanged { contact_id: None }));
+    }
+    let oldest_step = locations::oldest_step(tx.store, tx.profile)?;
     let grain = (seconds / GRAIN).clamp(1, MAX_GRAIN);
-    let next = if aged.more {
+    let next = if aged.more || oldest_step.is_some_and(|time| time < limit) {
         tx.now
     } else {
         // What comes from now on is too old after the whole time at the earliest.
-        let oldest = aged.oldest_left.unwrap_or(tx.now).min(tx.now);
+        let oldest = [aged.oldest_left, oldest_step].into_iter().flatten().fold(tx.now, i64::min);
         oldest.saturating_add(seconds).max(tx.now.saturating_add(grain))
     };
     Ok(deadlines::set_single(tx, next, Kind::DeleteOld, 0)?)

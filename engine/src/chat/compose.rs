@@ -9,6 +9,7 @@ use volary_storage::records::{
 };
 use volary_storage::{StoreError, View};
 
+use super::locations;
 use super::sending::{self, CannotSend};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
@@ -46,6 +47,8 @@ pub struct NewMessage {
     pub mid: String,
     /// The call that it is.
     pub call: Option<NewCall>,
+    /// The place that it points at: degrees north and east.
+    pub place: Option<(f64, f64)>,
 }
 
 /// A call to be placed.
@@ -196,6 +199,7 @@ pub fn send(
     draft: Option<MessageId>,
 ) -> Outcome<MessageId> {
     check_can_send(tx.store, tx.profile, chat)?;
+    let place = new.place;
     let record = user_message(tx, chat, new)?;
     if !record.encrypted && config::flag(tx.store, tx.profile, config::key::FORCE_ENCRYPTION)? {
         return refuse_unencrypted(tx, record);
@@ -203,10 +207,14 @@ pub fn send(
     promote(tx, chat)?;
     let with_group_data = chats::load(tx.store, tx.profile, chat)?
         .is_some_and(|group| group.chat_type == ChatType::Group && group.name_changed == tx.now);
-    let record = MessageRecord { with_group_data, ..record };
+    let mut record = MessageRecord { with_group_data, ..record };
+    locations::attach_track(tx, &mut record)?;
     let id = store(tx, record, draft, OutboxRecord { kind: JobKind::Message, ..Default::default() })?;
     if let (Some(draft), Some((_, last))) = (draft, apps::ends(tx.store, tx.profile, id)?) {
         apps::update(tx, draft, |record| record.with_app = last)?;
+    }
+    if let Some(place) = place {
+        locations::point_at(tx, id, place)?;
     }
     Ok(id)
 }
@@ -349,6 +357,9 @@ pub fn send_system(tx: &mut Tx<'_, '_>, chat: ChatId, system: SystemMessage) -> 
     };
     system.intent.store_in(&mut record);
     thread(tx.store, tx.profile, &mut record)?;
+    if system.intent.brings_positions() {
+        locations::attach_track(tx, &mut record)?;
+    }
     let gossip = system.intent.gossips();
     let (kind, contacts) = match system.to {
         Audience::Members => (JobKind::Message, Vec::new()),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`aging`] | messages that become too old for this device |
 //! | [`calls`] | placing, answering and ending calls |
+//! | [`locations`] | streaming the own location, places that messages point at |
 //! | [`membership`] | the member-list algorithm: timestamps, tombstones, stale lists |
 //! | [`sorting`] | where a message goes in its chat |
 //! | [`summary`] | a message in one line |
@@ -20,6 +21,7 @@ pub mod drafts;
 pub mod features;
 pub mod groups;
 pub mod info_texts;
+pub mod locations;
 pub mod membership;
 pub mod own_settings;
 pub mod reading;

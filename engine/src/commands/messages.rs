@@ -9,6 +9,7 @@ use volary_storage::records::{Download, ViewType};
 use super::{chats as chat_commands, files};
 use crate::chat::compose::{self, NewMessage};
 use crate::chat::features::{forwarded, to_forward};
+use crate::chat::locations;
 use crate::chat::requests::special_name;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
@@ -32,12 +33,15 @@ pub fn unencrypted(message: MessageId) -> Error {
 
 /// Makes a message of what a client hands over; its file is copied.
 async fn created(db: &Db, profile: ProfileId, data: MessageData) -> Result<NewMessage, Error> {
-    if data.location.is_some() {
-        return Err(Error::unsupported("locations of messages are not supported yet"));
+    let place =
+        data.location.map(|place| (place.latitude, place.longitude)).filter(|place| *place != (0.0, 0.0));
+    if let Some((latitude, longitude)) = place {
+        locations::check(latitude, longitude)?;
     }
     let asked = data.viewtype.map(|number| v1::ViewType::try_from(number).unwrap_or_default());
     let mut new = NewMessage {
         text: data.text.unwrap_or_default(),
+        place,
         quoted_message: data.quoted_message_id.map(Into::into),
         quoted_text: data.quoted_text,
         override_name: data.override_sender_name.unwrap_or_default(),

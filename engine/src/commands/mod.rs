@@ -40,7 +40,7 @@ use volary_proto::v1::{ChatVisibility, Done, Id, Ids, MaybeId, Text, Texts, answ
 use volary_storage::records::{self, TransportRecord};
 
 use crate::chat::{
-    calls as chat_calls, channels, contact_names, drafts, features, groups, reading, requests,
+    calls as chat_calls, channels, contact_names, drafts, features, groups, locations, reading, requests,
 };
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
@@ -169,6 +169,9 @@ fn on_chat(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
         }),
         Kind::CreateChatByContactId(call) => {
             making(move |tx| chats::with_contact(tx, call.contact_id.into()))
+        }
+        Kind::SendLocationsToChat(call) => {
+            doing(move |tx| locations::stream(tx, call.chat_id.into(), call.seconds))
         }
         Kind::MarknoticedChat(call) => doing(move |tx| reading::mark_noticed(tx, call.chat_id.into())),
         Kind::MarknoticedAllChats(_) => doing(reading::mark_all_noticed),

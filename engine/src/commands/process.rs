@@ -5,6 +5,7 @@ use volary_storage::View as _;
 use volary_storage::records::{CounterRecord, LeavingRecord, ProfileRecord};
 use volary_storage::tables::{COUNTERS, MANAGER, PROFILES};
 
+use crate::chat::locations;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ProfileId;
@@ -71,6 +72,42 @@ pub async fn select(db: &Db, id: ProfileId) -> Result<(), Error> {
     .await
     .map_err(Failure::from)?;
     Ok(())
+}
+
+/// The device is at a place now: chats to which the location is streamed get it. Whether there are any.
+pub async fn set_location(db: &Db, latitude: f64, longitude: f64, accuracy: f64) -> Outcome<bool> {
+    if (latitude, longitude) == (0.0, 0.0) {
+        // Programs say so when they do not know the place.
+        return Ok(true);
+    }
+    locations::check(latitude, longitude)?;
+    let mut any = false;
+    for profile in streaming(db)? {
+        let set = db.transact(profile, move |tx| locations::set(tx, latitude, longitude, accuracy));
+        any |= set.await?.value;
+    }
+    Ok(any)
+}
+
+/// The own location is streamed nowhere any more.
+pub async fn stop_locations(db: &Db) -> Outcome<()> {
+    for profile in streaming(db)? {
+        db.transact(profile, locations::stop).await?;
+    }
+    Ok(())
+}
+
+/// Profiles that stream their location.
+fn streaming(db: &Db) -> Outcome<Vec<ProfileId>> {
+    db.read(|view| {
+        let mut found = Vec::new();
+        for profile in profiles::ids(view)? {
+            if !locations::streams(view, profile)?.is_empty() {
+                found.push(profile);
+            }
+        }
+        Ok(found)
+    })
 }
 
 /// Sets the display order; profiles that are not named come last.

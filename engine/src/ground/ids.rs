@@ -1,6 +1,6 @@
 //! Ids. Real chats, contacts and messages start at 10; those below are reserved.
 
-pub use volary_storage::{ChatId, ContactId, MessageId, ProfileId, TransportId};
+pub use volary_storage::{ChatId, ContactId, LocationId, MessageId, ProfileId, TransportId};
 
 /// Ids as answers and events carry them.
 pub fn numbers<T: Into<u32>>(ids: impl IntoIterator<Item = T>) -> Vec<u32> {

@@ -107,6 +107,10 @@ pub enum Intent {
     },
     /// Changes for the other devices of the user; which ones is looked up when they are sent.
     Sync,
+    /// The own location is streamed from now on.
+    LocationStreaming,
+    /// Own positions, and nothing else.
+    Locations,
     /// A step of a handshake.
     Handshake(Handshake),
 }
@@ -127,6 +131,7 @@ mod name {
     pub const NAME_CHANGED: &str = "Chat-Group-Name-Changed";
     pub const DESCRIPTION_CHANGED: &str = "Chat-Group-Description-Changed";
     pub const CHANNEL_SECRET: &str = "Chat-Broadcast-Secret";
+    pub const LOCATIONS: &str = ":locations";
     pub const ANSWER: &str = ":call-answer";
     pub const STEP: &str = "Secure-Join";
     pub const AUTH: &str = "Secure-Join-Auth";
@@ -171,6 +176,8 @@ impl Intent {
             Self::DescriptionChanged => SystemType::GroupDescriptionChanged,
             Self::PictureChanged => SystemType::GroupImageChanged,
             Self::TimerChanged => SystemType::EphemeralTimerChanged,
+            Self::LocationStreaming => SystemType::LocationStreamingEnabled,
+            Self::Locations => SystemType::LocationOnly,
             Self::Pin { pinned: true, .. } => SystemType::MessagePinned,
             Self::Pin { pinned: false, .. } => SystemType::MessageUnpinned,
             Self::AppUpdates { .. } => SystemType::WebxdcStatusUpdate,
@@ -190,6 +197,20 @@ impl Intent {
                 | Self::AppUpdates { .. }
                 | Self::CallAccepted { .. }
                 | Self::CallEnded { .. }
+                | Self::Sync
+                | Self::Locations
+                | Self::Handshake(_)
+        )
+    }
+
+    /// Whether own positions go along while the location is streamed to the chat.
+    pub fn brings_positions(&self) -> bool {
+        !matches!(
+            self,
+            Self::Reaction { .. }
+                | Self::Edit { .. }
+                | Self::Delete { .. }
+                | Self::ChannelWelcome { .. }
                 | Self::Sync
                 | Self::Handshake(_)
         )
@@ -303,6 +324,8 @@ impl Intent {
             }
             Self::CallEnded { .. } => content(ChatContent::CallEnded),
             Self::Sync => vec![(name::SYNC, "1".to_owned())],
+            Self::LocationStreaming => content(ChatContent::LocationStreamingEnabled),
+            Self::Locations => vec![(name::LOCATIONS, "1".to_owned())],
             Self::Handshake(step) => step_parts(step),
         }
     }
@@ -371,6 +394,9 @@ impl Parts<'_> {
         if self.take(name::REACTION).is_some() {
             return Ok(Intent::Reaction { target: target() });
         }
+        if self.take(name::LOCATIONS).is_some() {
+            return Ok(Intent::Locations);
+        }
         if let Some(stored) = self.take(name::EDIT) {
             let target = Mid::parse(&stored).ok_or(IntentError::Malformed(name::EDIT))?;
             let old_text = self.take(name::QUOTE).unwrap_or_default();
@@ -411,6 +437,7 @@ impl Parts<'_> {
             Some(Some(ChatContent::EphemeralTimerChanged)) => Intent::TimerChanged,
             Some(Some(ChatContent::MessagePinned)) => Intent::Pin { target: target(), pinned: true },
             Some(Some(ChatContent::MessageUnpinned)) => Intent::Pin { target: target(), pinned: false },
+            Some(Some(ChatContent::LocationStreamingEnabled)) => Intent::LocationStreaming,
             Some(Some(ChatContent::CallAccepted)) => Intent::CallAccepted {
                 target: target(),
                 quoted: record.quote.clone(),

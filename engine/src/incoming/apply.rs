@@ -9,7 +9,7 @@ use volary_storage::tables::GOSSIPED;
 use super::contacts::{self as people, People};
 use super::fate::{Copies, Fate, Reason, Wait};
 use super::open::{Content, Opened};
-use super::{app_updates, assign, calls, group, special, store};
+use super::{app_updates, assign, calls, group, locations, route, special, store};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -160,6 +160,9 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
         }
     }
     let fate = by_kind(tx, opened, parsed, &who)?;
+    if parsed.kind() != MessageKind::Visible && matches!(fate, Fate::Taken(_)) {
+        locations::take_track(tx, opened, &who)?;
+    }
     seen_from(tx, opened, parsed, &who)?;
     Ok(fate)
 }
@@ -196,11 +199,18 @@ fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         MessageKind::Reaction => return Ok(special::reaction(tx, opened, parsed, who)?.into()),
         MessageKind::Visible => return visible(tx, opened, parsed, who),
         MessageKind::StatusUpdate => app_updates::alone(tx, opened, parsed, who)?,
+        MessageKind::LocationOnly => match route::likely_chat(tx.store, tx.profile, opened)? {
+            Some(_) => Copies::Keep.into(),
+            None => match waited_for(parsed) {
+                Some(id) => return Ok(Fate::Waits(Wait::Group(id))),
+                None => Fate::NotShown(Reason::NoChat),
+            },
+        },
         MessageKind::CallAccepted | MessageKind::CallEnded => calls::heard(tx, opened, parsed, who)?.into(),
         // Nothing of these is to be shown: what they carry is used elsewhere.
         MessageKind::Draft | MessageKind::KeyUpdate | MessageKind::Handshake => Copies::Keep.into(),
         MessageKind::Sync => special::sync(tx, opened, parsed, who)?,
-        MessageKind::BroadcastStates | MessageKind::RealtimeAddress | MessageKind::LocationOnly => {
+        MessageKind::BroadcastStates | MessageKind::RealtimeAddress => {
             Fate::NotShown(Reason::NotSupported(name_of(kind)))
         }
     };
@@ -217,7 +227,6 @@ fn name_of(kind: MessageKind) -> &'static str {
     match kind {
         MessageKind::BroadcastStates => "states of channel posts",
         MessageKind::RealtimeAddress => "realtime channels of apps",
-        MessageKind::LocationOnly => "locations",
         _ => "messages of this kind",
     }
 }

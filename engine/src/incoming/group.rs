@@ -65,6 +65,12 @@ pub fn apply(
     if !change.trash && !change.waits {
         apply_timer(tx, opened, parsed, who, chat, &mut change)?;
         apply_pins(tx, parsed, who, chat, &mut change)?;
+        if parsed.system == Some(SystemEvent::LocationStreamingEnabled) {
+            let number = text::STREAMING_ENABLED_SELF;
+            change.system_type = SystemType::LocationStreamingEnabled;
+            change.text =
+                Some(info_texts::by_actor(tx.store, tx.texts, tx.profile, number, who.sender, &[])?);
+        }
     }
     Ok(change)
 }

@@ -10,6 +10,7 @@
 //! | [`contacts`] | sender and recipients become contacts |
 //! | [`assign`] | which chat |
 //! | [`channel`] | mail of channels: which one, who comes and goes |
+//! | [`locations`] | positions and places that come in |
 //! | [`group`] | what a message changes in its chat |
 //! | [`calls`] | calls that come in, and what is heard of calls |
 //! | [`special`] | receipts, bounces, edits, deletions, reactions |
@@ -36,6 +37,7 @@ pub mod folder;
 pub mod group;
 pub mod heads;
 mod list;
+pub mod locations;
 pub mod open;
 pub mod order;
 pub mod quarantine;

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use volary_mail::address::Address;
+use volary_mail::kml::{self, Point};
 use volary_mail::message::read::header_block::HeaderBlock;
 use volary_mail::message::read::parse_outer;
 use volary_mail::message::text::view::full_view;
@@ -98,6 +99,10 @@ pub struct Opened {
     pub picture: Option<String>,
     /// Blob name of the group's picture, if one came in a header.
     pub group_picture: Option<String>,
+    /// Positions of its sender.
+    pub track: Vec<Point>,
+    /// The place that it points at.
+    pub place: Option<Point>,
 }
 
 impl Opened {
@@ -119,6 +124,8 @@ impl Opened {
             html_blob: String::new(),
             picture: None,
             group_picture: None,
+            track: Vec::new(),
+            place: None,
         }
     }
 }
@@ -298,6 +305,12 @@ fn finish(
         let name = blobs.put(html.as_bytes(), "html").map_err(Failure::file("full view cannot be stored"))?;
         name.as_str().clone_into(&mut opened.html_blob);
     }
+    let now = opened.received;
+    let points =
+        |kml: &Option<String>| kml.as_ref().and_then(|kml| kml::read(kml, now).ok()).unwrap_or_default();
+    opened.track = points(&parsed.track_kml);
+    // Of several the newest counts.
+    opened.place = points(&parsed.point_kml).into_iter().max_by_key(Point::timestamp);
     opened.content = Content::Parsed(Box::new(parsed));
     Ok(opened)
 }

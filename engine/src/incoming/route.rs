@@ -22,7 +22,7 @@ pub fn likely_chat(view: &impl View, profile: ProfileId, opened: &Opened) -> Out
         return Ok(Some(chat));
     }
     let named = match parsed.kind() {
-        MessageKind::Visible => return of_visible(view, profile, opened, parsed),
+        MessageKind::Visible | MessageKind::LocationOnly => return of_visible(view, profile, opened, parsed),
         MessageKind::Receipt => parsed.receipt.as_ref().and_then(|receipt| receipt.message_ids.first()),
         MessageKind::Bounce => parsed.bounce.as_ref().map(|bounce| &bounce.message_id),
         MessageKind::Edit => parsed.edit.as_ref(),

@@ -12,7 +12,7 @@ use super::contacts::People;
 use super::fate::Copies;
 use super::group::Change;
 use super::open::Opened;
-use super::{app_updates, calls, special};
+use super::{app_updates, calls, locations, special};
 use crate::chat::{calls as call_rules, compose, reading, sorting};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
@@ -61,6 +61,9 @@ pub fn message(
         return Ok(Copies::Keep);
     }
     after(tx, parsed, who, chat, &current, &stored)?;
+    if let Some((id, _)) = stored.last() {
+        locations::take(tx, opened, who, chat.id, *id)?;
+    }
     for (id, record) in &stored {
         tell(tx, who, *id, record, request_was_known, change)?;
         calls::came(tx, *id, record)?;

@@ -1,8 +1,9 @@
 //! The body of an outgoing message, by its intent.
 
+use volary_mail::kml;
 use volary_mail::message::{Attachment, Body, ChatBody, MessageId as Mid, PostMetadata, Quoted};
 use volary_mail::webxdc::update::batch;
-use volary_storage::records::{MessageRecord, ViewType};
+use volary_storage::records::{MessageRecord, SystemType, ViewType};
 use volary_storage::{StoreError, View};
 
 use super::context::Context;
@@ -10,7 +11,7 @@ use super::headers;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::MessageId;
 use crate::ground::intent::{EDIT_MARK, Intent};
-use crate::state::{apps, config, messages};
+use crate::state::{apps, config, locations, messages};
 use crate::sync::queue;
 
 /// The body of a message.
@@ -40,6 +41,26 @@ pub(super) fn body(
         Intent::Handshake(step) => Ok(Body::Handshake(step.clone())),
         _ => chat_body(view, context, message),
     }
+}
+
+/// Adds the own positions that go with a message, and the place that it points at.
+pub(super) fn add_places(
+    view: &impl View,
+    context: &Context<'_>,
+    id: MessageId,
+    message: &MessageRecord,
+    body: &mut ChatBody,
+) -> Result<(), StoreError> {
+    if message.track_end != 0 {
+        let steps = locations::own_track(view, context.profile, message.track_begin, message.track_end)?;
+        body.track_kml = (!steps.is_empty()).then(|| kml::write_track(&steps));
+    }
+    let place = locations::of_message(view, context.profile, id)?;
+    body.point_kml = place.and_then(|place| locations::point(&place)).map(|point| kml::write_point(&point));
+    if message.system_type == SystemType::LocationOnly {
+        body.status.clear();
+    }
+    Ok(())
 }
 
 /// A stored Message-ID.

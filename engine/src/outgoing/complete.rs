@@ -63,7 +63,12 @@ pub fn sent(
         messages::update(tx, job.message, |record| record.pre_mid.clone_from(pre_mid))?;
         messages::remember(tx, pre_mid, KnownMail::PreMessage, Some(job.message))?;
     }
-    delivered(tx, job.message)?;
+    if message.system_type == SystemType::LocationOnly {
+        // Nobody sees it, and there may be one each minute.
+        messages::bury(tx, job.message, false)?;
+    } else {
+        delivered(tx, job.message)?;
+    }
     after_app(tx, job.message, &message)?;
     if message.system_type == SystemType::MultiDeviceSync {
         queue::done(tx, job.message)?;
@@ -129,6 +134,11 @@ pub fn failed(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord, error: &st
         return messages::bury(tx, job.message, false);
     }
     let message = messages::load(tx.store, tx.profile, job.message)?;
+    if let Some(message) = message.as_ref().filter(|message| message.system_type == SystemType::LocationOnly)
+    {
+        tracing::warn!(profile = %tx.profile, chat = %message.chat, error, "positions are not sent");
+        return messages::bury(tx, job.message, false);
+    }
     if forget_if_expired(tx, job.message)? {
         return Ok(());
     }

@@ -164,6 +164,7 @@ fn of_intent(intent: &Intent) -> Vec<ChatHeader> {
         | Intent::Reaction { .. }
         | Intent::Edit { .. }
         | Intent::Delete { .. }
+        | Intent::Locations
         | Intent::AppUpdates { .. }
         | Intent::Sync
         | Intent::Handshake(_) => Vec::new(),
@@ -184,6 +185,7 @@ fn of_intent(intent: &Intent) -> Vec<ChatHeader> {
         Intent::CallAccepted { answer, .. } => {
             vec![ChatHeader::Content(ChatContent::CallAccepted), ChatHeader::WebrtcAccepted(answer.clone())]
         }
+        Intent::LocationStreaming => vec![ChatHeader::Content(ChatContent::LocationStreamingEnabled)],
         Intent::CallEnded { .. } => vec![ChatHeader::Content(ChatContent::CallEnded)],
     }
 }

@@ -12,7 +12,7 @@ use volary_mail::openpgp::{Certificate, Layers, SharedSecret, encrypt, encrypt_w
 use volary_storage::View;
 use volary_storage::records::{ChatRecord, ChatType, JobKind, MessageRecord, OutboxRecord};
 
-use super::body::{body, message_id};
+use super::body::{add_places, body, message_id};
 use super::context::{Context, own_autocrypt};
 use super::rendered::{Mail, Rendered};
 use super::targets::{Target, recipients, targets, to_field};
@@ -85,11 +85,14 @@ fn outgoing(view: &impl View, context: &Context<'_>, letter: &Letter<'_>) -> Out
     let to = to_field(&from, job, chat, targets);
     let id = message_id(&message.mid)?;
     let mut out = Outgoing::new(from, to, id, message.sent, body(view, context, message, intent)?);
+    if let Some(chat) = out.chat_body_mut() {
+        add_places(view, context, job.message, message, chat)?;
+    }
     out.sender = sender;
     out.in_reply_to = Mid::parse(&message.in_reply_to);
     out.references = message.references.iter().filter_map(|id| Mid::parse(id)).collect();
     out.subject = subject(view, context, message, chat)?;
-    let automatic = config::flag(view, profile, config::key::BOT)?;
+    let automatic = *intent == Intent::Locations || config::flag(view, profile, config::key::BOT)?;
     out.auto_submitted = automatic.then_some(AutoSubmitted::Generated);
     out.headers = headers::of(view, context, message, intent, chat)?;
     if job.kind != JobKind::Password || job.signed {

@@ -202,7 +202,7 @@ fn item(look: &Look<'_>, chat: ChatId) -> Outcome<ChatListItem> {
         fresh_message_counter: chats::fresh_count(look, chat)?,
         is_self_talk: record.contact == ContactId::SELF,
         is_device_talk: record.contact == ContactId::DEVICE,
-        is_sending_location: false,
+        is_sending_location: record.stream_until > look.now,
         is_self_in_group: stored::self_is_in(look.view, look.profile, chat, &record)?,
         is_archived: record.visibility == Visibility::Archived,
         is_pinned: record.visibility == Visibility::Pinned,

@@ -130,6 +130,8 @@ pub fn system(stored: SystemType) -> System {
         SystemType::MemberRemoved => System::MemberRemovedFromGroup,
         SystemType::AutocryptSetup => System::AutocryptSetupMessage,
         SystemType::Securejoin => System::SecurejoinMessage,
+        SystemType::LocationStreamingEnabled => System::LocationStreamingEnabled,
+        SystemType::LocationOnly => System::LocationOnly,
         SystemType::EphemeralTimerChanged => System::EphemeralTimerChanged,
         SystemType::InvalidUnencrypted => System::InvalidUnencryptedMail,
         SystemType::SecurejoinWait => System::SecurejoinWait,

@@ -10,7 +10,7 @@ use volary_proto::v1::{
     MessageNotificationInfo, MessageQuote, Reaction, Reactions, VcardContact,
 };
 use volary_storage::records::{Block, Download, MessageRecord, MessageState, SystemType, ViewType};
-use volary_storage::tables::{MESSAGES, REACTIONS, RECEIPTS};
+use volary_storage::tables::{LOCATION_OF_MESSAGE, MESSAGES, REACTIONS, RECEIPTS};
 use volary_storage::{StoreError, View};
 
 use super::look::Look;
@@ -86,7 +86,7 @@ fn view(look: &Look<'_>, id: MessageId, record: MessageRecord) -> Outcome<Messag
         quote: quote(look, &record, parent.as_ref())?,
         parent_id: parent.map(|(id, _)| id.get()),
         text: full_text(look, &record),
-        has_location: false,
+        has_location: look.view.first(&LOCATION_OF_MESSAGE, &(look.profile, id))?.is_some(),
         has_html: messages::has_full_view(&record),
         view_type: convert::view_type(record.view_type).into(),
         state: shown_state(look, id, &record)?.into(),

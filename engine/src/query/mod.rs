@@ -7,6 +7,7 @@
 //! | [`chatlist`], [`chats`] | the chat list and its entries, chats in full, members |
 //! | [`contacts`] | contacts, contact lists, contact cards |
 //! | [`messages`], [`listing`], [`facts`] | messages, lists of their ids, facts about them |
+//! | [`locations`] | tracks and places, and to whom the own location is streamed |
 //! | [`not_shown`] | received mails of which nothing is shown |
 //! | [`search`], [`summary`] | finding messages, and what is shown of one in a line |
 //! | [`stickers`] | the sticker collection |
@@ -23,6 +24,7 @@ pub mod convert;
 pub mod facts;
 pub mod info;
 pub mod listing;
+pub mod locations;
 pub mod look;
 pub mod messages;
 pub mod not_shown;
@@ -38,7 +40,7 @@ use volary_mail::address::Address;
 use volary_mail::qr::svg;
 use volary_proto::Error;
 use volary_proto::v1::{
-    Blob, ConfigValues, Contacts, Done, Flag, Ids, MaybeId, MaybeMessage, MaybeReactions, MaybeText,
+    Blob, ConfigValues, Contacts, Flag, Ids, MaybeId, MaybeMessage, MaybeReactions, MaybeText,
     MessageListItems, MessageReadReceipts, Number, Text, TextMap, Texts, Transports, VcardContacts, answer,
     request,
 };
@@ -97,9 +99,6 @@ pub fn process(kind: &request::Kind) -> Option<Result<answer::Kind, Error>> {
             Err(error) => Err(Error::failed(error.to_string())),
         },
         Kind::ParseVcard(call) => parse_vcard(Path::new(&call.path)),
-        // No chat is ever streamed to yet.
-        Kind::SetLocation(_) => Ok(flag(false)),
-        Kind::StopSendingLocations(_) => Ok(Done {}.into()),
         _ => return None,
     })
 }
@@ -197,10 +196,8 @@ fn about_chats(look: &Look<'_>, kind: &request::Kind) -> Outcome<Option<answer::
         Kind::GetFirstUnreadMessageOfChat(call) => {
             id(reading::first_unread(look.view, look.profile, call.chat_id.into())?)
         }
-        // No chat is ever streamed to yet.
-        // Nothing streams and no position was ever stored: locations are not supported yet.
-        Kind::IsSendingLocations(_) => flag(false),
-        Kind::GetLocations(_) => volary_proto::Locations::default().into(),
+        Kind::IsSendingLocations(call) => flag(locations::is_streaming(look, call.chat_id.map(Into::into))?),
+        Kind::GetLocations(call) => locations::list(look, call)?.into(),
         Kind::GetDraft(call) => MaybeMessage { message: messages::draft(look, call.chat_id.into())? }.into(),
         _ => return Ok(None),
     }))

@@ -34,11 +34,15 @@ pub enum Kind {
     SearchIndex,
     /// A call has rung for as long as calls do; id = message, one at most.
     CallRingsOut,
+    /// The own location is not streamed to a chat any longer; id = chat, one at most.
+    StreamEnds,
+    /// Own positions may be sent to a chat; id = chat, one at most.
+    PositionsDue,
 }
 
 impl Kind {
     /// All of them, with the number that is stored.
-    const STORED: [(Self, u32); 12] = [
+    const STORED: [(Self, u32); 14] = [
         (Self::MessageExpires, 1),
         (Self::RetrySending, 2),
         (Self::MuteEnds, 3),
@@ -51,6 +55,8 @@ impl Kind {
         (Self::AppForgotten, 10),
         (Self::SearchIndex, SEARCH_INDEX_DUE),
         (Self::CallRingsOut, 30),
+        (Self::StreamEnds, 31),
+        (Self::PositionsDue, 32),
     ];
 
     fn stored(self) -> u32 {
@@ -86,6 +92,12 @@ pub fn add(tx: &mut Tx<'_, '_>, time: i64, kind: Kind, id: u64) -> Result<(), St
 /// When the one deadline of this kind and id is due, if it is set.
 pub fn single(view: &impl View, profile: ProfileId, kind: Kind, id: u64) -> Result<Option<i64>, StoreError> {
     Ok(view.get(&SINGLE_DEADLINES, &(profile, kind.stored(), id))?.map(|record| record.time))
+}
+
+/// What the deadlines of this kind of a profile are about, if there is one at most for each.
+pub fn ids_of(view: &impl View, profile: ProfileId, kind: Kind) -> Result<Vec<u64>, StoreError> {
+    let rows = view.scan_prefix(&SINGLE_DEADLINES, &(profile, kind.stored()))?;
+    rows.map(|row| row.map(|((_, _, id), _)| id)).collect()
 }
 
 /// Sets the one deadline of this kind and id, in place of the one that may be there.

@@ -274,6 +274,7 @@ pub fn erase(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
     apps::forget(tx, id)?;
     tx.store.remove_prefix(&REACTIONS, &(profile, id))?;
     tx.store.remove_prefix(&RECEIPTS, &(profile, id))?;
+    super::locations::forget_message(tx, id)?;
     if !record.from.is_special() {
         tx.store.remove(&RECEIPT_JOBS, &(profile, record.from, id))?;
     }

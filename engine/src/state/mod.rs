@@ -11,6 +11,7 @@ pub mod contacts;
 pub mod copies;
 pub mod deadlines;
 pub mod keys;
+pub mod locations;
 pub mod members;
 pub mod messages;
 pub mod not_shown;

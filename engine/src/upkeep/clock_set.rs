@@ -7,6 +7,7 @@ use volary_mail::calls::RING_SECONDS;
 use volary_storage::{StoreError, View};
 
 use super::housekeeping;
+use crate::chat::locations;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::Outcome;
 use crate::ground::ids::MessageId;
@@ -57,9 +58,10 @@ fn is_too_far(view: &impl View, row: Deadline, now: i64) -> Result<bool, StoreEr
         Kind::AppUpdates => ahead > 1,
         Kind::SearchIndex => ahead > search::CHANGES_WAIT,
         Kind::ChatDeleted | Kind::AppForgotten => true,
+        Kind::PositionsDue => ahead > locations::PAUSE + 1,
         Kind::CallRingsOut => ahead > RING_SECONDS,
         // A time that a user chose.
-        Kind::MuteEnds => false,
+        Kind::MuteEnds | Kind::StreamEnds => false,
     })
 }
 

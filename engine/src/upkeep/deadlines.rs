@@ -5,7 +5,7 @@ use volary_storage::records::Mute;
 
 use super::{housekeeping, search_index};
 use crate::chat::compose::is_muted;
-use crate::chat::{aging, calls, requests};
+use crate::chat::{aging, calls, locations, requests};
 use crate::ground::db::{Db, Tx};
 use crate::ground::effects::Effects;
 use crate::ground::error::{Failure, Outcome};
@@ -97,6 +97,8 @@ fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<Option<Up
         Kind::MuteEnds => unmute(tx, id.into())?,
         Kind::AppUpdates => sending::proceed(tx, id.into())?,
         Kind::AppForgotten => apps::forget(tx, id.into())?,
+        Kind::StreamEnds => locations::end(tx, id.into())?,
+        Kind::PositionsDue => locations::send_positions(tx, id.into())?,
         Kind::CallRingsOut => calls::ring_out(tx, id.into())?,
         Kind::KeyUpdate => keyupdate::announce(tx)?,
         Kind::RecentlySeenEnds => contacts::recently_seen_ends(tx, id.into())?,

@@ -2,6 +2,7 @@
 //!
 //! - Tombstones of mails of which no relay has a copy.
 //! - Files among the attachments that no row names.
+//! - Steps of tracks beyond those that are kept.
 //! - Mails that waited too long, and changes to messages that never came.
 
 use std::collections::HashSet;
@@ -20,7 +21,7 @@ use crate::ground::ids::ProfileId;
 use crate::ground::work::Lane;
 use crate::incoming;
 use crate::state::deadlines::{self, Kind};
-use crate::state::{config, copies, messages, profiles, transports};
+use crate::state::{config, copies, locations, messages, profiles, transports};
 
 /// Time between two times for one profile, in seconds.
 const PERIOD: i64 = 24 * 3600;
@@ -74,6 +75,7 @@ pub async fn clean(db: &Db, profile: ProfileId) -> Outcome<(usize, u64)> {
     }
     db.transact_freeing::<_, Failure, _>(profile, |tx| {
         incoming::expire(tx)?;
+        locations::bound(tx)?;
         Ok(forget_changes(tx)?)
     })
     .await?;

@@ -150,6 +150,14 @@ record! {
         pub last_subject: String = 23,
         /// A mailing list named several post addresses: nobody can tell which one is right.
         pub list_post_disputed: bool = 24,
+        /// Since when the own location is streamed here; 0 if it is not.
+        pub stream_begin: i64 = 40,
+        /// Until when.
+        pub stream_until: i64 = 41,
+        /// Time of the last own position that was sent here.
+        pub stream_sent: i64 = 42,
+        /// The mail that brought positions alone last.
+        pub stream_mail: Option<MessageId> = 43,
     }
 }
 

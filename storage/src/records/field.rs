@@ -170,7 +170,14 @@ macro_rules! ids {
     )*};
 }
 
-ids!(crate::ChatId, crate::ContactId, crate::MessageId, crate::ProfileId, crate::TransportId);
+ids!(
+    crate::ChatId,
+    crate::ContactId,
+    crate::LocationId,
+    crate::MessageId,
+    crate::ProfileId,
+    crate::TransportId
+);
 
 /// Declares a record: a struct whose fields have a number, as in a `.proto` file, and any type that is a [`Field`].
 macro_rules! record {

@@ -77,6 +77,10 @@ numbers! {
         AutocryptSetup = 6,
         /// A step of a SecureJoin handshake.
         Securejoin = 7,
+        /// The author streams its location from now on.
+        LocationStreamingEnabled = 8,
+        /// Positions alone.
+        LocationOnly = 9,
         /// The timer of disappearing messages changed.
         EphemeralTimerChanged = 10,
         /// The provider refused an unencrypted mail.
@@ -276,6 +280,10 @@ record! {
         pub href: String = 53,
         /// What is known of the call, if it is one.
         pub call: Option<Box<CallRecord>> = 60,
+        /// Own positions from this time on go with it; they end at `track_end`.
+        pub track_begin: i64 = 61,
+        /// Time of the last own position that goes with it; 0 if none does.
+        pub track_end: i64 = 62,
     }
 }
 

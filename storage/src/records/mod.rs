@@ -6,6 +6,7 @@ mod app;
 mod chat;
 mod contact;
 mod field;
+mod location;
 mod mail;
 mod message;
 mod number;
@@ -16,6 +17,7 @@ mod unshown;
 pub use app::{AppRecord, AppUpdateRecord};
 pub use chat::{Block, ChatRecord, ChatType, MemberRecord, Mute, Visibility};
 pub use contact::{CertificateRecord, ContactOrigin, ContactRecord};
+pub use location::{LocationRecord, Real};
 pub use mail::{
     DeadlineRecord, FlagRecord, JobKind, JoinRecord, KnownMail, KnownMailRecord, OutboxRecord,
     ReceiptJobRecord, ServerCopyRecord, TokenKind, TokenRecord,

@@ -1,7 +1,7 @@
 //! Profiles, their settings, keys and transports.
 
 use super::field::record;
-use crate::{ChatId, ContactId, MessageId};
+use crate::{ChatId, ContactId, LocationId, MessageId};
 use crate::{ProfileId, TransportId};
 
 record! {
@@ -55,6 +55,8 @@ record! {
         pub transport: TransportId = 4,
         /// Last sequence number given out (outbox, tokens, joins).
         pub sequence: u64 = 5,
+        /// Last location id given out.
+        pub location: LocationId = 20,
         /// Last number given out to an update of an app.
         pub app_update: u32 = 6,
         /// Segments of messages of which changes are noted for the search index: those below this number.

@@ -33,6 +33,8 @@ fn of_each_kind() -> Vec<Intent> {
         Intent::AppUpdates { target: target(), first: 3, last: 4_000_000_000 },
         Intent::CallAccepted { target: target(), quoted: "Call".to_owned(), answer: "v=0\r\n".to_owned() },
         Intent::CallEnded { target: target(), quoted: "Call".to_owned() },
+        Intent::LocationStreaming,
+        Intent::Locations,
         Intent::Handshake(step),
     ]
 }
@@ -156,6 +158,7 @@ fn only_what_is_shown_counts_as_a_message_of_its_chat() {
                 | Intent::DescriptionChanged
                 | Intent::PictureChanged
                 | Intent::TimerChanged
+                | Intent::LocationStreaming
                 | Intent::Pin { .. }
         );
         assert_eq!(row(&intent).hidden, !shown, "{intent:?}");

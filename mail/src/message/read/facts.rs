@@ -381,7 +381,7 @@ impl ParsedMessage {
             Self { system: Some(SystemEvent::CallAccepted), .. } => MessageKind::CallAccepted,
             Self { system: Some(SystemEvent::CallEnded), .. } => MessageKind::CallEnded,
             Self { handshake: Some(facts), .. } if facts.step != "vg-member-added" => MessageKind::Handshake,
-            Self { track_kml: Some(_), .. } if no_parts_text => MessageKind::LocationOnly,
+            Self { track_kml: Some(_), point_kml: None, .. } if no_parts_text => MessageKind::LocationOnly,
             _ => MessageKind::Visible,
         }
     }

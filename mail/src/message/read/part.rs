@@ -19,7 +19,7 @@ pub(super) enum NamedPart {
     /// A public key to import.
     Key(Vec<u8>),
     /// Track or point of interest; `None` if too large.
-    Kml { is_track: bool, kml: Option<String> },
+    Kml { is_track: bool, kml: String },
     /// Sync items.
     Sync(String),
     /// Updates of a mini app.
@@ -46,7 +46,9 @@ pub(super) fn named_part(entity: &Entity<'_>, raw_name: String, is_chat: bool) -
     if !is_app {
         if raw_name.ends_with(".kml") && (raw_name.starts_with("location") || raw_name.starts_with("message"))
         {
-            let kml = (bytes.len() <= MAX_KML_BYTES).then(|| String::from_utf8_lossy(&bytes).into_owned());
+            // One that is too large says nothing, as one that is broken, and is no attachment either.
+            let usable = if bytes.len() <= MAX_KML_BYTES { bytes.as_slice() } else { &[] };
+            let kml = String::from_utf8_lossy(usable).into_owned();
             return Some(NamedPart::Kml { is_track: raw_name.starts_with("location"), kml });
         }
         if raw_name == SYNC_FILE {

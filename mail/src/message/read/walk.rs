@@ -204,12 +204,8 @@ impl Walker<'_> {
     fn named(&mut self, entity: &Entity<'_>, raw_name: String, place: Place) {
         match named_part(entity, raw_name, self.message.is_chat_message) {
             Some(NamedPart::Key(key)) => self.out.attached_keys.push(key),
-            Some(NamedPart::Kml { is_track: true, kml }) => {
-                self.out.track_kml = kml.or(self.out.track_kml.take())
-            }
-            Some(NamedPart::Kml { is_track: false, kml }) => {
-                self.out.point_kml = kml.or(self.out.point_kml.take())
-            }
+            Some(NamedPart::Kml { is_track: true, kml }) => self.out.track_kml = Some(kml),
+            Some(NamedPart::Kml { is_track: false, kml }) => self.out.point_kml = Some(kml),
             Some(NamedPart::Sync(json)) => self.out.sync_json = Some(json),
             Some(NamedPart::StatusUpdate(json)) => self.out.status_update_json = Some(json),
             Some(NamedPart::File(view_type, file)) => self.add_file(view_type, file, place),
