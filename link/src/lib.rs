@@ -8,6 +8,7 @@
 //! | [`imap`], [`smtp`] | one session each, over any stream |
 //! | [`log_in`] | from a configured transport to a session that is logged in |
 //! | [`configure`] | trying out a transport |
+//! | [`reach`] | whether a server can be reached at all |
 //! | [`http`] | a small client for documents |
 //! | [`autoconfig`] | asking a mail domain for its servers |
 //!
@@ -19,6 +20,7 @@ pub mod guard;
 pub mod http;
 pub mod imap;
 pub mod log_in;
+pub mod reach;
 pub mod resolve;
 pub mod smtp;
 pub mod tls;

@@ -9,6 +9,7 @@
 //! | [`send`] | outgoing mail: the queue, rendering, what follows an answer |
 //! | [`connectivity`] | the state that is shown |
 //! | [`transports`] | setting up relays |
+//! | `relay_choice` | relays that a profile takes by itself |
 //! | [`web`] | what is asked of web servers; `web_cache`: the documents that are kept |
 //! | [`shared`] | what all of them share |
 
@@ -17,6 +18,7 @@ pub mod connectivity;
 pub mod connectivity_html;
 pub mod io;
 pub mod receive;
+mod relay_choice;
 pub mod send;
 pub mod shared;
 pub mod transports;
@@ -234,6 +236,10 @@ impl Handler<RelayNotice> for Profile {
 
     fn handle(&mut self, notice: RelayNotice, ctx: &mut Self::Context) {
         let shared = self.shared.clone();
+        if matches!(notice.notice, Some(volary_proto::v1::relay_notice::Notice::Idle(_))) {
+            let adding = relay_choice::add_more(shared.clone(), ctx.address());
+            ctx.spawn(adding.instrument(self.shared.span()).into_actor(self));
+        }
         if let Some(later) = io::notice(&shared, notice) {
             ctx.spawn(later.instrument(self.shared.span()).into_actor(self));
         }

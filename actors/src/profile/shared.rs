@@ -71,6 +71,8 @@ pub struct Shared {
     pub accepted: RefCell<Vec<String>>,
     /// Why the last attempt to set up a relay failed.
     pub setup_error: RefCell<Option<String>>,
+    /// A further relay is being chosen.
+    pub choosing_relay: Cell<bool>,
     /// Documents of web servers.
     pub web_cache: RefCell<WebCache>,
     /// Generation of the last order to the connections.
@@ -123,6 +125,7 @@ impl Shared {
             sending: Cell::new(false),
             send_again: Cell::new(false),
             pace: RefCell::default(),
+            choosing_relay: Cell::new(false),
             web_cache: RefCell::default(),
             generation: Cell::new(0),
             changed: Notify::new(),

@@ -9,7 +9,7 @@ use volary_mail::qr::{self, Code};
 use volary_proto::v1::{Error, ErrorCode, event, request};
 
 use super::shared::Shared;
-use super::{Profile, io, web};
+use super::{Profile, io, relay_choice, web};
 use volary_engine::ground::error::Failure;
 use volary_engine::ground::texts::id as text;
 use volary_engine::state::{config, transports};
@@ -37,9 +37,10 @@ pub async fn request(shared: &Rc<Shared>, profile: &Addr<Profile>, kind: request
             if !configured.is_empty() {
                 return Ok(());
             }
-            let Some(qr) = call.qr else {
-                return Err(Error::unsupported("choosing a relay without a code is not supported yet"));
-            };
+            let Some(qr) = call.qr else { return relay_choice::first(shared, profile, None).await };
+            if let Ok(Code::Invite(invite)) = qr::parse(&qr) {
+                return relay_choice::first(shared, profile, Some(&invite)).await;
+            }
             let trial = trial_of_code(shared, &qr, "QR code does not contain a relay").await?;
             configure(shared, profile, trial).await
         }
@@ -56,17 +57,24 @@ pub async fn request(shared: &Rc<Shared>, profile: &Addr<Profile>, kind: request
 }
 
 /// A login to try out, and where its servers come from.
-struct Trial {
+pub struct Trial {
     entered: EnteredLogin,
     /// The domain is asked over the web which servers it has. Otherwise they are guessed from its name: a relay has them
     /// under the usual names, and asking first would keep a new account waiting wherever the web ports are closed.
     ask_domain: bool,
+    /// Somebody waits for it and sees how far it is.
+    is_shown: bool,
 }
 
 impl Trial {
+    /// Of an account on a relay that is new.
+    pub fn drawn(entered: EnteredLogin, is_shown: bool) -> Self {
+        Self { entered, ask_domain: false, is_shown }
+    }
+
     /// Of a login whose domain may be any mail provider.
     fn described(entered: EnteredLogin) -> Self {
-        Self { entered, ask_domain: true }
+        Self { entered, ask_domain: true, is_shown: true }
     }
 }
 
@@ -74,13 +82,22 @@ impl Trial {
 async fn trial_of_code(shared: &Shared, code: &str, refusal: &str) -> Result<Trial, Error> {
     Ok(match relays::from_qr(code, refusal)? {
         CodeLogin::Entered(entered) => Trial::described(entered),
-        CodeLogin::NewOnRelay(entered) => Trial { entered, ask_domain: false },
+        CodeLogin::NewOnRelay(entered) => Trial::drawn(entered, true),
         CodeLogin::AskWeb(url) => Trial::described(web::new_account(shared, &url).await?),
     })
 }
 
 /// Tries a login and stores it. I/O is stopped meanwhile and started afterwards.
 async fn configure(shared: &Rc<Shared>, profile: &Addr<Profile>, trial: Trial) -> Result<(), Error> {
+    exclusively(shared, profile, try_and_store(shared, trial)).await
+}
+
+/// Carries out work that sets up a transport, or says why not. It can be cancelled, and nothing else goes on meanwhile.
+pub async fn exclusively(
+    shared: &Rc<Shared>,
+    profile: &Addr<Profile>,
+    work: impl Future<Output = Result<(), String>>,
+) -> Result<(), Error> {
     let cancelled = Rc::new(Notify::new());
     if shared.ongoing.borrow().is_some() {
         return Err(Error::failed("There is already another ongoing process running."));
@@ -89,7 +106,7 @@ async fn configure(shared: &Rc<Shared>, profile: &Addr<Profile>, trial: Trial) -
     let was_configured = !shared.db.look(|view| transports::all(view, shared.id))?.is_empty();
     io::stop(shared).await;
     let outcome = tokio::select! {
-        outcome = try_and_store(shared, trial) => outcome,
+        outcome = work => outcome,
         () = cancelled.notified() => Err("Canceled".to_owned()),
     };
     *shared.ongoing.borrow_mut() = None;
@@ -110,8 +127,14 @@ fn progress(shared: &Shared, progress: u32, comment: Option<String>) {
     shared.db.emit(shared.id, event::Kind::ConfigureProgress(event));
 }
 
-async fn try_and_store(shared: &Rc<Shared>, trial: Trial) -> Result<(), String> {
+/// Tries a login and stores it if it works.
+pub async fn try_and_store(shared: &Rc<Shared>, trial: Trial) -> Result<(), String> {
     let entered = trial.entered.normalized();
+    let tell = |step| {
+        if trial.is_shown {
+            progress(shared, step, None);
+        }
+    };
     let known = shared.db.look(|view| transports::all(view, shared.id)).map_err(|error| error.to_string())?;
     let update = known.iter().any(|(_, record)| record.addr == entered.addr);
     if !update && known.len() >= transports::MAX_TRANSPORTS {
@@ -120,28 +143,27 @@ async fn try_and_store(shared: &Rc<Shared>, trial: Trial) -> Result<(), String> 
             transports::MAX_TRANSPORTS
         ));
     }
-    progress(shared, 1, None);
+    tell(1);
     entered.check().map_err(|error| refused(shared, &entered.addr, &error.into()))?;
-    progress(shared, 200, None);
+    tell(200);
     let proxy = shared.db.read(|view| io::proxy(view, shared.id)).map_err(|error| error.to_string())?;
     let found = if trial.ask_domain {
         let how = Manner { strict: entered.certificate_checks.is_strict(), proxy: proxy.clone() };
-        web::servers(shared, &entered, &how, |step| progress(shared, step, None)).await
+        web::servers(shared, &entered, &how, tell).await
     } else {
         FoundServers::default()
     };
-    let login =
-        try_transport(&shared.hub.network, &entered, &found, proxy, |step| progress(shared, step, None))
-            .await
-            .map_err(|error| refused(shared, &entered.addr, &error))?;
+    let login = try_transport(&shared.hub.network, &entered, &found, proxy, tell)
+        .await
+        .map_err(|error| refused(shared, &entered.addr, &error))?;
     *shared.setup_error.borrow_mut() = None;
-    progress(shared, 910, None);
+    tell(910);
     let configured = serde_json::to_string(&login).map_err(|error| error.to_string())?;
     let stored = serde_json::to_string(&entered).map_err(|error| error.to_string())?;
-    relays::store(&shared.db, shared.id, entered.addr, stored, configured)
+    relays::store(&shared.db, shared.id, entered.addr, stored, configured, trial.is_shown)
         .await
         .map_err(|error| error.to_string())?;
-    progress(shared, 1000, None);
+    tell(1000);
     Ok(())
 }
 

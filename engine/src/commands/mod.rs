@@ -27,6 +27,7 @@ pub mod messages;
 pub mod process;
 pub mod push;
 pub mod qr;
+pub mod relay_choice;
 pub mod relays;
 pub mod route;
 pub mod stickers;

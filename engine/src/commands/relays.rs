@@ -16,13 +16,15 @@ use crate::ground::settings::key;
 use crate::state::{config, keys, transports};
 use crate::sync::share;
 
-/// Stores a transport that works, and everything that a profile gets with its first one.
+/// Stores a transport that works, and everything that a profile gets with its first one. What happens in the background
+/// shows no progress.
 pub async fn store(
     db: &Db,
     profile: ProfileId,
     addr: String,
     entered: String,
     configured: String,
+    shows_progress: bool,
 ) -> Outcome<()> {
     let welcome = welcome_image(db, profile).await?;
     db.transact_durably(profile, move |tx| {
@@ -51,7 +53,7 @@ pub async fn store(
         }
         config::set(tx, config::key::CONFIGURED_TIMESTAMP, Some(&now.to_string()))?;
         tx.emit(event::Kind::TransportsModified(event::TransportsModified {}));
-        for step in [920, 940] {
+        for step in [920, 940].into_iter().filter(|_| shows_progress) {
             let event = event::ConfigureProgress { progress: step, comment: None };
             tx.emit(event::Kind::ConfigureProgress(event));
         }
@@ -250,11 +252,7 @@ pub enum CodeLogin {
 /// The login that a code stands for; an account code makes new credentials.
 pub fn from_qr(text: &str, refusal: &str) -> Result<CodeLogin, Error> {
     match qr::parse(text).map_err(|error| Error::failed(error.to_string()))? {
-        Code::Account(AccountCode::Relay { domain }) => {
-            let drawn = AccountCode::new_credentials(&domain, &mut rand::thread_rng());
-            let (address, password) = drawn.map_err(|error| Error::failed(error.to_string()))?;
-            Ok(CodeLogin::NewOnRelay(new_login(&address, password)))
-        }
+        Code::Account(AccountCode::Relay { domain }) => Ok(CodeLogin::NewOnRelay(drawn_login(&domain)?)),
         Code::Account(AccountCode::Url { url, .. }) => Ok(CodeLogin::AskWeb(url)),
         Code::Login(LoginCode::V1 { address, password, imap, smtp, certificates }) => {
             Ok(CodeLogin::Entered(from_login(address, password, imap, smtp, certificates)))
@@ -264,6 +262,13 @@ pub fn from_qr(text: &str, refusal: &str) -> Result<CodeLogin, Error> {
         )),
         _ => Err(Error::failed(refusal)),
     }
+}
+
+/// A login of a new account on a relay, with random name and password.
+pub fn drawn_login(host: &str) -> Result<EnteredLogin, Error> {
+    let drawn = AccountCode::new_credentials(host, &mut rand::thread_rng());
+    let (address, password) = drawn.map_err(|error| Error::failed(error.to_string()))?;
+    Ok(new_login(&address, password))
 }
 
 /// The login of an account that is new: the relay makes it at the first login.

@@ -181,8 +181,8 @@ mod tests {
     }
 
     #[test]
-    fn there_are_81_settings_of_chatmail_core_and_one_of_ours_and_each_is_found_by_its_name() {
-        assert_eq!(ALL.len(), 81 + ["ice_servers"].len());
+    fn there_are_81_settings_of_chatmail_core_and_three_of_ours_and_each_is_found_by_its_name() {
+        assert_eq!(ALL.len(), 81 + ["ice_servers", "autorelay_hosts", "autorelay_tried"].len());
         for setting in ALL {
             assert_eq!(find(setting.key), Some(setting));
         }

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use volary_proto::event::Kind;
 use volary_proto::{
     AddOrUpdateTransport, AddTransportFromQr, EnteredLoginParam, GetHttpResponse, GetIceServers,
-    ListTransports, SetConfig,
+    InitTransports, ListTransports, SetConfig, StartIo,
 };
 use volary_tests::{Person, World};
 
@@ -291,6 +291,52 @@ async fn a_web_address_hands_out_an_account() {
     let listed = carol.call(ListTransports {}).await.transports;
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].addr, format!("new@{DOMAIN}"));
+    world.ends().await;
+}
+
+// Spec 05 §9.
+#[tokio::test]
+async fn a_profile_without_a_relay_takes_one_of_an_invite_and_later_a_second_one() {
+    let world = World::new().await;
+    let bob = world.person("Bob").await;
+    let ports = [
+        ("443", world.relay.imap_tls_port()),
+        ("993", world.relay.imap_tls_port()),
+        ("465", world.relay.smtp_tls_port()),
+    ];
+    let hosts = [DOMAIN, "_two.test"];
+    let routes: Vec<_> =
+        hosts.iter().flat_map(|host| ports.map(|(port, to)| (format!("{host}:{port}"), to))).collect();
+    let (url, targets) = proxy(&routes).await;
+    let carol = somebody(&world, &url).await;
+    let hosts = "_two.test\n_none.test".to_owned();
+    carol.call(SetConfig { key: "autorelay_hosts".to_owned(), value: Some(hosts.clone()) }).await;
+    let relays = async || {
+        let listed = carol.call(ListTransports {}).await.transports;
+        listed
+            .into_iter()
+            .map(|login| login.addr.split_once('@').expect("an address").1.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let code = bob.code(None).await;
+    carol.call(InitTransports { qr: Some(code.clone()) }).await;
+    assert_eq!(relays().await.len(), 1);
+    let probed = targets.lock().clone();
+    for host in [DOMAIN, "_two.test", "_none.test"] {
+        assert!(probed.contains(&format!("{host}:443")), "{probed:?}");
+    }
+    carol.call(StartIo {}).await;
+    let mut both =
+        carol.eventually("a second relay", async || Some(relays().await).filter(|all| all.len() > 1)).await;
+    both.sort();
+    assert_eq!(both, [DOMAIN, "_two.test"]);
+    // Somebody who has a relay gets no other one.
+    carol.call(InitTransports { qr: None }).await;
+    assert_eq!(relays().await.len(), 2);
+    let dave = somebody(&world, &url).await;
+    dave.call(SetConfig { key: "autorelay_hosts".to_owned(), value: Some("_none.test".to_owned()) }).await;
+    let error = dave.tries(InitTransports { qr: None }).await.expect_err("there is no relay");
+    assert!(error.message.contains("No relay can be reached"), "{error}");
     world.ends().await;
 }
 

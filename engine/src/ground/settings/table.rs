@@ -152,12 +152,16 @@ settings! {
         "When the reactions in own channels were last published.";
     LAST_CANT_DECRYPT_OUTGOING_MSGS = "last_cant_decrypt_outgoing_msgs": Time, None, Engine, [StoredOnly],
         "When the user was last warned of own messages that cannot be decrypted.";
-    LAST_AUTORELAY = "last_autorelay": Time, None, Engine, [StoredOnly],
-        "When relays were last managed automatically.";
-    AUTORELAY = "autorelay": Switch, None, User, [StoredOnly],
-        "Relays are added automatically.";
-    AUTORELAY_FINISHED = "autorelay_finished": Switch, None, Engine, [StoredOnly],
+    LAST_AUTORELAY = "last_autorelay": Time, None, Engine, [],
+        "When it was last tried to add relays automatically.";
+    AUTORELAY = "autorelay": Switch, None, User, [],
+        "Relays are added automatically, up to three.";
+    AUTORELAY_FINISHED = "autorelay_finished": Switch, None, Engine, [],
         "The automatic addition of relays has ended.";
+    AUTORELAY_HOSTS = "autorelay_hosts": Text, None, User, [],
+        "Hosts of relays to choose from, one a line; without them a list of public relays is used.";
+    AUTORELAY_TRIED = "autorelay_tried": Text, None, Engine, [],
+        "Hosts of relays that were tried automatically, with the times, one a line.";
     KEYUPDATE_BASELINE = "keyupdate_baseline": Text, Some(""), Engine, [],
         "Own addresses that were last announced to contacts, sorted, with blanks between them.";
     KEYUPDATE_DEBOUNCE = "keyupdate_debounce": Seconds, Some("30"), User, [Info],
