@@ -32,6 +32,8 @@ pub struct Hub {
     pub network: Arc<Network>,
     /// All relay connections of the process, by relay.
     pub crowds: Arc<Crowds>,
+    /// For tests: realtime channels of apps stay on the loopback interface and use no relay.
+    pub realtime_on_loopback: bool,
     /// Panics that tests provoke.
     pub(crate) faults: Faults,
 }
@@ -49,6 +51,7 @@ impl Hub {
             pool,
             network,
             crowds: Arc::default(),
+            realtime_on_loopback: false,
             faults: Faults::default(),
         }
     }

@@ -9,6 +9,7 @@
 //! | [`chat`] | one actor for each chat in use: commands on it and incoming mail, in order |
 //! | [`app`] | one actor for each in-chat app in use: what its user does in it, in order |
 //! | [`in_use`] | how actors of chats and apps are started when they are needed, and end |
+//! | `realtime` | one actor for each profile whose apps use realtime channels (feature `realtime`) |
 //! | [`hub`], [`bus`], [`wake`], [`pool`] | what actors share: database, events, wake-ups, workers |
 //! | [`mailbox`] | the bounds of mailboxes, kept by those who send |
 //! | [`watch`] | how owners notice the end of what they own |
@@ -22,6 +23,8 @@ pub mod mailbox;
 pub mod node;
 pub mod pool;
 pub mod profile;
+#[cfg(feature = "realtime")]
+pub mod realtime;
 pub mod relay_connection;
 pub mod supervisor;
 pub mod wake;

@@ -53,13 +53,21 @@ pub struct NodeOptions {
     pub threads: usize,
     /// Options of the database.
     pub storage: Options,
+    /// For tests and demonstrations: realtime channels of apps stay on the loopback interface and use no relay.
+    pub realtime_on_loopback: bool,
 }
 
 impl NodeOptions {
     /// The usual options for a folder.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         let threads = thread::available_parallelism().map_or(2, usize::from);
-        Self { dir: dir.into(), clock: Arc::new(SystemClock), threads, storage: Options::default() }
+        Self {
+            dir: dir.into(),
+            clock: Arc::new(SystemClock),
+            threads,
+            storage: Options::default(),
+            realtime_on_loopback: false,
+        }
     }
 }
 
@@ -82,7 +90,8 @@ impl Node {
         let store = Store::open(&options.dir, options.storage)?;
         let network = reconnect::network().map_err(StartError::Tls)?;
         let pool = Pool::new(options.threads)?;
-        let hub = Hub::new(store, options.dir, options.clock, pool, network);
+        let mut hub = Hub::new(store, options.dir, options.clock, pool, network);
+        hub.realtime_on_loopback = options.realtime_on_loopback;
         let db = &hub.db;
         if let Err(error) = db.read(|view| memory::load(view, &hub.network, db.now())) {
             // It is learned anew.

@@ -1,11 +1,11 @@
 //! All tables. Every key of a profile's table starts with the profile id.
 
 use crate::records::{
-    AppRecord, AppUpdateRecord, CertificateRecord, ChatRecord, ContactRecord, CountRecord, CounterRecord,
-    FlagRecord, HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, LocationRecord, ManagerRecord,
-    MemberRecord, MessageRecord, NotShownRecord, OutboxRecord, PendingCallRecord, PendingEditRecord,
-    ProfileRecord, QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord, ServerCopyRecord,
-    SyncItemRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
+    AppNodeRecord, AppRecord, AppUpdateRecord, CertificateRecord, ChatRecord, ContactRecord, CountRecord,
+    CounterRecord, FlagRecord, HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, LocationRecord,
+    ManagerRecord, MemberRecord, MessageRecord, NotShownRecord, OutboxRecord, PendingCallRecord,
+    PendingEditRecord, ProfileRecord, QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord,
+    ServerCopyRecord, SyncItemRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
 };
 use crate::table::{Empty, Raw, Table};
 use crate::{ChatId, ContactId, LocationId, MessageId};
@@ -93,6 +93,12 @@ pub const APP_UPDATE_BY_UID: Table<(P, String), Empty> = Table::new("app-update-
 pub const PENDING_CALLS: Table<(P, String, ContactId), PendingCallRecord> = Table::new("pending-calls.v1");
 /// Changes for the other devices that wait: (profile, number).
 pub const SYNC_ITEMS: Table<(P, u64), SyncItemRecord> = Table::new("sync-items.v1");
+/// Topics of the realtime channels of apps.
+pub const APP_TOPICS: Table<(P, MessageId), TextRecord> = Table::new("app-topics.v1");
+/// Index: (profile, topic, message). A topic belongs to one instance.
+pub const APP_BY_TOPIC: Table<(P, String, MessageId), Empty> = Table::new("app-by-topic.v1");
+/// Nodes of the realtime channels of apps: (profile, message, name of the node).
+pub const APP_NODES: Table<(P, MessageId, String), AppNodeRecord> = Table::new("app-nodes.v1");
 /// Labels of device messages that were shown once.
 pub const DEVICE_LABELS: Table<(P, String), Empty> = Table::new("device-labels.v1");
 

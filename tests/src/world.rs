@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use volary::Engine;
+use volary::{Engine, EngineOptions};
 use volary_proto::{
     AddAccount, AddOrUpdateTransport, CertificateChecks, EnteredLoginParam, SetConfig, Socket,
     StartIoForAllAccounts,
@@ -42,12 +42,17 @@ struct Ports {
     socket: Socket,
 }
 
+/// Realtime channels stay on this machine.
+fn options(dir: PathBuf) -> EngineOptions {
+    EngineOptions { realtime_on_loopback: true, ..EngineOptions::new(dir) }
+}
+
 impl World {
     /// An empty world.
     pub async fn new() -> Self {
         let files = tempfile::tempdir().expect("a folder for files");
         let relay = World::relay().await;
-        let engine = Engine::start(files.path().join("engine")).await.expect("the engine starts");
+        let engine = Engine::start(options(files.path().join("engine"))).await.expect("the engine starts");
         let logs = Logs::default();
         logs.keep(engine.events());
         Self { relay, engine, logs, files }
@@ -147,7 +152,7 @@ impl World {
         // The folder is free when the last handle is gone.
         drop(engine);
         meanwhile(&relay, &dir).await;
-        let engine = Engine::start(dir).await.expect("the engine starts again");
+        let engine = Engine::start(options(dir)).await.expect("the engine starts again");
         let logs = Logs::default();
         logs.keep(engine.events());
         engine.call(0, StartIoForAllAccounts {}).await.expect("all profiles connect");

@@ -69,3 +69,10 @@ fn the_programs_have_what_embedding_lacks() {
         assert!(programs.contains(name), "{name}");
     }
 }
+
+#[test]
+fn realtime_channels_are_compiled_by_those_who_want_them() {
+    assert!(!built_from("volary", &["--features", "apps,jsonrpc"]).contains("iroh"));
+    assert!(built_from("volary", &["--features", "realtime"]).contains("iroh"));
+    assert!(built_from("volary-cli", &[]).contains("iroh"), "the programs have them");
+}

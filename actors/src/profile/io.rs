@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::connectivity::{self, Shown};
 use super::shared::{Shared, drop_connections};
-use super::{Profile, receive, transports as configuring, web};
+use super::{Profile, realtime, receive, transports as configuring, web};
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
 use crate::watch::run_once;
 use actix::Addr;
@@ -60,6 +60,13 @@ pub async fn request(
             let text = web::ice_servers(&shared).await?;
             return Ok(answer::Kind::Text(volary_proto::v1::Text { text }));
         }
+        Kind::SendWebxdcRealtimeAdvertisement(call) => {
+            realtime::advertise(&shared, call.msg_id.into()).await?;
+        }
+        Kind::SendWebxdcRealtimeData(call) => {
+            realtime::send(&shared, call.msg_id.into(), call.data).await?;
+        }
+        Kind::LeaveWebxdcRealtime(call) => realtime::leave(&shared, call.msg_id.into()).await?,
         Kind::StopOngoingProcess(_) => {
             if let Some(ongoing) = shared.ongoing.borrow().as_ref() {
                 ongoing.notify_one();
@@ -176,6 +183,7 @@ pub fn proxy(view: &impl volary_storage::View, profile: ProfileId) -> Outcome<Op
 /// Stops I/O: connections end, what is being processed is finished.
 pub async fn stop(shared: &Rc<Shared>) {
     let was_running = shared.io.replace(false);
+    realtime::close(shared);
     drop_connections(shared);
     let _finished = shared.receiving.lock().await;
     if was_running {
@@ -248,6 +256,7 @@ pub async fn reconnect(shared: &Rc<Shared>, profile: &Addr<Profile>) {
 
 async fn network_changed(shared: &Rc<Shared>) {
     order_all(shared, relay_command::Command::NetworkChanged(RelayNetworkChanged { lost: false }));
+    realtime::network_changed(shared);
     send_what_waited(shared).await;
     shared.wake_sender();
 }

@@ -11,12 +11,18 @@
 //! | [`transports`] | setting up relays |
 //! | `relay_choice` | relays that a profile takes by itself |
 //! | [`web`] | what is asked of web servers; `web_cache`: the documents that are kept |
+//! | `realtime` | realtime channels of apps; `realtime_off`: a program without them |
 //! | [`shared`] | what all of them share |
 
 pub mod chats;
 pub mod connectivity;
 pub mod connectivity_html;
 pub mod io;
+#[cfg(feature = "realtime")]
+mod realtime;
+#[cfg(not(feature = "realtime"))]
+#[path = "realtime_off.rs"]
+mod realtime;
 pub mod receive;
 mod relay_choice;
 pub mod send;
@@ -120,6 +126,9 @@ impl StreamHandler<Effects> for Profile {
         }
         if effects.flags || effects.downloads {
             io::send_orders(&self.shared, effects.downloads);
+        }
+        if effects.realtime {
+            realtime::refresh(&self.shared);
         }
         if effects.unlocked.any() {
             let retry = receive::retry(self.shared.clone(), effects.unlocked);

@@ -75,6 +75,9 @@ pub struct Shared {
     pub choosing_relay: Cell<bool>,
     /// Documents of web servers.
     pub web_cache: RefCell<WebCache>,
+    /// Realtime channels of apps, since the first app used one.
+    #[cfg(feature = "realtime")]
+    pub realtime: RefCell<Option<Addr<crate::realtime::Realtime>>>,
     /// Generation of the last order to the connections.
     pub generation: Cell<u64>,
     /// Something of the above changed.
@@ -127,6 +130,8 @@ impl Shared {
             pace: RefCell::default(),
             choosing_relay: Cell::new(false),
             web_cache: RefCell::default(),
+            #[cfg(feature = "realtime")]
+            realtime: RefCell::default(),
             generation: Cell::new(0),
             changed: Notify::new(),
             ongoing: RefCell::default(),

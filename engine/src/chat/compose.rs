@@ -17,7 +17,7 @@ use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::ground::intent::Intent;
 use crate::ground::texts::{Texts, id as text};
-use crate::state::{apps, chats, config, contacts, keys, members, messages, outbox};
+use crate::state::{apps, chats, config, contacts, keys, members, messages, outbox, realtime};
 
 /// Longest quote in characters.
 pub const MAX_QUOTE: usize = 500;
@@ -399,6 +399,9 @@ fn store(
         }
         None => messages::insert(tx, &record)?,
     };
+    if record.view_type == ViewType::Webxdc && record.encrypted {
+        realtime::ensure_topic(tx, id)?;
+    }
     if anybody {
         job.message = id;
         outbox::push(tx, &job)?;

@@ -13,7 +13,7 @@ use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::ground::intent::{DELETE_TEXT, EDIT_MARK, Intent};
 use crate::ground::texts::id as text;
-use crate::state::{chats, config, messages, outbox};
+use crate::state::{chats, config, messages, outbox, realtime};
 use crate::webxdc;
 
 fn load(tx: &Tx<'_, '_>, id: MessageId) -> Outcome<MessageRecord> {
@@ -186,15 +186,18 @@ pub fn resend(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
         }
         compose::check_can_send(tx.store, tx.profile, record.chat)?;
         compose::check_protection(tx, record.encrypted)?;
-        chosen.push((*id, record.chat));
+        chosen.push((*id, record.chat, record.view_type == ViewType::Webxdc && record.encrypted));
     }
-    for (id, chat) in chosen {
+    for (id, chat, is_app) in chosen {
         messages::update(tx, id, |record| {
             record.state = MessageState::OutPending;
             record.error.clear();
         })?;
         outbox::replace_held(tx, id)?;
         outbox::push(tx, &OutboxRecord { kind: JobKind::Message, message: id, ..Default::default() })?;
+        if is_app {
+            realtime::ensure_topic(tx, id)?;
+        }
         webxdc::sending::again(tx, id)?;
         tx.msg_changed(chat, id);
     }

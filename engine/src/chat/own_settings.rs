@@ -40,6 +40,7 @@ fn follow(tx: &mut Tx<'_, '_>, setting: &Setting, mark: Mark) -> Outcome<()> {
         }
         Mark::Ages => aging::setting_changed(tx)?,
         Mark::Reconnects => tx.effects().transports = true,
+        Mark::Realtime => tx.effects().realtime = true,
         Mark::Info | Mark::StoredOnly => {}
     }
     Ok(())

@@ -49,6 +49,8 @@ pub struct Effects {
     pub messages: u32,
     /// Mails that wait may be opened now.
     pub unlocked: Unlocked,
+    /// What is known of realtime channels changed, or whether they are allowed.
+    pub realtime: bool,
     /// A deadline was added that may be the next one.
     pub deadline: Option<i64>,
 }
@@ -60,6 +62,7 @@ impl Effects {
         self.flags |= other.flags;
         self.downloads |= other.downloads;
         self.transports |= other.transports;
+        self.realtime |= other.realtime;
         self.messages += other.messages;
         self.unlocked.merge(other.unlocked);
         self.deadline = match (self.deadline, other.deadline) {

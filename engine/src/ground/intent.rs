@@ -111,6 +111,13 @@ pub enum Intent {
     LocationStreaming,
     /// Own positions, and nothing else.
     Locations,
+    /// Where the realtime channel of an app is reached on this device.
+    RealtimeAddress {
+        /// Message-ID of the app.
+        target: String,
+        /// The address, JSON.
+        address: String,
+    },
     /// A step of a handshake.
     Handshake(Handshake),
 }
@@ -121,6 +128,7 @@ mod name {
     pub const QUOTE: &str = ":quote";
     pub const APP_UPDATES: &str = ":app-updates";
     pub const SYNC: &str = ":sync";
+    pub const REALTIME_ADDRESS: &str = ":realtime-address";
     pub const EDIT: &str = "Chat-Edit";
     pub const DELETE: &str = "Chat-Delete";
     pub const CONTENT: &str = "Chat-Content";
@@ -182,6 +190,7 @@ impl Intent {
             Self::Pin { pinned: false, .. } => SystemType::MessageUnpinned,
             Self::AppUpdates { .. } => SystemType::WebxdcStatusUpdate,
             Self::Sync => SystemType::MultiDeviceSync,
+            Self::RealtimeAddress { .. } => SystemType::RealtimeAddress,
             Self::Handshake(_) => SystemType::Securejoin,
         }
     }
@@ -199,6 +208,7 @@ impl Intent {
                 | Self::CallEnded { .. }
                 | Self::Sync
                 | Self::Locations
+                | Self::RealtimeAddress { .. }
                 | Self::Handshake(_)
         )
     }
@@ -212,6 +222,7 @@ impl Intent {
                 | Self::Delete { .. }
                 | Self::ChannelWelcome { .. }
                 | Self::Sync
+                | Self::RealtimeAddress { .. }
                 | Self::Handshake(_)
         )
     }
@@ -256,6 +267,7 @@ impl Intent {
             | Self::Edit { target, .. }
             | Self::Pin { target, .. }
             | Self::AppUpdates { target, .. }
+            | Self::RealtimeAddress { target, .. }
             | Self::CallAccepted { target, .. }
             | Self::CallEnded { target, .. } => Some(target),
             _ => None,
@@ -326,6 +338,7 @@ impl Intent {
             Self::Sync => vec![(name::SYNC, "1".to_owned())],
             Self::LocationStreaming => content(ChatContent::LocationStreamingEnabled),
             Self::Locations => vec![(name::LOCATIONS, "1".to_owned())],
+            Self::RealtimeAddress { address, .. } => vec![(name::REALTIME_ADDRESS, address.clone())],
             Self::Handshake(step) => step_parts(step),
         }
     }
@@ -417,6 +430,9 @@ impl Parts<'_> {
         }
         if self.take(name::SYNC).is_some() {
             return Ok(Intent::Sync);
+        }
+        if let Some(address) = self.take(name::REALTIME_ADDRESS) {
+            return Ok(Intent::RealtimeAddress { target: target(), address });
         }
         if let Some(address) = self.take(name::ADDED) {
             return self.added(address);

@@ -93,6 +93,8 @@ pub enum Mark {
     OwnPicture,
     /// Connections are made anew.
     Reconnects,
+    /// Realtime channels of apps are closed if they are not allowed any more.
+    Realtime,
     /// The deletion of old messages is planned anew.
     Ages,
     /// Nothing in the engine reads it; it is kept for clients and backups.

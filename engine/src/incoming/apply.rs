@@ -9,7 +9,7 @@ use volary_storage::tables::GOSSIPED;
 use super::contacts::{self as people, People};
 use super::fate::{Copies, Fate, Reason, Wait};
 use super::open::{Content, Opened};
-use super::{app_updates, assign, calls, group, locations, route, special, store};
+use super::{app_updates, assign, calls, group, locations, realtime, route, special, store};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -207,12 +207,18 @@ fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
             },
         },
         MessageKind::CallAccepted | MessageKind::CallEnded => calls::heard(tx, opened, parsed, who)?.into(),
+        MessageKind::RealtimeAddress => match realtime::address(tx, parsed, who)? {
+            Some(fate) => fate,
+            // Not remembered: see there.
+            None => {
+                let reason = "its realtime address is for an app that is not known";
+                return Ok(Fate::NotShown(Reason::Refused(reason.to_owned())));
+            }
+        },
         // Nothing of these is to be shown: what they carry is used elsewhere.
         MessageKind::Draft | MessageKind::KeyUpdate | MessageKind::Handshake => Copies::Keep.into(),
         MessageKind::Sync => special::sync(tx, opened, parsed, who)?,
-        MessageKind::BroadcastStates | MessageKind::RealtimeAddress => {
-            Fate::NotShown(Reason::NotSupported(name_of(kind)))
-        }
+        MessageKind::BroadcastStates => Fate::NotShown(Reason::NotSupported(name_of(kind))),
     };
     if messages::known(tx.store, tx.profile, &opened.mid)?
         .is_none_or(|known| known.kind == KnownMail::Nothing)
@@ -226,7 +232,6 @@ fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
 fn name_of(kind: MessageKind) -> &'static str {
     match kind {
         MessageKind::BroadcastStates => "states of channel posts",
-        MessageKind::RealtimeAddress => "realtime channels of apps",
         _ => "messages of this kind",
     }
 }
@@ -239,6 +244,9 @@ fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         let completed = messages::by_mid(tx.store, tx.profile, &opened.mid)?;
         let completed = completed.as_ref().map(|(id, record)| (*id, record));
         app_updates::beside(tx, opened, parsed, who, completed)?;
+        if let Some((id, record)) = completed {
+            realtime::topic(tx, parsed, id, record)?;
+        }
         return Ok(Copies::Keep.into());
     }
     if special::is_late_pre_message(tx, opened, parsed, who)? {

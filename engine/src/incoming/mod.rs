@@ -41,6 +41,7 @@ pub mod locations;
 pub mod open;
 pub mod order;
 pub mod quarantine;
+mod realtime;
 pub mod report;
 pub mod route;
 mod source;

@@ -12,7 +12,7 @@ use super::contacts::People;
 use super::fate::Copies;
 use super::group::Change;
 use super::open::Opened;
-use super::{app_updates, calls, locations, special};
+use super::{app_updates, calls, locations, realtime, special};
 use crate::chat::{calls as call_rules, compose, reading, sorting};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
@@ -59,6 +59,9 @@ pub fn message(
     if stored.is_empty() {
         messages::entomb(tx, &opened.mid)?;
         return Ok(Copies::Keep);
+    }
+    for (id, record) in &stored {
+        realtime::topic(tx, parsed, *id, record)?;
     }
     after(tx, parsed, who, chat, &current, &stored)?;
     if let Some((id, _)) = stored.last() {

@@ -63,6 +63,12 @@ pub fn sent(
         messages::update(tx, job.message, |record| record.pre_mid.clone_from(pre_mid))?;
         messages::remember(tx, pre_mid, KnownMail::PreMessage, Some(job.message))?;
     }
+    if message.system_type == SystemType::RealtimeAddress
+        && !outbox::is_queued(tx.store, profile, job.message)?
+    {
+        // Nobody sees it: what is left is that no copy of it is looked at.
+        return messages::bury(tx, job.message, false);
+    }
     if message.system_type == SystemType::LocationOnly {
         // Nobody sees it, and there may be one each minute.
         messages::bury(tx, job.message, false)?;
@@ -141,6 +147,12 @@ pub fn failed(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord, error: &st
     }
     if forget_if_expired(tx, job.message)? {
         return Ok(());
+    }
+    if let Some(message) =
+        message.as_ref().filter(|message| message.system_type == SystemType::RealtimeAddress)
+    {
+        tracing::warn!(profile = %tx.profile, chat = %message.chat, error, "a realtime address is not sent");
+        return messages::bury(tx, job.message, false);
     }
     fail_message(tx, job.message, error)?;
     match message {

@@ -9,7 +9,7 @@ use crate::chat::membership;
 use crate::ground::error::Outcome;
 use crate::ground::ids::ContactId;
 use crate::ground::intent::{Intent, MEMBER_ADDED_STEP, Named};
-use crate::state::{contacts, keys, members};
+use crate::state::{contacts, keys, members, messages, realtime};
 
 /// All optional headers of a message but the own picture.
 pub fn of(
@@ -55,6 +55,12 @@ pub fn of(
         headers.push(ChatHeader::Content(ChatContent::Call));
         headers.push(ChatHeader::WebrtcRoom(call.offer.clone()));
         headers.push(ChatHeader::WebrtcHasVideo(call.has_video));
+    }
+    if message.view_type == ViewType::Webxdc
+        && let Some((instance, _)) = messages::by_mid(view, context.profile, &message.mid)?
+        && let Some(topic) = realtime::topic(view, context.profile, instance)?
+    {
+        headers.push(ChatHeader::IrohGossipTopic(topic.to_string()));
     }
     headers.extend(of_intent(intent));
     Ok(headers)
@@ -168,6 +174,7 @@ fn of_intent(intent: &Intent) -> Vec<ChatHeader> {
         | Intent::AppUpdates { .. }
         | Intent::Sync
         | Intent::Handshake(_) => Vec::new(),
+        Intent::RealtimeAddress { address, .. } => vec![ChatHeader::IrohNodeAddr(address.clone())],
         Intent::MemberAdded { member, by_handshake: false } => vec![added(member)],
         Intent::MemberAdded { member, by_handshake: true } => vec![added(member), step()],
         Intent::ChannelWelcome { subscriber, secret } => {

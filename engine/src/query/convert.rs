@@ -137,6 +137,7 @@ pub fn system(stored: SystemType) -> System {
         SystemType::SecurejoinWait => System::SecurejoinWait,
         SystemType::MultiDeviceSync => System::MultiDeviceSync,
         SystemType::WebxdcStatusUpdate => System::WebxdcStatusUpdate,
+        SystemType::RealtimeAddress => System::IrohNodeAddr,
         SystemType::WebxdcInfo => System::WebxdcInfoMessage,
         SystemType::ChatE2ee => System::ChatE2ee,
         SystemType::GroupDescriptionChanged => System::GroupDescriptionChanged,

@@ -10,7 +10,7 @@ use volary_storage::tables::{
 };
 use volary_storage::{StoreError, View};
 
-use super::{apps, contacts, copies, deadlines, search};
+use super::{apps, contacts, copies, deadlines, realtime, search};
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
@@ -272,6 +272,7 @@ pub fn erase(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
     tx.store.remove(&MESSAGES, &(profile, id))?;
     search::removed(tx, id)?;
     apps::forget(tx, id)?;
+    realtime::forget(tx, id)?;
     tx.store.remove_prefix(&REACTIONS, &(profile, id))?;
     tx.store.remove_prefix(&RECEIPTS, &(profile, id))?;
     super::locations::forget_message(tx, id)?;

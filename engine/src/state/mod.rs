@@ -18,6 +18,7 @@ pub mod not_shown;
 pub mod outbox;
 pub mod profiles;
 pub mod quarantine;
+pub mod realtime;
 pub mod search;
 pub mod tokens;
 pub mod transports;

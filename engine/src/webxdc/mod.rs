@@ -5,6 +5,7 @@
 //! | [`apply`] | an update becomes part of the log of its instance, with all that follows from it |
 //! | [`sending`] | updates of this device on their way to others |
 //! | [`map`] | the app that shows maps |
+//! | [`realtime`] | realtime channels: who may join, announcing this device |
 //! | [`instance`] | queries: what an instance tells, its updates, its files |
 //!
 //! The rules are in [`volary_mail::webxdc`]; rows are those of [`crate::state::apps`].
@@ -12,6 +13,7 @@
 pub mod apply;
 pub mod instance;
 pub mod map;
+pub mod realtime;
 pub mod sending;
 
 #[cfg(test)]

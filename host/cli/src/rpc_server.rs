@@ -12,8 +12,8 @@ use volary::{Engine, memory};
 
 use crate::process::event_log;
 use crate::process::failure::{Failure, OutputError, exit_code};
-use crate::process::log;
 use crate::process::signals::Signals;
+use crate::process::{log, options};
 
 /// Where profiles are unless `DC_ACCOUNTS_PATH` says otherwise.
 const DEFAULT_PATH: &str = "accounts";
@@ -82,7 +82,7 @@ async fn serve() -> Result<(), Failure> {
     let path = env::var_os("DC_ACCOUNTS_PATH").map_or_else(|| PathBuf::from(DEFAULT_PATH), PathBuf::from);
     // Waiting for another process to leave the folder takes seconds.
     let engine = tokio::select! {
-        engine = Engine::start(path) => engine?,
+        engine = Engine::start(options::for_folder(path)) => engine?,
         () = signals.end() => return Ok(()),
     };
     tokio::spawn(event_log::write(engine.events()));

@@ -7,6 +7,7 @@
 //! | [`icon`] | which icon an app has, and which pictures may be one |
 //! | [`info`] | what an app tells about itself |
 //! | [`blob`] | what a path inside an app leads to |
+//! | [`realtime`] | topics, addresses and frames of realtime channels |
 //! | [`update`] | status updates: forms, effects, batches |
 //!
 //! Nothing here writes a file: an archive stays packed, and each entry is inflated when somebody asks for it.
@@ -20,6 +21,7 @@ pub mod blob;
 pub mod icon;
 pub mod info;
 pub mod manifest;
+pub mod realtime;
 pub mod update;
 
 /// Type of an app on the wire.

@@ -30,6 +30,16 @@ record! {
 }
 
 record! {
+    /// A node of the realtime channel of an app.
+    pub struct AppNodeRecord {
+        /// URL of the relay at which it can be found; empty for none.
+        pub relay: String = 1,
+        /// When it was announced last.
+        pub time: i64 = 2,
+    }
+}
+
+record! {
     /// An update of an app.
     pub struct AppUpdateRecord {
         /// Its wire form, JSON.

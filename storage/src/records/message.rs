@@ -93,6 +93,8 @@ numbers! {
         WebxdcStatusUpdate = 30,
         /// Info line of an in-chat app.
         WebxdcInfo = 32,
+        /// Where the realtime channel of an in-chat app is reached.
+        RealtimeAddress = 40,
         /// "Messages are end-to-end encrypted."
         ChatE2ee = 50,
         /// The group got another description.

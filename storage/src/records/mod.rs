@@ -14,7 +14,7 @@ mod profile;
 mod sync;
 mod unshown;
 
-pub use app::{AppRecord, AppUpdateRecord};
+pub use app::{AppNodeRecord, AppRecord, AppUpdateRecord};
 pub use chat::{Block, ChatRecord, ChatType, MemberRecord, Mute, Visibility};
 pub use contact::{CertificateRecord, ContactOrigin, ContactRecord};
 pub use location::{LocationRecord, Real};

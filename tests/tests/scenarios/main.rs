@@ -21,6 +21,7 @@
 //! | `faults` | faults of ours: keys that cannot be read, a reader that panics; what is told of mails that are not shown |
 //! | `classic` | mail in clear text: single chats, groups without id, mailing lists |
 //! | `push` | the token of a device that relays keep for notifications |
+//! | `realtime` | realtime channels of in-chat apps |
 //! | `web` | what a profile asks of web servers: the servers of a domain, new accounts, documents |
 //! | `victim` | who gets those, and who writes them by hand |
 
@@ -42,6 +43,7 @@ mod meeting;
 mod messages;
 mod outages;
 mod push;
+mod realtime;
 mod refusals;
 mod requests;
 mod steps;

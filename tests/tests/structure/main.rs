@@ -37,8 +37,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("mail", &["volary-proto"]),
     ("storage", &["volary-proto"]),
     ("link", &["volary-proto", "volary-mail"]),
+    ("link/realtime", &["volary-mail"]),
     ("engine", &["volary-proto", "volary-mail", "volary-storage"]),
-    ("actors", &["volary-proto", "volary-mail", "volary-storage", "volary-engine", "volary-link"]),
+    (
+        "actors",
+        &["volary-proto", "volary-mail", "volary-storage", "volary-engine", "volary-link", "volary-realtime"],
+    ),
     ("relay", &[]),
     ("host", &["volary-proto", "volary-mail", "volary-storage", "volary-engine", "volary-actors"]),
     ("host/cli", &["volary", "volary-proto", "volary-mail", "volary-relay"]),

@@ -136,6 +136,7 @@ impl Mark {
             Self::Shared => "Meant for all own devices: emits `ConfigSynced`.",
             Self::OwnPicture => "Goes out with the next message to each contact; emits `SelfavatarChanged`.",
             Self::Reconnects => "Connections are made anew.",
+            Self::Realtime => "Realtime channels are closed if they are not allowed any more.",
             Self::Ages => "The deletion is planned anew at once.",
             Self::StoredOnly => "Stored; the engine does not read it.",
         }

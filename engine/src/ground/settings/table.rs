@@ -66,7 +66,7 @@ settings! {
         "SMTP port that was entered.";
     SEND_SECURITY = "send_security": Number, None, OldLogin, [],
         "Security of SMTP that was entered, as `mail_security`.";
-    PROXY_ENABLED = "proxy_enabled": Flag, None, User, [Info, Reconnects],
+    PROXY_ENABLED = "proxy_enabled": Flag, None, User, [Info, Reconnects, Realtime],
         "Connections to relays use the first proxy of `proxy_url`.";
     PROXY_URL = "proxy_url": Proxies, None, User, [Reconnects],
         "Proxies as URLs, one a line; the first one is used, and a scanned proxy code is put before the others.";
@@ -194,7 +194,7 @@ settings! {
         "Last contact from before statistics were switched on.";
     WEBXDC_INTEGRATION = "webxdc_integration": MessageId, None, Engine, [],
         "In-chat app that shows maps.";
-    WEBXDC_REALTIME_ENABLED = "webxdc_realtime_enabled": Switch, Some("1"), User, [Info, StoredOnly],
+    WEBXDC_REALTIME_ENABLED = "webxdc_realtime_enabled": Switch, Some("1"), User, [Info, Realtime],
         "In-chat apps may open realtime channels.";
     DEVICE_TOKEN = "device_token": Secret, None, Engine, [],
         "Push token that was last encrypted.";

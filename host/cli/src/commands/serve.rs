@@ -13,6 +13,7 @@ use volary_proto::{GetAllAccountIds, StartIoForAllAccounts};
 
 use crate::process::event_log;
 use crate::process::failure::Failure;
+use crate::process::options;
 use crate::process::signals::Signals;
 
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ pub(super) struct ServeArgs {
 
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let engine = Engine::start(args.data).await?;
+    let engine = Engine::start(options::for_folder(args.data)).await?;
     let events = tokio::spawn(event_log::write(engine.events()));
     let profiles = engine.call(0, GetAllAccountIds {}).await?.ids.len();
     engine.call(0, StartIoForAllAccounts {}).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
-use volary::Engine;
+use volary::{Engine, EngineOptions};
 use volary_proto::{
     AddAccount, AddOrUpdateTransport, CertificateChecks, EnteredLoginParam, GetAllAccountIds, IsConfigured,
     SetConfig, Socket,
@@ -48,7 +48,8 @@ impl Stage {
             (None, None) => PathBuf::new(),
         };
         let relay = Relay::start(RelayConfig::for_domain(DOMAIN)).await?;
-        let engine = Engine::start(dir).await?;
+        let engine =
+            Engine::start(EngineOptions { realtime_on_loopback: true, ..EngineOptions::new(dir) }).await?;
         let set_up = Self::people(&engine, &options).await;
         let people = match set_up {
             Ok(people) => people,

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`log`] | the log on standard error |
 //! | [`event_log`] | events as lines of the log |
+//! | [`options`] | how the engine starts |
 //! | [`signals`] | the signals that end the process, and the one that does not |
 //! | [`failure`] | what a command fails with, and its exit code |
 
 pub(crate) mod event_log;
 pub(crate) mod failure;
 pub(crate) mod log;
+pub(crate) mod options;
 pub(crate) mod signals;

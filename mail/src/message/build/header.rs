@@ -108,9 +108,17 @@ impl ChatHeader {
         }
     }
 
-    /// Whether a clear mail may carry it. Pictures would leak and make the header block too large for some servers.
+    /// Whether a clear mail may carry it. Pictures would leak and make the header block too large for some servers; who
+    /// reads the topic of a realtime channel can join it.
     pub(super) fn allowed_in_clear(&self) -> bool {
-        !matches!(self, Self::UserAvatar(_) | Self::GroupAvatar(_) | Self::BroadcastSecret(_))
+        !matches!(
+            self,
+            Self::UserAvatar(_)
+                | Self::GroupAvatar(_)
+                | Self::BroadcastSecret(_)
+                | Self::IrohGossipTopic(_)
+                | Self::IrohNodeAddr(_)
+        )
     }
 
     /// Whether the file half of a split message carries it.
@@ -162,7 +170,7 @@ impl ChatHeader {
                 vec![b_word("Chat-Webrtc-Has-Video-Initially", if *video { "1" } else { "0" })]
             }
             Self::IrohGossipTopic(topic) => vec![raw("Iroh-Gossip-Topic", topic)],
-            Self::IrohNodeAddr(json) => vec![text("Iroh-Node-Addr", json.clone())],
+            Self::IrohNodeAddr(json) => vec![b_word("Iroh-Node-Addr", json)],
             Self::BroadcastStates(json) => vec![b_word("Chat-Broadcast-States", json)],
             Self::UserAvatar(avatar) => vec![raw("Chat-User-Avatar", &avatar.header_value())],
         }
