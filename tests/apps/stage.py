@@ -39,7 +39,8 @@ class Stage:
     def __init__(self, volary: str):
         self.folder = tempfile.TemporaryDirectory(prefix="apps-stage-")
         self.data = Path(self.folder.name) / "data"
-        env = {**os.environ, "RUST_LOG": os.environ.get("RUST_LOG", "warn")}
+        env = {**os.environ, "RUST_LOG": os.environ.get("RUST_LOG", "warn"),
+               "VOLARY_REALTIME_ON_LOOPBACK": "1"}
         self.relay = subprocess.Popen(
             [volary, "relay", "--domain", "_apps.test"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=env)
         self.ports = {}

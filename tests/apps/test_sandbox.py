@@ -96,13 +96,48 @@ class Sandbox(unittest.TestCase):
         bob.sees(app_origin(urls[1]), "the stroke", inks)
         alice.close(), bob.close()
 
+    def test_realtime_data_goes_from_page_to_page(self):
+        mine, yours = self.shared_app(app("canvas"), "realtime")
+        urls = self.stage.opens(self.alice, mine), self.stage.opens(self.bob, yours)
+        pages = [self.browser.open(url) for url in urls]
+        origins = [app_origin(url) for url in urls]
+        joins = """
+            window.heard = [];
+            window.channel = webxdc.joinRealtimeChannel();
+            channel.setListener((data) => heard.push(data.join()));"""
+        for page, origin in zip(pages, origins):
+            page.sees(origin, "the app", "window.webxdc")
+            page.runs(origin, joins)
+
+        def reaches(sender, receiver, data):
+            """Sends until it is heard: what is sent before the two are connected is lost."""
+            page, origin = pages[receiver], origins[receiver]
+
+            def arrives():
+                pages[sender].runs(origins[sender], f"channel.send(new Uint8Array([{data}]));")
+                return page.runs(origin, f"return heard.includes('{data}');")
+            eventually(f"{data} is heard", arrives)
+        reaches(0, 1, "1,2,3")
+        reaches(1, 0, "4,5,6")
+        pages[0].runs(origins[0], "channel.send(new Uint8Array(128000).fill(7)); channel.send(new Uint8Array(0));")
+        pages[1].sees(origins[1], "long and empty data", "heard.some((data) => data.length === 255999) && heard.includes('')")
+        for bad in ("webxdc.joinRealtimeChannel()", "channel.send('text')", "channel.send(new Uint8Array(128001))"):
+            pages[0].runs(origins[0], f"try {{ {bad}; }} catch {{ return; }} throw new Error('it was taken');")
+        pages[0].runs(origins[0], "channel.leave();")
+        for bad in ("channel.leave()", "channel.send(new Uint8Array(1))", "channel.setListener(null)"):
+            pages[0].runs(origins[0], f"try {{ {bad}; }} catch {{ return; }} throw new Error('it was taken');")
+        pages[0].runs(origins[0], joins)
+        reaches(1, 0, "7,8")
+        for page in pages:
+            page.close()
+
     def test_the_interface_is_complete(self):
         page, url, _ = self.probe("interface")
         origin = app_origin(url)
         members = page.runs(origin, "return Object.keys(webxdc).sort();")
         self.assertEqual(members, sorted([
             "selfAddr", "selfName", "isAppSender", "isBroadcast", "sendUpdateInterval", "sendUpdateMaxSize", "sendUpdate",
-            "setUpdateListener", "getAllUpdates", "sendToChat", "importFiles"]))
+            "setUpdateListener", "getAllUpdates", "joinRealtimeChannel", "sendToChat", "importFiles"]))
         known = page.runs(origin, "return JSON.parse(JSON.stringify(webxdc));")
         self.assertEqual((known["selfName"], known["isAppSender"], known["isBroadcast"]), ("Alice", True, False))
         self.assertRegex(known["selfAddr"], "^[0-9a-f]{64}$")

@@ -18,7 +18,7 @@ use volary_proto::{
 use super::http::{number, value};
 use super::reply::{Reply, body, bytes, done, pieces, text, under};
 use super::running::Instance;
-use super::{Shared, policy, types};
+use super::{Shared, policy, realtime, types};
 
 /// The script that every app includes, but for its first lines.
 const SCRIPT: &str = include_str!("web/webxdc.js");
@@ -38,6 +38,10 @@ pub async fn answer(shared: &Arc<Shared>, instance: &Arc<Instance>, request: Req
         Some(_) if !policy::is_from_itself(request.headers(), &shared.app_origin(instance)) => refused(),
         Some("update") if request.method() == Method::POST => update(shared, instance, request).await,
         Some("updates") if request.method() == Method::GET => updates(shared, instance, request.uri()).await,
+        Some("realtime") if request.method() == Method::POST => {
+            realtime::send(shared, instance, request).await
+        }
+        Some("realtime") => realtime::listen(shared, instance).await,
         _ if request.method() != Method::GET => text(StatusCode::METHOD_NOT_ALLOWED, "files are only read"),
         _ if !policy::may_have_file(request.headers()) => refused(),
         Some(_) | None if path == "/webxdc.js" => script(shared, instance).await,

@@ -9,6 +9,7 @@
 //! | `running` | which instances run, and what those who show them wait for |
 //! | `http` | connections, and who answers a request |
 //! | `app` | an app: its files, and what `webxdc.js` asks for |
+//! | `realtime` | the realtime channel of an app |
 //! | `page` | the page around an app: links out, sending to a chat |
 //! | `list` | the list of all apps, from which a person opens one |
 //! | `reply` | answers, and bodies of requests |
@@ -26,6 +27,7 @@ mod list;
 mod names;
 mod page;
 mod policy;
+mod realtime;
 mod reply;
 mod running;
 mod types;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 
-use futures::stream;
+use futures::stream::unfold;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, Limited, StreamBody};
 use hyper::body::{Body, Bytes, Frame};
@@ -59,13 +59,18 @@ pub fn done() -> Reply {
 
 /// Content that comes in pieces, of a known length.
 pub fn pieces(kind: &'static str, length: u64, pieces: mpsc::Receiver<io::Result<Bytes>>) -> Reply {
-    let frames = stream::unfold(pieces, |mut pieces| async move {
+    let mut reply = stream(kind, pieces);
+    reply.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    reply
+}
+
+/// Content that comes in pieces for as long as somebody has some.
+pub fn stream(kind: &'static str, pieces: mpsc::Receiver<io::Result<Bytes>>) -> Reply {
+    let frames = unfold(pieces, |mut pieces| async move {
         let piece = pieces.recv().await?;
         Some((piece.map(Frame::data), pieces))
     });
-    let mut reply = with(StatusCode::OK, kind, StreamBody::new(frames).boxed_unsync());
-    reply.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    reply
+    with(StatusCode::OK, kind, StreamBody::new(frames).boxed_unsync())
 }
 
 /// Adds a policy.

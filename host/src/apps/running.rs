@@ -18,6 +18,8 @@ pub struct Instance {
     pub profile: u32,
     /// The message.
     pub message: u32,
+    /// Windows that are in its realtime channel. Locked while the channel is joined or left.
+    pub realtime: tokio::sync::Mutex<usize>,
     state: watch::Sender<State>,
 }
 
@@ -89,7 +91,8 @@ impl Running {
             return None;
         }
         let state = watch::Sender::new(State::default());
-        let instance = Arc::new(Instance { name: name.clone(), profile, message, state });
+        let instance =
+            Arc::new(Instance { name: name.clone(), profile, message, realtime: Default::default(), state });
         running.insert(name, instance.clone());
         Some(instance)
     }

@@ -68,6 +68,76 @@
   // One after the other: the order in which an app sends is kept.
   let sending = Promise.resolve();
 
+  // The realtime channel: the app is in it while it reads what comes.
+  const maxFrame = 128_000;
+  let channel = null;
+
+  function joinRealtimeChannel() {
+    if (channel) throw new Error("joinRealtimeChannel: the app is in the channel");
+    const mine = { listener: null, end: new AbortController() };
+    channel = mine;
+    const answered = fetch(`${ask}realtime`, { signal: mine.end.signal, cache: "no-store" }).then(async (answer) => {
+      if (!answer.ok) throw new Error(await answer.text());
+      return answer.body;
+    });
+    const ended = (error) => {
+      if (channel === mine) console.error("webxdc: the realtime channel has ended", error);
+    };
+    answered.then((body) => receive(mine, body.getReader())).catch(ended);
+    // One after the other, and none before the channel is there.
+    let sending = answered;
+    const check = (what) => {
+      if (channel !== mine) throw new Error(`${what}: the app has left the channel`);
+    };
+    return {
+      setListener(listener) {
+        check("setListener");
+        mine.listener = listener;
+      },
+      send(data) {
+        check("send");
+        if (!(data instanceof Uint8Array)) throw new TypeError("send: this is no Uint8Array");
+        if (data.length > maxFrame) throw new RangeError(`send: at most ${maxFrame} bytes`);
+        const body = data.slice();
+        sending = sending.then(async () => {
+          if (channel !== mine) return;
+          const answer = await fetch(`${ask}realtime`, { method: "POST", body });
+          if (!answer.ok) console.error(`webxdc: data was not sent: ${await answer.text()}`);
+        }).catch((error) => {
+          if (channel === mine) console.error("webxdc: data was not sent", error);
+        });
+      },
+      leave() {
+        check("leave");
+        channel = null;
+        mine.end.abort();
+      },
+    };
+  }
+
+  async function receive(mine, reader) {
+    let held = new Uint8Array(0);
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || mine !== channel) return;
+      const joined = new Uint8Array(held.length + value.length);
+      joined.set(held);
+      joined.set(value, held.length);
+      held = joined;
+      while (held.length >= 4) {
+        const length = new DataView(held.buffer, held.byteOffset).getUint32(0);
+        if (held.length < 4 + length) break;
+        const data = held.slice(4, 4 + length);
+        held = held.slice(4 + length);
+        try {
+          if (mine === channel && mine.listener) mine.listener(data);
+        } catch (error) {
+          console.error("webxdc: the realtime listener failed", error);
+        }
+      }
+    }
+  }
+
   // What the page around the app does for it.
   const waiting = new Map();
   let asked = 0;
@@ -152,6 +222,7 @@
     sendUpdateMaxSize: known.sendUpdateMaxSize,
     sendUpdate,
     setUpdateListener,
+    joinRealtimeChannel,
     getAllUpdates: () => Promise.resolve([]),
     sendToChat,
     importFiles,
