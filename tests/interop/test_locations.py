@@ -1,8 +1,10 @@
 """Locations: streamed, alone and with messages; places that messages point at; in both directions."""
 
+import json
 import time
 
 from story import SELF, eventually
+from test_webxdc import app
 
 
 def acquainted(one, other):
@@ -130,3 +132,29 @@ def test_place_of_a_message(one, other):
     alice.call("delete_messages_for_all", [sent])
     eventually("the place is gone", lambda: places(bob) == [])
     assert places(alice) == []
+
+
+def test_map_shows_positions_and_sends_places(one, other, tmp_path):
+    alice, bob, chat, theirs = acquainted(one, other)
+    alice.call("set_webxdc_integration", str(app(tmp_path, "map.xdc")))
+    map_of = alice.call("init_webxdc_integration", chat.id)
+
+    def shown(after=0):
+        return json.loads(alice.call("get_webxdc_status_updates", map_of, after))
+
+    theirs.call("send_locations_to_chat", 3600)
+    is_at(bob, 52.1, 13.2)
+    alice.event("WebxdcStatusUpdate", msgId=map_of)
+    [step] = eventually("the map shows where Bob is", shown)
+    contact = alice.contact(alice.knows(bob))
+    expected = {"action": "pos", "lat": 52.1, "lng": 13.2, "label": "", "name": "Bob", "color": contact["color"],
+                "contactId": contact["id"], "independent": False, "timestamp": step["payload"]["timestamp"]}
+    assert step == {"payload": expected, "serial": step["serial"], "max_serial": step["serial"]}
+
+    place = {"action": "pos", "lat": 48.1, "lng": 11.5, "label": "Cake"}
+    alice.call("send_webxdc_status_update", map_of, json.dumps({"payload": place}), None)
+    cake = bob.receives("Cake")
+    assert cake.snapshot()["hasLocation"]
+    [pointed] = shown(step["serial"])
+    assert pointed["payload"]["label"] == "Cake" and pointed["payload"]["independent"]
+    assert [place["msgId"] for place in places(bob) if place["isIndependent"]] == [cake.id]

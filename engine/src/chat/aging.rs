@@ -1,6 +1,5 @@
 //! Messages and steps of tracks that become too old for this device: `delete_device_after`.
 
-use volary_proto::v1::event;
 use volary_storage::records::MessageRecord;
 use volary_storage::tables::{CHAT_MESSAGES, HIDDEN_MESSAGES};
 use volary_storage::{StoreError, View};
@@ -57,7 +56,7 @@ pub fn delete_old(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     let limit = tx.now.saturating_sub(seconds);
     let steps = locations::remove_steps_before(tx, limit, BATCH)?;
     if steps > 0 {
-        tx.tell(event::Kind::LocationChanged(event::LocationChanged { contact_id: None }));
+        super::locations::changed(tx, None)?;
     }
     let oldest_step = locations::oldest_step(tx.store, tx.profile)?;
     let grain = (seconds / GRAIN).clamp(1, MAX_GRAIN);

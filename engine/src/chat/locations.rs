@@ -18,7 +18,7 @@ use crate::ground::intent::Intent;
 use crate::ground::texts::id as text;
 use crate::state::deadlines::{self, Kind};
 use crate::state::messages::{self, Place};
-use crate::state::{chats, locations, outbox};
+use crate::state::{apps, chats, locations, outbox};
 
 /// Positions alone are sent when the last one that was sent is older than that, in seconds.
 pub const PAUSE: i64 = 60;
@@ -142,7 +142,7 @@ pub fn set(tx: &mut Tx<'_, '_>, latitude: f64, longitude: f64, accuracy: f64) ->
         any = true;
     }
     if any {
-        changed(tx, ContactId::SELF);
+        changed(tx, Some(ContactId::SELF))?;
     }
     Ok(any)
 }
@@ -160,10 +160,15 @@ pub fn row(chat: ChatId, contact: ContactId, point: &Point, message: Option<Mess
     }
 }
 
-/// Clients learn that places of a contact changed.
-pub fn changed(tx: &mut Tx<'_, '_>, contact: ContactId) {
-    let contact_id = Some(contact.get());
+/// Clients, and the app that shows maps, learn that places of a contact changed, or of several.
+pub fn changed(tx: &mut Tx<'_, '_>, contact: Option<ContactId>) -> Result<(), StoreError> {
+    let contact_id = contact.map(ContactId::get);
     tx.tell(event::Kind::LocationChanged(event::LocationChanged { contact_id }));
+    if let Some(map) = apps::map(tx.store, tx.profile)? {
+        let event = event::WebxdcStatusUpdate { msg_id: map.get(), status_update_serial: 0 };
+        tx.tell(event::Kind::WebxdcStatusUpdate(event));
+    }
+    Ok(())
 }
 
 /// Own positions that were not sent to a chat go there, if it is time.
@@ -213,7 +218,7 @@ pub fn point_at(tx: &mut Tx<'_, '_>, id: MessageId, (latitude, longitude): (f64,
         return check(latitude, longitude);
     };
     locations::add(tx, &row(message.chat, ContactId::SELF, &point, Some(id)))?;
-    changed(tx, ContactId::SELF);
+    changed(tx, Some(ContactId::SELF))?;
     Ok(())
 }
 

@@ -23,7 +23,7 @@ pub fn take(
         any = true;
     }
     if any {
-        changed(tx, who.sender);
+        changed(tx, Some(who.sender))?;
     }
     Ok(())
 }
@@ -35,7 +35,7 @@ pub fn take_track(tx: &mut Tx<'_, '_>, opened: &Opened, who: &People) -> Outcome
     }
     let Some(chat) = route::likely_chat(tx.store, tx.profile, opened)? else { return Ok(()) };
     if track(tx, opened, who, chat)? {
-        changed(tx, who.sender);
+        changed(tx, Some(who.sender))?;
     }
     Ok(())
 }

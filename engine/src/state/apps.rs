@@ -2,11 +2,11 @@
 
 use volary_mail::webxdc::update::Update;
 use volary_mail::webxdc::update::effects::Labels;
-use volary_storage::records::{AppRecord, AppUpdateRecord};
-use volary_storage::tables::{APP_UPDATE_BY_UID, APP_UPDATES, APPS, COUNTERS};
+use volary_storage::records::{AppRecord, AppUpdateRecord, ViewType};
+use volary_storage::tables::{APP_UPDATE_BY_UID, APP_UPDATES, APPS, COUNTERS, MESSAGES};
 use volary_storage::{StoreError, View};
 
-use super::deadlines;
+use super::{config, deadlines};
 use crate::ground::db::Tx;
 use crate::ground::ids::{MessageId, ProfileId};
 
@@ -22,6 +22,14 @@ pub fn load(
     message: MessageId,
 ) -> Result<Option<AppRecord>, StoreError> {
     view.get(&APPS, &(profile, message))
+}
+
+/// The message of the app that shows maps, if one was set and is still there.
+pub fn map(view: &impl View, profile: ProfileId) -> Result<Option<MessageId>, StoreError> {
+    let set = config::number(view, profile, config::key::WEBXDC_INTEGRATION)?;
+    let Some(id) = u32::try_from(set).ok().filter(|id| *id != 0).map(MessageId::new) else { return Ok(None) };
+    let record = view.get(&MESSAGES, &(profile, id))?;
+    Ok(record.filter(|record| record.view_type == ViewType::Webxdc).map(|_| id))
 }
 
 /// Changes what is known of an instance.

@@ -152,7 +152,7 @@ pub fn file(look: &Look<'_>, message: MessageId, path: &str) -> Outcome<AppFile>
 /// The updates behind a number, as JSON. Any message may be asked for; most have none.
 pub fn updates(look: &Look<'_>, message: MessageId, last_known: u32) -> Outcome<String> {
     if map::is_map(look.view, look.profile, message)? {
-        return Ok(answer(Vec::new()));
+        return map::positions(look, message, last_known);
     }
     let Some(first) = last_known.checked_add(1) else { return Ok(answer(Vec::new())) };
     let mut found = Vec::new();

@@ -34,7 +34,7 @@ pub fn send(tx: &mut Tx<'_, '_>, instance: MessageId, text: &str) -> Outcome<()>
         )));
     }
     if map::is_map(tx.store, tx.profile, instance)? {
-        return map::takes(text);
+        return map::take(tx, instance, text);
     }
     let update =
         Update::from_app(text, &mut thread_rng()).map_err(|error| Failure::refused(error.to_string()))?;

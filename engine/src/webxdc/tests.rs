@@ -321,13 +321,46 @@ async fn what_the_map_sends_is_no_update() {
     let id = desk.db.look(|view| map::current(view, PROFILE)).unwrap().unwrap();
     sends(&desk, id, r#"{"payload":{"action":"look around"}}"#).await;
     sends(&desk, id, r#"{"payload":{"action":"pos","lat":1,"lng":2,"label":""}}"#).await;
-    for refused in
-        [r#"{"payload":1}"#, r#"{"payload":{"action":"pos","lat":1,"lng":2,"label":"here"}}"#, "{}"]
-    {
+    let nowhere = r#"{"payload":{"action":"pos","lat":100,"lng":2,"label":"here"}}"#;
+    for refused in [r#"{"payload":1}"#, nowhere, "{}"] {
         assert!(
             desk.db.transact(PROFILE, move |tx| sending::send(tx, id, refused)).await.is_err(),
             "{refused}"
         );
     }
     assert!(serials(&desk, id).is_empty() && queued(&desk).is_empty());
+}
+
+#[tokio::test]
+async fn the_map_shows_places_and_makes_messages_that_point_at_them() {
+    let desk = Desk::new().await;
+    let file = NewFile { blob: "map.xdc".to_owned(), name: "map.xdc".to_owned(), ..Default::default() };
+    desk.change(move |tx| map::install(tx, file)).await;
+    let id = desk.db.look(|view| map::current(view, PROFILE)).unwrap().unwrap();
+    desk.events().await;
+    sends(&desk, id, r#"{"payload":{"action":"pos","lat":48.1,"lng":11.5,"label":"Cake"}}"#).await;
+    let saved = desk.chat_with(ContactId::SELF).await;
+    assert_eq!(desk.message(desk.newest(saved)).text, "Cake");
+    let changed = event::Kind::WebxdcStatusUpdate(event::WebxdcStatusUpdate {
+        msg_id: id.get(),
+        status_update_serial: 0,
+    });
+    assert!(desk.events().await.contains(&changed));
+    let read = |after| {
+        let read = crate::query::look::look(&desk.db, PROFILE, |look| {
+            crate::webxdc::instance::updates(look, id, after)
+        });
+        serde_json::from_str::<serde_json::Value>(&read.unwrap()).unwrap()
+    };
+    let shown = read(0);
+    assert_eq!(shown[0]["payload"]["label"], "Cake");
+    assert_eq!((&shown[0]["payload"]["lat"], &shown[0]["payload"]["name"]), (&48.1.into(), &"Me".into()));
+    assert_eq!(shown[0]["payload"]["independent"], true);
+    let serial = shown[0]["serial"].as_u64().unwrap();
+    assert_eq!(read(u32::try_from(serial).unwrap()), serde_json::json!([]));
+    // Prepared for a chat it shows that one alone.
+    let (bob, _) = desk.knows(&["bob@two.test"]).await;
+    let chat = desk.chat_with(bob).await;
+    desk.change(move |tx| map::prepare(tx, Some(chat))).await;
+    assert_eq!(read(0), serde_json::json!([]));
 }
