@@ -37,7 +37,7 @@ fn request(schema: &str, line: &str) -> Option<Described> {
     let (field, number) = line.strip_suffix(';')?.split_once(" = ")?;
     let name = field.split(' ').next()?.to_owned();
     let (before, body) = schema.split_once(&format!("\nmessage {name} {{"))?;
-    let comment = before.lines().next_back()?.to_owned();
+    let comment = before.lines().rev().take_while(|line| line.starts_with("//")).last()?.to_owned();
     let body = body.split('}').next()?;
     let fields = body.lines().filter_map(|line| {
         let (field, number) = line.trim().strip_suffix(';')?.split_once(" = ")?;
@@ -125,7 +125,9 @@ fn requests_of_a_kind_are_few_and_known() {
     );
     assert_eq!(marked(|class| class.needs_key), ["GetAccountInfo", "MakeVcard"]);
     let queries_of_connections = marked(|class| class.concerns_io && class.mode == Mode::Query);
-    assert_eq!(queries_of_connections, ["GetConnectivity", "GetConnectivityHtml", "WaitForAllWorkDone"]);
+    let known =
+        ["GetConnectivity", "GetConnectivityHtml", "WaitForAllWorkDone", "GetHttpResponse", "GetIceServers"];
+    assert_eq!(queries_of_connections, known);
     assert!(marked(|class| class.frees_space && class.mode == Mode::Query).is_empty());
 }
 

@@ -134,7 +134,7 @@ impl AppFile {
     }
 }
 
-/// A file of an app as a stream: the same content as [`blob`] gives.
+/// A file of an app as a stream: the same content as [`blob()`] gives.
 pub fn file(look: &Look<'_>, message: MessageId, path: &str) -> Outcome<AppFile> {
     let record = load(look, message)?;
     let mut archive = open(look, &record)?;

@@ -85,5 +85,6 @@ every_target!(
     relay_smtp,
     jsonrpc,
     webxdc_archive,
-    webxdc_update
+    webxdc_update,
+    xml
 );
