@@ -6,10 +6,11 @@ import base64
 import hashlib
 import io
 import json
+import os
 import zipfile
 
 import pytest
-from story import Message, eventually, stays
+from story import Lab, Message, eventually, stays
 from test_messages import talking
 
 PAGE = b"<!DOCTYPE html><title>Poll</title>"
@@ -127,6 +128,53 @@ def test_update_right_after_the_app(one, other, tmp_path):
         has(receives_app(bob, text), text)
 
 
+def test_updates_before_download(volary, peer, tmp_path):
+    """Updates of an app that is only announced are kept, without a line in the chat, and are there when it is downloaded.
+    Told one way only: with this limit chatmail core does not show the app as one to be downloaded."""
+    alice, bob, chat, _ = talking(peer, volary)
+    bob.call("set_config", "download_limit", "1")
+    mine = chat.send_file(app(tmp_path, padding=200_000), "Webxdc", "large")
+    # Clients of chatmail core see the size behind the text as long as the app is only announced.
+    yours = eventually("the app is announced", lambda: next(
+        (Message(bob, message["id"]) for chat in bob.chats() for message in chat.messages()
+         if message["text"].startswith("large")), None))
+    sends(mine, payload="early", info="not shown", summary="sum")
+    has(yours, "early")
+    assert yours.snapshot()["downloadState"] == "Available"
+    bob.call("download_full_message", yours.id)
+    eventually("the app is here", lambda: yours.snapshot()["viewType"] == "Webxdc")
+    assert (payloads(yours), info(yours)["summary"]) == (["early"], "sum")
+    ids = bob.call("get_message_ids", yours.snapshot()["chatId"], False, False)
+    assert not any(bob.call("get_message", id)["text"] == "not shown" for id in ids)
+    sends(yours, payload="late")
+    has(mine, "early", "late")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="touching mailboxes needs root")
+def test_updates_before_their_app(volary, peer, tmp_path):
+    """Volary keeps what comes too early; chatmail core, which drops it, relies on the app being sent again."""
+    alice, bob, chat, _ = talking(peer, volary)
+    lab, [address] = Lab(), bob.addresses()
+    eventually("all mail is taken", lambda: lab.mails(address) == 0)
+    bob.account.stop_io()
+    mine = chat.send_file(app(tmp_path), "Webxdc", "play")
+    eventually("the app is in the mailbox", lambda: lab.mails(address) == 1)
+    [mail] = (file for part in ("new", "cur") for file in (lab.mailbox(address) / part).iterdir())
+    held = mail.rename(lab.mailbox(address) / f"held-{mail.name.split(',')[0]}")
+    for number in range(3):
+        sends(mine, payload=number)
+    eventually("the updates are in the mailbox", lambda: lab.mails(address) > 0)
+    bob.goes_online()
+    eventually("they are taken", lambda: lab.mails(address) == 0)
+    bob.account.stop_io()
+    held.rename(lab.mailbox(address) / "new" / held.name)
+    bob.goes_online()
+    yours = receives_app(bob, "play")
+    has(yours, 0, 1, 2)
+    sends(yours, payload="back")
+    has(mine, 0, 1, 2, "back")
+
+
 def test_draft(one, other, tmp_path):
     """Updates of a draft travel with the app, and the address inside stays the same."""
     alice, bob, chat, _ = talking(one, other)
@@ -164,6 +212,13 @@ def test_resend_and_forward(one, other, tmp_path):
     alice.call("forward_messages", [mine.id], forwarded.id)
     copy = eventually("the copy", lambda: next((m for m in forwarded.messages() if m["viewType"] == "Webxdc"), None))
     assert updates(Message(alice, copy["id"])) == []
+    there = eventually("Bob has the copy", lambda: next(
+        (message for chat in bob.chats() for message in chat.messages()
+         if message["viewType"] == "Webxdc" and message["isForwarded"]), None))
+    assert updates(Message(bob, there["id"])) == []
+    sends(Message(alice, copy["id"]), payload="anew")
+    has(Message(bob, there["id"]), "anew")
+    assert "anew" not in payloads(mine)
 
 
 def test_removed_member(one, other, tmp_path):

@@ -9,6 +9,8 @@ pub struct Unlocked {
     pub keys: bool,
     /// A group, or a member of one.
     pub groups: bool,
+    /// An in-chat app, or the announcement of one.
+    pub apps: bool,
     /// A damaged certificate was replaced.
     pub repaired: bool,
     /// The profile was started: faults may be mended.
@@ -17,7 +19,8 @@ pub struct Unlocked {
 
 impl Unlocked {
     /// Everything is tried.
-    pub const ALL: Self = Self { secrets: true, keys: true, groups: true, repaired: true, start: true };
+    pub const ALL: Self =
+        Self { secrets: true, keys: true, groups: true, apps: true, repaired: true, start: true };
 
     /// Whether there is anything.
     pub fn any(self) -> bool {
@@ -29,6 +32,7 @@ impl Unlocked {
         self.secrets |= other.secrets;
         self.keys |= other.keys;
         self.groups |= other.groups;
+        self.apps |= other.apps;
         self.repaired |= other.repaired;
         self.start |= other.start;
     }

@@ -5,10 +5,10 @@ use volary_mail::message::read::SplitRole;
 use volary_mail::webxdc::update::effects::Arrival;
 use volary_mail::webxdc::update::{Update, batch};
 use volary_storage::MAX_VALUE_BYTES;
-use volary_storage::records::{ChatType, MessageRecord, ViewType};
+use volary_storage::records::{ChatType, KnownMail, MessageRecord, ViewType};
 
 use super::contacts::People;
-use super::fate::{Copies, Fate, Reason};
+use super::fate::{Copies, Fate, Reason, Wait};
 use super::open::Opened;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
@@ -28,7 +28,7 @@ pub fn alone(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: 
         Some(id) => messages::by_mid(tx.store, tx.profile, id.as_str())?,
         None => None,
     };
-    let Some((instance, app)) = target else { return Ok(Fate::NotShown(Reason::NoChat)) };
+    let Some((instance, app)) = target else { return without_app(tx, parsed) };
     if let Some(reason) = refusal(tx, parsed, who, &app)? {
         return Ok(Fate::NotShown(Reason::Refused(reason.to_owned())));
     }
@@ -42,6 +42,17 @@ pub fn alone(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: 
         Ok(()) => Ok(Copies::Seen.into()),
         Err(reason) => Ok(Fate::NotShown(Reason::Refused(reason))),
     }
+}
+
+/// The app is not here: its mail may be on its way, unless it was here and is deleted.
+fn without_app(tx: &Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<Fate> {
+    let mid = parsed.in_reply_to.as_ref().filter(|_| parsed.has_padlock());
+    let Some(mid) = mid.map(|mid| mid.as_str()) else { return Ok(Fate::NotShown(Reason::NoChat)) };
+    let known = messages::known(tx.store, tx.profile, mid)?;
+    if known.is_some_and(|known| known.kind != KnownMail::Nothing) {
+        return Ok(Fate::NotShown(Reason::NoChat));
+    }
+    Ok(Fate::Waits(Wait::App(mid.to_owned())))
 }
 
 /// Why updates for this message are not taken from this mail.
@@ -66,7 +77,7 @@ fn refusal(
 }
 
 /// A message that carries an app, or announces one.
-fn is_app(record: &MessageRecord) -> bool {
+pub fn is_app(record: &MessageRecord) -> bool {
     record.view_type == ViewType::Webxdc || record.announced_type == ViewType::Webxdc
 }
 
@@ -89,8 +100,11 @@ pub fn beside(
         }
         return Ok(());
     }
-    if let Fate::NotShown(reason) = alone(tx, opened, parsed, who)? {
-        tx.warning(format!("Ignoring updates of an app: {reason}"));
+    // The message beside them is shown now; updates of an app that comes later are gone.
+    match alone(tx, opened, parsed, who)? {
+        Fate::Taken(_) => {}
+        Fate::NotShown(reason) => tx.warning(format!("Ignoring updates of an app: {reason}")),
+        Fate::Waits(wait) => tx.warning(format!("Ignoring updates of an app: {wait}")),
     }
     Ok(())
 }

@@ -198,7 +198,10 @@ fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         MessageKind::Delete => special::delete(tx, parsed, who)?.into(),
         MessageKind::Reaction => return Ok(special::reaction(tx, opened, parsed, who)?.into()),
         MessageKind::Visible => return visible(tx, opened, parsed, who),
-        MessageKind::StatusUpdate => app_updates::alone(tx, opened, parsed, who)?,
+        MessageKind::StatusUpdate => match app_updates::alone(tx, opened, parsed, who)? {
+            waits @ Fate::Waits(_) => return Ok(waits),
+            fate => fate,
+        },
         MessageKind::LocationOnly => match route::likely_chat(tx.store, tx.profile, opened)? {
             Some(_) => Copies::Keep.into(),
             None => match waited_for(parsed) {
@@ -246,6 +249,7 @@ fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         app_updates::beside(tx, opened, parsed, who, completed)?;
         if let Some((id, record)) = completed {
             realtime::topic(tx, parsed, id, record)?;
+            tx.effects().unlocked.apps |= app_updates::is_app(record);
         }
         return Ok(Copies::Keep.into());
     }

@@ -109,6 +109,9 @@ pub enum Wait {
     /// The group or channel with this id, or a change of its members.
     #[error("its group is not known, or its author is no member of it")]
     Group(String),
+    /// The app with this Message-ID, whose updates it brings.
+    #[error("the app of its updates is not here yet")]
+    App(String),
     /// Nothing that others can bring: a fault of this program or of its data.
     #[error("a fault of this program: {0}")]
     Fault(String),
@@ -121,6 +124,7 @@ impl Wait {
             Self::Secret => NotShownReason::NoSecret,
             Self::Signer(_) => NotShownReason::SignerUnknown,
             Self::Group(_) => NotShownReason::GroupUnknown,
+            Self::App(_) => NotShownReason::AppUnknown,
             Self::Fault(_) => NotShownReason::Fault,
         }
     }

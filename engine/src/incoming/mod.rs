@@ -146,7 +146,7 @@ pub fn keep(tx: &mut Tx<'_, '_>, place: Place, kept: &Kept<'_>) -> Outcome<Relay
             ..Default::default()
         };
         quarantine::set_wait(&mut record, kept.wait);
-        let Some(evicted) = quarantine::make_room(&all, kept.bytes, kept.wait.is_fault()) else {
+        let Some(evicted) = quarantine::make_room(&all, kept.bytes, kept.wait) else {
             report::given_up(tx, &record, kept.wait)?;
             copies::add(tx, place, &kept.opened.mid)?;
             return Ok(RelayMailAction::Keep);
@@ -222,6 +222,7 @@ pub fn candidates(
                 any
             }
             Wait::Group(id) => chats::by_group_id(view, profile, id)?.is_some(),
+            Wait::App(mid) => messages::by_mid(view, profile, mid)?.is_some(),
         };
         if there {
             found.push((sequence, record));

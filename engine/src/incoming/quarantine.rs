@@ -7,6 +7,8 @@ use crate::ground::effects::Unlocked;
 
 /// Most mails kept for a profile.
 pub const MAX_MAILS: usize = 500;
+/// Most mails with updates of apps that are not here yet, among them.
+pub const MAX_UPDATES: usize = 100;
 /// Most bytes of mails kept for a profile.
 pub const MAX_BYTES: u64 = 64 << 20;
 /// A mail that waits for something is kept that long, in seconds.
@@ -21,6 +23,7 @@ pub fn serves(unlocked: Unlocked, waits: &Wait) -> bool {
         Wait::Secret => unlocked.secrets,
         Wait::Signer(_) => unlocked.keys,
         Wait::Group(_) => unlocked.groups,
+        Wait::App(_) => unlocked.apps,
         Wait::Fault(_) => unlocked.start || unlocked.repaired,
     }
 }
@@ -31,6 +34,7 @@ pub fn wait_of(record: &QuarantineRecord) -> Wait {
         WaitKind::Secret => Wait::Secret,
         WaitKind::Signer => Wait::Signer(record.waits_for.clone()),
         WaitKind::Group => Wait::Group(record.waits_for.first().cloned().unwrap_or_default()),
+        WaitKind::App => Wait::App(record.waits_for.first().cloned().unwrap_or_default()),
         WaitKind::Fault | WaitKind::Other(_) => Wait::Fault(record.detail.clone()),
     }
 }
@@ -54,6 +58,10 @@ pub fn set_wait(record: &mut QuarantineRecord, waits: &Wait) {
             record.waits_for.push(id.clone());
             WaitKind::Group
         }
+        Wait::App(mid) => {
+            record.waits_for.push(mid.clone());
+            WaitKind::App
+        }
         Wait::Fault(detail) => {
             record.detail.clone_from(detail);
             WaitKind::Fault
@@ -68,25 +76,53 @@ pub fn is_over(record: &QuarantineRecord, now: i64) -> bool {
     now.saturating_sub(record.first_seen) > age
 }
 
-/// Which rows (oldest first) have to go so that one of `bytes` more fits: the oldest of those that wait for
-/// others. What our own fault holds back gives way only to its like, so that a stranger cannot push it out; `None`:
-/// there is no space.
-pub fn make_room(rows: &[(u64, QuarantineRecord)], bytes: u64, is_fault: bool) -> Option<Vec<u64>> {
+/// How much would be missed. A mail gives way to its like and to what weighs more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// Updates of an app; whoever sends the app again sends them again, too.
+    Updates,
+    /// What waits for others.
+    Message,
+    /// What our own fault holds back; no stranger can push it out.
+    Fault,
+}
+
+fn weight(record: &QuarantineRecord) -> Weight {
+    match record.wait {
+        _ if is_ours(record) => Weight::Fault,
+        WaitKind::App => Weight::Updates,
+        _ => Weight::Message,
+    }
+}
+
+/// Which rows have to go so that one of `bytes` more fits that waits for this: the lightest first, and of equal ones
+/// the oldest. `None`: there is no space.
+pub fn make_room(rows: &[(u64, QuarantineRecord)], bytes: u64, waits: &Wait) -> Option<Vec<u64>> {
+    let newcomer = match waits {
+        Wait::Fault(_) => Weight::Fault,
+        Wait::App(_) => Weight::Updates,
+        Wait::Secret | Wait::Signer(_) | Wait::Group(_) => Weight::Message,
+    };
+    let updates = rows.iter().filter(|(_, row)| weight(row) == Weight::Updates).count();
     let mut mails = rows.len() + 1;
     let mut total = rows.iter().map(|(_, row)| row.bytes).sum::<u64>().saturating_add(bytes);
-    let (faults, others): (Vec<_>, Vec<_>) = rows.iter().partition(|(_, row)| is_ours(row));
-    let protected = !faults.is_empty() && !is_fault;
+    // Updates give way to updates alone, so that each that goes makes space among them.
+    let mut too_many =
+        if newcomer == Weight::Updates { (updates + 1).saturating_sub(MAX_UPDATES) } else { 0 };
+    let (mut lighter, heavier): (Vec<_>, Vec<_>) = rows.iter().partition(|(_, row)| weight(row) <= newcomer);
+    lighter.sort_by_key(|(_, row)| weight(row));
     let mut evicted = Vec::new();
-    for (sequence, row) in others.into_iter().chain(faults.into_iter().filter(|_| is_fault)) {
-        if mails <= MAX_MAILS && total <= MAX_BYTES {
+    for (sequence, row) in lighter {
+        if mails <= MAX_MAILS && total <= MAX_BYTES && too_many == 0 {
             break;
         }
         mails -= 1;
+        too_many = too_many.saturating_sub(1);
         total = total.saturating_sub(row.bytes);
         evicted.push(*sequence);
     }
     let fits = mails <= MAX_MAILS && total <= MAX_BYTES;
-    (fits || !protected).then_some(evicted)
+    (fits || heavier.is_empty()).then_some(evicted)
 }
 
 /// What copies of one mail on several relays have in common: everything behind the header.
@@ -104,14 +140,22 @@ mod tests {
         QuarantineRecord { wait, bytes, first_seen: 1_000_000, ..Default::default() }
     }
 
+    fn fault() -> Wait {
+        Wait::Fault(String::new())
+    }
+
     #[test]
     fn a_mail_is_tried_when_what_it_waits_for_may_be_there() {
         let secret = Unlocked { secrets: true, ..Unlocked::default() };
         assert!(serves(secret, &Wait::Secret) && !serves(secret, &Wait::Group("g".to_owned())));
         assert!(!serves(Unlocked { groups: true, keys: true, ..secret }, &Wait::Fault(String::new())));
-        for waits in
-            [Wait::Secret, Wait::Signer(Vec::new()), Wait::Group(String::new()), Wait::Fault(String::new())]
-        {
+        for waits in [
+            Wait::Secret,
+            Wait::Signer(Vec::new()),
+            Wait::Group(String::new()),
+            Wait::App(String::new()),
+            Wait::Fault(String::new()),
+        ] {
             assert!(serves(Unlocked::ALL, &waits) && !serves(Unlocked::default(), &waits));
         }
     }
@@ -122,6 +166,7 @@ mod tests {
             Wait::Secret,
             Wait::Signer(vec!["AA".to_owned(), "BB".to_owned()]),
             Wait::Group("abc".to_owned()),
+            Wait::App("app@x".to_owned()),
             Wait::Fault("no key".to_owned()),
         ] {
             let mut record = row(WaitKind::Signer, 1);
@@ -134,23 +179,36 @@ mod tests {
     #[test]
     fn the_oldest_go_first_and_faults_last() {
         let mut rows: Vec<_> = (0..MAX_MAILS as u64).map(|at| (at, row(WaitKind::Secret, 10))).collect();
-        assert_eq!(make_room(&rows, 10, false), Some(vec![0]));
+        assert_eq!(make_room(&rows, 10, &Wait::Secret), Some(vec![0]));
         rows[0].1.wait = WaitKind::Fault;
-        assert_eq!(make_room(&rows, 10, false), Some(vec![1]));
+        assert_eq!(make_room(&rows, 10, &Wait::Secret), Some(vec![1]));
         rows.truncate(3);
-        assert_eq!(make_room(&rows, 10, false), Some(Vec::new()));
-        assert_eq!(make_room(&rows, MAX_BYTES - 20, false), Some(vec![1]));
-        assert_eq!(make_room(&rows, MAX_BYTES, true), Some(vec![1, 2, 0]));
-        assert_eq!(make_room(&[], u64::MAX, false), Some(Vec::new()));
+        assert_eq!(make_room(&rows, 10, &Wait::Secret), Some(Vec::new()));
+        assert_eq!(make_room(&rows, MAX_BYTES - 20, &Wait::Secret), Some(vec![1]));
+        assert_eq!(make_room(&rows, MAX_BYTES, &fault()), Some(vec![1, 2, 0]));
+        assert_eq!(make_room(&[], u64::MAX, &Wait::Secret), Some(Vec::new()));
     }
 
     #[test]
     fn a_stranger_does_not_push_out_what_a_fault_holds_back() {
         let rows: Vec<_> = (0..3).map(|at| (at, row(WaitKind::Fault, 10))).collect();
-        assert_eq!(make_room(&rows, MAX_BYTES, false), None);
+        assert_eq!(make_room(&rows, MAX_BYTES, &Wait::Secret), None);
         let full: Vec<_> = (0..MAX_MAILS as u64).map(|at| (at, row(WaitKind::Fault, 10))).collect();
-        assert_eq!(make_room(&full, 10, false), None);
-        assert_eq!(make_room(&full, 10, true), Some(vec![0]));
+        assert_eq!(make_room(&full, 10, &Wait::Secret), None);
+        assert_eq!(make_room(&full, 10, &fault()), Some(vec![0]));
+    }
+
+    #[test]
+    fn updates_of_apps_give_way_first_and_push_out_their_like_alone() {
+        let updates = || Wait::App("app@x".to_owned());
+        let mut rows: Vec<_> = (0..MAX_UPDATES as u64).map(|at| (at + 1, row(WaitKind::App, 10))).collect();
+        rows.insert(0, (0, row(WaitKind::Secret, 10)));
+        assert_eq!(make_room(&rows, 10, &updates()), Some(vec![1]));
+        rows.pop();
+        assert_eq!(make_room(&rows, 10, &updates()), Some(Vec::new()));
+        assert_eq!(make_room(&rows, MAX_BYTES - 990, &Wait::Secret), Some(vec![1]));
+        let full: Vec<_> = (0..MAX_MAILS as u64).map(|at| (at, row(WaitKind::Secret, 10))).collect();
+        assert_eq!(make_room(&full, 10, &updates()), None);
     }
 
     #[test]

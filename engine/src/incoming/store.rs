@@ -62,6 +62,7 @@ pub fn message(
     }
     for (id, record) in &stored {
         realtime::topic(tx, parsed, *id, record)?;
+        tx.effects().unlocked.apps |= app_updates::is_app(record);
     }
     after(tx, parsed, who, chat, &current, &stored)?;
     if let Some((id, _)) = stored.last() {

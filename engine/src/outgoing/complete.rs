@@ -1,5 +1,6 @@
 //! What follows when a relay took a mail, or did not.
 
+use volary_mail::webxdc::update::sending::not_before;
 use volary_proto::v1::event;
 use volary_storage::StoreError;
 use volary_storage::records::{
@@ -95,7 +96,8 @@ fn after_app(tx: &mut Tx<'_, '_>, id: MessageId, message: &MessageRecord) -> Res
     let Some(instance) = instance else { return Ok(()) };
     match apps::load(tx.store, profile, instance)? {
         Some(app) if app.unsent_first != 0 => {
-            let time = tx.now.max(app.mailed.saturating_add(1).min(tx.now.saturating_add(1)));
+            let (paid, now) = (app.paid_until.saturating_mul(1000), tx.now.saturating_mul(1000));
+            let time = not_before(paid, now).div_euclid(1000);
             deadlines::set_single(tx, time, deadlines::Kind::AppUpdates, instance.into())
         }
         _ => Ok(()),

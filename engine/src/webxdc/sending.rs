@@ -1,11 +1,11 @@
 //! Updates of this device on their way to others.
 //!
 //! They gather in a range of numbers of their instance. At most one mail with updates of an instance is queued; the next
-//! takes what has gathered when that one has left and the interval is over. The first goes at once.
+//! takes what has gathered when that one has left. The first go at once, further ones keep to the interval.
 
 use rand::thread_rng;
 use volary_mail::webxdc::update::effects::Arrival;
-use volary_mail::webxdc::update::sending::{Progress, Way, way};
+use volary_mail::webxdc::update::sending::{Progress, Way, paid_until, way};
 use volary_mail::webxdc::update::{Update, batch};
 use volary_storage::records::{MessageRecord, MessageState, ViewType};
 use volary_storage::{StoreError, View};
@@ -78,10 +78,10 @@ pub fn proceed(tx: &mut Tx<'_, '_>, instance: MessageId) -> Outcome<()> {
     if record.unsent_first == 0 || is_waiting {
         return Ok(());
     }
-    let last_mail = (record.mailed != 0).then(|| record.mailed.saturating_mul(1000));
-    match way(progress(tx.store, tx.profile, instance, &app)?, last_mail, tx.now.saturating_mul(1000)) {
+    let (paid, now) = (record.paid_until.saturating_mul(1000), tx.now.saturating_mul(1000));
+    match way(progress(tx.store, tx.profile, instance, &app)?, paid, now) {
         Way::WithInstance | Way::AfterInstance => Ok(()),
-        Way::OwnMail { not_before } if not_before > tx.now.saturating_mul(1000) => {
+        Way::OwnMail { not_before } if not_before > now => {
             let time = not_before.div_euclid(1000);
             Ok(deadlines::set_single(tx, time, deadlines::Kind::AppUpdates, instance.into())?)
         }
@@ -132,13 +132,14 @@ fn queue(tx: &mut Tx<'_, '_>, instance: MessageId, app: &MessageRecord) -> Outco
             profile = %tx.profile, chat = %app.chat, message = %instance, count = taken, "updates of an app are queued"
         );
     }
-    let now = tx.now;
+    let now = tx.now.saturating_mul(1000);
     apps::update(tx, instance, |record| {
         record.unsent_first = match last {
             Some(last) if last < record.unsent_last => last + 1,
             _ => 0,
         };
-        (record.mail, record.mailed) = (mail, now);
+        record.mail = mail;
+        record.paid_until = paid_until(record.paid_until.saturating_mul(1000), now).div_euclid(1000);
     })?;
     proceed(tx, instance)
 }

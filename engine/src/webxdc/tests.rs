@@ -94,6 +94,28 @@ async fn the_first_update_goes_at_once_and_others_gather() {
 }
 
 #[tokio::test]
+async fn a_few_updates_leave_within_a_second_and_many_keep_the_pace() {
+    let desk = Desk::new().await;
+    let (_, app) = app(&desk).await;
+    let due = || {
+        let rows = desk.db.look(|view| deadlines::of_profile(view, PROFILE)).unwrap();
+        rows.into_iter().find(|row| row.kind == deadlines::Kind::AppUpdates).map(|row| row.time)
+    };
+    for expected in ["1-1", "2-2", "3-3"] {
+        sends(&desk, app, "{\"payload\":1}").await;
+        assert_eq!(queued(&desk), [expected]);
+        relay_takes_one(&desk).await;
+    }
+    for _ in 0..2 {
+        sends(&desk, app, "{\"payload\":1}").await;
+    }
+    assert!(queued(&desk).is_empty());
+    assert_eq!(due(), Some(desk.now() + 1));
+    deadlines_pass(&desk).await;
+    assert_eq!(queued(&desk), ["4-5"]);
+}
+
+#[tokio::test]
 async fn a_large_update_goes_alone_and_forgets_no_other() {
     let desk = Desk::new().await;
     let (_, app) = app(&desk).await;

@@ -22,8 +22,8 @@ record! {
         pub unsent_last: u32 = 7,
         /// Hidden message with the updates that were queued last.
         pub mail: Option<MessageId> = 8,
-        /// When it was queued.
-        pub mailed: i64 = 9,
+        /// Until when the mails with updates are paid for: each takes the place of others for an interval.
+        pub paid_until: i64 = 9,
         /// Chat for which it shows a map; `None` for all.
         pub map_chat: Option<ChatId> = 10,
     }

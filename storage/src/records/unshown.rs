@@ -16,6 +16,8 @@ numbers! {
         /// A fault of this program or of its data.
         #[default]
         Fault = 4,
+        /// The app whose updates it brings is not here.
+        App = 5,
     }
 }
 
@@ -55,6 +57,8 @@ numbers! {
         NoChat = 13,
         /// A kind of message that is not supported yet.
         NotSupported = 14,
+        /// It brings updates of an app that is not here yet.
+        AppUnknown = 15,
     }
 }
 
@@ -90,7 +94,7 @@ record! {
         pub bytes: u64 = 4,
         /// Why it waits.
         pub wait: WaitKind = 5,
-        /// Fingerprints of possible signers, or the id of the group.
+        /// Fingerprints of possible signers, the id of the group, or the Message-ID of the app.
         pub waits_for: Vec<String> = 6,
         /// What failed, if it is a fault.
         pub detail: String = 7,

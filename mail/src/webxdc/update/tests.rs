@@ -4,7 +4,7 @@ use rand_chacha::ChaCha20Rng;
 use serde_json::json;
 
 use super::effects::{Arrival, Labels, LastLine, Line, Listener, line, notification};
-use super::sending::{Progress, Way, way};
+use super::sending::{Progress, Way, not_before, paid_until, way};
 use super::*;
 
 fn rng() -> ChaCha20Rng {
@@ -211,14 +211,27 @@ fn only_others_notify_and_a_muted_chat_hears_direct_texts() {
 
 #[test]
 fn updates_wait_for_their_app_and_then_keep_a_pace() {
-    assert_eq!(way(Progress::Draft, None, 5_000), Way::WithInstance);
-    assert_eq!(way(Progress::Failed, None, 5_000), Way::WithInstance);
-    assert_eq!(way(Progress::Queued, None, 5_000), Way::AfterInstance);
-    let sent = |last| way(Progress::OnItsWay, last, 5_000);
-    assert_eq!(sent(None), Way::OwnMail { not_before: 5_000 });
-    assert_eq!(sent(Some(1_000)), Way::OwnMail { not_before: 5_000 });
-    assert_eq!(sent(Some(4_400)), Way::OwnMail { not_before: 5_400 });
-    assert_eq!(sent(Some(900_000)), Way::OwnMail { not_before: 6_000 });
+    assert_eq!(way(Progress::Draft, 0, 5_000), Way::WithInstance);
+    assert_eq!(way(Progress::Failed, 0, 5_000), Way::WithInstance);
+    assert_eq!(way(Progress::Queued, 0, 5_000), Way::AfterInstance);
+    let sent = |paid_until| way(Progress::OnItsWay, paid_until, 5_000);
+    assert_eq!(sent(0), Way::OwnMail { not_before: 5_000 });
+    assert_eq!(sent(7_000), Way::OwnMail { not_before: 5_000 });
+    assert_eq!(sent(7_400), Way::OwnMail { not_before: 5_400 });
+    assert_eq!(sent(900_000), Way::OwnMail { not_before: 6_000 }, "the clock was set back");
+}
+
+#[test]
+fn three_mails_leave_in_a_row_and_then_one_in_a_second() {
+    let (mut paid, mut now, mut left) = (0, 5_000, Vec::new());
+    for _ in 0..6 {
+        now = not_before(paid, now);
+        paid = paid_until(paid, now);
+        left.push(now);
+    }
+    assert_eq!(left, [5_000, 5_000, 5_000, 6_000, 7_000, 8_000]);
+    assert_eq!(not_before(paid, 10_000), 10_000, "after two seconds there are two again");
+    assert_eq!(paid_until(paid, 30_000), 31_000);
 }
 
 fn any_payload() -> impl Strategy<Value = Value> {
