@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use volary_proto::{Account, Accounts, account, Answer, Error, ErrorCode, Event, Ids, Mode, Request, Scope, answer, event, request};
+use volary_proto::{
+    Account, Accounts, Answer, Error, ErrorCode, Event, Ids, Mode, Request, Scope, account, answer, event,
+    request,
+};
 
 /// The setting that is a picture of the host.
 const AVATAR: &str = "selfavatar";
@@ -171,7 +174,8 @@ mod tests {
         assert!(!allows(&some, Request::new(0, GetChatlistEntries::default())));
         assert!(!allows(&some, Request::new(0, RemoveAccount { account_id: 2 })));
         assert!(!allows(&some, Request::new(2, ExportBackup::default())));
-        let forward = |account_id| volary_proto::ForwardMessagesToAccount { account_id, ..Default::default() };
+        let forward =
+            |account_id| volary_proto::ForwardMessagesToAccount { account_id, ..Default::default() };
         assert!(allows(&some, Request::new(2, forward(2))));
         assert!(!allows(&some, Request::new(2, forward(1))));
         assert!(allows(&some, Request::new(0, GetAllAccountIds {})));

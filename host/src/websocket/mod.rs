@@ -52,7 +52,9 @@ pub struct Options {
 #[derive(Debug, Error)]
 pub enum ListenError {
     /// Without encryption everybody on the way could read tokens and messages.
-    #[error("{0} is reachable from other machines: give a certificate and a key, or listen on a loopback address")]
+    #[error(
+        "{0} is reachable from other machines: give a certificate and a key, or listen on a loopback address"
+    )]
     Unprotected(SocketAddr),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]

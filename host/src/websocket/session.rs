@@ -96,7 +96,11 @@ pub async fn run<B: Bus>(
 }
 
 /// Hands messages to the session, each as one line.
-async fn read(mut stream: SplitStream<WebSocket>, mut to_session: DuplexStream, heard: &Mutex<Instant>) -> End {
+async fn read(
+    mut stream: SplitStream<WebSocket>,
+    mut to_session: DuplexStream,
+    heard: &Mutex<Instant>,
+) -> End {
     while let Some(Ok(message)) = stream.next().await {
         *heard.lock() = Instant::now();
         match message {
