@@ -120,11 +120,17 @@
     feature = "apps",
     doc = "| [`apps`] | the sandbox that serves in-chat apps to browsers and web views (feature `apps`) |"
 )]
+#![cfg_attr(
+    feature = "websocket",
+    doc = "| [`websocket`] | JSON-RPC over WebSocket, for several clients at once (feature `websocket`) |"
+)]
 //! | [`descriptors`], [`memory`] | what the programs of Volary ask of the system: open files, the allocator |
 //!
 //! The command line and the demo are in a package of their own, `volary-cli`: a program that embeds this library
 //! compiles neither them nor the embedded relay.
 
+#[cfg(any(feature = "apps", feature = "websocket"))]
+mod accept;
 #[cfg(feature = "apps")]
 pub mod apps;
 pub mod bus;
@@ -134,6 +140,8 @@ mod engine;
 #[cfg(feature = "jsonrpc")]
 pub mod jsonrpc;
 pub mod memory;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 pub use directory::{DirectoryError, Holder};
 pub use engine::{Engine, EngineOptions, StartError};

@@ -2,33 +2,23 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode, Uri, header};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::names::{self, Host};
 use super::reply::{Reply, text};
 use super::{Shared, app, list, page};
+use crate::accept;
 
 /// Connections at a time; a browser opens six for each origin.
 const MAX_CONNECTIONS: usize = 512;
 /// Files of apps that are read at a time.
 const MAX_READS: usize = 32;
-/// Bytes of the head of a request.
-const MAX_HEAD: usize = 64 * 1024;
-/// Fields of a request.
-const MAX_FIELDS: usize = 100;
-/// How long the head of a request may take.
-const HEAD_TIME: Duration = Duration::from_secs(30);
-/// Pause after a connection could not be accepted.
-const AFTER_TROUBLE: Duration = Duration::from_millis(100);
 
 /// What is shared out among all connections.
 pub struct Limits {
@@ -48,38 +38,21 @@ impl Default for Limits {
 
 /// Accepts connections for ever. They end with this.
 pub async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        // It is never closed.
-        let Ok(place) = shared.limits.connections.clone().acquire_owned().await else { return };
-        while connections.try_join_next().is_some() {}
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "a connection to an app cannot be accepted");
-                tokio::time::sleep(AFTER_TROUBLE).await;
-                continue;
-            }
-        };
+    let places = shared.limits.connections.clone();
+    accept::accept(listener, places, move |stream| {
         let shared = shared.clone();
-        connections.spawn(async move {
+        async move {
             let service = service_fn(|request| {
                 let shared = shared.clone();
                 async move { Ok::<_, Infallible>(answer(&shared, request).await) }
             });
-            let served = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIME)
-                .max_buf_size(MAX_HEAD)
-                .max_headers(MAX_FIELDS)
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let served = accept::http().serve_connection(TokioIo::new(stream), service).await;
             if let Err(error) = served {
                 tracing::trace!(%error, "a connection to an app ended early");
             }
-            drop(place);
-        });
-    }
+        }
+    })
+    .await;
 }
 
 async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Reply {

@@ -24,7 +24,7 @@ mod page;
 mod session;
 mod stdio;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use openrpc::{INTERFACE_VERSION, description};
 pub use session::{End, serve};

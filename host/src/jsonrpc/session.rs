@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures::FutureExt;
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite},
-    sync::Semaphore,
+    sync::{Semaphore, watch},
 };
 use volary_proto::{
     Answer, Error, Event, GetMessage, Id as AnswerId, Message, Mode, Request, SendMessage, request,
@@ -55,13 +55,15 @@ pub(super) struct Session<B: Bus> {
     events: Arc<EventQueue<B::Events>>,
     output: Output,
     under_way: Arc<Semaphore>,
+    /// Becomes true at the end: then nobody waits for an answer any more.
+    over: watch::Sender<bool>,
 }
 
 impl<B: Bus> Session<B> {
     pub(super) fn new(bus: B, writer: impl AsyncWrite + Send + 'static) -> Self {
         let events = Arc::new(EventQueue::new(bus.subscribe()));
         let under_way = Arc::new(Semaphore::new(MAX_REQUESTS));
-        Self { bus, events, output: Output::new(writer), under_way }
+        Self { bus, events, output: Output::new(writer), under_way, over: watch::Sender::new(false) }
     }
 
     /// Writes answers until `reading` has come to its end or the client takes no more.
@@ -78,6 +80,7 @@ impl<B: Bus> Session<B> {
             () = writing => End::OutputClosed,
         };
         self.output.close();
+        self.over.send_replace(true);
         end
     }
 
@@ -125,10 +128,19 @@ impl<B: Bus> Session<B> {
     async fn start(&self, id: Id, action: Action) {
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(&self.under_way).acquire_owned().await else { return };
-        let begin_here = !is_query(&action) || is_brief(&action);
+        let waits = matches!(action, Action::Sleep(_) | Action::NextEvent | Action::NextEvents);
+        let changes = !waits && !is_query(&action);
+        let begin_here = waits || changes || is_brief(&action);
         let (bus, events, output) = (self.bus.clone(), Arc::clone(&self.events), self.output.clone());
+        let mut over = self.over.subscribe();
         let work = async move {
-            let answered = AssertUnwindSafe(carry_out(bus, events, &id, action)).catch_unwind().await;
+            let carried_out = AssertUnwindSafe(carry_out(bus, events, &id, action)).catch_unwind();
+            let answered = tokio::select! {
+                biased;
+                answered = carried_out => answered,
+                // A poll that outlives its client would take events and memory for nobody. What was ordered is done.
+                _ = over.wait_for(|over| *over), if !changes => return,
+            };
             let line = answered.unwrap_or_else(|_| {
                 tracing::error!("a request ended in a panic");
                 frame::refusal(&id, &Failure::new(FAILED, "internal error"))
@@ -183,12 +195,12 @@ async fn carry_out<B: Bus>(bus: B, events: Arc<EventQueue<B::Events>>, id: &Id, 
             }
             None => frame::refusal(id, &Failure::new(FAILED, format!("cannot sleep {seconds} seconds"))),
         },
-        Action::NextEvent => match events.next().await {
+        Action::NextEvent => match events.next(id).await {
             Some(event) => frame::answer(id, &*event),
             None => frame::refusal(id, &Failure::new(FAILED, "event channel is closed")),
         },
         Action::NextEvents => {
-            let batch = events.next_batch().await;
+            let batch = events.next_batch(id).await;
             frame::answer(id, &batch.iter().map(|event| &**event).collect::<Vec<&Event>>())
         }
     }

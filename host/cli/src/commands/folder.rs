@@ -9,6 +9,12 @@ use crate::process::failure::Failure;
 
 /// Opens a folder that has profiles already: a mistyped path makes no new one.
 pub(super) async fn open(dir: &Path) -> Result<Engine, Failure> {
+    check(dir)?;
+    Ok(Engine::start(dir).await?)
+}
+
+/// Refuses what is no folder of profiles.
+pub(super) fn check(dir: &Path) -> Result<(), Failure> {
     if !dir.exists() {
         return Err(
             format!("there is no folder {}; name the one that the profiles are in", dir.display()).into()
@@ -20,7 +26,7 @@ pub(super) async fn open(dir: &Path) -> Result<Engine, Failure> {
     if !dir.join("accounts.toml").exists() {
         return Err(format!("{} has no profiles: volary-rpc-server makes some", dir.display()).into());
     }
-    Ok(Engine::start(dir).await?)
+    Ok(())
 }
 
 /// The profiles that a command is about: all, or the one that was named.

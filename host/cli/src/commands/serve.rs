@@ -2,12 +2,14 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use volary::apps::Apps;
 use volary::jsonrpc::{self, End};
+use volary::websocket::{Options, TlsFiles, Tokens, WebSockets};
 use volary::{Engine, memory};
 use volary_proto::{GetAllAccountIds, StartIoForAllAccounts};
 
@@ -27,10 +29,35 @@ pub(super) struct ServeArgs {
     /// Serves in-chat apps to browsers on this loopback port (0 = a free one); their list is at the address in `apps.url`
     #[arg(long, value_name = "PORT")]
     apps: Option<u16>,
+    /// Speaks JSON-RPC over WebSocket with clients that show a token (`volary token`), at the path /rpc
+    #[arg(long, value_name = "IP:PORT")]
+    websocket: Option<SocketAddr>,
+    /// Lets web pages of this origin (like https://chat.example.org) connect; may be given several times
+    #[arg(long, value_name = "ORIGIN", requires = "websocket")]
+    origin: Vec<String>,
+    /// Certificate for the WebSocket, with those between it and its root, PEM; needed beyond this machine
+    #[arg(long, value_name = "FILE", requires = "websocket", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    fn websocket(&self) -> Option<Options> {
+        let tls = match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })
+            }
+            _ => None,
+        };
+        Some(Options { address: self.websocket?, origins: self.origin.clone(), tls })
+    }
 }
 
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
+    let websocket = args.websocket();
     let engine = Engine::start(options::for_folder(args.data)).await?;
     let events = tokio::spawn(event_log::write(engine.events()));
     let profiles = engine.call(0, GetAllAccountIds {}).await?.ids.len();
@@ -46,6 +73,10 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         Some(port) => Some(Served::start(&engine, port).await?),
         None => None,
     };
+    let clients = match websocket {
+        Some(options) => Some(WebSockets::start(engine.clone(), Tokens::of(engine.dir()), options).await?),
+        None => None,
+    };
 
     tokio::select! {
         end = jsonrpc::serve_stdio(engine.clone()), if args.rpc => match end? {
@@ -55,7 +86,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         () = signals.end() => tracing::info!("asked to end: stopping"),
         () = memory::return_when_at_rest() => {}
     }
-    drop(apps);
+    drop((apps, clients));
     tokio::select! {
         () = engine.stop() => tracing::info!("stopped: all connections are closed, everything is stored"),
         again = Signals::end_again() => {

@@ -18,14 +18,14 @@ use crate::bus::{Bus, EventSource};
 
 /// An engine that answers by a simple script and remembers what it was asked.
 #[derive(Clone, Default)]
-pub(super) struct Script {
+pub(crate) struct Script {
     asked: Arc<Mutex<Vec<request::Kind>>>,
     events: Arc<Mutex<Option<mpsc::UnboundedReceiver<Event>>>>,
 }
 
 impl Script {
     /// An engine whose events come from the given sender.
-    pub(super) fn with_events() -> (Self, mpsc::UnboundedSender<Event>) {
+    pub(crate) fn with_events() -> (Self, mpsc::UnboundedSender<Event>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let script = Self::default();
         *script.events.lock().unwrap() = Some(receiver);
@@ -77,7 +77,7 @@ impl Bus for Script {
 }
 
 /// The events of a script; without a sender none ever come.
-pub(super) struct ScriptEvents {
+pub(crate) struct ScriptEvents {
     receiver: Option<mpsc::UnboundedReceiver<Event>>,
 }
 
@@ -91,7 +91,7 @@ impl EventSource for ScriptEvents {
 }
 
 /// A numbered event.
-pub(super) fn info(n: usize) -> Event {
+pub(crate) fn info(n: usize) -> Event {
     Event { profile_id: 0, kind: Some(event::Kind::Info(event::Info { msg: n.to_string() })) }
 }
 

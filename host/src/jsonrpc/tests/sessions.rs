@@ -297,3 +297,32 @@ async fn losses_of_several_profiles_are_one_overflow_of_profile_0() {
     let rest = json!([{"contextId": 0, "event": {"kind": "Info", "msg": "1"}}]);
     assert_eq!(client.reads().await["result"], rest);
 }
+
+#[tokio::test]
+async fn a_client_that_starts_anew_gets_the_events_before_polls_of_its_former_self() {
+    let (script, events) = Script::with_events();
+    let mut client = Client::connect(&script);
+    client.calls(41, "get_next_event", json!([])).await;
+    client.calls(42, "get_next_event", json!([])).await;
+    client.calls(3, "get_next_event", json!([])).await;
+    client.calls(4, "get_next_event", json!([])).await;
+    client.calls(5, "get_config", json!([1, "addr"])).await;
+    assert_eq!(client.reads().await["id"], json!(5));
+    for (n, id) in [(0, 3), (1, 4), (2, 41), (3, 42)] {
+        events.send(info(n)).unwrap();
+        let answer = client.reads().await;
+        assert_eq!((&answer["id"], &answer["result"]["event"]["msg"]), (&json!(id), &json!(n.to_string())));
+    }
+}
+
+#[tokio::test]
+async fn polls_end_with_their_client() {
+    let (script, events) = Script::with_events();
+    let mut client = Client::connect(&script);
+    client.calls(1, "get_next_event", json!([])).await;
+    client.calls(2, "get_config", json!([1, "addr"])).await;
+    client.reads().await;
+    assert_eq!(client.leaves().await, End::InputClosed);
+    // The poll held the only receiver of events.
+    timeout(SOON, events.closed()).await.unwrap();
+}

@@ -1,0 +1,100 @@
+//! `volary token`: who may connect to `volary serve --websocket`, and what he may do.
+
+use std::collections::BTreeSet;
+use std::io::{Write as _, stdout};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use volary::websocket::{Access, TokenInfo, Tokens};
+
+use super::folder;
+use crate::process::failure::{Failure, OutputError};
+
+#[derive(Debug, Args)]
+pub(super) struct TokenArgs {
+    /// Folder of the profiles; another process may be using it
+    #[arg(long, value_name = "DIR", global = true, default_value = "profiles")]
+    data: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes a token and prints it, once
+    Add {
+        /// What you call it
+        name: String,
+        /// Only these profiles, and nothing about the process as a whole or files of this machine
+        #[arg(long, value_name = "N,...", value_delimiter = ',')]
+        profiles: Vec<u32>,
+        /// Only reading
+        #[arg(long)]
+        read_only: bool,
+    },
+    /// Lists the tokens, without their texts
+    List,
+    /// Takes a token back; whoever is connected with it is sent away within half a minute
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+pub(super) fn run(args: &TokenArgs) -> Result<(), Failure> {
+    folder::check(&args.data)?;
+    let lines = lines(&args.data, &args.command)?;
+    Ok(stdout().lock().write_all(lines.as_bytes()).map_err(OutputError::from)?)
+}
+
+fn lines(folder: &Path, command: &Command) -> Result<String, Failure> {
+    let tokens = Tokens::of(folder);
+    Ok(match command {
+        Command::Add { name, profiles, read_only } => {
+            let profiles: BTreeSet<u32> = profiles.iter().copied().collect();
+            let profiles = (!profiles.is_empty()).then_some(profiles);
+            format!("{}\n", tokens.add(name, Access { profiles, read_only: *read_only })?)
+        }
+        Command::List => tokens.list()?.iter().map(line).collect(),
+        Command::Remove { name } => {
+            tokens.remove(name)?;
+            String::new()
+        }
+    })
+}
+
+fn line(token: &TokenInfo) -> String {
+    let profiles = match &token.profiles {
+        None => "all profiles".to_owned(),
+        Some(ids) => {
+            let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+            format!("profiles {}", ids.join(", "))
+        }
+    };
+    format!("{}: {profiles}{}\n", token.name, if token.read_only { ", reads only" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_made_listed_and_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |command| lines(folder.path(), &command);
+        let add = |name: &str, profiles: &[u32], read_only| Command::Add {
+            name: name.into(),
+            profiles: profiles.into(),
+            read_only,
+        };
+        assert!(run(add("desktop", &[], false)).unwrap().starts_with("volary_"));
+        run(add("viewer", &[3, 1], true)).unwrap();
+        assert_eq!(run(Command::List).unwrap(), "desktop: all profiles\nviewer: profiles 1, 3, reads only\n");
+        run(Command::Remove { name: "desktop".into() }).unwrap();
+        assert_eq!(run(Command::List).unwrap(), "viewer: profiles 1, 3, reads only\n");
+        assert_eq!(
+            run(Command::Remove { name: "desktop".into() }).unwrap_err().to_string(),
+            "there is no token named \"desktop\""
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! The engine as a client with a token sees it.
+
+use std::sync::Arc;
+
+use volary_proto::{Answer, Error, Event, Request, answer, request};
+
+use super::access::Access;
+use crate::bus::{Bus, EventSource};
+
+/// A bus that refuses what a token does not allow.
+#[derive(Clone)]
+pub struct Limited<B> {
+    bus: B,
+    access: Arc<Access>,
+}
+
+impl<B: Bus> Limited<B> {
+    pub fn new(bus: B, access: Access) -> Self {
+        Self { bus, access: Arc::new(access) }
+    }
+}
+
+impl<B: Bus> Bus for Limited<B> {
+    type Events = Narrowed<B::Events>;
+
+    fn call(&self, request: Request) -> impl Future<Output = Result<Answer, Error>> + Send + 'static {
+        let access = self.access.clone();
+        let lists_profiles = matches!(request.kind, Some(request::Kind::GetAllAccountIds(_)));
+        let answering = access.check(&request).map(|()| self.bus.call(request));
+        async move {
+            let answer = access.narrow(answering?.await?);
+            Ok(match answer.kind {
+                Some(answer::Kind::Ids(ids)) if lists_profiles => Answer::new(access.narrow_ids(ids)),
+                kind => Answer { kind },
+            })
+        }
+    }
+
+    fn subscribe(&self) -> Self::Events {
+        Narrowed { events: self.bus.subscribe(), access: self.access.clone() }
+    }
+
+    fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
+        // A client does not stop the host.
+        std::future::ready(())
+    }
+}
+
+/// The events that a token shows.
+pub struct Narrowed<S> {
+    events: S,
+    access: Arc<Access>,
+}
+
+impl<S: EventSource> EventSource for Narrowed<S> {
+    async fn next(&mut self) -> Option<Arc<Event>> {
+        loop {
+            let event = self.events.next().await?;
+            if self.access.shows(&event) {
+                return Some(event);
+            }
+        }
+    }
+}
