@@ -79,6 +79,9 @@ impl Walker<'_> {
         else {
             return Err(ParseError::BadContentType(entity.mime().chars().take(80).collect()));
         };
+        if place.embedded == 0 && report::may_be_of_server(self.message) {
+            self.add_candidates(report::id_of_returned(entity));
+        }
         match (kind, subtype) {
             ("multipart", "alternative") => self.alternative(entity, place)?,
             ("multipart", "signed") => self.children(entity.children.get(..1).unwrap_or(&[]), place)?,
@@ -160,7 +163,8 @@ impl Walker<'_> {
                 Ok(())
             }
             "delivery-status" => {
-                if self.out.bounce.is_none() {
+                // Who passes a report on to somebody else writes a mail that is to be read.
+                if self.out.bounce.is_none() && place.embedded == 0 {
                     self.out.bounce = report::bounce(entity);
                 }
                 self.children(&entity.children, place)
@@ -288,8 +292,17 @@ impl Walker<'_> {
     }
 
     fn look_for_bounced_ids(&mut self, text: &str) {
-        if report::is_mailer_daemon(&self.message.from.address) {
-            self.out.bounce_candidates.extend(report::ids_in_text(text));
+        if report::may_be_of_server(self.message) {
+            self.add_candidates(report::ids_in_text(text));
+        }
+    }
+
+    fn add_candidates(&mut self, ids: impl IntoIterator<Item = MessageId>) {
+        let all = &mut self.out.bounce_candidates;
+        for id in ids {
+            if all.len() < report::MAX_IDS_IN_TEXT && !all.contains(&id) {
+                all.push(id);
+            }
         }
     }
 }
