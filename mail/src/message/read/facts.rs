@@ -126,6 +126,9 @@ pub struct Part {
     pub view_type: ViewType,
     /// Text, or caption of the file.
     pub text: String,
+    /// The whole text (its first [`MAX_WHOLE_TEXT`](crate::message::bounds::MAX_WHOLE_TEXT) bytes) of which `text` is the
+    /// part that is shown.
+    pub whole: Option<String>,
     /// Quoted text.
     pub quote: Option<String>,
     /// The file.

@@ -6,7 +6,7 @@ use super::facts::{BounceReport, FileContent, ParsedMessage, Part, Receipt};
 use super::mime::Entity;
 use super::part::{NamedPart, decoded_text, named_part};
 use super::report;
-use crate::message::bounds::MAX_PARTS;
+use crate::message::bounds::{MAX_PARTS, MAX_WHOLE_TEXT};
 use crate::message::ids::MessageId;
 use crate::message::text::flowed::unflow;
 use crate::message::text::html::html_to_text;
@@ -271,17 +271,17 @@ impl Walker<'_> {
 
     fn add_text(&mut self, text: String, quote: Option<String>, is_bad: bool, place: Place) {
         // The text of an edit is cut when it takes its place.
-        let text = if self.options.for_bot || self.message.edit.is_some() {
-            text
+        let (text, whole) = if self.options.for_bot || self.message.edit.is_some() {
+            (text, None)
         } else {
-            let (text, cut) = truncate(&text);
+            let (shown, cut) = truncate(&text);
             self.out.has_html |= cut;
-            text
+            (shown, cut.then(|| text[..text.floor_char_boundary(MAX_WHOLE_TEXT)].to_owned()))
         };
         if text.is_empty() && quote.is_none() {
             return;
         }
-        let part = Part { view_type: ViewType::Text, text, quote, ..Part::default() };
+        let part = Part { view_type: ViewType::Text, text, whole, quote, ..Part::default() };
         self.add(WalkedPart { part, is_bad, is_related: place.is_related });
     }
 
