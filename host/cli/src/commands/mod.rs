@@ -8,6 +8,7 @@
 //! | `relay` | `volary relay`: the embedded relay alone |
 //! | `contacts` | `volary contacts`: who is verified, and who introduced whom |
 //! | `mails` | `volary mails --not-shown`: received mails of which nothing is shown, and why |
+//! | `statistics` | `volary statistics`: what statistics would say |
 //! | `folder` | the folder that a command works on |
 //!
 //! Exit codes: 0 = done, 1 = failed (the reason is the last line on standard error), 2 = the command line makes no sense.
@@ -18,6 +19,7 @@ mod folder;
 mod mails;
 mod relay;
 mod serve;
+mod statistics;
 
 use std::process::ExitCode;
 
@@ -53,6 +55,8 @@ enum Command {
     Contacts(contacts::ContactsArgs),
     /// Lists received mails of which nothing is shown, and why
     Mails(mails::MailsArgs),
+    /// Shows the statistics of profiles as they would be sent; nothing is sent
+    Statistics(statistics::StatisticsArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -73,6 +77,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Relay(args) => relay::run(args).await,
             Command::Contacts(args) => contacts::run(args).await,
             Command::Mails(args) => mails::run(args).await,
+            Command::Statistics(args) => statistics::run(args).await,
         }
     });
     // Standard input may be in the middle of a read that never ends.
