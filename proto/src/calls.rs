@@ -323,6 +323,7 @@ calls! {
     query profile GetInfo => TextMap,
     query profile GetAccountFileSize => Number,
     query profile GetStorageUsageReport => Text,
+    query profile GetStatistics => Text,
     query profile GetBlobDir => MaybeText,
     query profile GetMigrationError => MaybeText,
     command profile CopyToBlobDir => Text,

@@ -5,7 +5,7 @@ use crate::records::{
     CounterRecord, FlagRecord, HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, LocationRecord,
     ManagerRecord, MemberRecord, MessageRecord, NotShownRecord, OutboxRecord, PendingCallRecord,
     PendingEditRecord, ProfileRecord, QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord,
-    ServerCopyRecord, SyncItemRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
+    ServerCopyRecord, StatisticsRecord, SyncItemRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
 };
 use crate::table::{Empty, Raw, Table};
 use crate::{ChatId, ContactId, LocationId, MessageId};
@@ -99,6 +99,10 @@ pub const APP_TOPICS: Table<(P, MessageId), TextRecord> = Table::new("app-topics
 pub const APP_BY_TOPIC: Table<(P, String, MessageId), Empty> = Table::new("app-by-topic.v1");
 /// Nodes of the realtime channels of apps: (profile, message, name of the node).
 pub const APP_NODES: Table<(P, MessageId, String), AppNodeRecord> = Table::new("app-nodes.v1");
+/// What is counted for statistics.
+pub const STATISTICS: Table<P, StatisticsRecord> = Table::new("statistics.v1");
+/// When statistics were switched: (profile, time, 1 for on).
+pub const STATISTICS_SWITCHES: Table<(P, i64, u32), Empty> = Table::new("statistics-switches.v1");
 /// Labels of device messages that were shown once.
 pub const DEVICE_LABELS: Table<(P, String), Empty> = Table::new("device-labels.v1");
 

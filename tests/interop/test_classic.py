@@ -4,6 +4,7 @@ import imaplib
 import ssl
 import time
 
+import pytest
 from PIL import Image
 from story import Chat, Message, eventually, stays
 
@@ -215,3 +216,73 @@ def fails_at_full_mailbox(alice, bob, lab) -> None:
             break
     assert message.state() == FAILED
     assert "quota" in message.snapshot()["error"].lower(), message.snapshot()["error"]
+
+
+RETURNED = "Return-Path: <us@_lab.test>\nMessage-ID: <{id}>\nSubject: [...]\n\nbody\n"
+FORMS = {
+    "postfix": """From: MAILER-DAEMON@mx.invalid (Mail Delivery System)
+Auto-Submitted: auto-replied
+Content-Type: multipart/report; report-type=delivery-status; boundary=r
+
+--r
+Content-Type: text/plain
+
+The mailbox is full.
+--r
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.invalid
+
+Final-Recipient: rfc822; you@mx.invalid
+Action: {action}
+Status: 5.2.2
+--r
+Content-Type: text/rfc822-headers
+
+{returned}
+--r--
+""",
+    "qmail": """From: MAILER-DAEMON@mx.invalid
+Subject: failure notice
+
+Hi. This is the mail program at mx.invalid. The mailbox is full.
+
+--- Below this line is a copy of the message.
+
+{returned}""",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_report_of_a_mail_server(one, other, form):
+    """Reports in the standard form, and those of mail servers that have a form of their own."""
+    alice, bob = people(one, other, "Alice", "Bob")
+    chat = alice.classic_chat_with(bob.addresses()[0])
+    message = chat.send("will come back")
+    bob.receives("will come back")
+    eventually("it is delivered", lambda: message.state() == DELIVERED)
+    info = alice.call("get_message_info", message.id)
+    sent = next(line.split(": ", 1)[1] for line in info.splitlines() if line.startswith("Message-ID: "))
+    head = f"Message-ID: <{form}-{alice.account.id}@mx.invalid>\nTo: {alice.addresses()[0]}\n"
+    report = FORMS[form].format(returned=RETURNED.format(id=sent.strip("<>")), action="failed")
+    is_put(alice.addresses()[0], head + report)
+    eventually("it has failed", lambda: message.state() == FAILED)
+    assert "The mailbox is full" in message.snapshot()["error"]
+    texts = [text["text"] for shown in alice.chats() for text in shown.messages()]
+    assert not [text for text in texts if "The mailbox is full" in text], texts
+
+
+def test_report_of_a_delay_is_no_failure(one, other):
+    """Whoever goes on trying has not failed."""
+    alice, bob = people(one, other, "Alice", "Bob")
+    chat = alice.classic_chat_with(bob.addresses()[0])
+    slow, lost = chat.send("slow"), chat.send("lost")
+    for message, action in ((slow, "delayed"), (lost, "failed")):
+        eventually("it is delivered", lambda: message.state() == DELIVERED)
+        info = alice.call("get_message_info", message.id)
+        sent = next(line.split(": ", 1)[1] for line in info.splitlines() if line.startswith("Message-ID: "))
+        head = f"Message-ID: <{action}-{alice.account.id}@mx.invalid>\nTo: {alice.addresses()[0]}\n"
+        is_put(alice.addresses()[0],
+               head + FORMS["postfix"].format(returned=RETURNED.format(id=sent.strip("<>")), action=action))
+    eventually("the later report was read", lambda: lost.state() == FAILED)
+    assert slow.state() == DELIVERED

@@ -11,6 +11,10 @@ import pytest
 OURS_ALONE = {
     "Contact.isVerified": "verification is shown; chatmail core 2.65 has dropped it",
     "Contact.verifierId": "who introduced a contact; chatmail core 2.65 has dropped it",
+    "Contact.nameAndAddr": "clients for older releases demand it",
+    "Contact.wasSeenRecently": "clients for older releases demand it",
+    "FullChat.wasSeenRecently": "clients for older releases demand it",
+    "ChatListItemFetchResult.ChatListItem.wasSeenRecently": "clients for older releases demand it",
 }
 """Members that Volary has and chatmail core does not, each with its reason. Nothing else may differ."""
 
@@ -122,5 +126,5 @@ def test_every_type_has_the_members_of_chatmail_core(peers_description, descript
 def test_what_only_volary_has_is_there(description):
     """The list of exceptions holds nothing that is gone."""
     for member in OURS_ALONE:
-        name, member = member.split(".")
-        assert member in description.types[name]["properties"]
+        name, *_, last = member.split(".")
+        assert f'"{last}"' in json.dumps(description.types[name])

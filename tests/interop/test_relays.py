@@ -55,3 +55,15 @@ def test_one_relay_is_down(one, other, lab, down):
     time.sleep(3)
     once(alice, ["Before", "Meanwhile", "Afterwards"])
     once(bob, ["Before, back", "Meanwhile, back", "Afterwards, back"])
+
+
+def test_older_way_to_log_in_works_while_connected(one, other):
+    """Programs made for older releases set `addr` and `mail_pw` and call `configure`, connected or not."""
+    alice, bob = one.account("Alice"), other.account("Bob")
+    [address] = alice.addresses()
+    alice.call("set_config", "addr", address)
+    alice.call("set_config", "mail_pw", "any password")
+    alice.call("configure")
+    assert alice.addresses() == [address]
+    bob.chat_with(alice).send("still there?")
+    alice.receives("still there?")

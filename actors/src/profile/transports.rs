@@ -45,9 +45,6 @@ pub async fn request(shared: &Rc<Shared>, profile: &Addr<Profile>, kind: request
             configure(shared, profile, trial).await
         }
         Kind::Configure(_) => {
-            if shared.io.get() {
-                return Err(Error::failed("cannot configure, already running"));
-            }
             let entered = shared.db.read(|view| relays::legacy(view, shared.id))?;
             configure(shared, profile, Trial::described(entered)).await
         }

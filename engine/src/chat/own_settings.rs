@@ -8,7 +8,7 @@ use super::aging;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::settings::{self, Form, Mark, Setting};
-use crate::state::{config, contacts, transports};
+use crate::state::{config, contacts, statistics, transports};
 
 /// Sets a setting; `None` clears it.
 pub fn store(tx: &mut Tx<'_, '_>, name: &str, value: Option<String>) -> Outcome<()> {
@@ -41,6 +41,7 @@ fn follow(tx: &mut Tx<'_, '_>, setting: &Setting, mark: Mark) -> Outcome<()> {
         Mark::Ages => aging::setting_changed(tx)?,
         Mark::Reconnects => tx.effects().transports = true,
         Mark::Realtime => tx.effects().realtime = true,
+        Mark::Counts => statistics::switched(tx)?,
         Mark::Info | Mark::StoredOnly => {}
     }
     Ok(())

@@ -172,7 +172,11 @@ fn take_file(blobs: &Blobs, path: &Path, name: String, wanted: ViewType, quality
         }
         None => blobs.put_file(path, &blob_extension(&name).unwrap_or_default()).map_err(copying)?,
     };
-    let mime = by_file_name(&name).map_or(OCTET_STREAM, |(_, mime)| mime);
+    let mime = match by_file_name(&name) {
+        // The name says so, and the content is none.
+        Some((Kind::Image, _)) if kind == ViewType::File => OCTET_STREAM,
+        found => found.map_or(OCTET_STREAM, |(_, mime)| mime),
+    };
     let file = NewFile {
         blob: blob.as_str().to_owned(),
         name,
@@ -342,6 +346,14 @@ mod tests {
         assert_eq!((taken.view_type, taken.file.width, taken.file.height), (ViewType::Image, 3, 2));
         assert_eq!(fs::read(blobs.dir().join(&taken.file.blob)).unwrap(), picture());
         assert_eq!((taken.file.name.as_str(), taken.file.mime_type.as_str()), ("b.png", "image/png"));
+    }
+
+    #[test]
+    fn a_text_that_is_named_like_a_picture_is_a_file_of_no_type() {
+        let (dir, path) = file("a.png", b"just words");
+        let blobs = Blobs::new(dir.path().join("blobs"));
+        let taken = take_file(&blobs, &path, "a.png".to_owned(), ViewType::File, Quality::of(0)).unwrap();
+        assert_eq!((taken.view_type, taken.file.mime_type.as_str()), (ViewType::File, OCTET_STREAM));
     }
 
     #[test]

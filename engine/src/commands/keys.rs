@@ -92,9 +92,8 @@ fn no_passphrase(passphrase: Option<String>) -> Outcome<()> {
 }
 
 fn write_files(dir: &Path, secret: &SecretKey) -> Outcome<Vec<PathBuf>> {
-    if !dir.is_dir() {
-        return Err(Failure::refused(format!("{} is not a folder", dir.display())));
-    }
+    fs::create_dir_all(dir)
+        .map_err(|error| Failure::refused(format!("folder {} cannot be made: {error}", dir.display())))?;
     let fingerprint = secret.fingerprint();
     let files = [("private", secret.to_armor()?), ("public", secret.to_public_armor()?)];
     let mut written = Vec::new();

@@ -326,7 +326,7 @@ async fn with_files(db: &Db, profile: ProfileId, kind: request::Kind) -> Result<
             done()
         }
         Kind::CheckQr(call) => qr::check(db, profile, &call.qr).await?.into(),
-        Kind::SecureJoin(call) => id(qr::join(db, profile, &call.qr).await?),
+        Kind::SecureJoin(call) => id(qr::join(db, profile, call).await?),
         Kind::GetChatSecurejoinQrCode(call) => {
             Text { text: qr::invite(db, profile, call.chat_id.map(Into::into)).await?.link() }.into()
         }

@@ -6,7 +6,7 @@ use volary_mail::qr::{self, Code, Invite, LocalFacts, Scanned, Target, classify}
 use volary_mail::securejoin::Scope;
 use volary_proto::Error;
 use volary_proto::v1::qr::{self as meaning, Kind};
-use volary_proto::v1::{Qr, event};
+use volary_proto::v1::{Qr, SecureJoin, event};
 use volary_storage::records::{ContactOrigin, TokenKind};
 
 use crate::chat::compose::load_chat;
@@ -20,7 +20,8 @@ use crate::query::color;
 use crate::query::contacts as contact_views;
 use crate::query::look::look;
 use crate::state::contacts::{self, Seen};
-use crate::state::{config, keys, tokens, transports};
+use crate::state::statistics::{self, FollowedInvite, Invited};
+use crate::state::{chats, config, keys, tokens, transports};
 use crate::sync::share;
 
 /// Larger pictures are not drawn into codes, in bytes.
@@ -282,21 +283,45 @@ pub async fn drawn_invite(db: &Db, profile: ProfileId, chat: Option<ChatId>) -> 
 }
 
 /// Follows an invite and returns the chat it leads to; the handshake goes on by itself.
-pub async fn join(db: &Db, profile: ProfileId, code: &str) -> Result<ChatId, Error> {
+pub async fn join(db: &Db, profile: ProfileId, call: SecureJoin) -> Result<ChatId, Error> {
     let failed = |error: Error| {
         let msg = "QR process failed".to_owned();
         db.emit(profile, event::Kind::Error(event::Error { msg }));
         error
     };
-    let code = qr::parse(code).map_err(|error| failed(Error::failed(error.to_string())))?;
+    let number = |value: Option<i32>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
+    let (source, ui_path) = (number(call.source), number(call.ui_path));
+    let code = qr::parse(&call.qr).map_err(|error| failed(Error::failed(error.to_string())))?;
     if !matches!(code, Code::Invite(_)) {
         return Err(failed(Error::failed("Unsupported QR type")));
     }
     let joined = db.transact_durably(profile, move |tx| match scanned(tx, code)? {
-        Scanned::Ask(invite) => handshake::start(tx, &invite),
+        Scanned::Ask(invite) => {
+            let followed = followed(tx, &invite)?;
+            statistics::invite_followed(tx, source, ui_path, followed)?;
+            handshake::start(tx, &invite)
+        }
         _ => Err(Failure::refused("Unsupported QR type")),
     });
     joined.await.map_err(|failure: Failure| failed(failure.into()))
+}
+
+/// What an invite is for, and whether that is known here already.
+fn followed(tx: &Tx<'_, '_>, invite: &Invite) -> Outcome<FollowedInvite> {
+    let kind = match &invite.target {
+        Target::Contact => Invited::Contact,
+        Target::Group { .. } => Invited::Group,
+        Target::Channel { .. } => Invited::Channel,
+    };
+    let already_existed = match &invite.target {
+        Target::Contact => {
+            contacts::by_fingerprint(tx.store, tx.profile, &invite.fingerprint.to_string())?.is_some()
+        }
+        Target::Group { id, .. } | Target::Channel { id, .. } => {
+            chats::by_group_id(tx.store, tx.profile, id.as_str())?.is_some()
+        }
+    };
+    Ok(FollowedInvite { kind, already_existed })
 }
 
 #[cfg(test)]

@@ -390,8 +390,14 @@ async fn transfers_of_keys_tell_how_they_go() {
     desk.does(ExportSelfKeys { destination: path.clone(), passphrase: None }).await;
     let protected = ExportSelfKeys { destination: path.clone(), passphrase: Some("secret".to_owned()) };
     assert_eq!(desk.tries(protected).await.unwrap_err(), "keys cannot be protected by a passphrase");
-    let nowhere = ExportSelfKeys { destination: format!("{path}/nowhere"), passphrase: None };
-    assert_eq!(desk.tries(nowhere).await.unwrap_err(), format!("{path}/nowhere is not a folder"));
+    let new = tempfile::tempdir().unwrap();
+    let to = |name: &str| new.path().join(name).to_string_lossy().into_owned();
+    desk.does(ExportSelfKeys { destination: to("a/b"), passphrase: None }).await;
+    assert_eq!(std::fs::read_dir(to("a/b")).unwrap().count(), 2, "folders are made");
+    std::fs::write(to("file"), "x").unwrap();
+    let nowhere = ExportSelfKeys { destination: to("file/b"), passphrase: None };
+    let refused = desk.tries(nowhere).await.unwrap_err();
+    assert!(refused.starts_with(&format!("folder {} cannot be made: ", to("file/b"))), "{refused}");
     let public = std::fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().path().to_string_lossy().into_owned())

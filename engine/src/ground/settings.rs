@@ -97,6 +97,8 @@ pub enum Mark {
     Realtime,
     /// The deletion of old messages is planned anew.
     Ages,
+    /// Counting for statistics begins or ends.
+    Counts,
     /// Nothing in the engine reads it; it is kept for clients and backups.
     StoredOnly,
 }

@@ -53,6 +53,10 @@ pub fn apply(tx: &mut Tx<'_, '_>, opened: &Opened) -> Outcome<Fate> {
             messages::entomb(tx, &opened.mid)?;
             Ok(special::bounce(tx, parsed)?.into())
         }
+        Treatment::Trash if protection(parsed) == Protection::None && has_bounced(tx, parsed)? => {
+            messages::entomb(tx, &opened.mid)?;
+            Ok(Copies::Seen.into())
+        }
         Treatment::Trash | Treatment::Tombstone => {
             let reason = match protection(parsed) {
                 Protection::Undecryptable => Reason::NotDecrypted,
@@ -65,6 +69,10 @@ pub fn apply(tx: &mut Tx<'_, '_>, opened: &Opened) -> Outcome<Fate> {
             Ok(Fate::NotShown(reason))
         }
     }
+}
+
+fn has_bounced(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<bool> {
+    Ok(special::bounce_in_words(tx, parsed)?.is_some())
 }
 
 fn protection(parsed: &ParsedMessage) -> Protection {
@@ -145,6 +153,15 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
         }
     }
     let Some((sender, outgoing)) = people::sender(tx, opened, parsed)? else {
+        // Mail servers may write addresses that are none.
+        if parsed.kind() == MessageKind::Bounce {
+            messages::entomb(tx, &opened.mid)?;
+            return Ok(special::bounce(tx, parsed)?.into());
+        }
+        if has_bounced(tx, parsed)? {
+            messages::entomb(tx, &opened.mid)?;
+            return Ok(Copies::Seen.into());
+        }
         return Ok(Fate::NotShown(Reason::NoSender));
     };
     let (to, past) = people::recipients(tx, opened, parsed)?;
@@ -240,6 +257,10 @@ fn name_of(kind: MessageKind) -> &'static str {
 }
 
 fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
+    if has_bounced(tx, parsed)? {
+        messages::entomb(tx, &opened.mid)?;
+        return Ok(Copies::Seen.into());
+    }
     if special::was_deleted_before(tx, opened, parsed, who)? {
         return Ok(Copies::Keep.into());
     }

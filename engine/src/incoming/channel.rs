@@ -12,10 +12,10 @@ use super::open::Opened;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
-use crate::ground::ids::ContactId;
+use crate::ground::ids::{ChatId, ContactId};
 use crate::ground::names;
 use crate::ground::texts::id as text;
-use crate::state::{chats, contacts, members};
+use crate::state::{chats, contacts, members, messages};
 
 /// The channel that a message with `Chat-List-ID` belongs to. Only its owner may post into it; what others send with
 /// its id goes to their own single chat.
@@ -124,7 +124,8 @@ fn as_subscriber(
         change.system_type = SystemType::MemberAdded;
         change.text = Some(tx.texts.get(text::CHANNEL_JOINED));
         change.bottom = true;
-        change.trash = inside;
+        // Posts that came first have made us a subscriber, too.
+        change.trash = inside && joining_is_told(tx, chat.id)?;
     }
     if !inside && !who.outgoing {
         members::put(tx, chat.id, ContactId::SELF, MemberRecord { added: sent.min(tx.now), removed: 0 })?;
@@ -132,6 +133,21 @@ fn as_subscriber(
         tx.chatlist_item_changed(Some(chat.id));
     }
     Ok(())
+}
+
+/// Whether the chat says that we joined, after the last time that we left. Of many posts the newest are looked at.
+fn joining_is_told(tx: &Tx<'_, '_>, chat: ChatId) -> Outcome<bool> {
+    const MAX_LOOKED_AT: usize = 1_000;
+    let ids = messages::visible_ids(tx.store, tx.profile, chat)?;
+    for id in ids.iter().rev().take(MAX_LOOKED_AT) {
+        let Some(record) = messages::load(tx.store, tx.profile, *id)? else { continue };
+        match record.system_type {
+            SystemType::MemberAdded => return Ok(true),
+            SystemType::MemberRemoved => return Ok(false),
+            _ => {}
+        }
+    }
+    Ok(ids.len() > MAX_LOOKED_AT)
 }
 
 fn as_owner(

@@ -3,6 +3,7 @@
 use volary_mail::message::MessageId as Mid;
 use volary_mail::message::read::address_list::parse_addresses;
 use volary_mail::message::read::header_block::HeaderBlock;
+use volary_mail::message::read::report::{is_delivery_status, is_mailer_daemon};
 use volary_proto::v1::{RelayHead, RelayHeadAction};
 use volary_storage::{StoreError, View};
 
@@ -27,6 +28,8 @@ pub struct Head {
     pub handshake: bool,
     /// It is the file of a split message.
     pub post_message: bool,
+    /// It is a delivery status.
+    pub delivery_status: bool,
 }
 
 /// A mail that was left on its relay.
@@ -63,6 +66,7 @@ pub fn read(header: &[u8]) -> Head {
         },
         encrypted: content_type.starts_with("multipart/encrypted"),
         handshake: block.has("Secure-Join"),
+        delivery_status: is_delivery_status(&content_type),
         post_message: block.has("Chat-Is-Post-Message"),
     }
 }
@@ -118,8 +122,13 @@ impl Judge {
         if raw.arrived != 0 && raw.arrived <= self.ignored_until {
             return Ok(skip);
         }
-        let Some(from) = &head.from else { return Ok((RelayHeadAction::Skip, Some(Reason::NoSender))) };
-        let daemon = from.contains("mailer-daemon") || from.contains("mail-daemon");
+        // Reports may name nobody as their sender.
+        let from = match &head.from {
+            Some(from) => from.as_str(),
+            None if head.delivery_status => "",
+            None => return Ok((RelayHeadAction::Skip, Some(Reason::NoSender))),
+        };
+        let daemon = head.delivery_status || is_mailer_daemon(from);
         let senders = contacts::all_by_addr(view, self.profile, from)?;
         let blocked = !senders.is_empty() && senders.iter().all(|(_, contact)| contact.blocked);
         // Only when it is opened it shows whether an encrypted mail belongs to a group that one is in.

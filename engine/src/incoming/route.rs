@@ -21,6 +21,11 @@ pub fn likely_chat(view: &impl View, profile: ProfileId, opened: &Opened) -> Out
     if let Some(Matched::Channel(chat)) = opened.matched {
         return Ok(Some(chat));
     }
+    for candidate in &parsed.bounce_candidates {
+        if let Some(chat) = of_message(view, profile, candidate.as_str())? {
+            return Ok(Some(chat));
+        }
+    }
     let named = match parsed.kind() {
         MessageKind::Visible | MessageKind::LocationOnly => return of_visible(view, profile, opened, parsed),
         MessageKind::Receipt => parsed.receipt.as_ref().and_then(|receipt| receipt.message_ids.first()),

@@ -1,7 +1,7 @@
 //! Messages that are not shown themselves: receipts, bounces, edits, deletions, reactions, halves of split messages.
 
 use volary_mail::message::ParsedMessage;
-use volary_mail::message::read::SplitRole;
+use volary_mail::message::read::{BounceReport, MessageKind, SplitRole};
 use volary_mail::message::text::reaction::reaction_token;
 use volary_proto::v1::event;
 use volary_storage::View as _;
@@ -92,15 +92,41 @@ fn seen_elsewhere(
 
 /// A relay could not deliver a message.
 pub fn bounce(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<Copies> {
-    let Some(bounce) = parsed.bounce.as_ref().filter(|bounce| bounce.failed) else { return Ok(Copies::Seen) };
-    if let Some((message, record)) = messages::by_mid(tx.store, tx.profile, bounce.message_id.as_str())? {
-        let channel = chats::load(tx.store, tx.profile, record.chat)?
-            .is_some_and(|chat| chat.chat_type == ChatType::OutBroadcast);
-        if record.from == ContactId::SELF && !channel {
-            complete::fail_message(tx, message, &bounce.text)?;
-        }
+    if let Some(bounce) = &parsed.bounce {
+        fail_bounced(tx, bounce)?;
     }
     Ok(Copies::Seen)
+}
+
+/// A mail server reports in a form of its own. `None` if it names no message that is known here: then it is a mail like
+/// any other.
+pub fn bounce_in_words(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<Option<Copies>> {
+    if parsed.kind() != MessageKind::Visible {
+        return Ok(None);
+    }
+    let mut known = None;
+    for candidate in &parsed.bounce_candidates {
+        if fail_bounced(tx, &parsed.bounce_of(candidate))? {
+            known = Some(Copies::Seen);
+        }
+    }
+    Ok(known)
+}
+
+/// Whether it is about an own message.
+fn fail_bounced(tx: &mut Tx<'_, '_>, bounce: &BounceReport) -> Outcome<bool> {
+    let Some((message, record)) = messages::by_mid(tx.store, tx.profile, bounce.message_id.as_str())? else {
+        return Ok(false);
+    };
+    if record.from != ContactId::SELF {
+        return Ok(false);
+    }
+    let channel = chats::load(tx.store, tx.profile, record.chat)?
+        .is_some_and(|chat| chat.chat_type == ChatType::OutBroadcast);
+    if bounce.failed && !channel {
+        complete::fail_message(tx, message, &bounce.text)?;
+    }
+    Ok(true)
 }
 
 /// Another device of the user tells what it has changed.

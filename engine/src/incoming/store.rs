@@ -180,6 +180,7 @@ fn part_record(
     let mut record = MessageRecord {
         view_type: headers::stored_view_type(part.view_type),
         text: change.text.clone().unwrap_or_else(|| part.text.clone()),
+        wire_text: part.whole.clone().filter(|_| change.text.is_none()).unwrap_or_default(),
         quote: part.quote.clone().unwrap_or_default(),
         has_quote: part.quote.is_some(),
         forwarded: parsed.is_forwarded,

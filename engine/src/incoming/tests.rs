@@ -1,12 +1,13 @@
 //! The life of a mail over a whole profile: kept, given up, forgotten.
 
 use volary_proto::v1::RelayMailAction;
-use volary_storage::records::QuarantineRecord;
+use volary_storage::records::{MessageState, QuarantineRecord};
 
 use super::fate::{Reason, Wait};
 use super::open::{Content, Opened};
 use super::quarantine::{MAX_AGE, MAX_MAILS};
 use super::*;
+use crate::chat::own_settings;
 use crate::state::not_shown;
 use crate::testing::{Desk, PROFILE};
 
@@ -133,4 +134,37 @@ async fn rows_of_mails_that_are_not_shown_are_bounded() {
     let rows = desk.db.look(|view| not_shown::newest(view, PROFILE, usize::MAX)).unwrap();
     assert_eq!(rows.len() as u64, not_shown::REMEMBERED);
     assert_eq!((rows[0].relay.as_str(), rows[0].mid.as_str()), ("one.test", "1004@x"));
+}
+
+/// A report in words about a message of ours, as qmail writes them.
+fn report_in_words(about: &str) -> Vec<u8> {
+    format!(
+        "From: MAILER-DAEMON@b.test\r\nMessage-ID: <report on {about}>\r\nSubject: failure notice\r\n\r\n\
+         The mailbox is full.\r\n\r\n--- Below this line is a copy.\r\n\r\nMessage-ID: <{about}>\r\n"
+    )
+    .into_bytes()
+}
+
+#[tokio::test]
+async fn a_report_in_words_fails_the_message_that_it_is_about_also_where_encryption_is_forced() {
+    for forced in ["1", "0"] {
+        let desk = Desk::new().await;
+        desk.change(move |tx| own_settings::store(tx, "force_encryption", Some(forced.to_owned()))).await;
+        let (anna, _) = desk.knows(&["anna@x.test"]).await;
+        let chat = desk.chat_with(anna).await;
+        let (lost, other) = (desk.says(chat, "lost").await, desk.says(chat, "other").await);
+        desk.gets_raw(&report_in_words(&desk.message(lost).mid)).await;
+        let record = desk.message(lost);
+        assert_eq!(record.state, MessageState::OutFailed);
+        assert!(record.error.contains("The mailbox is full."), "{}", record.error);
+        assert_eq!(desk.message(other).state, MessageState::OutDelivered);
+        assert_eq!(desk.newest(chat), other, "the report is not shown");
+    }
+}
+
+#[tokio::test]
+async fn a_report_about_nothing_that_is_known_is_a_mail_or_leaves_its_reason() {
+    let desk = Desk::new().await;
+    desk.gets_raw(&report_in_words("unknown@x.test")).await;
+    assert_eq!(states(&desk), [NotShownState::Dropped]);
 }

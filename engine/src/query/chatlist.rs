@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use volary_proto::v1::chat_list_item_fetch_result::{ArchiveLink, ChatListItem, Error as NotLoaded, Kind};
-use volary_proto::v1::{self, ChatListItemFetchResult, ChatListItems, GetChatlistEntries};
+use volary_proto::v1::{self, ChatListItemFetchResult, ChatListItems, ContactFreshness, GetChatlistEntries};
 use volary_storage::View as _;
 use volary_storage::records::{Block, ChatRecord, ChatType, MessageRecord, ReactionRecord, Visibility};
 use volary_storage::tables::{CHAT_MESSAGES, FRESH, REACTIONS};
@@ -210,6 +210,7 @@ fn item(look: &Look<'_>, chat: ChatId) -> Outcome<ChatListItem> {
         is_contact_request: record.blocked == Block::Request,
         dm_chat_contact: (record.chat_type == ChatType::Single).then_some(record.contact.get()),
         freshness: chats::freshness(look, &record)?.into(),
+        was_seen_recently: chats::freshness(look, &record)? == ContactFreshness::RecentlySeen,
         last_message_type: last.as_ref().map(|(_, message)| convert::view_type(message.view_type).into()),
         last_message_id: last.map(|(id, _)| id.get()),
     })

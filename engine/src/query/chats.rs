@@ -110,6 +110,7 @@ pub fn full(look: &Look<'_>, chat: ChatId) -> Outcome<FullChat> {
         ephemeral_timer: record.ephemeral_timer,
         can_send: can_send(look, chat, &record)?,
         freshness: freshness(look, &record)?.into(),
+        was_seen_recently: freshness(look, &record)? == ContactFreshness::RecentlySeen,
         mailing_list_address: Some(record.list_post).filter(|addr| !addr.is_empty()),
     })
 }

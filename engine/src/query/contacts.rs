@@ -23,7 +23,7 @@ use crate::state::{chats, config, keys, transports, verification};
 /// Flag of contact lists: with ourselves.
 const WITH_SELF: u32 = 2;
 /// Flag of contact lists: those without key instead of those with one.
-const WITHOUT_KEY: u32 = 4;
+pub const WITHOUT_KEY: u32 = 4;
 /// From this origin on a contact is listed.
 const KNOWN: ContactOrigin = ContactOrigin::ReplyTo;
 /// A contact from which nothing came for that many seconds (60 days) counts as old.
@@ -85,6 +85,14 @@ pub fn picture(look: &Look<'_>, id: ContactId, record: &ContactRecord) -> Option
     }
 }
 
+/// The name with the address behind it; the address alone for who has no name.
+fn name_and_addr(record: &ContactRecord) -> String {
+    match display_name(record) {
+        name if name == record.addr => record.addr.clone(),
+        name => format!("{name} ({})", record.addr),
+    }
+}
+
 /// A contact as clients see it.
 pub fn contact(look: &Look<'_>, id: ContactId) -> Outcome<Contact> {
     let found = record(look, id)?;
@@ -94,6 +102,7 @@ pub fn contact(look: &Look<'_>, id: ContactId) -> Outcome<Contact> {
 fn view(look: &Look<'_>, id: ContactId, record: ContactRecord) -> Outcome<Contact> {
     let is_self = id == ContactId::SELF;
     let (is_verified, verifier_id) = verified(look, id, &record)?;
+    let freshness = freshness(&record, id, look.now);
     Ok(Contact {
         color: color_of(&record, id),
         display_name: display_name(&record).to_owned(),
@@ -103,7 +112,9 @@ fn view(look: &Look<'_>, id: ContactId, record: ContactRecord) -> Outcome<Contac
         is_key_contact: is_self || !record.fingerprint.is_empty(),
         e2ee_avail: is_self || keys::has_certificate(look.view, look.profile, &record.fingerprint)?,
         last_seen: record.last_seen,
-        freshness: freshness(&record, id, look.now).into(),
+        name_and_addr: name_and_addr(&record),
+        was_seen_recently: freshness == ContactFreshness::RecentlySeen,
+        freshness: freshness.into(),
         is_bot: record.is_bot,
         is_verified,
         verifier_id: verifier_id.map(ContactId::get),

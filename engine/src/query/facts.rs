@@ -126,9 +126,9 @@ fn push_file(text: &mut String, look: &Look<'_>, record: &MessageRecord) {
 pub fn html(look: &Look<'_>, message: MessageId) -> Outcome<Option<String>> {
     let record = stored::load(look.view, look.profile, message)?;
     let record = record.ok_or_else(|| Failure::refused("Query returned no rows"))?;
-    if let Some(text) = stored::long_text(&record) {
-        return Ok(Some(plain_view(&footer::escape(text), false, false)));
+    // Received messages have both where the text was cut; the view shows also what is no text.
+    if let Some(bytes) = look.blob(&record.html_blob, MAX_HTML) {
+        return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
     }
-    let bytes = look.blob(&record.html_blob, MAX_HTML);
-    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    Ok(stored::long_text(&record).map(|text| plain_view(&footer::escape(text), false, false)))
 }

@@ -30,6 +30,7 @@ pub mod messages;
 pub mod not_shown;
 pub mod process;
 pub mod search;
+pub mod statistics;
 pub mod stickers;
 pub mod summary;
 pub mod time;
@@ -154,6 +155,7 @@ fn about_profile(db: &Db, look: &Look<'_>, kind: &request::Kind) -> Outcome<Opti
         Kind::GetConfig(call) => maybe_text(config::get(look, &call.key)?),
         Kind::BatchGetConfig(call) => ConfigValues { entries: config::batch(look, &call.keys)? }.into(),
         Kind::GetAllUiConfigKeys(_) => Texts { texts: config::ui_keys(look)? }.into(),
+        Kind::GetStatistics(_) => text(statistics::json(look)?),
         Kind::GetStickerFolder(_) => text(stickers::made_folder(look)?),
         Kind::GetStickers(_) => stickers::packs(look)?.into(),
         Kind::ListTransports(_) => list_transports(look)?.into(),

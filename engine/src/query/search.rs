@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use memchr::memmem;
+use volary_mail::message::text::wire::ELLIPSIS;
 use volary_proto::v1::{MessageSearchResult, MessageSearchResults};
 use volary_storage::records::{Block, MessageRecord, Visibility};
 use volary_storage::tables::MESSAGES;
@@ -40,9 +41,17 @@ impl Needle {
         (!text.is_empty()).then_some(Self { text, finder, folded: Vec::new() })
     }
 
-    /// Whether it is in the text of a stored message, or that cannot be said without decoding it.
+    /// Whether it is in the text of a stored message, or that cannot be said without decoding it: what is shown of a long
+    /// text ends with an ellipsis.
     fn may_be_in(&mut self, stored: &[u8]) -> bool {
-        MessageRecord::text_in(stored).is_none_or(|text| self.is_in(text))
+        let text = MessageRecord::text_in(stored);
+        text.is_none_or(|text| text.ends_with(ELLIPSIS.as_bytes()) || self.is_in(text))
+    }
+
+    /// Whether it is in the text of a message, the whole of a long one.
+    fn is_in_message(&mut self, record: &MessageRecord) -> bool {
+        self.is_in(record.text.as_bytes())
+            || stored::long_text(record).is_some_and(|text| self.is_in(text.as_bytes()))
     }
 
     fn is_in(&mut self, text: &[u8]) -> bool {
@@ -138,7 +147,8 @@ impl Search<'_, '_> {
             && let Some(row) = rows.next_back_where(|stored| self.needle.may_be_in(stored))
         {
             let ((_, id), record) = row?;
-            found.extend(self.is_shown(&record)?.then_some(id));
+            let hit = self.needle.is_in_message(&record) && self.is_shown(&record)?;
+            found.extend(hit.then_some(id));
         }
         for segment in (0..self.index.segments()).rev() {
             if found.len() >= MAX_FOUND {
@@ -159,7 +169,8 @@ impl Search<'_, '_> {
     /// A message, if it contains what is looked for.
     fn matching(&mut self, id: MessageId) -> Outcome<Option<MessageRecord>> {
         let key = (self.look.profile, id);
-        Ok(self.look.view.get_where(&MESSAGES, &key, |stored| self.needle.may_be_in(stored))?)
+        let record = self.look.view.get_where(&MESSAGES, &key, |stored| self.needle.may_be_in(stored))?;
+        Ok(record.filter(|record| self.needle.is_in_message(record)))
     }
 
     fn is_shown(&mut self, record: &MessageRecord) -> Outcome<bool> {

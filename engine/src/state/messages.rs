@@ -181,7 +181,7 @@ pub fn next_id(tx: &mut Tx<'_, '_>) -> Result<MessageId, StoreError> {
     let mut counters = tx.store.get(&COUNTERS, &tx.profile)?.unwrap_or_default();
     counters.message = counters.message.next();
     tx.store.put(&COUNTERS, &tx.profile, &counters)?;
-    search::id_given(tx, counters.message)?;
+    search::id_given(tx, &counters)?;
     Ok(counters.message)
 }
 
@@ -236,7 +236,7 @@ pub fn update(
         unindex(tx, id, &old)?;
         index(tx, id, &new)?;
     }
-    if new.text != old.text {
+    if (&new.text, &new.wire_text) != (&old.text, &old.wire_text) {
         search::text_changed(tx, id)?;
     }
     if new.expires != old.expires && new.expires != 0 {

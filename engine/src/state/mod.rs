@@ -20,6 +20,7 @@ pub mod profiles;
 pub mod quarantine;
 pub mod realtime;
 pub mod search;
+pub mod statistics;
 pub mod tokens;
 pub mod transports;
 pub mod verification;

@@ -40,9 +40,20 @@ fn counters(view: &impl View, profile: ProfileId) -> Result<CounterRecord, Store
     Ok(view.get(&COUNTERS, &profile)?.unwrap_or_default())
 }
 
-/// A message id was given out. The first one of a segment closes the segment before.
-pub fn id_given(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
-    if id == first_of(segment_of(id)) { due(tx, tx.now) } else { Ok(()) }
+/// What an index covers: 1, the whole of long texts. Before, it was the part that is shown.
+pub const FORM: u32 = 1;
+
+/// How many segments are indexed as they are to be.
+pub fn indexed(counters: &CounterRecord) -> u32 {
+    if counters.search_form == FORM { counters.search_indexed } else { 0 }
+}
+
+/// A message id was given out. The first one of a segment closes the segment before. An index that covers less than it
+/// should is made anew.
+pub fn id_given(tx: &mut Tx<'_, '_>, counters: &CounterRecord) -> Result<(), StoreError> {
+    let (id, indexed) = (counters.message, counters.search_indexed);
+    let closes = id == first_of(segment_of(id));
+    if closes || (indexed > 0 && counters.search_form != FORM) { due(tx, tx.now) } else { Ok(()) }
 }
 
 /// Indexing is due at `time` at the latest.
@@ -92,7 +103,7 @@ pub struct Index<'v, V> {
 impl<'v, V: View> Index<'v, V> {
     /// For a query in lower case.
     pub fn new(view: &'v V, profile: ProfileId, query: &str) -> Result<Self, StoreError> {
-        let segments = counters(view, profile)?.search_indexed;
+        let segments = indexed(&counters(view, profile)?);
         let changed = view.scan_prefix(&SEARCH_CHANGED, &profile)?.keys().map(|key| key.map(|(_, id)| id));
         let changed = changed.collect::<Result<_, _>>()?;
         Ok(Self { view, profile, segments, ranges: grams::of_query(query), changed })

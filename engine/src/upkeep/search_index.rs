@@ -10,9 +10,9 @@ use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::{MessageId, ProfileId};
 use crate::ground::work::Lane;
 use crate::state::deadlines::{self, Kind};
-use crate::state::profiles;
 use crate::state::search::grams::{self, Gram, MAX_GRAMS, PLAIN, SEGMENT};
-use crate::state::search::{CHANGES_WAIT, first_of, segment_of};
+use crate::state::search::{CHANGES_WAIT, FORM, first_of, indexed, segment_of};
+use crate::state::{messages, profiles};
 
 /// An index of a segment, as of one snapshot.
 struct Built {
@@ -62,11 +62,14 @@ async fn index(db: &Db, profile: ProfileId, segment: u32) -> Outcome<()> {
 /// comes after the snapshot.
 fn claim(tx: &mut Tx<'_, '_>) -> Result<Option<u32>, StoreError> {
     let Some(mut counters) = tx.store.get(&COUNTERS, &tx.profile)? else { return Ok(None) };
-    let segment = counters.search_indexed;
+    let segment = indexed(&counters);
     if segment >= segment_of(counters.message) {
         return Ok(None);
     }
     counters.search_claimed = counters.search_claimed.max(segment + 1);
+    // Searches look at every message until the segments are made.
+    counters.search_indexed = segment;
+    counters.search_form = FORM;
     tx.store.put(&COUNTERS, &tx.profile, &counters)?;
     Ok(Some(segment))
 }
@@ -101,7 +104,11 @@ fn read(view: &impl View, profile: ProfileId, segment: u32) -> Result<Built, Sto
 }
 
 fn add(record: &MessageRecord, place: u16, letters: &mut Vec<Gram>, entries: &mut Vec<(Gram, u16)>) {
-    grams::of_text(&record.text.to_lowercase(), letters);
+    let text = record.text.to_lowercase();
+    match messages::long_text(record) {
+        Some(whole) => grams::of_text(&format!("{text}\n{}", whole.to_lowercase()), letters),
+        None => grams::of_text(&text, letters),
+    }
     if letters.len() > MAX_GRAMS {
         entries.push((PLAIN, place));
     } else {
@@ -136,7 +143,7 @@ fn store(tx: &mut Tx<'_, '_>, built: Built) -> Result<(), StoreError> {
 /// Nothing is due until the next change, unless one came meanwhile.
 fn finish(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
     let counters = tx.store.get(&COUNTERS, &tx.profile)?.unwrap_or_default();
-    let full = counters.search_indexed < segment_of(counters.message);
+    let full = indexed(&counters) < segment_of(counters.message);
     if !full && outdated(tx.store, tx.profile)?.is_empty() {
         return deadlines::cancel_single(tx, Kind::SearchIndex, 0);
     }

@@ -15,7 +15,8 @@ const HEAD: &str = "\
 `volary-rpc-server` speaks [JSON-RPC 2.0](https://www.jsonrpc.org/specification) over standard input and output: one
 object in one line, UTF-8, each way. Methods, parameters, results and events are those of chatmail core 2.65.0, so that its
 clients work unchanged; `tests/interop/test_description.py` compares the descriptions that both print (`--openrpc`). One
-thing is there besides: `isVerified` and `verifierId` of contacts, which chatmail core has dropped.
+thing is there besides, of what chatmail core has dropped: `isVerified`, `verifierId`, `nameAndAddr` and `wasSeenRecently` of
+contacts, `wasSeenRecently` of chats and entries of the chat list. Programs made for older releases demand them.
 
 - Parameters are an array; each method takes exactly the number given here. Names of parameters are for readers.
 - Calls are carried out at the same time, except that commands to one profile keep their order. Answers come as they are

@@ -131,8 +131,18 @@ pub enum LoginError {
     #[error("Missing (IMAP) password.")]
     MissingPassword,
     /// The address has no usable form.
-    #[error("Bad email-address: {0}")]
+    #[error("Bad email-address: {}", why_bad(.0))]
     BadAddress(String),
+}
+
+/// What an address lacks.
+fn why_bad(addr: &str) -> String {
+    match addr.rsplit_once('@') {
+        None => format!("Email {addr:?} must contain '@' character"),
+        Some(("", _)) => format!("Email {addr:?} has nothing before '@'"),
+        Some((_, "")) => format!("Email {addr:?} has nothing behind '@'"),
+        _ => format!("Email {addr:?} has characters that no address has"),
+    }
 }
 
 impl EnteredLogin {

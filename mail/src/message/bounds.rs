@@ -78,3 +78,6 @@ pub const MAX_DURATION_MS: u64 = 86_400_000;
 
 /// The outer `Date` lies at most this many seconds (6 days) in the past.
 pub const OUTER_DATE_SPREAD: i64 = 518_400;
+
+/// Bytes of a long text that are kept for searching.
+pub const MAX_WHOLE_TEXT: usize = 1 << 20;

@@ -107,6 +107,21 @@ impl SecretKey {
         i64::from(self.0.key.primary_key.created_at().as_secs())
     }
 
+    /// Version of the OpenPGP format of the key.
+    pub fn version(&self) -> u8 {
+        self.0.key.primary_key.version().into()
+    }
+
+    /// What signs, as the library names it.
+    pub fn algorithm(&self) -> String {
+        format!("{:?}", self.0.key.primary_key.algorithm())
+    }
+
+    /// Bytes of the public half.
+    pub fn public_len(&self) -> usize {
+        self.0.key.to_public_key().to_bytes().map_or(0, |bytes| bytes.len())
+    }
+
     /// The binary transferable secret key, for the store.
     pub fn to_bytes(&self) -> Result<Vec<u8>, KeyError> {
         self.0.key.to_bytes().map_err(signing_error)

@@ -266,7 +266,7 @@ record! {
         /// Relays (transport addresses) whose copy was seen, as `addr/folder;UID=n`.
         pub server_urls: Vec<String> = 41,
         /// Text that goes over the wire in place of `text` (placeholders of system messages), and the whole of one that
-        /// is shown in part; empty: `text`.
+        /// is shown in part, also of a received one; empty: `text`.
         pub wire_text: String = 42,
         /// Description and picture of the group go with this message.
         pub with_group_data: bool = 43,

@@ -11,6 +11,7 @@ mod mail;
 mod message;
 mod number;
 mod profile;
+mod statistics;
 mod sync;
 mod unshown;
 
@@ -30,6 +31,7 @@ pub use profile::{
     CountRecord, CounterRecord, HostKeyRecord, KeyRecord, LeavingRecord, ManagerRecord, ProfileRecord,
     RouteRecord, TextRecord, TimeRecord, TransportRecord,
 };
+pub use statistics::StatisticsRecord;
 pub use sync::SyncItemRecord;
 pub use unshown::{
     NotShownReason, NotShownRecord, NotShownState, PendingEditRecord, QuarantineRecord, WaitKind,

@@ -63,6 +63,8 @@ record! {
         pub search_claimed: u32 = 14,
         /// Segments of messages in the search index: those below this number.
         pub search_indexed: u32 = 15,
+        /// What the search index covers; the index of another number is made anew.
+        pub search_form: u32 = 21,
     }
 }
 

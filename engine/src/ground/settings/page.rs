@@ -138,6 +138,7 @@ impl Mark {
             Self::Reconnects => "Connections are made anew.",
             Self::Realtime => "Realtime channels are closed if they are not allowed any more.",
             Self::Ages => "The deletion is planned anew at once.",
+            Self::Counts => "Counting begins or ends; its time is noted.",
             Self::StoredOnly => "Stored; the engine does not read it.",
         }
     }

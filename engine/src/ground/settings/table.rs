@@ -182,15 +182,15 @@ settings! {
         "How long a key that was gossiped is not gossiped again in the same chat; for tests.";
     KEY_ID = "key_id": Number, None, Engine, [StoredOnly],
         "Number of the own key in databases of chatmail core.";
-    STATS_SENDING = "stats_sending": Switch, None, User, [StoredOnly],
-        "Statistics are sent; Volary sends none.";
+    STATS_SENDING = "stats_sending": Switch, None, User, [Counts],
+        "Statistics are wanted: what they count is counted and can be looked at; Volary sends none.";
     STATS_LAST_SENT = "stats_last_sent": Time, None, Engine, [StoredOnly],
         "When statistics were last sent.";
     STATS_LAST_UPDATE = "stats_last_update": Time, None, Engine, [StoredOnly],
         "When statistics were last gathered.";
-    STATS_ID = "stats_id": Text, None, Engine, [StoredOnly],
-        "Random name under which statistics are sent.";
-    STATS_LAST_OLD_CONTACT_ID = "stats_last_old_contact_id": Number, None, Engine, [StoredOnly],
+    STATS_ID = "stats_id": Text, None, Engine, [],
+        "Random name of the profile in its statistics.";
+    STATS_LAST_OLD_CONTACT_ID = "stats_last_old_contact_id": Number, None, Engine, [],
         "Last contact from before statistics were switched on.";
     WEBXDC_INTEGRATION = "webxdc_integration": MessageId, None, Engine, [],
         "In-chat app that shows maps.";

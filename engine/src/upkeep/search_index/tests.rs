@@ -211,3 +211,52 @@ async fn what_the_index_finds_is_what_a_look_at_every_message_finds() {
         })
         .unwrap();
 }
+
+#[tokio::test]
+async fn what_is_not_shown_of_a_long_text_is_found_too() {
+    let desk = Desk::new().await;
+    let ids = full(&desk).await;
+    let (old, new) = (ids[9], *ids.last().unwrap());
+    let text = "word ".repeat(2_000) + "a Needle at the end";
+    desk.change(move |tx| {
+        for id in [old, new] {
+            let text = text.clone();
+            messages::update(tx, id, |record| messages::set_text(record, text, false))?;
+        }
+        Ok(())
+    })
+    .await;
+    let shown = desk.db.look(|view| messages::load(view, PROFILE, old)).unwrap().unwrap();
+    assert!(!shown.text.contains("Needle"));
+    let chat = shown.chat;
+    let in_chat = || look(&desk.db, PROFILE, |look| find(look, "needle at", Some(chat))).unwrap();
+    let before = in_chat();
+    assert_eq!(found(&desk, "needle at"), [new, old]);
+    assert!(indexes(&desk).await);
+    assert_eq!((found(&desk, "NEEDLE AT"), in_chat()), (vec![new, old], before));
+    assert_eq!(found(&desk, "needle in"), []);
+    desk.change(move |tx| {
+        Ok(messages::update(tx, old, |record| messages::set_text(record, "short".to_owned(), false))?)
+    })
+    .await;
+    assert_eq!(found(&desk, "needle at"), [new]);
+}
+
+#[tokio::test]
+async fn an_index_that_covers_less_is_passed_over_and_made_anew_with_the_next_message() {
+    let desk = Desk::new().await;
+    let ids = full(&desk).await;
+    assert!(indexes(&desk).await);
+    desk.change(|tx| {
+        let mut counters = tx.store.get(&COUNTERS, &PROFILE)?.unwrap_or_default();
+        counters.search_form = 0;
+        Ok(tx.store.put(&COUNTERS, &PROFILE, &counters)?)
+    })
+    .await;
+    assert_eq!(found(&desk, "no. 2047"), [ids[2_047]]);
+    assert_eq!(is_due(&desk), None);
+    desk.says(desk.chat_with(ContactId::SELF).await, "hello").await;
+    assert_eq!(is_due(&desk), Some(desk.now()));
+    assert!(indexes(&desk).await);
+    assert_eq!((counters(&desk).search_indexed, found(&desk, "no. 2047").len()), (1, 1));
+}

@@ -9,6 +9,7 @@
 //! | `contacts` | `volary contacts`: who is verified, and who introduced whom |
 //! | `mails` | `volary mails --not-shown`: received mails of which nothing is shown, and why |
 //! | `token` | `volary token`: who may connect to `volary serve --websocket` |
+//! | `statistics` | `volary statistics`: what statistics would say |
 //! | `folder` | the folder that a command works on |
 //!
 //! Exit codes: 0 = done, 1 = failed (the reason is the last line on standard error), 2 = the command line makes no sense.
@@ -19,6 +20,7 @@ mod folder;
 mod mails;
 mod relay;
 mod serve;
+mod statistics;
 mod token;
 
 use std::process::ExitCode;
@@ -57,6 +59,8 @@ enum Command {
     Mails(mails::MailsArgs),
     /// Makes, lists and takes back tokens, with which clients connect to `volary serve --websocket`
     Token(token::TokenArgs),
+    /// Shows the statistics of profiles as they would be sent; nothing is sent
+    Statistics(statistics::StatisticsArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -78,6 +82,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Contacts(args) => contacts::run(args).await,
             Command::Mails(args) => mails::run(args).await,
             Command::Token(args) => token::run(&args),
+            Command::Statistics(args) => statistics::run(args).await,
         }
     });
     // Standard input may be in the middle of a read that never ends.

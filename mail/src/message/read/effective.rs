@@ -8,6 +8,7 @@ use super::address_list::parse_addresses;
 use super::header_block::HeaderBlock;
 use super::mime::Entity;
 use super::outer::{Outer, key_headers};
+use super::report::{self, is_delivery_status};
 use super::value::decode_words;
 use crate::message::headers::{self, HIDDEN};
 use crate::message::ids::MessageId;
@@ -126,6 +127,11 @@ impl Effective {
         }
         let fields = AddressFields::of(&root.headers);
         effective.from = fields.from;
+        if effective.from.is_empty()
+            && is_delivery_status(&root.headers.last(headers::CONTENT_TYPE).unwrap_or_default())
+        {
+            effective.from.push(report::nobody());
+        }
         effective.to = fields.to;
         effective.cc = fields.cc;
         effective.past_members = fields.past_members;

@@ -2,6 +2,7 @@
 
 use super::effective::Effective;
 use super::outer::Outer;
+use super::report::{DEFAULT_BOUNCE_TEXT, is_warning};
 use super::value::{parse_date, parse_number};
 use super::{ParseError, value::decode_words};
 use crate::address;
@@ -90,7 +91,7 @@ pub struct ParsedMessage {
     pub receipt: Option<Receipt>,
     /// A relay tells about delivery.
     pub bounce: Option<BounceReport>,
-    /// Ids that a mailer daemon's plain text names; a known one means failed delivery.
+    /// Ids that the text of a mail server names, or the messages that it returns; an own one among them has failed.
     pub bounce_candidates: Vec<MessageId>,
     /// Content of `multi-device-sync.json`.
     pub sync_json: Option<String>,
@@ -125,6 +126,9 @@ pub struct Part {
     pub view_type: ViewType,
     /// Text, or caption of the file.
     pub text: String,
+    /// The whole text (its first [`MAX_WHOLE_TEXT`](crate::message::bounds::MAX_WHOLE_TEXT) bytes) of which `text` is the
+    /// part that is shown.
+    pub whole: Option<String>,
     /// Quoted text.
     pub quote: Option<String>,
     /// The file.
@@ -245,6 +249,16 @@ pub struct BounceReport {
     pub failed: bool,
     /// What to show as error.
     pub text: String,
+}
+
+impl ParsedMessage {
+    /// The report of a mail server that does not write reports as RFC 3464 wants them, about one of its candidates: what
+    /// it says is the error.
+    pub fn bounce_of(&self, candidate: &MessageId) -> BounceReport {
+        let said = self.parts.iter().find(|part| part.view_type == ViewType::Text && !part.text.is_empty());
+        let text = said.map_or(DEFAULT_BOUNCE_TEXT, |part| part.text.as_str());
+        BounceReport { message_id: candidate.clone(), failed: !is_warning(text), text: text.to_owned() }
+    }
 }
 
 /// Whole message, or half of a split one.

@@ -103,6 +103,7 @@ fn squash(mut parts: Vec<Part>) -> Vec<Part> {
     if is_caption && let Some(mut file) = parts.pop() {
         if let Some(text) = parts.pop() {
             file.text = text.text;
+            file.whole = text.whole;
             file.quote = text.quote;
         }
         parts.push(file);

@@ -1,9 +1,11 @@
 //! Read receipts (RFC 8098) and delivery status (RFC 3464).
 
-use super::facts::{BounceReport, Receipt};
+use super::facts::{BounceReport, ParsedMessage, Receipt};
 use super::header_block::HeaderBlock;
 use super::mime::Entity;
+use super::parameters::Parameterised;
 use crate::message::ids::MessageId;
+use crate::message::mailbox::Mailbox;
 
 /// Error text of a bounce that says nothing itself.
 pub const DEFAULT_BOUNCE_TEXT: &str = "Delivery to at least one recipient failed.";
@@ -64,13 +66,31 @@ fn has_failed(per_recipient: &[u8]) -> bool {
     recipients == 0
 }
 
+/// Whether a report in words says that the mail server goes on trying. Others are about failures.
+pub(super) fn is_warning(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    WARNINGS.iter().any(|words| text.contains(words))
+}
+
+/// The id of the message that an entity returns, whole or as its header fields, in a report of any form.
+pub(super) fn id_of_returned(entity: &Entity<'_>) -> Option<MessageId> {
+    let is_returned = entity.mime().starts_with("message/") || entity.mime() == "text/rfc822-headers";
+    returned_id(entity).filter(|_| is_returned)
+}
+
 /// Ids that a text names in lines such as `Message-ID: <…>`.
 pub(super) fn ids_in_text(text: &str) -> Vec<MessageId> {
-    let ids = text.lines().filter_map(|line| {
-        let (name, value) = line.trim_start_matches(['>', ' ']).split_once(':')?;
-        name.trim().eq_ignore_ascii_case("message-id").then(|| MessageId::parse(value)).flatten()
+    let mut lines = text.lines().map(|line| line.trim_start_matches(['>', ' ', '\t'])).peekable();
+    let ids = std::iter::from_fn(|| {
+        let line = lines.next()?;
+        let value = line.split_once(':').filter(|(name, _)| name.trim().eq_ignore_ascii_case("message-id"));
+        Some(value.and_then(|(_, value)| match value.trim() {
+            // Long ids stand in a line of their own.
+            "" => lines.peek().and_then(|next| MessageId::parse(next)),
+            value => MessageId::parse(value),
+        }))
     });
-    ids.take(MAX_IDS_IN_TEXT).collect()
+    ids.flatten().take(MAX_IDS_IN_TEXT).collect()
 }
 
 /// Where the id of a returned message stands. Exchange gives messages new ids and keeps the first one.
@@ -79,10 +99,39 @@ const RETURNED_ID_FIELDS: [&str; 2] = ["x-microsoft-original-message-id", "messa
 const STATUS_ID_FIELDS: [&str; 2] = ["x-original-message-id", "original-message-id"];
 /// Most recipients of a report that are looked at.
 const MAX_RECIPIENTS: usize = 1_000;
-/// Ids taken from one text.
-const MAX_IDS_IN_TEXT: usize = 100;
+/// Ids taken from one mail.
+pub(super) const MAX_IDS_IN_TEXT: usize = 100;
+
+/// What Exim, Sendmail and their kin write while they go on trying.
+const WARNINGS: [&str; 4] = [
+    "this is a warning message only",
+    "you do not need to resend your message",
+    "no action is required on your part",
+    "delivery attempts will continue",
+];
 
 /// Whether a sender is a mail server that reports a failure.
-pub(super) fn is_mailer_daemon(address: &str) -> bool {
+pub fn is_mailer_daemon(address: &str) -> bool {
     address.contains("mailer-daemon") || address.contains("mail-daemon")
+}
+
+/// Whether a mail without a delivery status may be a report of a mail server: of a daemon, or of a postmaster who is none.
+pub(super) fn may_be_of_server(message: &ParsedMessage) -> bool {
+    let address = message.from.address.as_str();
+    let is_automatic =
+        || message.auto_submitted.as_ref().is_some_and(|value| !value.eq_ignore_ascii_case("no"));
+    is_mailer_daemon(address) || (address.starts_with("postmaster@") && is_automatic())
+}
+
+/// The sender of reports whose `From` names nobody, as Courier writes them.
+pub(super) fn nobody() -> Mailbox {
+    Mailbox { address: "mailer-daemon@invalid".to_owned(), ..Mailbox::default() }
+}
+
+/// Whether a value of `Content-Type` announces a delivery status (RFC 3464), as far as that can be seen before the mail is
+/// here.
+pub fn is_delivery_status(content_type: &str) -> bool {
+    let content_type = Parameterised::parse(content_type);
+    content_type.value == "multipart/report"
+        && content_type.get("report-type").is_none_or(|kind| kind.eq_ignore_ascii_case("delivery-status"))
 }

@@ -6,7 +6,7 @@ use super::facts::{BounceReport, FileContent, ParsedMessage, Part, Receipt};
 use super::mime::Entity;
 use super::part::{NamedPart, decoded_text, named_part};
 use super::report;
-use crate::message::bounds::MAX_PARTS;
+use crate::message::bounds::{MAX_PARTS, MAX_WHOLE_TEXT};
 use crate::message::ids::MessageId;
 use crate::message::text::flowed::unflow;
 use crate::message::text::html::html_to_text;
@@ -79,6 +79,9 @@ impl Walker<'_> {
         else {
             return Err(ParseError::BadContentType(entity.mime().chars().take(80).collect()));
         };
+        if place.embedded == 0 && report::may_be_of_server(self.message) {
+            self.add_candidates(report::id_of_returned(entity));
+        }
         match (kind, subtype) {
             ("multipart", "alternative") => self.alternative(entity, place)?,
             ("multipart", "signed") => self.children(entity.children.get(..1).unwrap_or(&[]), place)?,
@@ -160,7 +163,8 @@ impl Walker<'_> {
                 Ok(())
             }
             "delivery-status" => {
-                if self.out.bounce.is_none() {
+                // Who passes a report on to somebody else writes a mail that is to be read.
+                if self.out.bounce.is_none() && place.embedded == 0 {
                     self.out.bounce = report::bounce(entity);
                 }
                 self.children(&entity.children, place)
@@ -267,17 +271,17 @@ impl Walker<'_> {
 
     fn add_text(&mut self, text: String, quote: Option<String>, is_bad: bool, place: Place) {
         // The text of an edit is cut when it takes its place.
-        let text = if self.options.for_bot || self.message.edit.is_some() {
-            text
+        let (text, whole) = if self.options.for_bot || self.message.edit.is_some() {
+            (text, None)
         } else {
-            let (text, cut) = truncate(&text);
+            let (shown, cut) = truncate(&text);
             self.out.has_html |= cut;
-            text
+            (shown, cut.then(|| text[..text.floor_char_boundary(MAX_WHOLE_TEXT)].to_owned()))
         };
         if text.is_empty() && quote.is_none() {
             return;
         }
-        let part = Part { view_type: ViewType::Text, text, quote, ..Part::default() };
+        let part = Part { view_type: ViewType::Text, text, whole, quote, ..Part::default() };
         self.add(WalkedPart { part, is_bad, is_related: place.is_related });
     }
 
@@ -288,8 +292,17 @@ impl Walker<'_> {
     }
 
     fn look_for_bounced_ids(&mut self, text: &str) {
-        if report::is_mailer_daemon(&self.message.from.address) {
-            self.out.bounce_candidates.extend(report::ids_in_text(text));
+        if report::may_be_of_server(self.message) {
+            self.add_candidates(report::ids_in_text(text));
+        }
+    }
+
+    fn add_candidates(&mut self, ids: impl IntoIterator<Item = MessageId>) {
+        let all = &mut self.out.bounce_candidates;
+        for id in ids {
+            if all.len() < report::MAX_IDS_IN_TEXT && !all.contains(&id) {
+                all.push(id);
+            }
         }
     }
 }

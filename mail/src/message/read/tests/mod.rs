@@ -4,6 +4,7 @@ mod foreign;
 mod hostile;
 mod kinds;
 mod protection;
+mod reports;
 mod roundtrip;
 mod structure;
 mod webxdc;

@@ -165,6 +165,7 @@ fn long_text_is_cut_for_people_not_for_bots() {
     let mail = format!("From: a@b.org\nChat-Version: 1.0\n\n{}", "x\n".repeat(60));
     let message = clear(&mail);
     assert!(message.has_html && message.parts[0].text.ends_with("x\n[...]"));
+    assert_eq!(message.parts[0].whole.as_ref().unwrap().lines().count(), 60, "for searching");
     let outer = parse_outer(mail.as_bytes()).unwrap();
     let bot = parse_effective(&outer, None, ReadOptions { for_bot: true }).unwrap();
     assert_eq!((bot.parts[0].text.lines().count(), bot.has_html), (60, false));
