@@ -40,11 +40,16 @@ fn is_device_name(name: &str) -> bool {
 
 /// At most `max` bytes, without dots and blanks at the end, which some systems drop.
 fn cut(text: &str, max: usize) -> &str {
-    let mut end = text.len().min(max);
+    beginning(text, max).trim_end_matches(['.', ' '])
+}
+
+/// As many bytes as fit, without half a character at the end.
+pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    text[..end].trim_end_matches(['.', ' '])
+    &text[..end]
 }
 
 /// The lower-cased, harmless extension that a blob of this raw name keeps; only the last one, `None` for dot files.

@@ -276,7 +276,7 @@ impl Walker<'_> {
         } else {
             let (shown, cut) = truncate(&text);
             self.out.has_html |= cut;
-            (shown, cut.then(|| text[..text.floor_char_boundary(MAX_WHOLE_TEXT)].to_owned()))
+            (shown, cut.then(|| filename::beginning(&text, MAX_WHOLE_TEXT).to_owned()))
         };
         if text.is_empty() && quote.is_none() {
             return;
