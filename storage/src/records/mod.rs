@@ -30,7 +30,7 @@ pub use profile::{
     CountRecord, CounterRecord, HostKeyRecord, KeyRecord, LeavingRecord, ManagerRecord, ProfileRecord,
     RouteRecord, TextRecord, TimeRecord, TransportRecord,
 };
-pub use sync::SyncItemRecord;
+pub use sync::{SyncItemRecord, SyncStampRecord};
 pub use unshown::{
     NotShownReason, NotShownRecord, NotShownState, PendingEditRecord, QuarantineRecord, WaitKind,
 };
