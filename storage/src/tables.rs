@@ -5,7 +5,8 @@ use crate::records::{
     CounterRecord, FlagRecord, HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, LocationRecord,
     ManagerRecord, MemberRecord, MessageRecord, NotShownRecord, OutboxRecord, PendingCallRecord,
     PendingEditRecord, ProfileRecord, QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord,
-    ServerCopyRecord, StatisticsRecord, SyncItemRecord, TextRecord, TimeRecord, TokenRecord, TransportRecord,
+    ServerCopyRecord, StatisticsRecord, SyncItemRecord, SyncStampRecord, TextRecord, TimeRecord, TokenRecord,
+    TransportRecord,
 };
 use crate::table::{Empty, Raw, Table};
 use crate::{ChatId, ContactId, LocationId, MessageId};
@@ -93,6 +94,8 @@ pub const APP_UPDATE_BY_UID: Table<(P, String), Empty> = Table::new("app-update-
 pub const PENDING_CALLS: Table<(P, String, ContactId), PendingCallRecord> = Table::new("pending-calls.v1");
 /// Changes for the other devices that wait: (profile, number).
 pub const SYNC_ITEMS: Table<(P, u64), SyncItemRecord> = Table::new("sync-items.v1");
+/// The last change of each thing that devices share: (profile, what), and of all with an empty name.
+pub const SYNC_STAMPS: Table<(P, String), SyncStampRecord> = Table::new("sync-stamps.v1");
 /// Topics of the realtime channels of apps.
 pub const APP_TOPICS: Table<(P, MessageId), TextRecord> = Table::new("app-topics.v1");
 /// Index: (profile, topic, message). A topic belongs to one instance.

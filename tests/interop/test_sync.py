@@ -154,3 +154,28 @@ def test_saved_and_deleted_messages(devices, other):
     second.call("delete_messages", [there.id])
     eventually("it is deleted here, too", here.gone)
     assert not Message(second, saved).gone()
+
+
+def test_relays(devices, other):
+    """Relays that one device adds the other uses, with the login, until one of them removes it."""
+    for adds, hears in [devices, devices[::-1]]:
+        before = set(hears.addresses())
+        login = {"addr": f"ada-{secrets.token_hex(5)}@_lab2.test", "password": secrets.token_hex(8)}
+        adds.call("add_or_update_transport", login)
+        eventually("the other device uses it", lambda: set(hears.addresses()) == before | {login["addr"]})
+        listed = [known for known in hears.call("list_transports") if known["addr"] == login["addr"]]
+        assert listed[0]["password"] == login["password"]
+        eventually("it is connected", lambda: hears.call("get_connectivity") == 4000)
+        hears.call("delete_transport", login["addr"])
+        eventually("it is gone here, too", lambda: set(adds.addresses()) == before)
+    # The first relay of both is removed by one: mail goes over the new one.
+    first, second = devices
+    [old] = first.addresses()
+    login = {"addr": f"ada-{secrets.token_hex(5)}@_lab3.test", "password": secrets.token_hex(8)}
+    first.call("add_or_update_transport", login)
+    eventually("the second device uses the new relay", lambda: login["addr"] in second.addresses())
+    second.call("delete_transport", old)
+    eventually("the first relay is gone on both", lambda: first.addresses() == second.addresses() == [login["addr"]])
+    bob = other.account("Bob")
+    bob.chat_with(first).send("Over the new relay")
+    first.receives("Over the new relay"), second.receives("Over the new relay")

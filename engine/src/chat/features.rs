@@ -21,22 +21,26 @@ fn load(tx: &Tx<'_, '_>, id: MessageId) -> Outcome<MessageRecord> {
         .ok_or_else(|| Failure::refused(format!("Message Msg#{id} does not exist")))
 }
 
-/// Stores, replaces or (empty) removes a reaction and emits the event.
+/// Stores, replaces or (empty) removes a reaction and emits the event. The one that was sent last counts; of those that
+/// own devices have sent in the same second all of them keep the same.
 pub fn set_reaction(
     tx: &mut Tx<'_, '_>,
     message: MessageId,
     contact: ContactId,
     emoji: &str,
+    sent: i64,
 ) -> Result<bool, StoreError> {
     let key = (tx.profile, message, contact);
-    let old = tx.store.get(&REACTIONS, &key)?.map(|record| record.emoji).unwrap_or_default();
-    if old == emoji {
+    let old = tx.store.get(&REACTIONS, &key)?.unwrap_or_default();
+    let tie = contact == ContactId::SELF && sent == old.sent && emoji < old.emoji.as_str();
+    if sent < old.sent || tie {
         return Ok(false);
     }
-    if emoji.is_empty() {
-        tx.store.remove(&REACTIONS, &key)?;
-    } else {
-        tx.store.put(&REACTIONS, &key, &ReactionRecord { emoji: emoji.to_owned(), time: tx.now })?;
+    let changed = old.emoji != emoji;
+    let time = if changed { tx.now } else { old.time };
+    tx.store.put(&REACTIONS, &key, &ReactionRecord { emoji: emoji.to_owned(), time, sent })?;
+    if !changed {
+        return Ok(false);
     }
     let chat = messages::load(tx.store, tx.profile, message)?.map_or(ChatId::NONE, |record| record.chat);
     let event =
@@ -53,8 +57,18 @@ pub fn react(tx: &mut Tx<'_, '_>, message: MessageId, reaction: &str) -> Outcome
     let intent = Intent::Reaction { target: target.mid };
     let system = SystemMessage { intent, text: emoji.clone(), ..Default::default() };
     let id = compose::send_system(tx, target.chat, system)?;
-    set_reaction(tx, message, ContactId::SELF, &emoji)?;
+    let old = tx.store.get(&REACTIONS, &(tx.profile, message, ContactId::SELF))?.unwrap_or_default();
+    let sent = sent_after(tx, id, old.sent)?;
+    set_reaction(tx, message, ContactId::SELF, &emoji, sent)?;
     Ok(id)
+}
+
+/// A mail that takes the place of an earlier one is sent later than that, so that other devices see which is which.
+/// Returns the time at which it is sent.
+pub fn sent_after(tx: &mut Tx<'_, '_>, mail: MessageId, earlier: i64) -> Result<i64, StoreError> {
+    let sent = tx.now.max(earlier.saturating_add(1));
+    messages::update(tx, mail, |record| record.sent = sent)?;
+    Ok(sent)
 }
 
 /// Replaces the text of an own message everywhere.
@@ -86,7 +100,9 @@ pub fn edit(tx: &mut Tx<'_, '_>, message: MessageId, new_text: &str) -> Outcome<
         text: format!("{EDIT_MARK}{new_text}"),
         ..Default::default()
     };
-    compose::send_system(tx, old.chat, system)?;
+    let mail = compose::send_system(tx, old.chat, system)?;
+    let sent = sent_after(tx, mail, old.edit_sent)?;
+    messages::update(tx, message, |record| record.edit_sent = sent)?;
     apply_edit(tx, message, new_text)?;
     Ok(())
 }

@@ -307,12 +307,7 @@ pub fn set_timer(tx: &mut Tx<'_, '_>, chat: ChatId, seconds: u32) -> Outcome<()>
     if !group.unpromoted {
         compose::check_can_send(tx.store, tx.profile, chat)?;
     }
-    let now = tx.now;
-    chats::update(tx, chat, |record| {
-        record.ephemeral_timer = seconds;
-        record.ephemeral_changed = now;
-    })?;
-    tx.ephemeral_timer_modified(chat, seconds);
+    let mut changed = tx.now;
     if !group.unpromoted {
         let system = SystemMessage {
             intent: Intent::TimerChanged,
@@ -320,7 +315,13 @@ pub fn set_timer(tx: &mut Tx<'_, '_>, chat: ChatId, seconds: u32) -> Outcome<()>
             about: Some(ContactId::SELF),
             ..Default::default()
         };
-        compose::send_system(tx, chat, system)?;
+        let mail = compose::send_system(tx, chat, system)?;
+        changed = super::features::sent_after(tx, mail, group.ephemeral_changed)?;
     }
+    chats::update(tx, chat, |record| {
+        record.ephemeral_timer = seconds;
+        record.ephemeral_changed = changed;
+    })?;
+    tx.ephemeral_timer_modified(chat, seconds);
     Ok(())
 }

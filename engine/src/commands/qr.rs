@@ -64,7 +64,7 @@ fn everywhere(code: Code) -> Kind {
 /// What the profile knows about an invite or fingerprint.
 fn scanned(tx: &Tx<'_, '_>, code: Code) -> Outcome<Scanned> {
     let own = keys::own_fingerprint(tx.store, tx.profile)?;
-    let addrs = transports::own_addrs(tx.store, tx.profile)?;
+    let addrs = transports::published_addrs(tx.store, tx.profile)?;
     let addresses: Vec<Address> = addrs.iter().filter_map(|addr| Address::parse(addr).ok()).collect();
     let auth_known = match &code {
         Code::Invite(invite) => {

@@ -4,8 +4,8 @@ use volary_mail::address::Address;
 use volary_mail::login::{EnteredCertificateChecks, EnteredImap, EnteredLogin, EnteredSecurity, EnteredSmtp};
 use volary_mail::qr::{self, AccountCode, Certificates, Code, LoginCode, Security, ServerLogin};
 use volary_proto::v1::{CertificateChecks, EnteredLoginParam, Error, Socket, event};
-use volary_storage::records::{TimeRecord, TransportRecord};
-use volary_storage::tables::{CONFIG, REMOVED_TRANSPORTS, TRANSPORTS};
+use volary_storage::records::TransportRecord;
+use volary_storage::tables::CONFIG;
 
 use super::files;
 use crate::chat::compose::NewFile;
@@ -31,23 +31,23 @@ pub async fn store(
         let now = tx.now;
         let known = transports::all(tx.store, tx.profile)?;
         let first = known.is_empty();
+        // Newer than a removal of the same second, which other devices have heard of.
+        let added =
+            transports::removed_at(tx.store, tx.profile, &addr)?.map_or(now, |gone| now.max(gone + 1));
         match known.iter().find(|(_, record)| record.addr == addr) {
             Some((id, _)) => transports::update(tx, *id, |record| {
                 record.entered = entered;
                 record.configured = configured;
+                // Of two versions of a login, other devices take the newer one.
+                record.added = added.max(record.added);
             })?,
             None => {
-                let record = TransportRecord {
-                    addr: addr.clone(),
-                    entered,
-                    configured,
-                    added: now,
-                    ..Default::default()
-                };
+                let record =
+                    TransportRecord { addr: addr.clone(), entered, configured, added, ..Default::default() };
                 transports::add(tx, &record)?;
-                keys::relays_changed(tx)?;
             }
         }
+        keys::relays_changed(tx)?;
         if config::stored(tx.store, tx.profile, config::key::CONFIGURED_ADDR)?.is_none() {
             config::set(tx, config::key::CONFIGURED_ADDR, Some(&addr))?;
         }
@@ -62,7 +62,7 @@ pub async fn store(
             crate::chat::device::set_up_chats(tx, welcome)?;
         }
         tx.emit(event::Kind::AccountsItemChanged(event::AccountsItemChanged {}));
-        Ok::<_, Failure>(())
+        share::relays(tx)
     })
     .await
 }
@@ -89,19 +89,11 @@ pub async fn delete(db: &Db, profile: ProfileId, addr: String) -> Outcome<()> {
             return Err(Failure::refused("Cannot remove the last transport"));
         }
         let Some((id, record)) = found else { return Err(Failure::refused("Transport does not exist")) };
-        let (profile, now) = (tx.profile, tx.now);
-        tx.store.remove(&TRANSPORTS, &(profile, *id))?;
-        crate::state::copies::forget_all(tx, *id)?;
-        let removed = TimeRecord { time: now.max(record.added) };
-        tx.store.put(&REMOVED_TRANSPORTS, &(profile, record.addr.as_str()), &removed)?;
-        let shown = config::stored(tx.store, profile, config::key::CONFIGURED_ADDR)?;
-        if shown.as_deref() == Some(record.addr.as_str()) {
-            let newest = transports::own_addrs(tx.store, profile)?.into_iter().next();
-            config::set(tx, config::key::CONFIGURED_ADDR, newest.as_deref())?;
-        }
+        let time = tx.now.max(record.added);
+        transports::remove(tx, *id, &record.addr, time)?;
         keys::relays_changed(tx)?;
         tx.emit(event::Kind::TransportsModified(event::TransportsModified {}));
-        Ok(())
+        share::relays(tx)
     })
     .await
 }

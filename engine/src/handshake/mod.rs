@@ -305,7 +305,7 @@ pub fn know_inviter(tx: &mut Tx<'_, '_>, invite: &Invite) -> Result<ContactId> {
 pub fn invite(tx: &mut Tx<'_, '_>, chat: Option<ChatId>) -> Result<Invite> {
     use crate::state::config;
     let profile = tx.profile;
-    let addrs = transports::own_addrs(tx.store, profile)?;
+    let addrs = transports::published_addrs(tx.store, profile)?;
     let addresses: Vec<Address> = addrs.iter().filter_map(|addr| Address::parse(addr).ok()).collect();
     if addresses.is_empty() {
         return Err(Failure::refused("No self addr configured"));

@@ -427,7 +427,9 @@ fn apply_timer(
     let own = who.sender == ContactId::SELF;
     let actor = contacts::name_of(tx.store, tx.texts, tx.profile, who.sender)?;
     let line = timer::change_text(tx.texts, seconds, (!own).then_some(actor.as_str()));
-    if timer::is_applied(received) && parsed.is_chat_message {
+    // Own devices that set it in the same second all keep the longer one.
+    let tie = own && received.sent == received.last_change && seconds < received.ours;
+    if timer::is_applied(received) && !tie && parsed.is_chat_message {
         chats::update(tx, chat.id, |record| {
             record.ephemeral_timer = seconds;
             record.ephemeral_changed = received.sent;

@@ -184,7 +184,9 @@ fn apply_edit(
     edit: &PendingEditRecord,
 ) -> Outcome<()> {
     let allowed = record.from == author && (edit.encrypted || !record.encrypted);
-    if !allowed || edit.sent < record.edit_sent {
+    // Own devices that edit in the same second all keep the same text.
+    let tie = author == ContactId::SELF && edit.sent == record.edit_sent && edit.text < record.text;
+    if !allowed || edit.sent < record.edit_sent || tie {
         return Ok(());
     }
     messages::update(tx, message, |record| record.edit_sent = edit.sent)?;
@@ -265,17 +267,16 @@ pub fn reaction(
         messages::entomb(tx, &opened.mid)?;
         return Ok(Copies::Keep);
     };
+    let reaction = ReactionRecord { emoji, time: tx.now, sent: parsed.sent_at(opened.received) };
     match messages::by_mid(tx.store, tx.profile, target.as_str())? {
         Some((message, record)) => {
             hide_reaction(tx, opened, parsed, who, record.chat)?;
-            react(tx, message, &record, who.sender, &emoji)?;
+            react(tx, message, &record, who.sender, &reaction)?;
         }
         None => {
             let key = (tx.profile, target.as_str().to_owned(), who.sender);
-            if emoji.is_empty() {
-                tx.store.remove(&PENDING_REACTIONS, &key)?;
-            } else {
-                tx.store.put(&PENDING_REACTIONS, &key, &ReactionRecord { emoji, time: tx.now })?;
+            if tx.store.get(&PENDING_REACTIONS, &key)?.is_none_or(|waiting| waiting.sent <= reaction.sent) {
+                tx.store.put(&PENDING_REACTIONS, &key, &reaction)?;
             }
             messages::entomb(tx, &opened.mid)?;
         }
@@ -316,9 +317,10 @@ fn react(
     message: MessageId,
     target: &MessageRecord,
     contact: ContactId,
-    emoji: &str,
+    reaction: &ReactionRecord,
 ) -> Outcome<()> {
-    let changed = features::set_reaction(tx, message, contact, emoji)?;
+    let emoji = reaction.emoji.as_str();
+    let changed = features::set_reaction(tx, message, contact, emoji, reaction.sent)?;
     let to_us = target.from == ContactId::SELF && contact != ContactId::SELF;
     if changed && to_us && !emoji.is_empty() {
         tx.tell(event::Kind::IncomingReaction(event::IncomingReaction {
@@ -334,13 +336,13 @@ fn react(
 /// Applies reactions that came before their message.
 pub fn pending_reactions(tx: &mut Tx<'_, '_>, message: MessageId, record: &MessageRecord) -> Outcome<()> {
     let prefix = (tx.profile, record.mid.clone());
-    let waiting: Vec<(ContactId, String)> = tx
+    let waiting: Vec<(ContactId, ReactionRecord)> = tx
         .store
         .scan_prefix(&PENDING_REACTIONS, &prefix)?
-        .map(|row| row.map(|((_, _, contact), reaction)| (contact, reaction.emoji)))
+        .map(|row| row.map(|((_, _, contact), reaction)| (contact, reaction)))
         .collect::<Result<_, _>>()?;
-    for (contact, emoji) in waiting {
-        react(tx, message, record, contact, &emoji)?;
+    for (contact, reaction) in waiting {
+        react(tx, message, record, contact, &reaction)?;
     }
     tx.store.remove_prefix(&PENDING_REACTIONS, &prefix)?;
     Ok(())

@@ -29,7 +29,7 @@ const CONTACTS_PER_MAIL: usize = 50;
 
 /// Own addresses in the form in which the announced ones are stored.
 fn relay_list(view: &impl View, profile: ProfileId) -> Result<String, StoreError> {
-    let mut addrs = transports::own_addrs(view, profile)?;
+    let mut addrs = transports::published_addrs(view, profile)?;
     addrs.sort();
     Ok(addrs.join(" "))
 }

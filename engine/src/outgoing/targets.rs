@@ -106,7 +106,7 @@ pub(super) fn recipients(
         }
     }
     if config::flag(view, context.profile, config::key::BCC_SELF)? && !job.no_self_copy {
-        let own = transports::own_addrs(view, context.profile)?;
+        let own = transports::published_addrs(view, context.profile)?;
         all.extend(own.into_iter().filter(|addr| addr != context.from));
         all.push(context.from.to_owned());
     }

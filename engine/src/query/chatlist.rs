@@ -250,7 +250,8 @@ fn newest_reaction(
         let ((_, _, _, message), _) = row?;
         for reaction in look.view.scan_prefix(&REACTIONS, &(look.profile, message))? {
             let ((_, _, contact), reaction) = reaction?;
-            if newest.as_ref().is_none_or(|(.., known)| reaction.time > known.time) {
+            let is_newer = newest.as_ref().is_none_or(|(.., known)| reaction.time > known.time);
+            if is_newer && !reaction.emoji.is_empty() {
                 newest = Some((message, contact, reaction));
             }
         }

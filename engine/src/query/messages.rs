@@ -221,7 +221,9 @@ pub fn reactions(look: &Look<'_>, message: MessageId) -> Outcome<Option<Reaction
     let mut given = Vec::new();
     for row in look.view.scan_prefix(&REACTIONS, &(look.profile, message))? {
         let ((_, _, contact), record) = row?;
-        given.push((contact, record.emoji));
+        if !record.emoji.is_empty() {
+            given.push((contact, record.emoji));
+        }
     }
     Ok(count(given))
 }

@@ -64,6 +64,16 @@ pub fn relays_changed(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Another device has changed the relays, the newest change being of that time: all devices then sign the same list with
+/// the same time.
+pub fn relays_changed_elsewhere(tx: &mut Tx<'_, '_>, newest: i64) -> Result<(), StoreError> {
+    tx.store.update(&KEYS, &tx.profile, |record| {
+        record.relays_changed = newest.max(record.relays_changed + 1);
+    })?;
+    tx.effects().transports = true;
+    Ok(())
+}
+
 /// The own certificate as contacts get it, with the relay list.
 pub fn own_certificate(
     view: &impl View,
@@ -72,7 +82,7 @@ pub fn own_certificate(
 ) -> Outcome<Option<Certificate>> {
     let Some(record) = view.get(&KEYS, &profile)? else { return Ok(None) };
     let secret = cache.secret(profile, &record)?;
-    let relays = transports::own_addrs(view, profile)?;
+    let relays = transports::published_addrs(view, profile)?;
     if let Some(certificate) = cache.handed_out(profile, &relays, record.relays_changed) {
         return Ok(Some(certificate));
     }

@@ -3,7 +3,7 @@
 use volary_mail::sync::{Change, Item, Setting, Tokens};
 use volary_storage::records::TokenKind;
 
-use super::alter;
+use super::{alter, relays, stamps};
 use crate::chat::{features, own_settings, requests};
 use crate::ground::db::{Tx, picture_name};
 use crate::ground::error::{Failure, Outcome};
@@ -13,6 +13,9 @@ use crate::state::{config, messages, tokens};
 pub fn apply(tx: &mut Tx<'_, '_>, items: Vec<Item>, sent: i64) -> Outcome<()> {
     let any = !items.is_empty();
     for item in items {
+        if !stamps::is_news(tx, &item)? {
+            continue;
+        }
         let time = item.time.min(sent);
         match one(tx, item.change, time) {
             Err(Failure::Refused(reason)) => {
@@ -51,6 +54,7 @@ fn one(tx: &mut Tx<'_, '_>, change: Change, time: i64) -> Outcome<()> {
             }
             if known.is_empty() { Ok(()) } else { requests::delete_messages(tx, &known) }
         }
+        Change::Transports(told) => relays::apply(tx, told),
     }
 }
 

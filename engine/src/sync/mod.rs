@@ -7,6 +7,8 @@
 //! | `queue` | changes that wait, and the message that brings them |
 //! | `apply` | carrying out what another device has told |
 //! | `alter` | the changes of chats among that |
+//! | `relays` | the relays among that |
+//! | `stamps` | which of two changes counts |
 //!
 //! Applying never shares: two devices would tell each other the same for ever. So rules of [`crate::chat`] know nothing
 //! of this; the commands of the user share what they have done.
@@ -14,7 +16,9 @@
 pub mod alter;
 pub mod apply;
 pub mod queue;
+pub mod relays;
 pub mod share;
+mod stamps;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use volary_storage::records::{Block, SyncItemRecord};
 use volary_storage::tables::SYNC_ITEMS;
 use volary_storage::{StoreError, View};
 
+use super::stamps;
 use crate::chat::compose::{self, SystemMessage};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
@@ -29,7 +30,8 @@ pub fn is_on(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
 pub fn push(tx: &mut Tx<'_, '_>, change: &Change) -> Outcome<()> {
     let data = write(change).map_err(|error| Failure::Internal(error.to_string()))?;
     let sequence = outbox::next_sequence(tx)?;
-    let record = SyncItemRecord { time: tx.now, data, mail: None };
+    let (time, order) = stamps::made(tx, change, &data)?;
+    let record = SyncItemRecord { time, data, mail: None, order };
     tx.store.put(&SYNC_ITEMS, &(tx.profile, sequence), &record)?;
     tx.effects().outbox = true;
     Ok(())
@@ -92,7 +94,7 @@ pub fn gather(tx: &mut Tx<'_, '_>) -> Outcome<()> {
 pub fn content(view: &impl View, profile: ProfileId, mail: MessageId) -> Result<String, StoreError> {
     let rows = rows(view, profile)?;
     let of_mail = rows.iter().filter(|(_, record)| record.mail == Some(mail));
-    Ok(join(of_mail.map(|(_, record)| (record.time, record.data.as_str()))))
+    Ok(join(of_mail.map(|(_, record)| (record.time, record.order, record.data.as_str()))))
 }
 
 /// A message has left the queue: what it brought does not wait any more, and the next may follow.

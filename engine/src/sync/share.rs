@@ -4,7 +4,7 @@ use volary_mail::sync::{Action, Change, ChatName, MuteTime, Setting, Tokens, Vis
 use volary_storage::records::{ChatType, Mute, Visibility};
 use volary_storage::{StoreError, View};
 
-use super::queue;
+use super::{queue, relays};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
@@ -172,6 +172,18 @@ pub fn setting(tx: &mut Tx<'_, '_>, key: &str, value: Option<String>) -> Outcome
         return Ok(());
     }
     queue::push(tx, &Change::Config { key, val })
+}
+
+/// A relay was added, changed or removed.
+pub fn relays(tx: &mut Tx<'_, '_>) -> Outcome<()> {
+    if !queue::is_on(tx.store, tx.profile)? {
+        return Ok(());
+    }
+    let state = relays::state(tx.store, tx.profile)?;
+    if state.transports.is_empty() && state.removed_transports.is_empty() {
+        return Ok(());
+    }
+    queue::push(tx, &Change::Transports(state))
 }
 
 /// Secrets of an invite were made, or hold again.

@@ -7,10 +7,12 @@ use volary_proto::v1::*;
 use volary_storage::records::{Block, ChatRecord, ChatType, Mute, Visibility};
 
 use super::{apply, queue};
+use crate::commands::relays;
 use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::ground::intent::Intent;
-use crate::state::{chats, config, contacts, keys, members, messages, outbox, tokens};
+use crate::state::{chats, config, contacts, keys, members, messages, outbox, tokens, transports};
 use crate::testing::{Desk, PROFILE};
+use volary_storage::View as _;
 
 /// A device that shares what it does.
 struct Device(Desk);
@@ -229,4 +231,164 @@ async fn hearing_from_another_device_makes_this_one_tell_of_itself() {
     one.does(SetConfig { key: "displayname".to_owned(), value: Some("Ada".to_owned()) }).await;
     other.hears(&one.leaves().await).await;
     assert_eq!(other.setting("bcc_self").as_deref(), Some("1"));
+}
+
+/// A login with servers, as it is stored.
+fn login(addr: &str, password: &str) -> (String, String) {
+    let server = |port| {
+        let connection = serde_json::json!({"host": "one.test", "port": port, "security": "Tls"});
+        serde_json::json!([{"connection": connection, "user": addr}])
+    };
+    let configured = serde_json::json!({
+        "addr": addr, "imap": server(993), "imap_user": "", "imap_password": password,
+        "smtp": server(465), "smtp_user": "", "smtp_password": password,
+        "certificate_checks": "Automatic", "oauth2": false,
+    });
+    let part = |password| {
+        serde_json::json!({
+            "server": "", "port": 0, "folder": "", "security": "Automatic", "user": "", "password": password,
+        })
+    };
+    let entered = serde_json::json!({
+        "addr": addr, "imap": part(password), "smtp": part(""), "certificate_checks": "Automatic",
+        "oauth2": false,
+    });
+    (entered.to_string(), configured.to_string())
+}
+
+impl Device {
+    async fn adds_relay(&self, addr: &str, password: &str) {
+        let (entered, configured) = login(addr, password);
+        relays::store(&self.0.db, PROFILE, addr.to_owned(), entered, configured, false).await.unwrap();
+    }
+
+    async fn removes_relay(&self, addr: &str) -> Result<(), crate::ground::error::Failure> {
+        relays::delete(&self.0.db, PROFILE, addr.to_owned()).await
+    }
+
+    /// Addresses and IMAP passwords.
+    fn relays(&self) -> Vec<(String, String)> {
+        let all = self.0.db.read(|view| transports::all(view, PROFILE)).unwrap();
+        let password = |json: &str| {
+            let login = serde_json::from_str::<volary_mail::login::ConfiguredLogin>(json);
+            login.map(|login| login.imap_password).unwrap_or_default()
+        };
+        all.into_iter().map(|(_, record)| (record.addr, password(&record.configured))).collect()
+    }
+
+    fn signed_at(&self) -> i64 {
+        let key = |view: &volary_storage::ReadTx| view.get(&volary_storage::tables::KEYS, &PROFILE);
+        self.0.db.read(key).unwrap().unwrap().relays_changed
+    }
+}
+
+fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter().map(|(addr, password)| ((*addr).to_owned(), (*password).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn relays_are_added_changed_and_removed_on_both() {
+    let (one, other) = Device::pair().await;
+    for device in [&one, &other] {
+        device.0.waits(100);
+    }
+    one.adds_relay("me@two.test", "first").await;
+    let told = one.leaves().await;
+    let json = volary_mail::sync::write(&told[0].change).unwrap();
+    assert!(
+        json.starts_with(r#"{"Transports":{"transports":[{"configured":{"addr":"me@two.test""#),
+        "{json}"
+    );
+    assert!(!json.contains("me@one.test"), "the login of the first relay stays here");
+    other.hears(&told).await;
+    let expected = pairs(&[("me@one.test", ""), ("me@two.test", "first")]);
+    assert_eq!((one.relays(), other.relays()), (expected.clone(), expected));
+    assert_eq!(one.signed_at(), other.signed_at());
+    assert!(other.leaves().await.is_empty());
+
+    one.0.waits(5);
+    one.adds_relay("me@two.test", "second").await;
+    let changed = one.leaves().await;
+    other.hears(&changed).await;
+    assert_eq!(other.relays(), pairs(&[("me@one.test", ""), ("me@two.test", "second")]));
+    // What is older does not come back.
+    other.hears(&told).await;
+    assert_eq!(other.relays(), pairs(&[("me@one.test", ""), ("me@two.test", "second")]));
+
+    one.removes_relay("me@two.test").await.unwrap();
+    let removed = one.leaves().await;
+    other.hears(&removed).await;
+    other.hears(&changed).await;
+    assert_eq!(other.relays(), pairs(&[("me@one.test", "")]));
+    // In the same second it is added again.
+    one.adds_relay("me@two.test", "third").await;
+    other.hears(&one.leaves().await).await;
+    other.hears(&removed).await;
+    assert_eq!(other.relays(), pairs(&[("me@one.test", ""), ("me@two.test", "third")]));
+}
+
+#[tokio::test]
+async fn a_device_keeps_its_last_relay_and_takes_none_without_servers() {
+    let (one, other) = Device::pair().await;
+    one.adds_relay("me@two.test", "x").await;
+    one.leaves().await;
+    one.removes_relay("me@one.test").await.unwrap();
+    other.hears(&one.leaves().await[..]).await;
+    // It hears of the new relay and of the removal of the first at once.
+    assert_eq!(other.relays(), pairs(&[("me@two.test", "x")]));
+    let shown = other.setting(config::key::CONFIGURED_ADDR);
+    assert_eq!(shown, None, "nothing was set, nothing is changed");
+    let json = |transports: String, removed: &str| {
+        let data =
+            format!(r#"{{"Transports":{{"transports":[{transports}],"removed_transports":[{removed}]}}}}"#);
+        read(&volary_mail::sync::join([(7, 0, data.as_str())])).unwrap()
+    };
+    let told = json(String::new(), r#"{"addr":"me@two.test","timestamp":9999999999}"#);
+    other.hears(&told.items).await;
+    assert_eq!(other.relays().len(), 1);
+    let (entered, configured) = login("me@three.test", "x");
+    let bare = configured.replacen(r#""imap":[{"#, r#""imap":[],"unknown":[{"#, 1);
+    let relay = |configured: &str| {
+        format!(r#"{{"configured":{configured},"entered":{entered},"timestamp":5,"is_published":false}}"#)
+    };
+    other.hears(&json(relay(&bare), "").items).await;
+    assert_eq!(other.relays().len(), 1);
+    let strange = configured.replace("Automatic", "Sometimes");
+    assert_eq!(json(relay(&strange), "").skipped.len(), 1);
+    // One that is not published is used, but contacts do not hear of it.
+    other.hears(&json(relay(&configured), "").items).await;
+    assert_eq!(other.relays().len(), 2);
+    let told = other.0.db.read(|view| transports::published_addrs(view, PROFILE)).unwrap();
+    assert_eq!(told, ["me@two.test"]);
+}
+
+#[tokio::test]
+async fn of_changes_at_the_same_time_all_devices_keep_the_same_one() {
+    let (one, other) = Device::pair().await;
+    let name = |name: &str| SetConfig { key: "displayname".to_owned(), value: Some(name.to_owned()) };
+    let shown = || (one.setting("displayname"), other.setting("displayname"));
+    one.does(name("A")).await;
+    other.does(name("B")).await;
+    let (mine, theirs) = (one.leaves().await, other.leaves().await);
+    one.hears(&theirs).await;
+    other.hears(&mine).await;
+    assert_eq!(shown().0, shown().1);
+    // Who has heard of a change and makes another one has the last word, though its clock is behind.
+    one.0.waits(50);
+    one.does(name("C")).await;
+    other.hears(&one.leaves().await).await;
+    other.does(name("D")).await;
+    let told = other.leaves().await;
+    one.hears(&told).await;
+    assert_eq!(shown(), (Some("D".to_owned()), Some("D".to_owned())));
+    // Chatmail core tells no order: what it tells counts when it comes.
+    let plain: Vec<Item> = mine.iter().map(|item| Item { order: None, ..item.clone() }).collect();
+    one.hears(&plain).await;
+    assert_eq!(shown().0.as_deref(), Some("A"));
+    // A clock that is wrong by days does not win for ever.
+    let ahead: Vec<Item> = told.iter().map(|item| Item { time: i64::MAX, ..item.clone() }).collect();
+    one.hears(&ahead).await;
+    one.does(name("E")).await;
+    other.hears(&one.leaves().await).await;
+    assert_eq!(shown(), (Some("E".to_owned()), Some("E".to_owned())));
 }

@@ -4,11 +4,13 @@
 //! are those of chatmail core 2.65. Items are applied in order, and each has to be idempotent.
 
 mod alter;
+mod relays;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use alter::{Action, ChatName, MuteTime, Visibility};
+pub use relays::{Relays, RemovedRelay, SharedRelay};
 
 /// Largest content of a sync message that is read, in bytes. The own picture is the largest item.
 pub const MAX_JSON: usize = 8 << 20;
@@ -20,6 +22,9 @@ pub const MAX_ITEMS: usize = 10_000;
 pub struct Item {
     /// Unix seconds, by the clock of the device that made it.
     pub time: i64,
+    /// Orders changes of one second, and of devices whose clocks differ. Volary adds it; it is `None` from devices with
+    /// chatmail core, which pay no attention to it.
+    pub order: Option<u32>,
     /// The change.
     pub change: Change,
 }
@@ -57,6 +62,8 @@ pub enum Change {
         /// Their Message-IDs, without angle brackets.
         msgs: Vec<String>,
     },
+    /// A relay was added, changed or removed; the whole state.
+    Transports(Relays),
 }
 
 /// Secrets of an invite.
@@ -135,6 +142,8 @@ struct Envelope {
 #[derive(Deserialize)]
 struct Enveloped {
     timestamp: i64,
+    #[serde(default)]
+    order: Option<Value>,
     data: Value,
 }
 
@@ -148,9 +157,10 @@ pub fn read(json: &str) -> Result<Items, SyncError> {
         return Err(SyncError::TooLarge(json.len()));
     }
     let mut read = Items::default();
-    for Enveloped { timestamp, data } in envelope.items {
+    for Enveloped { timestamp, order, data } in envelope.items {
+        let order = order.and_then(|order| order.as_u64()).and_then(|order| u32::try_from(order).ok());
         match serde_json::from_value(data) {
-            Ok(change) => read.items.push(Item { time: timestamp, change }),
+            Ok(change) => read.items.push(Item { time: timestamp, order, change }),
             Err(error) => read.skipped.push(error.to_string()),
         }
     }
@@ -162,9 +172,11 @@ pub fn write(change: &Change) -> Result<String, serde_json::Error> {
     serde_json::to_string(change)
 }
 
-/// The content of a sync message: times with written changes, in order.
-pub fn join<'a>(items: impl IntoIterator<Item = (i64, &'a str)>) -> String {
-    let items = items.into_iter().map(|(time, data)| format!("{{\"timestamp\":{time},\"data\":{data}}}"));
+/// The content of a sync message: times with their order and written changes.
+pub fn join<'a>(items: impl IntoIterator<Item = (i64, u32, &'a str)>) -> String {
+    let items = items
+        .into_iter()
+        .map(|(time, order, data)| format!("{{\"timestamp\":{time},\"data\":{data},\"order\":{order}}}"));
     format!("{{\"items\":[\n{}\n]}}", items.collect::<Vec<_>>().join(",\n"))
 }
 

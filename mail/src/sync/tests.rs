@@ -48,8 +48,8 @@ fn changes_have_the_form_that_other_devices_read() {
     ];
     for (change, form) in cases {
         assert_eq!(text(&change), form);
-        let read = read(&join([(7, form)])).unwrap();
-        assert_eq!((read.items, read.skipped.len()), (vec![Item { time: 7, change }], 0));
+        let read = read(&join([(7, 3, form)])).unwrap();
+        assert_eq!((read.items, read.skipped.len()), (vec![Item { time: 7, order: Some(3), change }], 0));
     }
 }
 
@@ -65,10 +65,10 @@ fn what_is_not_understood_is_skipped_and_the_others_count() {
         r#"{"DeleteMessages":{"msgs":"a"}}"#,
         r#"{"AddQrToken":{"invitenumber":"n","auth":"a","more":1}}"#,
     ];
-    let read = read(&join(items.map(|data| (1, data)))).unwrap();
+    let read = read(&join(items.map(|data| (1, 0, data)))).unwrap();
     assert_eq!(read.skipped.len(), items.len() - 1, "{:?}", read.skipped);
     let tokens = Tokens { invitenumber: "n".into(), auth: "a".into(), grpid: None };
-    assert_eq!(read.items, [Item { time: 1, change: Change::AddQrToken(tokens) }]);
+    assert_eq!(read.items, [Item { time: 1, order: Some(0), change: Change::AddQrToken(tokens) }]);
 }
 
 #[test]
@@ -88,6 +88,15 @@ fn another_form_is_refused_whole() {
     assert_eq!(read("{\"items\" : [ ]}\r\n").unwrap(), Items::default());
 }
 
+#[test]
+fn items_without_an_order_or_with_a_strange_one_count() {
+    for order in ["", r#","order":null"#, r#","order":"first""#, r#","order":-1"#, r#","order":5000000000"#] {
+        let data = r#"{"DeleteMessages":{"msgs":["a@b"]}}"#;
+        let read = read(&format!(r#"{{"items":[{{"timestamp":1,"data":{data}{order}}}]}}"#)).unwrap();
+        assert_eq!(read.items[0].order, None, "{order}");
+    }
+}
+
 proptest! {
     #[test]
     fn names_and_texts_come_back(name in ".{0,40}", time: i64, secs: u64, nanos: u32) {
@@ -101,8 +110,8 @@ proptest! {
             Change::Config { key: Setting::Selfstatus, val: name },
         ];
         let written: Vec<String> = changes.iter().map(text).collect();
-        let read = read(&join(written.iter().map(|data| (time, data.as_str())))).unwrap();
-        prop_assert_eq!(read.items, changes.map(|change| Item { time, change }));
+        let read = read(&join(written.iter().map(|data| (time, 9, data.as_str())))).unwrap();
+        prop_assert_eq!(read.items, changes.map(|change| Item { time, order: Some(9), change }));
     }
 
     #[test]

@@ -335,10 +335,12 @@ fn varint(mut bytes: &[u8]) -> Option<(u64, &[u8])> {
 record! {
     /// A reaction.
     pub struct ReactionRecord {
-        /// The emoji.
+        /// The emoji; empty if the reaction was taken back.
         pub emoji: String = 1,
         /// When it arrived.
         pub time: i64 = 2,
+        /// When it was sent.
+        pub sent: i64 = 3,
     }
 }
 

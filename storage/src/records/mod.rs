@@ -32,7 +32,7 @@ pub use profile::{
     RouteRecord, TextRecord, TimeRecord, TransportRecord,
 };
 pub use statistics::StatisticsRecord;
-pub use sync::SyncItemRecord;
+pub use sync::{SyncItemRecord, SyncStampRecord};
 pub use unshown::{
     NotShownReason, NotShownRecord, NotShownState, PendingEditRecord, QuarantineRecord, WaitKind,
 };

@@ -116,6 +116,8 @@ record! {
         pub ignored_until: i64 = 10,
         /// The folder was renumbered: UIDs from `uid_next` up to this one are looked at once more.
         pub rescan_below: u32 = 11,
+        /// Contacts are not to send to it: it is only looked at.
+        pub unpublished: bool = 12,
     }
 }
 

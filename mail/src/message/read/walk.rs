@@ -7,6 +7,7 @@ use super::mime::Entity;
 use super::part::{NamedPart, decoded_text, named_part};
 use super::report;
 use crate::message::bounds::{MAX_PARTS, MAX_WHOLE_TEXT};
+use crate::message::filename;
 use crate::message::ids::MessageId;
 use crate::message::text::flowed::unflow;
 use crate::message::text::html::html_to_text;
@@ -132,7 +133,7 @@ impl Walker<'_> {
         let Some(bytes) = entity.decoded() else {
             return false;
         };
-        let name = crate::message::filename::sanitise(&raw_name);
+        let name = filename::sanitise(&raw_name);
         let file = FileContent {
             name,
             raw_name,

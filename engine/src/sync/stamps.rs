@@ -1,0 +1,101 @@
+//! Of two changes of the same thing, made by two devices that had not heard of each other, all devices keep the later one.
+//!
+//! A stamp is a time and a place in that time, as of a hybrid logical clock: a change is always later than all that its
+//! device had heard of, whatever its clock says. Devices with chatmail core send no stamps; what they tell counts when it
+//! comes, as they do it themselves.
+
+use volary_mail::sync::{Action, Change, ChatName, Item, write};
+use volary_storage::records::SyncStampRecord;
+use volary_storage::tables::SYNC_STAMPS;
+use volary_storage::{StoreError, View as _};
+
+use crate::ground::db::Tx;
+use crate::ground::error::{Failure, Outcome};
+
+/// A stamp further in the future is not believed: it would win for ever.
+const MOST_AHEAD: i64 = 86_400;
+/// Where the last stamp of all is kept.
+const LAST: &str = "";
+
+/// Stamps a change of this device.
+pub fn made(tx: &mut Tx<'_, '_>, change: &Change, data: &str) -> Result<(i64, u32), StoreError> {
+    let last = tx.store.get(&SYNC_STAMPS, &(tx.profile, LAST))?.unwrap_or_default();
+    let (time, order) = if tx.now > last.time {
+        (tx.now, 0)
+    } else {
+        match last.order.checked_add(1) {
+            Some(order) => (last.time, order),
+            None => (last.time.saturating_add(1), 0),
+        }
+    };
+    let stamp = SyncStampRecord { time, order, digest: digest(data) };
+    tx.store.put(
+        &SYNC_STAMPS,
+        &(tx.profile, LAST),
+        &SyncStampRecord { digest: Vec::new(), ..stamp.clone() },
+    )?;
+    if let Some(subject) = subject(change) {
+        tx.store.put(&SYNC_STAMPS, &(tx.profile, subject.as_str()), &stamp)?;
+    }
+    Ok((time, order))
+}
+
+/// Whether a change that another device tells is later than what is known; then it is remembered.
+pub fn is_news(tx: &mut Tx<'_, '_>, item: &Item) -> Outcome<bool> {
+    let data = write(&item.change).map_err(|error| Failure::Internal(error.to_string()))?;
+    let Some(order) = item.order.filter(|_| item.time <= tx.now.saturating_add(MOST_AHEAD)) else {
+        made(tx, &item.change, &data)?;
+        return Ok(true);
+    };
+    let told = SyncStampRecord { time: item.time, order, digest: digest(&data) };
+    let last = tx.store.get(&SYNC_STAMPS, &(tx.profile, LAST))?.unwrap_or_default();
+    if (told.time, told.order) > (last.time, last.order) {
+        let last = SyncStampRecord { digest: Vec::new(), ..told.clone() };
+        tx.store.put(&SYNC_STAMPS, &(tx.profile, LAST), &last)?;
+    }
+    let Some(subject) = subject(&item.change) else { return Ok(true) };
+    let known = tx.store.get(&SYNC_STAMPS, &(tx.profile, subject.as_str()))?;
+    if known.is_some_and(|known| key(&known) >= key(&told)) {
+        tracing::debug!(profile = %tx.profile, "an earlier change of another device is not made any more");
+        return Ok(false);
+    }
+    tx.store.put(&SYNC_STAMPS, &(tx.profile, subject.as_str()), &told)?;
+    Ok(true)
+}
+
+fn key(stamp: &SyncStampRecord) -> (i64, u32, &[u8]) {
+    (stamp.time, stamp.order, stamp.digest.as_slice())
+}
+
+fn digest(data: &str) -> Vec<u8> {
+    blake3::hash(data.as_bytes()).as_bytes()[..8].to_vec()
+}
+
+/// What a change sets, if a later one takes its place.
+fn subject(change: &Change) -> Option<String> {
+    match change {
+        Change::Config { key, .. } => Some(format!("setting {}", key.key())),
+        Change::AlterChat { id, action } => {
+            let chat = match id {
+                ChatName::ContactAddr(addr) => format!("addr {addr}"),
+                ChatName::ContactFingerprint(fingerprint) => format!("key {fingerprint}"),
+                ChatName::Grpid(id) => format!("group {id}"),
+                ChatName::Device => "device".to_owned(),
+                // It has a different name after each message.
+                ChatName::Msgids(_) => return None,
+            };
+            let what = match action {
+                Action::Block | Action::Unblock | Action::Accept => "request",
+                Action::SetVisibility(_) => "place",
+                Action::SetMuted(_) => "silence",
+                Action::Rename(_) => "name",
+                Action::SetDescription(_) => "description",
+                // Members are added to a channel one by one; a group that nobody knows of has one user.
+                _ => return None,
+            };
+            Some(format!("{what} of {chat}"))
+        }
+        // What is added or deleted does not depend on the order, and relays have times of their own.
+        _ => None,
+    }
+}
