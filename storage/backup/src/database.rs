@@ -112,13 +112,8 @@ impl Reader {
         ))?;
         let reader = Self { connection };
         // Nothing is read until now.
-        match reader.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)) {
-            Ok(_) => Ok(reader),
-            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
-                Err(BackupError::NotADatabase)
-            }
-            Err(error) => Err(error.into()),
-        }
+        reader.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
+        Ok(reader)
     }
 
     /// The value of a setting.

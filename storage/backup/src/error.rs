@@ -16,7 +16,7 @@ pub enum BackupError {
     Io(#[from] io::Error),
     /// The database cannot be read or written.
     #[error(transparent)]
-    Database(#[from] rusqlite::Error),
+    Database(rusqlite::Error),
     /// The container holds no database.
     #[error("the file is no backup: it has no {}", crate::archive::DATABASE)]
     NoDatabase,
@@ -26,4 +26,13 @@ pub enum BackupError {
     /// An entry of the container cannot be read to its end.
     #[error("Failed to unpack file: {0}")]
     Unpack(io::Error),
+}
+
+impl From<rusqlite::Error> for BackupError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => Self::NotADatabase,
+            _ => Self::Database(error),
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! What a column means is in its comment where its name does not say it. Columns that nobody reads are left to their
 //! defaults.
 
+use std::io::Read as _;
+
 use rusqlite::types::ToSqlOutput;
 
 use crate::column::{Column, MaybeText};
@@ -415,5 +417,23 @@ rows! {
         rfc724_mid: String,
         /// Tries so far.
         retries: i64,
+    }
+}
+
+/// Largest source of a full view that is read.
+const MAX_SOURCE: u64 = 32 << 20;
+
+impl Message {
+    /// The mail that the full view is made from; empty if there is none or it cannot be read.
+    pub fn source(&self) -> Vec<u8> {
+        if self.mime_compressed == 0 || self.mime_headers.is_empty() {
+            return self.mime_headers.clone();
+        }
+        let mut source = Vec::new();
+        let decompressed = brotli_decompressor::Decompressor::new(&self.mime_headers[..], 4096);
+        match decompressed.take(MAX_SOURCE).read_to_end(&mut source) {
+            Ok(_) => source,
+            Err(_) => Vec::new(),
+        }
     }
 }
