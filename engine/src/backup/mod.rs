@@ -14,7 +14,7 @@
 //!
 //! **Importing.** The registry notes that a profile is being filled before its first row is written. Rows come in short
 //! transactions, the relays in the last, which also takes the note back: until then the profile is not configured. What
-//! fails is emptied at once, what was killed at the next start ([`finish_imports`]).
+//! fails is emptied at once, what was killed at the next start ([`process::finish_imports`]).
 
 mod messages;
 mod meter;
@@ -41,6 +41,7 @@ use volary_storage::Blobs;
 
 pub use self::meter::{Cancel, Meter};
 pub use self::package::Package;
+use crate::commands::process;
 use crate::ground::db::{Db, blob_dir};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ProfileId;
@@ -141,7 +142,7 @@ pub fn import(
     let imported = unused(db, profile).and_then(|()| {
         let filled = fill(db, profile, stream, length, passphrase, cancel);
         if filled.is_err()
-            && let Err(error) = block_on(empty(db, profile))
+            && let Err(error) = block_on(process::empty(db, profile))
         {
             tracing::error!(%profile, %error, "what was left of an import is removed at the next start");
         }
@@ -168,6 +169,9 @@ fn fill(
     cancel: &Cancel,
 ) -> Outcome<()> {
     let folder = folder_of(db, profile)?;
+    if db.look(profiles::manager)?.importing.contains(&profile) {
+        return Err(Failure::refused("what an interrupted import left is still being removed; try again"));
+    }
     block_on(db.transact_durably(profile, profiles::begin_import))?;
     fs::create_dir_all(&folder).map_err(Failure::file(folder.display().to_string()))?;
     let database = folder.join(unpack::DATABASE);
@@ -199,38 +203,6 @@ fn check(reader: &Reader) -> Outcome<()> {
              export it again. At least version {OLDEST_SCHEMA} can be read"
         )));
     }
-    Ok(())
-}
-
-/// Empties profiles whose import was interrupted.
-pub async fn finish_imports(db: &Db) -> Outcome<()> {
-    for profile in db.look(profiles::manager)?.importing {
-        tracing::warn!(%profile, "an import was interrupted: the profile is empty again");
-        empty(db, profile).await?;
-    }
-    Ok(())
-}
-
-/// Removes everything from a profile that is being filled, and takes the note back.
-async fn empty(db: &Db, profile: ProfileId) -> Outcome<()> {
-    erase(db, profile).await?;
-    if let Some(record) = db.look(|view| profiles::load(view, profile))? {
-        let folder = db.dir().join(&record.uuid);
-        match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Failure::file(folder.display().to_string())(error));
-            }
-            _ => {}
-        }
-    }
-    db.transact_freeing(profile, profiles::end_import).await?.barrier.durable().await?;
-    Ok(())
-}
-
-/// Removes all rows of a profile.
-async fn erase(db: &Db, profile: ProfileId) -> Outcome<()> {
-    while db.transact_freeing(profile, move |tx| profiles::erase_some(tx, profile)).await?.value {}
-    db.transact_freeing(profile, profiles::reset).await?;
     Ok(())
 }
 

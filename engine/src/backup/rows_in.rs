@@ -24,8 +24,9 @@ use super::messages::{Taken, message_in};
 use super::meter::Cancel;
 use super::people::{chat_in, contact_in, count, id, member_in};
 use super::unpack::Files;
-use super::{blob_dir_of, erase, settings};
+use super::{blob_dir_of, settings};
 use crate::chat::{aging, device};
+use crate::commands::process;
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::{ChatId, ContactId, LocationId, MessageId, ProfileId, TransportId};
@@ -56,7 +57,7 @@ pub fn run(
     device: Device,
     cancel: &Cancel,
 ) -> Outcome<()> {
-    block_on(erase(db, profile))?;
+    block_on(process::erase(db, profile))?;
     let blobs = Blobs::new(blob_dir_of(db, profile)?);
     let mut into = In { db, profile, reader, files, device, cancel, blobs, places: HashMap::new() };
     into.counters()?;
@@ -119,6 +120,7 @@ impl In<'_> {
             chat: id(greatest("chats")?).unwrap_or_default(),
             contact: id(greatest("contacts")?).unwrap_or_default(),
             transport: id(greatest("transports")?).unwrap_or_default(),
+            location: id(greatest("locations")?).unwrap_or_default(),
             app_update: count(greatest("msgs_status_updates")?),
             ..CounterRecord::default()
         };

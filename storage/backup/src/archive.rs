@@ -102,13 +102,14 @@ pub fn unpack(
             Some(Part::Database) if found => {}
             Some(part) => {
                 found |= part == Part::Database;
-                let mut marked = Marked { content: &mut entry, failed: None };
-                let taken = take(part, &mut marked);
-                if let Some(error) = marked.failed {
+                let left = entry.size();
+                let mut whole = Whole { content: &mut entry, left, failed: None };
+                let taken = take(part, &mut whole);
+                if let Some(error) = whole.failed {
                     return Err(BackupError::Unpack(error));
                 }
                 taken?;
-                drain(&mut entry).map_err(BackupError::Unpack)?;
+                drain(&mut whole).map_err(BackupError::Unpack)?;
             }
             None => {}
         }
@@ -133,19 +134,31 @@ pub fn is_plain(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(['/', '\\', '\0'])
 }
 
-/// Remembers that reading failed: whoever copies an entry cannot tell that from a failure to write.
-struct Marked<'r> {
+/// Remembers that reading failed: whoever copies an entry cannot tell that from a failure to write. An entry that ends too
+/// early is a failure, too.
+struct Whole<'r> {
     content: &'r mut dyn Read,
+    left: u64,
     failed: Option<io::Error>,
 }
 
-impl Read for Marked<'_> {
+impl Read for Whole<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.content.read(buffer).map_err(|error| {
-            let kind = error.kind();
-            self.failed = Some(error);
-            kind.into()
-        })
+        let read = match self.content.read(buffer) {
+            Ok(0) if self.left > 0 && !buffer.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => read,
+        };
+        match read {
+            Ok(count) => {
+                self.left = self.left.saturating_sub(count as u64);
+                Ok(count)
+            }
+            Err(error) => {
+                let kind = error.kind();
+                self.failed = Some(error);
+                Err(kind.into())
+            }
+        }
     }
 }
 

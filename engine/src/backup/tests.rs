@@ -1,0 +1,1 @@
+//! A profile goes out and comes back.
