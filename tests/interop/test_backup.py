@@ -158,7 +158,8 @@ def shown(profile: Profile) -> dict:
 
 def chat_shown(profile: Profile, chat: Chat) -> tuple[str, dict]:
     full = chat.full()
-    names = {contact["id"]: contact["address"] for contact in full["contacts"]}
+    members = chat.call("get_chat_contacts")
+    names = {id: SELF if id == SELF else profile.contact(id)["address"] for id in members}
     ids = chat.call("get_message_ids", True, False)
     messages = []
     for id in ids:
@@ -177,10 +178,20 @@ def chat_shown(profile: Profile, chat: Chat) -> tuple[str, dict]:
     draft = chat.call("get_draft")
     facts = {key: value for key, value in plain(full).items() if key not in ("contacts", "contactIds", "pastContactIds")}
     return full["name"], facts | {
-        "members": sorted(names.values()), "messages": messages, "draft": draft and draft["text"],
+        "members": sorted(map(str, names.values())), "messages": messages, "draft": draft and draft["text"],
         "picture": picture(full["profileImage"]) if full["chatType"] == "Group" else None,
         "description": chat.call("get_chat_description") if full["chatType"] == "Group" else None,
     }
+
+
+def differences(ours, theirs, place: str = "") -> list[str]:
+    """Where two of these differ."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return [line for key in sorted(ours.keys() | theirs.keys(), key=str)
+                for line in differences(ours.get(key), theirs.get(key), f"{place}.{key}")]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        return [line for at, pair in enumerate(zip(ours, theirs)) for line in differences(*pair, f"{place}[{at}]")]
+    return [] if ours == theirs else [f"{place}: {ours!r:.300} became {theirs!r:.300}"]
 
 
 def export(profile: Profile, folder: Path, passphrase: str | None = None) -> Path:
@@ -194,3 +205,74 @@ def imported(server, file: Path, passphrase: str | None = None) -> Profile:
     profile = Profile(server, "")
     profile.call("import_backup", str(file), passphrase)
     return profile
+
+
+def moves(one, other, tmp_path: Path, passphrase: str | None) -> tuple[Story, Profile, dict]:
+    """A profile with one of everything goes by file from one engine to the other."""
+    story = Story(one, other, tmp_path)
+    story.alice.account.stop_io()
+    before = shown(story.alice)
+    file = export(story.alice, tmp_path / "out", passphrase)
+    copy = imported(other, file, passphrase)
+    return story, copy, before
+
+
+@pytest.mark.parametrize("passphrase", [None, "correct horse"], ids=["plain", "locked"])
+def test_a_profile_goes_by_file_and_goes_on(one, other, tmp_path, passphrase):
+    story, copy, before = moves(one, other, tmp_path, passphrase)
+    assert differences(before, shown(copy)) == []
+    assert copy.call("get_config", "bcc_self") == "1"
+    copy.goes_online()
+    story.theirs.send("Are you there?")
+    received = copy.receives("Are you there?")
+    chat = received.chat()
+    assert "Hello Bob" in chat.texts() and "To be deleted" not in chat.texts()
+    sent = chat.send("On another device")
+    story.bob.receives("On another device")
+    sent.reaches(DELIVERED)
+    group = copy.group("Round")
+    group.send("The group, too")
+    story.carol.receives("The group, too").chat().send("Seen by Carol")
+    copy.receives("Seen by Carol")
+
+
+def test_a_profile_comes_back_as_it_left(one, other, tmp_path):
+    """By way of the other engine, which may know less of it than we do."""
+    story, copy, before = moves(one, other, tmp_path, "secret")
+    back = imported(one, export(copy, tmp_path / "back", None))
+    assert differences(before, shown(back)) == []
+    back.goes_online()
+    story.theirs.send("Welcome back")
+    back.receives("Welcome back").chat().send("Thank you")
+    story.bob.receives("Thank you")
+
+
+def test_a_wrong_passphrase_is_refused_and_the_right_one_works(one, other, tmp_path):
+    alice = one.account("Alice")
+    file = export(alice, tmp_path / "out", "right")
+    copy = Profile(other, "")
+    for wrong in ("wrong", None):
+        with pytest.raises(Exception, match="file is not a database"):
+            copy.call("import_backup", str(file), wrong)
+        assert not copy.call("is_configured")
+    copy.call("import_backup", str(file), "right")
+    assert copy.addresses() == alice.addresses()
+    with pytest.raises(Exception, match="Cannot import backups to accounts in use"):
+        copy.call("import_backup", str(file), "right")
+
+
+def test_two_devices_from_one_file(one, other, tmp_path):
+    """The device that was left goes on, too: both get what is sent to either."""
+    alice, bob = one.account("Alice"), other.account("Bob")
+    chat = alice.chat_with(bob)
+    chat.send("Before")
+    theirs = bob.receives("Before").chat()
+    theirs.accept()
+    copy = imported(other, export(alice, tmp_path / "out"))
+    copy.goes_online()
+    theirs.send("To both")
+    alice.receives("To both")
+    copy.receives("To both").chat().send("From the second")
+    bob.receives("From the second")
+    eventually("the first device has the copy", lambda: "From the second" in chat.texts())
+    assert chat.texts().count("Before") == 1

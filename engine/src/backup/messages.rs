@@ -34,7 +34,7 @@ pub struct Taken {
 pub fn message_in(row: &tables::Message, files: &Files, texts: &Texts) -> Option<Taken> {
     let params = Params::parse(&row.param);
     let from: ContactId = id(row.from_id)?;
-    let local = row.to_id == INFO && row.from_id == INFO || from == ContactId::DEVICE;
+    let local = (row.to_id == INFO && row.from_id == INFO) || from == ContactId::DEVICE;
     let (blob, size) = files.of(params.get('f').unwrap_or_default());
     let mut record = MessageRecord {
         chat: id(row.chat_id)?,

@@ -75,7 +75,7 @@ impl<'d> Meter<'d> {
 
     fn check(&self) -> io::Result<()> {
         // What is interrupted would be tried again by every reader.
-        if self.cancel.is_cancelled() { Err(io::Error::other(Failure::Cancelled)) } else { Ok(()) }
+        if self.cancel.is_cancelled() { Err(io::Error::other("canceled")) } else { Ok(()) }
     }
 
     /// The failure that an error of a metered stream stands for.

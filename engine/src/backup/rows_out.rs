@@ -6,7 +6,7 @@ use serde_json::json;
 use volary_backup::database::Writer;
 use volary_backup::tables;
 use volary_mail::login::ConfiguredLogin;
-use volary_mail::message::text::view::{escape, plain_view};
+use volary_mail::message::text::{footer, view::plain_view};
 use volary_storage::records::{
     JobKind, KnownMail, MessageRecord, MessageState, TokenKind, TransportRecord, ViewType,
 };
@@ -249,7 +249,7 @@ impl Out<'_> {
         }
         let html = record.html_blob.parse::<BlobName>().ok();
         beside.html = match messages::long_text(record) {
-            Some(text) => Some(plain_view(&escape(text), false, false)),
+            Some(text) => Some(plain_view(&footer::escape(text), false, false)),
             None => html
                 .and_then(|name| self.blobs.read(&name, MAX_HTML).ok())
                 .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
