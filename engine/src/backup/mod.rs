@@ -121,7 +121,9 @@ pub fn import_file(
 ) -> Outcome<()> {
     let opened = File::open(file).and_then(|file| Ok((file.metadata()?.len(), file)));
     match opened {
-        Ok((length, file)) => import(db, profile, &mut BufReader::with_capacity(BUFFER, file), length, passphrase, cancel),
+        Ok((length, file)) => {
+            import(db, profile, &mut BufReader::with_capacity(BUFFER, file), length, passphrase, cancel)
+        }
         Err(error) => {
             Meter::begins(db, profile);
             told(db, profile, Err(Failure::refused(error.to_string())))
@@ -180,7 +182,8 @@ fn fill(
     let mut meter = Meter::new(db, profile, length, cancel.clone());
     let files = unpack::run(&mut meter.reads(stream), passphrase, &database, &blobs)?;
     let opened = Reader::open(&database).map_err(unpack::attaching)?;
-    check(&opened).and_then(|()| rows_in::run(db, profile, &opened, &files, rows_in::Device::Another, cancel))?;
+    check(&opened)
+        .and_then(|()| rows_in::run(db, profile, &opened, &files, rows_in::Device::Another, cancel))?;
     drop(kept);
     Ok(())
 }

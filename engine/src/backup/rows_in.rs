@@ -15,8 +15,8 @@ use volary_storage::records::{
     ReactionRecord, ReceiptJobRecord, SyncItemRecord, TextRecord, TimeRecord, TokenKind, TransportRecord,
 };
 use volary_storage::tables::{
-    CERTIFICATES, CHATS, CONFIG, COUNTERS, DEVICE_LABELS, GOSSIPED, KEYS,
-    PENDING_REACTIONS, REACTIONS, RECEIPT_JOBS, RECEIPTS, REMOVED_TRANSPORTS, SYNC_ITEMS,
+    CERTIFICATES, CHATS, CONFIG, COUNTERS, DEVICE_LABELS, GOSSIPED, KEYS, PENDING_REACTIONS, REACTIONS,
+    RECEIPT_JOBS, RECEIPTS, REMOVED_TRANSPORTS, SYNC_ITEMS,
 };
 use volary_storage::{Blobs, View as _};
 
@@ -186,7 +186,8 @@ impl In<'_> {
                         .is_some_and(|record| !record.fingerprint.is_empty()),
                     None => false,
                 };
-                if let (Some(chat), Some(record)) = (id(row.id), chat_in(&row, contact, has_key, self.files)) {
+                if let (Some(chat), Some(record)) = (id(row.id), chat_in(&row, contact, has_key, self.files))
+                {
                     kept.insert(row.id);
                     records.push((chat, record));
                 }
@@ -225,8 +226,7 @@ impl In<'_> {
                 if only_here && row.from_id == i64::from(ContactId::DEVICE) {
                     continue;
                 }
-                let message =
-                    if kept.contains(&row.chat_id) { self.message(&row)? } else { None };
+                let message = if kept.contains(&row.chat_id) { self.message(&row)? } else { None };
                 if let (Some(message), Some(id)) = (&message, id(row.id))
                     && message.location != 0
                 {
@@ -272,7 +272,8 @@ impl In<'_> {
 
     fn around_messages(&self) -> Outcome<()> {
         self.table::<tables::Receipt>(|tx, row| {
-            let (Some(message), Some(contact)) = (id::<MessageId>(row.msg_id), id::<ContactId>(row.contact_id))
+            let (Some(message), Some(contact)) =
+                (id::<MessageId>(row.msg_id), id::<ContactId>(row.contact_id))
             else {
                 return Ok(());
             };
@@ -280,7 +281,8 @@ impl In<'_> {
             Ok(tx.store.put(&RECEIPTS, &(tx.profile, message, contact), &time)?)
         })?;
         self.table::<tables::Reaction>(|tx, row| {
-            let (Some(message), Some(contact)) = (id::<MessageId>(row.msg_id), id::<ContactId>(row.contact_id))
+            let (Some(message), Some(contact)) =
+                (id::<MessageId>(row.msg_id), id::<ContactId>(row.contact_id))
             else {
                 return Ok(());
             };

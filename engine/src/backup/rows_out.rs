@@ -17,8 +17,8 @@ use volary_storage::tables::{
 };
 use volary_storage::{BlobName, Blobs, ReadTx, View as _};
 
-use super::meter::Cancel;
 use super::messages::{Beside, message_out};
+use super::meter::Cancel;
 use super::people::{chat_out, contact_out, member_out};
 use super::unpack::reference;
 use crate::ground::db::Db;
@@ -137,7 +137,8 @@ impl Out<'_> {
 
     fn copies(&mut self, transport: crate::ground::ids::TransportId, folder: &str) -> Outcome<()> {
         let mut seen = Vec::new();
-        for (number, row) in (1i64..).zip(self.view.scan_prefix(&SERVER_COPIES, &(self.profile, transport))?) {
+        for (number, row) in (1i64..).zip(self.view.scan_prefix(&SERVER_COPIES, &(self.profile, transport))?)
+        {
             let ((_, _, uidvalidity, uid), record) = row?;
             let id = i64::from(transport) * (1 << 40) + number;
             let wanted = self.view.get(&PENDING_FLAGS, &(self.profile, transport, uidvalidity, uid))?;
@@ -147,7 +148,11 @@ impl Out<'_> {
                 transport_id: transport.into(),
                 rfc724_mid: record.mid,
                 folder: folder.to_owned(),
-                target: if wanted.is_some_and(|flag| flag.delete) { String::new() } else { folder.to_owned() },
+                target: if wanted.is_some_and(|flag| flag.delete) {
+                    String::new()
+                } else {
+                    folder.to_owned()
+                },
                 uid: uid.into(),
                 uidvalidity: uidvalidity.into(),
             })?;

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use volary_proto::v1::event::Kind;
 use volary_storage::records::{
-    CallRecord, ContactRecord, Download, KnownMail, LocationRecord, MemberRecord, MessageRecord, MessageState,
-    Mute, OutboxRecord, ReactionRecord, SystemType, TimeRecord, TokenKind, ViewType, Visibility,
+    CallRecord, ContactRecord, Download, KnownMail, LocationRecord, MemberRecord, MessageRecord,
+    MessageState, Mute, OutboxRecord, ReactionRecord, SystemType, TimeRecord, TokenKind, ViewType,
+    Visibility,
 };
 use volary_storage::tables as stored;
 use volary_storage::{Blobs, View as _};
@@ -219,10 +220,35 @@ fn everything(desk: &Desk) -> Vec<(&'static str, Vec<String>)> {
         };
     }
     tables![
-        CONFIG, TRANSPORTS, CONTACTS, CONTACT_BY_ADDR, CONTACT_BY_FINGERPRINT, CERTIFICATES, CHATS,
-        CHAT_BY_GROUP_ID, SINGLE_CHAT, MEMBERS, CHATS_OF_CONTACT, MESSAGES, CHAT_MESSAGES, FRESH, UNTIMED,
-        RECEIPTS, REACTIONS, APPS, APP_UPDATES, APP_UPDATE_BY_UID, LOCATIONS, TRACK_STEPS,
-        LOCATION_OF_MESSAGE, TOKENS, SERVER_COPIES, COPIES_BY_MID, PENDING_FLAGS, OUTBOX, KNOWN_MAIL,
+        CONFIG,
+        TRANSPORTS,
+        CONTACTS,
+        CONTACT_BY_ADDR,
+        CONTACT_BY_FINGERPRINT,
+        CERTIFICATES,
+        CHATS,
+        CHAT_BY_GROUP_ID,
+        SINGLE_CHAT,
+        MEMBERS,
+        CHATS_OF_CONTACT,
+        MESSAGES,
+        CHAT_MESSAGES,
+        FRESH,
+        UNTIMED,
+        RECEIPTS,
+        REACTIONS,
+        APPS,
+        APP_UPDATES,
+        APP_UPDATE_BY_UID,
+        LOCATIONS,
+        TRACK_STEPS,
+        LOCATION_OF_MESSAGE,
+        TOKENS,
+        SERVER_COPIES,
+        COPIES_BY_MID,
+        PENDING_FLAGS,
+        OUTBOX,
+        KNOWN_MAIL,
     ]
 }
 
@@ -279,10 +305,19 @@ async fn everything_comes_back_from_a_backup_with_and_without_passphrase() {
         // A message that is written now does not get an id that is taken.
         let chat = copy.db.look(|view| chats::all(view, PROFILE)).unwrap()[0].0;
         let next = copy.says(chat, "Later").await;
-        assert!(copy.db.look(|view| messages::load(view, PROFILE, MessageId::new(next.get() + 1))).unwrap().is_none());
+        assert!(
+            copy.db
+                .look(|view| messages::load(view, PROFILE, MessageId::new(next.get() + 1)))
+                .unwrap()
+                .is_none()
+        );
     }
-    let names: Vec<String> =
-        out.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let names: Vec<String> = out
+        .path()
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     assert_eq!(names.len(), 2, "nothing else is left: {names:?}");
     assert!(names.iter().any(|name| name.starts_with("delta-chat-backup-2025-06-15-01-")), "{names:?}");
 }
@@ -326,7 +361,11 @@ async fn what_is_refused_leaves_an_empty_profile_that_can_be_filled() {
         imports(&copy, &cut, "").unwrap_err();
         assert!(is_empty(&copy), "{length}");
     }
-    assert!(imports(&copy, &out.path().join("missing.tar"), "").unwrap_err().contains("No such file or directory"));
+    assert!(
+        imports(&copy, &out.path().join("missing.tar"), "")
+            .unwrap_err()
+            .contains("No such file or directory")
+    );
     copy.events().await;
     imports(&copy, &plain, "").unwrap();
     let told: Vec<u32> = copy

@@ -262,7 +262,8 @@ mod tests {
     fn what_is_no_backup_is_refused() {
         assert!(matches!(unpacked(b"").unwrap_err(), BackupError::NoDatabase));
         assert!(matches!(unpacked(&[0; 1024]).unwrap_err(), BackupError::NoDatabase));
-        let noise: Vec<u8> = (0..1 << 20).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let noise: Vec<u8> =
+            (0..1 << 20).map(|at: u32| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         assert!(matches!(unpacked(&noise).unwrap_err(), BackupError::Entry(_) | BackupError::Unpack(_)));
         let below = foreign(&[("sub/dc_database_backup.sqlite", tar::EntryType::Regular, b"db")]);
         assert!(matches!(unpacked(&below).unwrap_err(), BackupError::NoDatabase));

@@ -52,8 +52,8 @@ impl Keys {
     }
 
     fn mac(&self, number: u32, covered: &[u8]) -> Result<Hmac<Sha512>, BackupError> {
-        let mut mac = <Hmac<Sha512> as hmac::Mac>::new_from_slice(&self.code)
-            .map_err(|_| BackupError::NotADatabase)?;
+        let mut mac =
+            <Hmac<Sha512> as hmac::Mac>::new_from_slice(&self.code).map_err(|_| BackupError::NotADatabase)?;
         mac.update(covered);
         mac.update(&number.to_le_bytes());
         Ok(mac)
@@ -118,11 +118,7 @@ pub fn encrypt(plain: &mut impl Read, passphrase: &str, out: &mut impl Write) ->
 
 /// Decrypts a database; what comes out is a plain one. A wrong passphrase, a plain database and a damaged one are not told
 /// apart.
-pub fn decrypt(
-    encrypted: &mut impl Read,
-    passphrase: &str,
-    out: &mut impl Write,
-) -> Result<(), BackupError> {
+pub fn decrypt(encrypted: &mut impl Read, passphrase: &str, out: &mut impl Write) -> Result<(), BackupError> {
     let mut keys = None;
     let mut number = 0u32;
     while let Some(mut page) = read_page(encrypted)? {

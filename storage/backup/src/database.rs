@@ -118,9 +118,10 @@ impl Reader {
 
     /// The value of a setting.
     pub fn config(&self, name: &str) -> Result<Option<String>, BackupError> {
-        let value = self.connection.prepare("SELECT value FROM config WHERE keyname=?")?.query_row([name], |row| {
-            Ok(<String as crate::column::Column>::read(row.get_ref(0)?))
-        });
+        let value = self
+            .connection
+            .prepare("SELECT value FROM config WHERE keyname=?")?
+            .query_row([name], |row| Ok(<String as crate::column::Column>::read(row.get_ref(0)?)));
         Ok(value.optional()?)
     }
 
@@ -180,7 +181,9 @@ impl Reader {
         if self.columns(table)?.is_empty() {
             return Ok(0);
         }
-        Ok(self.connection.query_row(&format!("SELECT count(*) FROM {}", quoted(table)), [], |row| row.get(0))?)
+        Ok(self
+            .connection
+            .query_row(&format!("SELECT count(*) FROM {}", quoted(table)), [], |row| row.get(0))?)
     }
 
     /// The greatest id in a table; 0 if there is none.
@@ -193,7 +196,10 @@ impl Reader {
     }
 
     fn columns(&self, table: &str) -> Result<Vec<String>, BackupError> {
-        let mut statement = self.connection.prepare_cached("SELECT name FROM pragma_table_info(?)")?;
+        // A view under the name of a table could compute for ever.
+        let sql = "SELECT name FROM pragma_table_info(?1) WHERE EXISTS \
+                   (SELECT 1 FROM sqlite_schema WHERE type='table' AND rootpage>0 AND name=?1)";
+        let mut statement = self.connection.prepare_cached(sql)?;
         let names = statement.query_map([table], |row| row.get(0))?;
         Ok(names.collect::<Result<_, _>>()?)
     }
@@ -253,7 +259,8 @@ mod tests {
             })
             .unwrap();
         assert_eq!(next, 1_500);
-        let check: String = reader.connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        let check: String =
+            reader.connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(check, "ok");
     }
 

@@ -22,12 +22,12 @@ const CHATS: [(&str, i64); 9] = [
     ("rsvd", 100),
     ("rsvd", 100),
 ];
-const MESSAGES: [&str; 9] =
-    ["marker1", "rsvd", "rsvd", "rsvd", "rsvd", "rsvd", "rsvd", "rsvd", "daymarker"];
+const MESSAGES: [&str; 9] = ["marker1", "rsvd", "rsvd", "rsvd", "rsvd", "rsvd", "rsvd", "rsvd", "daymarker"];
 
 pub(crate) fn write(writer: &mut Writer) -> Result<(), BackupError> {
     for (id, name) in (1..).zip(CONTACTS) {
-        writer.execute(&format!("INSERT INTO contacts (id,name,origin) VALUES ({id},'{name}',{INTERNAL})"))?;
+        writer
+            .execute(&format!("INSERT INTO contacts (id,name,origin) VALUES ({id},'{name}',{INTERNAL})"))?;
     }
     for (id, (name, kind)) in (1..).zip(CHATS) {
         writer.execute(&format!("INSERT INTO chats (id,type,name) VALUES ({id},{kind},'{name}')"))?;
