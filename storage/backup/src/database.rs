@@ -139,7 +139,7 @@ impl Reader {
         Ok(self.number("dbversion")?.unwrap_or(0))
     }
 
-    /// Up to `limit` rows behind a row, in the order of their row ids, each with its id. `None` if there is no such table.
+    /// Up to `limit` rows behind a row, in the order of their row ids, each with its id; none if there is no such table.
     pub fn rows<R: Row>(&self, after: i64, limit: u32) -> Result<Vec<(i64, R)>, BackupError> {
         let present = self.columns(R::TABLE)?;
         if present.is_empty() {
