@@ -220,7 +220,8 @@ def moves(one, other, tmp_path: Path, passphrase: str | None) -> tuple[Story, Pr
 @pytest.mark.parametrize("passphrase", [None, "correct horse"], ids=["plain", "locked"])
 def test_a_profile_goes_by_file_and_goes_on(one, other, tmp_path, passphrase):
     story, copy, before = moves(one, other, tmp_path, passphrase)
-    assert differences(before, shown(copy)) == []
+    found = differences(before, shown(copy))
+    assert not found, "\n".join(found)
     assert copy.call("get_config", "bcc_self") == "1"
     copy.goes_online()
     story.theirs.send("Are you there?")
@@ -240,7 +241,8 @@ def test_a_profile_comes_back_as_it_left(one, other, tmp_path):
     """By way of the other engine, which may know less of it than we do."""
     story, copy, before = moves(one, other, tmp_path, "secret")
     back = imported(one, export(copy, tmp_path / "back", None))
-    assert differences(before, shown(back)) == []
+    found = differences(before, shown(back))
+    assert not found, "\n".join(found)
     back.goes_online()
     story.theirs.send("Welcome back")
     back.receives("Welcome back").chat().send("Thank you")
