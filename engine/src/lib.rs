@@ -5,6 +5,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `backup` | a profile as a file of chatmail core, and back; compiled with the feature `backup` only |
 //! | [`ground`] | ids, errors, transactions, events, texts |
 //! | [`state`] | loading and saving of rows with all their indexes |
 //! | [`chat`] | the rules of chats |
@@ -16,6 +17,8 @@
 //! | [`webxdc`] | in-chat apps |
 //! | [`upkeep`] | what becomes due: deadlines, housekeeping, a clock that was set |
 
+#[cfg(feature = "backup")]
+pub mod backup;
 pub mod chat;
 pub mod commands;
 pub mod ground;

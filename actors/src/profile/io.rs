@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::connectivity::{self, Shown};
 use super::shared::{Shared, drop_connections};
-use super::{Profile, realtime, receive, transports as configuring, web};
+use super::{Profile, backup, realtime, receive, transports as configuring, web};
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
 use crate::watch::run_once;
 use actix::Addr;
@@ -67,6 +67,8 @@ pub async fn request(
             realtime::send(&shared, call.msg_id.into(), call.data).await?;
         }
         Kind::LeaveWebxdcRealtime(call) => realtime::leave(&shared, call.msg_id.into()).await?,
+        Kind::ExportBackup(call) => backup::export(&shared, &profile, call).await?,
+        Kind::ImportBackup(call) => backup::import(&shared, &profile, call).await?,
         Kind::StopOngoingProcess(_) => {
             if let Some(ongoing) = shared.ongoing.borrow().as_ref() {
                 ongoing.notify_one();

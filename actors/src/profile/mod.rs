@@ -10,10 +10,16 @@
 //! | [`connectivity`] | the state that is shown |
 //! | [`transports`] | setting up relays |
 //! | `relay_choice` | relays that a profile takes by itself |
+//! | `backup` | backups to and from files; `backup_off`: a program without them |
 //! | [`web`] | what is asked of web servers; `web_cache`: the documents that are kept |
 //! | `realtime` | realtime channels of apps; `realtime_off`: a program without them |
 //! | [`shared`] | what all of them share |
 
+#[cfg(feature = "backup")]
+pub mod backup;
+#[cfg(not(feature = "backup"))]
+#[path = "backup_off.rs"]
+mod backup;
 pub mod chats;
 pub mod connectivity;
 pub mod connectivity_html;

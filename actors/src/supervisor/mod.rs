@@ -234,6 +234,9 @@ impl Actor for Supervisor {
         }
         let db = self.hub.db.clone();
         run_once("removals", async move {
+            if let Err(error) = process::finish_imports(&db).await {
+                tracing::error!(%error, "what is left of an interrupted import cannot be removed");
+            }
             if let Err(error) = process::finish_removals(&db).await {
                 tracing::error!(%error, "what is left of removed profiles cannot be removed");
             }

@@ -36,6 +36,14 @@ pub fn set_up_chats(tx: &mut Tx<'_, '_>, image: Option<NewFile>) -> Outcome<()> 
     Ok(())
 }
 
+/// The user was welcomed on another device.
+pub fn know_welcome(tx: &mut Tx<'_, '_>) -> Outcome<()> {
+    for label in [WELCOME_IMAGE, WELCOME] {
+        tx.store.set(&DEVICE_LABELS, &(tx.profile, label.to_owned()))?;
+    }
+    Ok(())
+}
+
 /// Adds a message, once for each label; without a message only the label is remembered. `None` if nothing was added.
 pub fn add(tx: &mut Tx<'_, '_>, label: Option<&str>, new: Option<NewMessage>) -> Outcome<Option<MessageId>> {
     if let Some(label) = label {

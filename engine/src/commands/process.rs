@@ -58,6 +58,38 @@ pub async fn finish_removals(db: &Db) -> Outcome<()> {
     Ok(())
 }
 
+/// Empties profiles whose import was interrupted.
+pub async fn finish_imports(db: &Db) -> Outcome<()> {
+    for profile in db.look(profiles::manager)?.importing {
+        tracing::warn!(%profile, "an import was interrupted: the profile is empty again");
+        empty(db, profile).await?;
+    }
+    Ok(())
+}
+
+/// Removes everything from a profile that is being filled, and takes the note back.
+pub(crate) async fn empty(db: &Db, profile: ProfileId) -> Outcome<()> {
+    erase(db, profile).await?;
+    if let Some(record) = db.look(|view| profiles::load(view, profile))? {
+        let folder = db.dir().join(&record.uuid);
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Failure::file(folder.display().to_string())(error));
+            }
+            _ => {}
+        }
+    }
+    db.transact_freeing(profile, profiles::end_import).await?.barrier.durable().await?;
+    Ok(())
+}
+
+/// Removes all rows of a profile.
+pub(crate) async fn erase(db: &Db, profile: ProfileId) -> Outcome<()> {
+    while db.transact_freeing(profile, move |tx| profiles::erase_some(tx, profile)).await?.value {}
+    db.transact_freeing(profile, profiles::reset).await?;
+    Ok(())
+}
+
 /// Selects a profile.
 pub async fn select(db: &Db, id: ProfileId) -> Result<(), Error> {
     let known = db.look(|view| profiles::load(view, id))?.is_some();

@@ -35,6 +35,9 @@ pub enum Failure {
     /// The engine is stopping.
     #[error("the engine is stopping")]
     Stopping,
+    /// Whoever asked for it has cancelled it.
+    #[error("canceled")]
+    Cancelled,
 }
 
 impl Failure {
@@ -70,7 +73,7 @@ impl From<Failure> for volary_proto::Error {
             Failure::Storage(error) => Self::internal(error.to_string()),
             Failure::Stored(error) => Self::internal(error.to_string()),
             Failure::Internal(_) => Self::internal(failure.to_string()),
-            Failure::Stopping => Self::new(ErrorCode::Cancelled, failure.to_string()),
+            Failure::Stopping | Failure::Cancelled => Self::new(ErrorCode::Cancelled, failure.to_string()),
             other => Self::failed(other.to_string()),
         }
     }

@@ -90,6 +90,28 @@ pub fn add_update(
     Ok(Some(counters.app_update))
 }
 
+/// Stores an update that has its number already; nothing if its repetition is known.
+pub fn put_update(
+    tx: &mut Tx<'_, '_>,
+    message: MessageId,
+    number: u32,
+    json: String,
+    uid: String,
+) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    if !uid.is_empty() {
+        let key = (profile, uid_key(&uid));
+        if tx.store.contains(&APP_UPDATE_BY_UID, &key)? {
+            return Ok(());
+        }
+        tx.store.set(&APP_UPDATE_BY_UID, &key)?;
+    }
+    if !tx.store.contains(&APPS, &(profile, message))? {
+        tx.store.put(&APPS, &(profile, message), &AppRecord::default())?;
+    }
+    tx.store.put(&APP_UPDATES, &(profile, message, number), &AppUpdateRecord { json, uid })
+}
+
 fn uid_key(uid: &str) -> String {
     if uid.len() <= LONGEST_UID { uid.to_owned() } else { blake3::hash(uid.as_bytes()).to_hex().to_string() }
 }

@@ -21,13 +21,19 @@ pub fn add(tx: &mut Tx<'_, '_>, record: &LocationRecord) -> Result<LocationId, S
     let mut counters = tx.store.get(&COUNTERS, &profile)?.unwrap_or_default();
     counters.location = counters.location.next();
     tx.store.put(&COUNTERS, &profile, &counters)?;
-    let id = counters.location;
+    put(tx, counters.location, record)?;
+    Ok(counters.location)
+}
+
+/// Stores a place that has its id already.
+pub fn put(tx: &mut Tx<'_, '_>, id: LocationId, record: &LocationRecord) -> Result<(), StoreError> {
+    let profile = tx.profile;
     tx.store.put(&LOCATIONS, &(profile, id), record)?;
     match record.message {
-        Some(message) => tx.store.set(&LOCATION_OF_MESSAGE, &(profile, message, id))?,
-        None => tx.store.set(&TRACK_STEPS, &(profile, record.time, id))?,
-    };
-    Ok(id)
+        Some(message) => tx.store.set(&LOCATION_OF_MESSAGE, &(profile, message, id)),
+        None => tx.store.set(&TRACK_STEPS, &(profile, record.time, id)),
+    }
+    .map(|_| ())
 }
 
 /// The place of a row, if its numbers are one.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use volary_storage::records::{LeavingRecord, ManagerRecord, ProfileRecord};
+use volary_storage::records::{CounterRecord, LeavingRecord, ManagerRecord, ProfileRecord};
 use volary_storage::tables::{COUNTERS, KEYS, MANAGER, PROFILES};
 use volary_storage::{StoreError, View};
 
@@ -63,6 +63,32 @@ pub fn leave(tx: &mut Tx<'_, '_>, profile: ProfileId) -> Result<(), StoreError> 
 /// Removes some rows of a profile that left; whether there were any.
 pub fn erase_some(tx: &mut Tx<'_, '_>, profile: ProfileId) -> Result<bool, StoreError> {
     Ok(tx.store.remove_profile(profile, ROWS_AT_ONCE)? > 0)
+}
+
+/// Remembers that a profile is being filled: what there is of it then is no profile yet.
+pub fn begin_import(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    tx.store.update_or_default(&MANAGER, &0, |manager| {
+        if !manager.importing.contains(&profile) {
+            manager.importing.push(profile);
+        }
+    })
+}
+
+/// A profile is whole, or empty again.
+pub fn end_import(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    tx.store.update_or_default(&MANAGER, &0, |manager| manager.importing.retain(|known| *known != profile))
+}
+
+/// Makes a profile whose rows were removed as good as new.
+pub fn reset(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    for deadline in deadlines::of_profile(tx.store, profile)? {
+        deadlines::remove(tx, deadline)?;
+    }
+    tx.store.put(&COUNTERS, &profile, &CounterRecord::default())?;
+    tx.store.remove(&KEYS, &profile).map(|_| ())
 }
 
 /// Removes the last traces of a profile that left.

@@ -57,7 +57,7 @@ pub fn id_given(tx: &mut Tx<'_, '_>, counters: &CounterRecord) -> Result<(), Sto
 }
 
 /// Indexing is due at `time` at the latest.
-fn due(tx: &mut Tx<'_, '_>, time: i64) -> Result<(), StoreError> {
+pub fn due(tx: &mut Tx<'_, '_>, time: i64) -> Result<(), StoreError> {
     let noted = deadlines::single(tx.store, tx.profile, Kind::SearchIndex, 0)?;
     if noted.is_none_or(|noted| noted > time) {
         deadlines::set_single(tx, time, Kind::SearchIndex, 0)?;

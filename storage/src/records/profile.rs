@@ -19,6 +19,8 @@ record! {
         pub push_token: String = 5,
         /// Certificate of the notification proxy, armored; empty for that of most relays.
         pub push_proxy: String = 6,
+        /// Profiles that are being filled from a backup.
+        pub importing: Vec<ProfileId> = 7,
     }
 }
 

@@ -1,0 +1,92 @@
+//! Backups: one at a time, on a thread of its own, with I/O off meanwhile.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::thread;
+
+use actix::Addr;
+use tokio::sync::{Notify, oneshot};
+use volary_engine::backup::{self, Cancel};
+use volary_engine::ground::db::Db;
+use volary_engine::ground::error::{Failure, Outcome};
+use volary_engine::ground::ids::ProfileId;
+use volary_proto::v1::{Error, ExportBackup, ImportBackup};
+
+use super::shared::Shared;
+use super::{Profile, io};
+
+/// Writes the profile to a file.
+pub async fn export(shared: &Rc<Shared>, profile: &Addr<Profile>, call: ExportBackup) -> Result<(), Error> {
+    alone(shared, profile, move |db, id, cancel| {
+        let passphrase = call.passphrase.unwrap_or_default();
+        backup::export_file(db, id, Path::new(&call.destination), &passphrase, cancel).map(|_| ())
+    })
+    .await
+}
+
+/// Fills the profile from a file.
+pub async fn import(shared: &Rc<Shared>, profile: &Addr<Profile>, call: ImportBackup) -> Result<(), Error> {
+    alone(shared, profile, move |db, id, cancel| {
+        let passphrase = call.passphrase.unwrap_or_default();
+        backup::import_file(db, id, Path::new(&call.path), &passphrase, cancel)
+    })
+    .await
+}
+
+/// Does long work on the whole profile while nothing else goes on. `StopOngoingProcess` cancels it, and so does the end of
+/// the profile.
+pub async fn alone<T: Send + 'static>(
+    shared: &Rc<Shared>,
+    profile: &Addr<Profile>,
+    work: impl FnOnce(&Db, ProfileId, &Cancel) -> Outcome<T> + Send + 'static,
+) -> Result<T, Error> {
+    let stop = Rc::new(Notify::new());
+    if shared.ongoing.borrow().is_some() {
+        return Err(Error::failed("There is already another ongoing process running."));
+    }
+    *shared.ongoing.borrow_mut() = Some(stop.clone());
+    let was_running = shared.io.get();
+    io::stop(shared).await;
+    let done = on_a_thread(shared, &stop, work).await;
+    *shared.ongoing.borrow_mut() = None;
+    if was_running {
+        io::start(shared, profile).await?;
+    }
+    Ok(done?)
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    shared: &Shared,
+    stop: &Notify,
+    work: impl FnOnce(&Db, ProfileId, &Cancel) -> Outcome<T> + Send + 'static,
+) -> Outcome<T> {
+    let cancel = Cancel::default();
+    let _ends_with_us = CancelledAtTheEnd(cancel.clone());
+    let (answer, mut answered) = oneshot::channel();
+    let (db, id, given, span) = (shared.db.clone(), shared.id, cancel.clone(), shared.span());
+    thread::Builder::new()
+        .name("backup".to_owned())
+        .spawn(move || {
+            let _in_span = span.enter();
+            // Nobody waits for it any more if the profile has ended.
+            let _ = answer.send(work(&db, id, &given));
+        })
+        .map_err(Failure::file("no thread for a backup"))?;
+    loop {
+        tokio::select! {
+            done = &mut answered => {
+                return done.unwrap_or_else(|_| Err(Failure::Internal("the backup panicked".to_owned())));
+            }
+            () = stop.notified(), if !cancel.is_cancelled() => cancel.cancel(),
+        }
+    }
+}
+
+/// Cancels the work when whoever waits for it is gone.
+struct CancelledAtTheEnd(Cancel);
+
+impl Drop for CancelledAtTheEnd {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
