@@ -1,8 +1,8 @@
 //! Serves a relay until it is interrupted or its standard input ends: `serve [DOMAIN [ADDRESS]]`.
 //!
 //! With an address it uses the standard ports, otherwise free ones on the loopback address. Prints one line with the
-//! four ports, then the certificate. Names a relay for realtime channels at which nobody listens: without one, chatmail core
-//! would ask public servers.
+//! four ports, then the certificate. As relay for realtime channels it names the URL in the environment variable
+//! `REALTIME_RELAY`, else one at which nobody listens: without any, chatmail core would ask public servers.
 
 use std::error::Error;
 
@@ -17,7 +17,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         config.bind = address.parse()?;
         config = config.with_standard_ports();
     }
-    config.metadata.insert("/shared/vendor/deltachat/irohrelay".to_owned(), "https://127.0.0.1:9".to_owned());
+    let realtime = std::env::var("REALTIME_RELAY").unwrap_or_else(|_| "https://127.0.0.1:9".to_owned());
+    config.metadata.insert("/shared/vendor/deltachat/irohrelay".to_owned(), realtime);
     let relay = Relay::start(config).await?;
     println!(
         "IMAP {} and {}, SMTP {} and {}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import ssl
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from deltachat_rpc_client import Rpc
+from deltachat_rpc_client.pytestplugin import RPCAccountFactory
 from imap_tools import AND, Header, MailBox
 
 SECONDS_TO_END = 20
@@ -47,7 +49,11 @@ class Outcomes:
         Path(self.path).write_text(json.dumps(self.tests))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config) -> None:
+    if "PEER_SUITE_DOMAIN" in os.environ:
+        # Only the server under test has to know it; the suite's plugin, which looks domains up, has done so by now.
+        os.environ["CHATMAIL_DOMAIN"] = os.environ["PEER_SUITE_DOMAIN"]
     path = os.environ.get("PEER_SUITE_OUTCOMES")
     if path and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Outcomes(path))
@@ -72,6 +78,24 @@ def rpc(tmp_path):
     server.close()
     killer.cancel()
     assert not slow.is_set(), f"the server did not end within {SECONDS_TO_END} s after its standard input was closed"
+
+
+# Accounts on a relay that is not at the standard ports, or whose certificate nobody else has signed
+
+
+@pytest.fixture
+def acf(dc) -> RPCAccountFactory:
+    factory = RPCAccountFactory(dc)
+    login = os.environ.get("PEER_SUITE_LOGIN")
+    if login:
+        domain = os.environ["CHATMAIL_DOMAIN"]
+
+        def account() -> str:
+            user, password = secrets.token_hex(8)[:9], secrets.token_hex(11)
+            return f"dclogin:{user}@{domain}?p={password}&v=1&ic=3&{login}"
+
+        factory.get_account_qr = account
+    return factory
 
 
 # Files to send, made by make_test_data.py beside the tests

@@ -23,6 +23,11 @@ gradient = Image.linear_gradient("L").convert("RGB")
 gradient.resize((1000, 1000)).save(root / "image/avatar1000x1000.jpg")
 gradient.resize((64, 64)).save(root / "image/avatar64x64.png")
 
+with zipfile.ZipFile(root / "webxdc/realtime-check.xdc", "w") as app:
+    app.writestr("manifest.toml", 'name = "Realtime check"\n')
+    app.writestr("index.html", "<!DOCTYPE html><title>Realtime check</title>")
+    app.writestr("noise.bin", noise[:400_000])
+
 with zipfile.ZipFile(root / "webxdc/chess.xdc", "w", zipfile.ZIP_DEFLATED) as app:
     app.writestr("manifest.toml", 'name = "Chess Board"\n')
     app.writestr("index.html", "<!DOCTYPE html><title>Chess Board</title>")
