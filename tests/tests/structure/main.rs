@@ -36,10 +36,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("mail", &["volary-proto"]),
     ("storage", &["volary-proto"]),
+    ("storage/backup", &[]),
     ("link", &["volary-proto", "volary-mail"]),
     ("link/realtime", &["volary-mail"]),
     ("link/transfer", &["volary-mail"]),
-    ("engine", &["volary-proto", "volary-mail", "volary-storage"]),
+    ("engine", &["volary-proto", "volary-mail", "volary-storage", "volary-backup"]),
     (
         "actors",
         &[
