@@ -33,7 +33,7 @@ pub struct Hub {
     /// All relay connections of the process, by relay.
     pub crowds: Arc<Crowds>,
     /// For tests: realtime channels of apps stay on the loopback interface and use no relay.
-    pub realtime_on_loopback: bool,
+    pub on_loopback: bool,
     /// Panics that tests provoke.
     pub(crate) faults: Faults,
 }
@@ -51,7 +51,7 @@ impl Hub {
             pool,
             network,
             crowds: Arc::default(),
-            realtime_on_loopback: false,
+            on_loopback: false,
             faults: Faults::default(),
         }
     }

@@ -10,6 +10,7 @@
 //! | [`app`] | one actor for each in-chat app in use: what its user does in it, in order |
 //! | [`in_use`] | how actors of chats and apps are started when they are needed, and end |
 //! | `realtime` | one actor for each profile whose apps use realtime channels (feature `realtime`) |
+//! | `transfer` | a second device by code: both sides of it, on a thread of their own (feature `transfer`) |
 //! | [`hub`], [`bus`], [`wake`], [`pool`] | what actors share: database, events, wake-ups, workers |
 //! | [`mailbox`] | the bounds of mailboxes, kept by those who send |
 //! | [`watch`] | how owners notice the end of what they own |
@@ -27,6 +28,8 @@ pub mod profile;
 pub mod realtime;
 pub mod relay_connection;
 pub mod supervisor;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 pub mod wake;
 pub mod watch;
 

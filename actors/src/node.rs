@@ -53,8 +53,8 @@ pub struct NodeOptions {
     pub threads: usize,
     /// Options of the database.
     pub storage: Options,
-    /// For tests and demonstrations: realtime channels of apps stay on the loopback interface and use no relay.
-    pub realtime_on_loopback: bool,
+    /// For tests and demonstrations: what devices tell each other directly stays on the loopback interface and uses no relay.
+    pub on_loopback: bool,
 }
 
 impl NodeOptions {
@@ -66,7 +66,7 @@ impl NodeOptions {
             clock: Arc::new(SystemClock),
             threads,
             storage: Options::default(),
-            realtime_on_loopback: false,
+            on_loopback: false,
         }
     }
 }
@@ -91,7 +91,7 @@ impl Node {
         let network = reconnect::network().map_err(StartError::Tls)?;
         let pool = Pool::new(options.threads)?;
         let mut hub = Hub::new(store, options.dir, options.clock, pool, network);
-        hub.realtime_on_loopback = options.realtime_on_loopback;
+        hub.on_loopback = options.on_loopback;
         let db = &hub.db;
         if let Err(error) = db.read(|view| memory::load(view, &hub.network, db.now())) {
             // It is learned anew.

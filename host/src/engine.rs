@@ -39,15 +39,15 @@ pub struct EngineOptions {
     pub clock: Arc<dyn Clock>,
     /// Threads for actors and for CPU-heavy work, each; 0 = as many as the machine has cores.
     pub threads: usize,
-    /// For tests and demonstrations: realtime channels of apps stay on the loopback interface and use no relay.
+    /// For tests and demonstrations: what devices tell each other directly stays on the loopback interface and uses no relay.
     #[doc(hidden)]
-    pub realtime_on_loopback: bool,
+    pub on_loopback: bool,
 }
 
 impl EngineOptions {
     /// The usual options for a folder.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), clock: Arc::new(SystemClock), threads: 0, realtime_on_loopback: false }
+        Self { dir: dir.into(), clock: Arc::new(SystemClock), threads: 0, on_loopback: false }
     }
 }
 
@@ -81,7 +81,7 @@ impl Engine {
         }
         let mut node = NodeOptions::new(directory.path());
         node.clock = options.clock;
-        node.realtime_on_loopback = options.realtime_on_loopback;
+        node.on_loopback = options.on_loopback;
         if options.threads > 0 {
             node.threads = options.threads;
         }

@@ -125,8 +125,15 @@ fn requests_of_a_kind_are_few_and_known() {
     );
     assert_eq!(marked(|class| class.needs_key), ["GetAccountInfo", "MakeVcard"]);
     let queries_of_connections = marked(|class| class.concerns_io && class.mode == Mode::Query);
-    let known =
-        ["GetConnectivity", "GetConnectivityHtml", "WaitForAllWorkDone", "GetHttpResponse", "GetIceServers"];
+    let known = [
+        "GetConnectivity",
+        "GetConnectivityHtml",
+        "WaitForAllWorkDone",
+        "GetBackupQr",
+        "GetBackupQrSvg",
+        "GetHttpResponse",
+        "GetIceServers",
+    ];
     assert_eq!(queries_of_connections, known);
     assert!(marked(|class| class.frees_space && class.mode == Mode::Query).is_empty());
 }

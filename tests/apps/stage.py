@@ -40,7 +40,7 @@ class Stage:
         self.folder = tempfile.TemporaryDirectory(prefix="apps-stage-")
         self.data = Path(self.folder.name) / "data"
         env = {**os.environ, "RUST_LOG": os.environ.get("RUST_LOG", "warn"),
-               "VOLARY_REALTIME_ON_LOOPBACK": "1"}
+               "VOLARY_ON_LOOPBACK": "1"}
         self.relay = subprocess.Popen(
             [volary, "relay", "--domain", "_apps.test"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=env)
         self.ports = {}

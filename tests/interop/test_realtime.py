@@ -14,7 +14,7 @@ from test_webxdc import app, receives_app
 
 @pytest.fixture
 def loopback(monkeypatch):
-    monkeypatch.setenv("VOLARY_REALTIME_ON_LOOPBACK", "1")
+    monkeypatch.setenv("VOLARY_ON_LOOPBACK", "1")
 
 
 class Player:

@@ -44,7 +44,7 @@ struct Ports {
 
 /// Realtime channels stay on this machine.
 fn options(dir: PathBuf) -> EngineOptions {
-    EngineOptions { realtime_on_loopback: true, ..EngineOptions::new(dir) }
+    EngineOptions { on_loopback: true, ..EngineOptions::new(dir) }
 }
 
 impl World {

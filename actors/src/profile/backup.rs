@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::thread;
 
 use actix::Addr;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use volary_engine::backup::{self, Cancel};
 use volary_engine::ground::db::Db;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::ids::ProfileId;
 use volary_proto::v1::{Error, ExportBackup, ImportBackup};
 
+use super::ongoing::Ongoing;
 use super::shared::Shared;
 use super::{Profile, io};
 
@@ -40,15 +41,11 @@ pub async fn alone<T: Send + 'static>(
     profile: &Addr<Profile>,
     work: impl FnOnce(&Db, ProfileId, &Cancel) -> Outcome<T> + Send + 'static,
 ) -> Result<T, Error> {
-    let stop = Rc::new(Notify::new());
-    if shared.ongoing.borrow().is_some() {
-        return Err(Error::failed("There is already another ongoing process running."));
-    }
-    *shared.ongoing.borrow_mut() = Some(stop.clone());
+    let ongoing = Ongoing::begin(shared)?;
     let was_running = shared.io.get();
     io::stop(shared).await;
-    let done = on_a_thread(shared, &stop, work).await;
-    *shared.ongoing.borrow_mut() = None;
+    let done = on_a_thread(shared, &ongoing, work).await;
+    drop(ongoing);
     if was_running {
         io::start(shared, profile).await?;
     }
@@ -57,7 +54,7 @@ pub async fn alone<T: Send + 'static>(
 
 async fn on_a_thread<T: Send + 'static>(
     shared: &Shared,
-    stop: &Notify,
+    ongoing: &Ongoing,
     work: impl FnOnce(&Db, ProfileId, &Cancel) -> Outcome<T> + Send + 'static,
 ) -> Outcome<T> {
     let cancel = Cancel::default();
@@ -77,7 +74,7 @@ async fn on_a_thread<T: Send + 'static>(
             done = &mut answered => {
                 return done.unwrap_or_else(|_| Err(Failure::Internal("the backup panicked".to_owned())));
             }
-            () = stop.notified(), if !cancel.is_cancelled() => cancel.cancel(),
+            () = ongoing.cancelled(), if !cancel.is_cancelled() => cancel.cancel(),
         }
     }
 }

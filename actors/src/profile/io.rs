@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::connectivity::{self, Shown};
 use super::shared::{Shared, drop_connections};
-use super::{Profile, backup, realtime, receive, transports as configuring, web};
+use super::{Profile, backup, ongoing, realtime, receive, transfer, transports as configuring, web};
 use crate::relay_connection::{ProfileLink, RelayConnection, RelayParams};
 use crate::watch::run_once;
 use actix::Addr;
@@ -69,11 +69,17 @@ pub async fn request(
         Kind::LeaveWebxdcRealtime(call) => realtime::leave(&shared, call.msg_id.into()).await?,
         Kind::ExportBackup(call) => backup::export(&shared, &profile, call).await?,
         Kind::ImportBackup(call) => backup::import(&shared, &profile, call).await?,
-        Kind::StopOngoingProcess(_) => {
-            if let Some(ongoing) = shared.ongoing.borrow().as_ref() {
-                ongoing.notify_one();
-            }
+        Kind::ProvideBackup(_) => transfer::provide(&shared, &profile).await?,
+        Kind::GetBackupQr(_) => {
+            let text = transfer::code(&shared).await?;
+            return Ok(answer::Kind::Text(volary_proto::v1::Text { text }));
         }
+        Kind::GetBackupQrSvg(_) => {
+            let text = transfer::code_svg(&shared).await?;
+            return Ok(answer::Kind::Text(volary_proto::v1::Text { text }));
+        }
+        Kind::GetBackup(call) => transfer::take(&shared, &profile, &call.qr).await?,
+        Kind::StopOngoingProcess(_) => ongoing::cancel(&shared),
         other => configuring::request(&shared, &profile, other).await?,
     }
     Ok(done)

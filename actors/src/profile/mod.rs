@@ -13,6 +13,8 @@
 //! | `backup` | backups to and from files; `backup_off`: a program without them |
 //! | [`web`] | what is asked of web servers; `web_cache`: the documents that are kept |
 //! | `realtime` | realtime channels of apps; `realtime_off`: a program without them |
+//! | `transfer` | a second device by code; `transfer_off`: a program without it |
+//! | [`ongoing`] | the long operation that is under way, of which there is at most one |
 //! | [`shared`] | what all of them share |
 
 #[cfg(feature = "backup")]
@@ -24,6 +26,7 @@ pub mod chats;
 pub mod connectivity;
 pub mod connectivity_html;
 pub mod io;
+pub mod ongoing;
 #[cfg(feature = "realtime")]
 mod realtime;
 #[cfg(not(feature = "realtime"))]
@@ -33,6 +36,11 @@ pub mod receive;
 mod relay_choice;
 pub mod send;
 pub mod shared;
+#[cfg(feature = "transfer")]
+mod transfer;
+#[cfg(not(feature = "transfer"))]
+#[path = "transfer_off.rs"]
+mod transfer;
 pub mod transports;
 pub mod web;
 mod web_cache;

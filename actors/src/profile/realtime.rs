@@ -96,7 +96,7 @@ fn actor(shared: &Shared) -> Result<Addr<Realtime>, Error> {
     if let Some(actor) = running(shared) {
         return Ok(actor);
     }
-    let reach = if shared.hub.realtime_on_loopback { Reach::Loopback } else { relay(shared)? };
+    let reach = if shared.hub.on_loopback { Reach::Loopback } else { relay(shared)? };
     let actor = Realtime::new(shared.db.clone(), shared.id, reach).start();
     *shared.realtime.borrow_mut() = Some(actor.clone());
     Ok(actor)

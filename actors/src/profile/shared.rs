@@ -82,8 +82,11 @@ pub struct Shared {
     pub generation: Cell<u64>,
     /// Something of the above changed.
     pub changed: Notify,
-    /// Cancels the running configuration or transfer.
+    /// Cancels the long operation that is under way, see [`ongoing`](super::ongoing).
     pub ongoing: RefCell<Option<Rc<Notify>>>,
+    /// The code of an offer to a second device, while it stands.
+    #[cfg(feature = "transfer")]
+    pub offered: tokio::sync::watch::Sender<Option<String>>,
     /// Connections that failed lately, by transport.
     pub revivals: RefCell<BTreeMap<TransportId, Revival>>,
     /// Starts the send loop.
@@ -135,6 +138,8 @@ impl Shared {
             generation: Cell::new(0),
             changed: Notify::new(),
             ongoing: RefCell::default(),
+            #[cfg(feature = "transfer")]
+            offered: tokio::sync::watch::Sender::default(),
             revivals: RefCell::default(),
             sender: OnceCell::new(),
             owner: OnceCell::new(),

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use actix::Addr;
-use tokio::sync::Notify;
 use volary_engine::commands::relays::{self, CodeLogin};
 use volary_mail::qr::{self, Code};
 use volary_proto::v1::{Error, ErrorCode, event, request};
 
+use super::ongoing::Ongoing;
 use super::shared::Shared;
 use super::{Profile, io, relay_choice, web};
 use volary_engine::ground::error::Failure;
@@ -95,18 +95,14 @@ pub async fn exclusively(
     profile: &Addr<Profile>,
     work: impl Future<Output = Result<(), String>>,
 ) -> Result<(), Error> {
-    let cancelled = Rc::new(Notify::new());
-    if shared.ongoing.borrow().is_some() {
-        return Err(Error::failed("There is already another ongoing process running."));
-    }
-    *shared.ongoing.borrow_mut() = Some(cancelled.clone());
+    let ongoing = Ongoing::begin(shared)?;
     let was_configured = !shared.db.look(|view| transports::all(view, shared.id))?.is_empty();
     io::stop(shared).await;
     let outcome = tokio::select! {
         outcome = work => outcome,
-        () = cancelled.notified() => Err("Canceled".to_owned()),
+        () = ongoing.cancelled() => Err("Canceled".to_owned()),
     };
-    *shared.ongoing.borrow_mut() = None;
+    drop(ongoing);
     let outcome = outcome.map_err(|reason| {
         let text = shared.db.texts().fill(text::CONFIGURATION_FAILED, &[&reason]);
         progress(shared, 0, Some(text.clone()));

@@ -137,7 +137,7 @@ async fn rich() -> Desk {
             Some(carol),
         )?;
         tx.store.put(&stored::RECEIPTS, &(PROFILE, first, bob), &TimeRecord { time: 44 })?;
-        let reaction = ReactionRecord { emoji: "👍".to_owned(), time: tx.now, sent: tx.now };
+        let reaction = ReactionRecord { emoji: "👍".to_owned(), time: tx.now, sent: 0 };
         tx.store.put(&stored::REACTIONS, &(PROFILE, first, bob), &reaction)?;
         let app = MessageRecord {
             chat,

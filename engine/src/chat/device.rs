@@ -15,6 +15,8 @@ use crate::state::{chats, config, messages};
 /// Labels of the messages that welcome the user.
 const WELCOME_IMAGE: &str = "core-welcome-image";
 const WELCOME: &str = "core-welcome";
+/// How long after a transfer its note may be missing before it is brought back, in seconds.
+const NOTICE_PROTECTED: i64 = 3600;
 
 /// Makes the own chat and the device chat of a new profile. Bots need neither. `image` is
 /// [`WELCOME`](crate::ground::artwork::WELCOME), stored.
@@ -42,6 +44,41 @@ pub fn know_welcome(tx: &mut Tx<'_, '_>) -> Outcome<()> {
         tx.store.set(&DEVICE_LABELS, &(tx.profile, label.to_owned()))?;
     }
     Ok(())
+}
+
+/// Notes that the profile went to a second device, in the device chat. Who had this device in hand for a moment could have
+/// cloned it and deleted the note: [`restore_transfer_notice`] brings it back.
+pub fn note_transfer(tx: &mut Tx<'_, '_>) -> Outcome<()> {
+    let notice = transfer_notice(tx);
+    let Some(id) = add(tx, None, Some(notice))? else { return Ok(()) };
+    let (id, now) = (id.to_string(), tx.now.to_string());
+    config::set(tx, config::key::BACKUP_TRANSFER_MSG_ID, Some(&id))?;
+    config::set(tx, config::key::BACKUP_TRANSFER_TIMESTAMP, Some(&now))?;
+    Ok(())
+}
+
+/// Adds the note of a transfer again if it was deleted, once, an hour or more after the transfer.
+pub fn restore_transfer_notice(tx: &mut Tx<'_, '_>) -> Outcome<()> {
+    let at = config::number(tx.store, tx.profile, config::key::BACKUP_TRANSFER_TIMESTAMP)?;
+    if at == 0 || tx.now - at <= NOTICE_PROTECTED {
+        return Ok(());
+    }
+    let id = config::number(tx.store, tx.profile, config::key::BACKUP_TRANSFER_MSG_ID)?;
+    let id = u32::try_from(id).map(MessageId::new).unwrap_or_default();
+    if messages::load(tx.store, tx.profile, id)?.is_none() {
+        tracing::info!(profile = %tx.profile, "the note of a transfer was deleted and is back");
+        let notice = transfer_notice(tx);
+        if let Some(id) = add(tx, None, Some(notice))? {
+            messages::update(tx, id, |record| (record.sent, record.sort) = (at, at))?;
+        }
+    }
+    config::set(tx, config::key::BACKUP_TRANSFER_MSG_ID, None)?;
+    config::set(tx, config::key::BACKUP_TRANSFER_TIMESTAMP, None)?;
+    Ok(())
+}
+
+fn transfer_notice(tx: &Tx<'_, '_>) -> NewMessage {
+    NewMessage { text: tx.texts.get(text::TRANSFERRED), ..Default::default() }
 }
 
 /// Adds a message, once for each label; without a message only the label is remembered. `None` if nothing was added.

@@ -268,16 +268,41 @@ pub async fn drawn_invite(db: &Db, profile: ProfileId, chat: Option<ChatId>) -> 
         let picture = look.blob(&avatar, MAX_BADGE).filter(|bytes| !bytes.is_empty());
         Ok((look.texts.fill(number, &[&name]), name, color::number_of(&identity), picture))
     })?;
+    let svg = draw(db, code.clone(), description, Owner { name, colour, picture }).await?;
+    Ok(vec![code, svg])
+}
+
+/// Draws the code by which another device takes the profile.
+pub async fn drawn_transfer(db: &Db, profile: ProfileId, code: String) -> Result<String, Error> {
+    let (description, owner) = look(db, profile, |look| {
+        let own = contact_views::record(look, ContactId::SELF)?;
+        let name = config::get(look.view, profile, config::key::DISPLAYNAME)?;
+        let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| own.addr.clone());
+        let picture = look.blob(&own.avatar, MAX_BADGE).filter(|bytes| !bytes.is_empty());
+        let owner = Owner { colour: color::number_of(&own.fingerprint), name, picture };
+        Ok((look.texts.fill(text::QR_TRANSFER, &[&owner.name]), owner))
+    })?;
+    draw(db, code, description, owner).await
+}
+
+/// Whose badge is in the middle of a code.
+struct Owner {
+    name: String,
+    colour: u32,
+    picture: Option<Vec<u8>>,
+}
+
+async fn draw(db: &Db, code: String, description: String, owner: Owner) -> Result<String, Error> {
     let svg = db.work(Lane::Interactive, move || {
+        let Owner { name, colour, picture } = &owner;
         let media_type = picture.as_deref().and_then(|bytes| image::guess_format(bytes).ok());
         let media_type = media_type.map(|format| format.to_mime_type());
-        let badge = match (&picture, media_type) {
+        let badge = match (picture, media_type) {
             (Some(bytes), Some(media_type)) => Badge::Picture { media_type, bytes },
-            _ => Badge::Letter { name: &name, colour },
+            _ => Badge::Letter { name, colour: *colour },
         };
         let card = Card { code: &code, description: &description, badge };
-        let svg = render_card(&card).map_err(|error| Failure::refused(error.to_string()))?;
-        Ok(vec![code.clone(), svg])
+        render_card(&card).map_err(|error| Failure::refused(error.to_string()))
     });
     Ok(svg.await?)
 }

@@ -4,6 +4,8 @@
 //! - Files among the attachments that no row names.
 //! - Steps of tracks beyond those that are kept.
 //! - Mails that waited too long, and changes to messages that never came.
+//!
+//! The note of a transfer to a second device comes back if somebody has deleted it.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use volary_storage::tables::{
 };
 use volary_storage::{Blobs, StoreError, View};
 
+use crate::chat::device;
 use crate::ground::db::{Db, Tx, blob_dir};
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ProfileId;
@@ -76,6 +79,7 @@ pub async fn clean(db: &Db, profile: ProfileId) -> Outcome<(usize, u64)> {
     db.transact_freeing::<_, Failure, _>(profile, |tx| {
         incoming::expire(tx)?;
         locations::bound(tx)?;
+        device::restore_transfer_notice(tx)?;
         Ok(forget_changes(tx)?)
     })
     .await?;

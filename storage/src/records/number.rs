@@ -188,7 +188,7 @@ mod tests {
             KnownMail: [0, 1, 2, 3, 4];
             JobKind: [1, 2, 3, 4, 5];
             TokenKind: [1, 2];
-            WaitKind: [1, 2, 3, 4];
+            WaitKind: [1, 2, 3, 4, 5];
             NotShownReason: (0..=14).collect::<Vec<u32>>();
             NotShownState: [0, 1, 2, 3, 4];
         }

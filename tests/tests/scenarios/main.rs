@@ -22,6 +22,7 @@
 //! | `classic` | mail in clear text: single chats, groups without id, mailing lists |
 //! | `push` | the token of a device that relays keep for notifications |
 //! | `realtime` | realtime channels of in-chat apps |
+//! | `second_device` | a second device by code: taken over, cancelled, refused, a full disk |
 //! | `web` | what a profile asks of web servers: the servers of a domain, new accounts, documents |
 //! | `victim` | who gets those, and who writes them by hand |
 
@@ -46,6 +47,7 @@ mod push;
 mod realtime;
 mod refusals;
 mod requests;
+mod second_device;
 mod steps;
 mod vanishing;
 mod victim;

@@ -144,10 +144,10 @@ settings! {
         "New groups do not begin with a hint.";
     LAST_HOUSEKEEPING = "last_housekeeping": Time, None, Engine, [StoredOnly],
         "When chatmail core last cleaned up; here a deadline does.";
-    BACKUP_TRANSFER_MSG_ID = "backup_transfer_msg_id": MessageId, None, Engine, [StoredOnly],
-        "Device message of a transfer to another device.";
-    BACKUP_TRANSFER_TIMESTAMP = "backup_transfer_timestamp": Time, None, Engine, [StoredOnly],
-        "When the profile was last transferred to another device.";
+    BACKUP_TRANSFER_MSG_ID = "backup_transfer_msg_id": MessageId, None, Engine, [],
+        "Device message of a transfer to another device. It comes back, once, if it is deleted within the day.";
+    BACKUP_TRANSFER_TIMESTAMP = "backup_transfer_timestamp": Time, None, Engine, [],
+        "When the profile was last transferred to another device, until the device message of it is safe.";
     LAST_REACTIONS_BROADCAST = "last_reactions_broadcast": Time, None, Engine, [StoredOnly],
         "When the reactions in own channels were last published.";
     LAST_CANT_DECRYPT_OUTGOING_MSGS = "last_cant_decrypt_outgoing_msgs": Time, None, Engine, [StoredOnly],

@@ -105,3 +105,37 @@ async fn a_profile_that_is_gone_needs_none() {
     let desk = Desk::new().await;
     assert_eq!(clean(&desk.db, ProfileId::new(99)).await.unwrap(), (0, 0));
 }
+
+#[tokio::test]
+async fn the_note_of_a_transfer_comes_back_once_if_it_was_deleted() {
+    let desk = Desk::new().await;
+    let notes = || {
+        let texts = desk.db.look(|view| {
+            let rows = view.scan_prefix(&MESSAGES, &PROFILE)?;
+            rows.map(|row| Ok(row?.1.text)).collect::<Result<Vec<_>, StoreError>>()
+        });
+        texts.unwrap().into_iter().filter(|text| text.contains("transferred to your second device")).count()
+    };
+    let deletes = || async {
+        let id =
+            desk.db.look(|view| config::number(view, PROFILE, config::key::BACKUP_TRANSFER_MSG_ID)).unwrap();
+        let id = crate::ground::ids::MessageId::new(u32::try_from(id).unwrap());
+        desk.change(move |tx| crate::chat::requests::delete_messages(tx, &[id])).await;
+    };
+    desk.change(device::note_transfer).await;
+    deletes().await;
+    desk.waits(3500);
+    clean(&desk.db, PROFILE).await.unwrap();
+    assert_eq!(notes(), 0);
+    desk.waits(200);
+    clean(&desk.db, PROFILE).await.unwrap();
+    assert_eq!(notes(), 1);
+    let dated = desk.db.look(|view| {
+        let mut rows = view.scan_prefix(&MESSAGES, &PROFILE)?;
+        rows.find_map(|row| row.ok().filter(|(_, row)| row.text.contains("second device")))
+            .map_or(Ok(0), |(_, row)| Ok::<_, StoreError>(row.sent))
+    });
+    assert_eq!(dated.unwrap(), START);
+    let left = desk.db.look(|view| config::get(view, PROFILE, config::key::BACKUP_TRANSFER_TIMESTAMP));
+    assert_eq!(left.unwrap(), None);
+}

@@ -48,8 +48,7 @@ impl Stage {
             (None, None) => PathBuf::new(),
         };
         let relay = Relay::start(RelayConfig::for_domain(DOMAIN)).await?;
-        let engine =
-            Engine::start(EngineOptions { realtime_on_loopback: true, ..EngineOptions::new(dir) }).await?;
+        let engine = Engine::start(EngineOptions { on_loopback: true, ..EngineOptions::new(dir) }).await?;
         let set_up = Self::people(&engine, &options).await;
         let people = match set_up {
             Ok(people) => people,
