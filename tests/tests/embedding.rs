@@ -74,5 +74,6 @@ fn the_programs_have_what_embedding_lacks() {
 fn realtime_channels_are_compiled_by_those_who_want_them() {
     assert!(!built_from("volary", &["--features", "apps,jsonrpc"]).contains("iroh"));
     assert!(built_from("volary", &["--features", "realtime"]).contains("iroh"));
-    assert!(built_from("volary-cli", &[]).contains("iroh"), "the programs have them");
+    assert!(!built_from("volary-cli", &[]).contains("iroh"), "a first build goes without them");
+    assert!(built_from("volary-cli", &["--features", "full"]).contains("iroh"), "what is shipped has them");
 }

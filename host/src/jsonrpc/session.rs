@@ -1,8 +1,11 @@
 //! One client: lines in, answers out, every request in a task of its own.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
-use futures::FutureExt;
+use futures::{
+    FutureExt,
+    future::{self, Either},
+};
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite},
     sync::{Semaphore, watch},
@@ -135,11 +138,15 @@ impl<B: Bus> Session<B> {
         let mut over = self.over.subscribe();
         let work = async move {
             let carried_out = AssertUnwindSafe(carry_out(bus, events, &id, action)).catch_unwind();
-            let answered = tokio::select! {
-                biased;
-                answered = carried_out => answered,
+            let answered = if changes {
+                carried_out.await
+            } else {
                 // A poll that outlives its client would take events and memory for nobody. What was ordered is done.
-                _ = over.wait_for(|over| *over), if !changes => return,
+                let end = pin!(over.wait_for(|over| *over));
+                match future::select(pin!(carried_out), end).await {
+                    Either::Left((answered, _)) => answered,
+                    Either::Right(_) => return,
+                }
             };
             let line = answered.unwrap_or_else(|_| {
                 tracing::error!("a request ended in a panic");

@@ -189,7 +189,7 @@ mod tests {
             JobKind: [1, 2, 3, 4, 5];
             TokenKind: [1, 2];
             WaitKind: [1, 2, 3, 4, 5];
-            NotShownReason: (0..=14).collect::<Vec<u32>>();
+            NotShownReason: (0..=15).collect::<Vec<u32>>();
             NotShownState: [0, 1, 2, 3, 4];
         }
     }
