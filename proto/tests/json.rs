@@ -115,7 +115,8 @@ fn a_contact_has_all_members_even_when_empty() {
         json!({
             "id": 10, "address": "bob@example.org", "color": "", "authName": "", "status": "", "displayName": "Bob",
             "name": "", "profileImage": null, "isBlocked": false, "isKeyContact": true, "e2eeAvail": true, "lastSeen": 0,
-            "freshness": "RecentlySeen", "isBot": false, "isVerified": true, "verifierId": 1
+            "freshness": "RecentlySeen", "isBot": false, "isVerified": true, "verifierId": 1, "nameAndAddr": "",
+            "wasSeenRecently": false
         })
     );
 }
@@ -221,7 +222,7 @@ fn a_chat_list_item_gives_milliseconds() {
     assert_eq!(json["summaryText1"], "Me");
     assert_eq!(json["summaryStatus"], 28);
     assert_eq!(json["dmChatContact"], Value::Null);
-    assert_eq!(json.as_object().unwrap().len(), 25);
+    assert_eq!(json.as_object().unwrap().len(), 26);
 }
 
 #[test]

@@ -22,6 +22,7 @@ def png(red: int, green: int, blue: int) -> bytes:
 
 
 PICTURE = png(200, 30, 30)
+PENDING = (18, 20)
 
 
 class Story:
@@ -119,7 +120,8 @@ class Story:
 
 TIED_TO_PLACE = {"id", "chatId", "parentId", "file", "profileImage", "image", "path", "originalMsgId", "savedMessageId",
                  "messageId", "chatProfileImage", "fileBytes", "duration", "freshMessageCounter", "isFreshMessage",
-                 "lastSeen", "freshness", "wasSeenRecently", "timestamp", "lastUpdated", "authorDisplayName", "isVerified", "verifierId"}
+                 "lastSeen", "freshness", "wasSeenRecently", "timestamp", "lastUpdated", "authorDisplayName", "isVerified", "verifierId",
+                 "nameAndAddr", "sortTimestamp", "hasDeviatingTimestamp"}
 
 
 def plain(value):
@@ -209,9 +211,16 @@ def imported(server, file: Path, passphrase: str | None = None) -> Profile:
     return profile
 
 
+def all_is_sent(profile: Profile) -> bool:
+    chats = [entry for entry in profile.call("get_chatlist_entries", None, None, None) if entry > 9]
+    ids = [id for chat in chats for id in profile.call("get_message_ids", chat, False, False)]
+    return all(Message(profile, id).snapshot()["state"] not in PENDING for id in ids)
+
+
 def moves(one, other, tmp_path: Path, passphrase: str | None) -> tuple[Story, Profile, dict]:
     """A profile with one of everything goes by file from one engine to the other."""
     story = Story(one, other, tmp_path)
+    eventually("Alice has sent everything", lambda: all_is_sent(story.alice))
     story.alice.account.stop_io()
     before = shown(story.alice)
     file = export(story.alice, tmp_path / "out", passphrase)

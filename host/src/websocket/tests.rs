@@ -161,3 +161,41 @@ async fn nobody_listens_to_other_machines_without_encryption() {
     let started = WebSockets::start(Script::default(), Tokens::of(folder.path()), options).await;
     assert!(matches!(started, Err(ListenError::Unprotected(_))));
 }
+
+#[tokio::test]
+async fn with_a_certificate_clients_come_over_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let files = TlsFiles { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+    std::fs::write(&files.certificate, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    let tokens = Tokens::of(folder.path());
+    let token = tokens.add("far", Access::default()).unwrap();
+    let options =
+        Options { address: "127.0.0.1:0".parse().unwrap(), origins: Vec::new(), tls: Some(files.clone()) };
+    let served = WebSockets::start(Script::default(), tokens.clone(), options.clone()).await.unwrap();
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let config =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    let stream = TcpStream::connect(served.address()).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    let mut request = "ws://localhost/rpc".into_client_request().unwrap();
+    request.headers_mut().insert(http::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+    let (mut socket, _) =
+        timeout(SOON, tokio_tungstenite::client_async(request, stream)).await.unwrap().unwrap();
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "get_config", "params": [1, "addr"]});
+    socket.send(Message::text(call.to_string())).await.unwrap();
+    let answer = timeout(SOON, socket.next()).await.unwrap().unwrap().unwrap().into_text().unwrap();
+    assert_eq!(answer.as_str(), r#"{"jsonrpc":"2.0","id":1,"result":"addr"}"#);
+
+    std::fs::write(&files.key, "no key").unwrap();
+    let started = WebSockets::start(Script::default(), tokens, options).await;
+    assert!(matches!(started, Err(ListenError::Tls { path, .. }) if path == files.key));
+}

@@ -93,10 +93,17 @@ impl Giving {
     /// Sends the size and the archive.
     pub async fn send(&mut self, size: u64, mut archive: Chunks) -> Result<(), TransferError> {
         self.send.write_all(&size_frame(size)).await.map_err(lost)?;
-        while let Some(chunk) = archive.next().await? {
-            self.send.write_chunk(chunk).await.map_err(lost)?;
+        loop {
+            match archive.next().await {
+                Ok(Some(chunk)) => self.send.write_chunk(chunk).await.map_err(lost)?,
+                Ok(None) => return self.send.finish().map_err(lost),
+                Err(error) => {
+                    // Otherwise the other device would wait until it takes the silence for an end.
+                    self.connection.close(VarInt::from_u32(0), b"");
+                    return Err(error);
+                }
+            }
         }
-        self.send.finish().map_err(lost)
     }
 
     /// Waits until the other device has the profile.
