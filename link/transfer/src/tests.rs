@@ -93,21 +93,16 @@ async fn an_archive_that_breaks_off_is_an_error_for_the_reader() {
     let begun = Notify::new();
     let gives = async {
         let mut giving = offer.taker().await.unwrap();
-
         assert!(matches!(giving.send(1, writes(3, false)).await, Err(TransferError::Archive)));
-
         begun.notified().await;
-
         offer.close().await;
     };
     let takes = async {
         let mut taking = Taking::begin(&code, Reach::Loopback).await.unwrap();
         begun.notify_one();
-
         let (feed, mut reader) = pipe::from_network();
         let read = spawn_blocking(move || reader.read_to_end(&mut Vec::new()));
         assert!(taking.receive(feed).await.is_err());
-
         assert!(read.await.unwrap().is_err());
     };
     within(async { tokio::join!(gives, takes) }).await;
