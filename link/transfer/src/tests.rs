@@ -63,7 +63,9 @@ async fn a_wrong_token_gets_no_byte_and_the_offer_stays_open() {
     let code = offer.code().await.unwrap();
     let gives = async {
         let mut giving = offer.taker().await.unwrap();
-        giving.send(1, writes(1, true)).await.unwrap();
+        // The taker ends as soon as it has the size, perhaps before everything is sent.
+        let sent = giving.send(1, writes(1, true)).await;
+        assert!(matches!(sent, Ok(()) | Err(TransferError::Lost(_))), "{sent:?}");
         // What is dropped closes the connection, perhaps before the size has come.
         giving
     };
