@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use volary_proto::{
-    Account, Accounts, Answer, Error, ErrorCode, Event, Ids, Mode, Request, Scope, account, answer, event,
-    request,
+    Account, Accounts, Answer, Error, ErrorCode, Event, Ids, Mode, Request, Scope, VcardSource, account,
+    answer, event, request, vcard_source,
 };
 
 /// The setting that is a picture of the host.
@@ -113,6 +113,9 @@ fn uses_files_of_the_host(kind: &request::Kind) -> bool {
         Kind::SetConfig(set) => set.key == AVATAR && set.value.is_some(),
         Kind::BatchSetConfig(set) => set.entries.iter().any(|entry| entry.key == AVATAR),
         Kind::SetChatProfileImage(set) => set.image_path.is_some(),
+        Kind::ImportVcard(import) => {
+            !matches!(import.source, Some(VcardSource { kind: Some(vcard_source::Kind::Text(_)) }) | None)
+        }
         Kind::ParseVcard(_)
         | Kind::MigrateAccount(_)
         | Kind::CopyToBlobDir(_)
@@ -121,7 +124,6 @@ fn uses_files_of_the_host(kind: &request::Kind) -> bool {
         | Kind::ExportSelfKeys(_)
         | Kind::ImportSelfKeys(_)
         | Kind::SaveMessageFile(_)
-        | Kind::ImportVcard(_)
         | Kind::SetWebxdcIntegration(_) => true,
         _ => false,
     }
@@ -200,6 +202,9 @@ mod tests {
         let send = SendMessage { chat_id: 10, data: Some(data) };
         assert!(!allows(&some, Request::new(1, send)));
         let set = |key: &str| SetConfig { key: key.into(), value: Some("/etc/passwd".into()) };
+        let cards = |kind| volary_proto::ImportVcard { source: Some(VcardSource { kind: Some(kind) }) };
+        assert!(allows(&some, Request::new(1, cards(vcard_source::Kind::Text("BEGIN:VCARD".into())))));
+        assert!(!allows(&some, Request::new(1, cards(vcard_source::Kind::Path("/etc/passwd".into())))));
         assert!(!allows(&some, Request::new(1, set("selfavatar"))));
         assert!(allows(&some, Request::new(1, set("displayname"))));
     }

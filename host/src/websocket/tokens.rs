@@ -117,7 +117,7 @@ impl Tokens {
         Ok(token)
     }
 
-    /// Takes a token back. Connections that use it end within a minute.
+    /// Takes a token back. Connections that use it end within half a minute.
     pub fn remove(&self, name: &str) -> Result<(), TokenError> {
         let mut content = self.read()?;
         let before = content.token.len();
