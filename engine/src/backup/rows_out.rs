@@ -307,6 +307,10 @@ impl Out<'_> {
         }
         for row in self.view.scan_prefix(&REACTIONS, &self.profile)? {
             let ((_, message, contact), record) = row?;
+            // One that was taken back; chatmail core would show it as a reaction without emoji.
+            if record.emoji.is_empty() {
+                continue;
+            }
             self.writer.add(&tables::Reaction {
                 msg_id: message.into(),
                 contact_id: contact.into(),

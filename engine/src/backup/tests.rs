@@ -426,6 +426,32 @@ async fn an_import_that_was_killed_is_emptied_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn a_reaction_that_was_taken_back_is_not_in_the_file() {
+    let desk = rich().await;
+    let all = |desk: &Desk| -> Vec<String> {
+        desk.db
+            .look(|view| {
+                let rows = view.scan_prefix(&stored::REACTIONS, &PROFILE)?;
+                rows.map(|row| row.map(|(_, record)| record.emoji))
+                    .collect::<Result<_, volary_storage::StoreError>>()
+            })
+            .unwrap()
+    };
+    desk.change(|tx| {
+        let taken_back = ReactionRecord { emoji: String::new(), time: tx.now, sent: tx.now };
+        let message = messages::by_mid(tx.store, PROFILE, "waits@localhost")?.unwrap().0;
+        Ok(tx.store.put(&stored::REACTIONS, &(PROFILE, message, ContactId::SELF), &taken_back)?)
+    })
+    .await;
+    assert_eq!(all(&desk), ["👍", ""]);
+    let out = tempfile::tempdir().unwrap();
+    let file = exported(&desk, out.path(), "");
+    let copy = fresh().await;
+    imports(&copy, &file, "").unwrap();
+    assert_eq!(all(&copy), ["👍"]);
+}
+
+#[tokio::test]
 async fn tombstones_and_mail_that_waits_stay_known() {
     let desk = rich().await;
     desk.change(|tx| Ok(messages::remember(tx, "later@localhost", KnownMail::Available, None)?)).await;
