@@ -78,6 +78,9 @@ def test_app(one, other, tmp_path):
     assert ours == theirs
     assert (ours["name"], ours["sourceCodeUrl"], ours["sendUpdateMaxSize"]) == ("Poll", "https://x", 22806528)
     for message in (mine, yours):
+        chat = str(message.snapshot()["chatId"])
+        item = message.profile.call("get_chatlist_items_by_entries", [int(chat)])[chat]
+        assert item["summaryText2"] == "📱 Poll – play"
         page = message.profile.call("get_webxdc_blob", message.id, "/index.html")
         assert "=" not in page and base64.b64decode(page + "==") == PAGE
         icon = message.profile.call("get_webxdc_blob", message.id, ours["icon"])
@@ -138,6 +141,7 @@ def test_updates_before_download(volary, peer, tmp_path):
     yours = eventually("the app is announced", lambda: next(
         (Message(bob, message["id"]) for chat in bob.chats() for message in chat.messages()
          if message["text"].startswith("large")), None))
+    assert yours.snapshot()["text"].startswith("large [Poll – "), "announced by the name of the app"
     sends(mine, payload="early", info="not shown", summary="sum")
     has(yours, "early")
     assert yours.snapshot()["downloadState"] == "Available"

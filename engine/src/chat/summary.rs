@@ -27,12 +27,13 @@ pub fn line(texts: &Texts, record: &MessageRecord) -> String {
     fold(&format!("{head}{caption}"))
 }
 
-/// What stands before the text of the message (or in its place), and that text.
+/// What stands before the text of the message (or in its place), and that text. `told` is the name that a contact card or
+/// an app itself gives.
 pub(crate) fn parts(
     texts: &Texts,
     record: &MessageRecord,
     style: Style,
-    card: Option<String>,
+    told: Option<String>,
 ) -> (String, String) {
     let kind = if record.announced_type != ViewType::Unknown && record.download_state != Download::Done {
         record.announced_type
@@ -50,8 +51,8 @@ pub(crate) fn parts(
         ViewType::Voice => ("🎤 ", named(text::VOICE_MESSAGE), true),
         ViewType::Audio => ("🎵 ", name(), false),
         ViewType::File => ("📎 ", name(), false),
-        ViewType::Webxdc => ("📱 ", name(), false),
-        ViewType::Vcard => ("👤 ", card.unwrap_or_else(name), true),
+        ViewType::Webxdc => ("📱 ", told.unwrap_or_else(name), false),
+        ViewType::Vcard => ("👤 ", told.unwrap_or_else(name), true),
         ViewType::Call => {
             let has_video = record.call.as_ref().is_some_and(|call| call.has_video);
             (if has_video { "🎥 " } else { "📞 " }, String::new(), true)

@@ -215,7 +215,7 @@ fn by_kind(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         MessageKind::Delete => special::delete(tx, parsed, who)?.into(),
         MessageKind::Reaction => return Ok(special::reaction(tx, opened, parsed, who)?.into()),
         MessageKind::Visible => return visible(tx, opened, parsed, who),
-        MessageKind::StatusUpdate => match app_updates::alone(tx, opened, parsed, who)? {
+        MessageKind::StatusUpdate => match app_updates::alone(tx, opened.received, parsed, who)? {
             waits @ Fate::Waits(_) => return Ok(waits),
             fate => fate,
         },
@@ -267,7 +267,7 @@ fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
     if parsed.split == SplitRole::Post && special::complete_post(tx, opened, parsed, who)? {
         let completed = messages::by_mid(tx.store, tx.profile, &opened.mid)?;
         let completed = completed.as_ref().map(|(id, record)| (*id, record));
-        app_updates::beside(tx, opened, parsed, who, completed)?;
+        app_updates::beside(tx, opened.received, parsed, who, completed)?;
         if let Some((id, record)) = completed {
             realtime::topic(tx, parsed, id, record)?;
             tx.effects().unlocked.apps |= app_updates::is_app(record);

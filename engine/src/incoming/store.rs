@@ -73,7 +73,7 @@ pub fn message(
         calls::came(tx, *id, record)?;
     }
     let first = stored.first().map(|(id, record)| (*id, record));
-    app_updates::beside(tx, opened, parsed, who, first)?;
+    app_updates::beside(tx, opened.received, parsed, who, first)?;
     let own_copy = who.outgoing && config::flag(tx.store, tx.profile, config::key::BCC_SELF)?;
     Ok(if own_copy { Copies::Seen } else { Copies::Keep })
 }

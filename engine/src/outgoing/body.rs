@@ -1,7 +1,11 @@
 //! The body of an outgoing message, by its intent.
 
+use std::io::Cursor;
+
 use volary_mail::kml;
 use volary_mail::message::{Attachment, Body, ChatBody, MessageId as Mid, PostMetadata, Quoted};
+use volary_mail::webxdc::archive::Archive;
+use volary_mail::webxdc::manifest::Manifest;
 use volary_mail::webxdc::update::batch;
 use volary_storage::records::{MessageRecord, SystemType, ViewType};
 use volary_storage::{StoreError, View};
@@ -130,6 +134,13 @@ fn quoted(view: &impl View, context: &Context<'_>, message: &MessageRecord) -> R
     Ok(Quoted { text: message.quote.clone(), protected })
 }
 
+/// The name by which a pre-message announces a file: of an app its own, before the app is here to tell it.
+fn announced_name(message: &MessageRecord, bytes: &[u8]) -> String {
+    let app = (message.view_type == ViewType::Webxdc).then(|| Archive::open(Cursor::new(bytes)));
+    let manifest = app.and_then(Result::ok).and_then(|mut app| Manifest::of(&mut app).ok());
+    manifest.as_ref().and_then(Manifest::name).unwrap_or(&message.file_name).to_owned()
+}
+
 fn attachment(context: &Context<'_>, message: &MessageRecord) -> Outcome<Option<Attachment>> {
     if message.blob.is_empty() {
         return Ok(None);
@@ -142,7 +153,7 @@ fn attachment(context: &Context<'_>, message: &MessageRecord) -> Outcome<Option<
     file.metadata = PostMetadata {
         size: file.bytes.len() as u64,
         view_type: headers::view_type(message.view_type),
-        file_name: message.file_name.clone(),
+        file_name: announced_name(message, &file.bytes),
         dimensions: (message.width > 0 && message.height > 0).then_some((message.width, message.height)),
         duration: (message.duration > 0).then_some(u64::from(message.duration)),
     };

@@ -8,12 +8,17 @@ use crate::ground::error::Outcome;
 use crate::ground::ids::ContactId;
 use crate::ground::texts::id as text;
 use crate::state::{contacts, messages};
+use crate::webxdc::instance;
 
 pub use crate::chat::summary::{Style, announcement, fold};
 
 /// The summary of a message in full, or cut at about `approx` characters.
 pub fn styled(look: &Look<'_>, record: &MessageRecord, style: Style, approx: usize) -> String {
-    let name = (record.view_type == ViewType::Vcard).then(|| card_name(look, record)).flatten();
+    let name = match record.view_type {
+        ViewType::Vcard => card_name(look, record),
+        ViewType::Webxdc => Some(instance::name(look, record)),
+        _ => None,
+    };
     let (head, caption) = parts(look.texts, record, style, name);
     match approx {
         0 => format!("{head}{caption}"),
@@ -21,7 +26,7 @@ pub fn styled(look: &Look<'_>, record: &MessageRecord, style: Style, approx: usi
     }
 }
 
-/// As the chat list shows it, with the name of a contact card.
+/// As the chat list shows it, with the name of a contact card or an app.
 pub fn of(look: &Look<'_>, record: &MessageRecord) -> String {
     fold(&styled(look, record, CHAT_LIST, 0))
 }

@@ -33,6 +33,8 @@ pub fn apply(
     source: Source,
 ) -> Outcome<Option<u32>> {
     let Some(app) = messages::load(tx.store, tx.profile, instance)? else { return Ok(None) };
+    // An app that is used does not age, also where an update is known from another relay or device.
+    messages::update(tx, instance, |record| record.received = record.received.max(source.at))?;
     let Some(serial) = apps::add_update(tx, instance, update)? else { return Ok(None) };
     let before = apps::labels(&apps::load(tx.store, tx.profile, instance)?.unwrap_or_default());
     let mut labels = before.clone();

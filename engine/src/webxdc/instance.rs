@@ -77,6 +77,21 @@ pub fn info(look: &Look<'_>, message: MessageId) -> Outcome<WebxdcMessageInfo> {
     })
 }
 
+/// What clients show in place of the name of an app that cannot be read.
+const UNREADABLE: &str = "ErrWebxdcName";
+
+/// The name of an app: that of its manifest, else that of its file.
+pub fn name(look: &Look<'_>, record: &MessageRecord) -> String {
+    let manifest = open(look, record).and_then(|mut archive| Manifest::of(&mut archive).map_err(failure));
+    match manifest {
+        Ok(manifest) => manifest.name().unwrap_or(&record.file_name).to_owned(),
+        Err(failure) => {
+            tracing::debug!(profile = %look.profile, %failure, "the name of an app cannot be read");
+            UNREADABLE.to_owned()
+        }
+    }
+}
+
 /// Whether an app asks to be the map; one that cannot be read does not.
 pub fn wants_map(look: &Look<'_>, message: MessageId) -> bool {
     let manifest = load(look, message).and_then(|record| open(look, &record));

@@ -21,6 +21,7 @@
 //! | `faults` | faults of ours: keys that cannot be read, a reader that panics; what is told of mails that are not shown |
 //! | `classic` | mail in clear text: single chats, groups without id, mailing lists |
 //! | `push` | the token of a device that relays keep for notifications |
+//! | `apps` | in-chat apps: updates that come before their app, the name of one that is announced |
 //! | `realtime` | realtime channels of in-chat apps |
 //! | `second_device` | a second device by code: taken over, cancelled, refused, a full disk |
 //! | `web` | what a profile asks of web servers: the servers of a domain, new accounts, documents |
@@ -29,6 +30,7 @@
 // A test that cannot go on ends with a message.
 #![allow(clippy::expect_used)]
 
+mod apps;
 mod channels;
 mod classic;
 mod clocks;

@@ -12,12 +12,17 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 /// An app with that many bytes beside its page.
-fn archive(bytes: usize) -> Vec<u8> {
+pub fn archive(bytes: usize) -> Vec<u8> {
+    packed(&[("index.html", b"<p>"), ("data.bin", &vec![7; bytes])])
+}
+
+/// An archive with these files.
+pub fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    for (name, content) in [("index.html", b"<p>".to_vec()), ("data.bin", vec![7; bytes])] {
-        archive.start_file(name, stored).expect("an entry");
-        archive.write_all(&content).expect("its content");
+    for (name, content) in files {
+        archive.start_file(*name, stored).expect("an entry");
+        archive.write_all(content).expect("its content");
     }
     archive.finish().expect("an archive").into_inner()
 }
