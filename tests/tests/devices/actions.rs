@@ -1,0 +1,241 @@
+//! What a user does on one device.
+
+use rand::Rng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+use volary_proto::mute_duration::{Forever, Kind as Muted, NotMuted};
+use volary_proto::{
+    ChangeContactName, ChatType, ChatVisibility, DeleteMessages, DeleteMessagesForAll, ForwardMessages,
+    GetChatlistEntries, MarknoticedChat, MarkseenMsgs, Message, MessageData, MuteDuration, SaveMessages,
+    SendEditRequest, SendReaction, SetChatDescription, SetChatMuteDuration, SetChatName, SetChatVisibility,
+    SetConfig,
+};
+use volary_tests::{Chat, Person};
+
+/// One thing that a user may do.
+#[derive(Clone, Copy, Debug)]
+pub enum Action {
+    Say,
+    Answer,
+    Edit,
+    React,
+    Read,
+    Notice,
+    DeleteHere,
+    DeleteEverywhere,
+    Save,
+    Forward,
+    Pin,
+    Silence,
+    NameContact,
+    NameSelf,
+    Status,
+    Receipts,
+    Found,
+    OpenChannel,
+    NameChat,
+    Describe,
+    Add,
+    Remove,
+    Timer,
+    Block,
+    DeleteChat,
+}
+
+impl Action {
+    /// Actions by how often they happen.
+    const WEIGHTS: [(Self, u32); 25] = [
+        (Self::Say, 22),
+        (Self::Answer, 3),
+        (Self::Edit, 6),
+        (Self::React, 7),
+        (Self::Read, 10),
+        (Self::Notice, 2),
+        (Self::DeleteHere, 3),
+        (Self::DeleteEverywhere, 3),
+        (Self::Save, 3),
+        (Self::Forward, 2),
+        (Self::Pin, 6),
+        (Self::Silence, 4),
+        (Self::NameContact, 4),
+        (Self::NameSelf, 3),
+        (Self::Status, 3),
+        (Self::Receipts, 2),
+        (Self::Found, 3),
+        (Self::OpenChannel, 1),
+        (Self::NameChat, 4),
+        (Self::Describe, 3),
+        (Self::Add, 4),
+        (Self::Remove, 3),
+        (Self::Timer, 3),
+        (Self::Block, 2),
+        (Self::DeleteChat, 1),
+    ];
+
+    /// Any of them.
+    pub fn any(rng: &mut ChaCha8Rng) -> Self {
+        Self::WEIGHTS.choose_weighted(rng, |(_, weight)| *weight).expect("there are some").0
+    }
+
+    /// Whether the outcome depends on what the other devices have heard of before: what is deleted or copied is what was
+    /// there, and a message of somebody who is blocked is kept or not when it comes.
+    pub fn needs_calm(self) -> bool {
+        matches!(
+            self,
+            Self::DeleteChat | Self::Block | Self::Save | Self::DeleteHere | Self::DeleteEverywhere
+        )
+    }
+}
+
+/// Does it on a device; `number` makes texts unlike others. What cannot be done now is left.
+pub async fn done(device: &Person, action: Action, rng: &mut ChaCha8Rng, people: &[Person], number: u64) {
+    match action {
+        Action::NameSelf => sets(device, "displayname", &format!("Ada {number}")).await,
+        Action::Status => sets(device, "selfstatus", &format!("status {number}")).await,
+        Action::Receipts => sets(device, "mdns_enabled", if rng.r#gen() { "1" } else { "0" }).await,
+        Action::Found => {
+            let group = device.founds(&format!("Group {number}")).await;
+            if rng.r#gen() {
+                group.adds(&people[0]).await;
+            }
+        }
+        Action::OpenChannel => drop(device.opens_channel(&format!("Channel {number}")).await),
+        Action::NameContact => {
+            let contact_id = device.id_of(people.choose(rng).expect("somebody")).await;
+            device.call(ChangeContactName { contact_id, name: format!("Friend {number}") }).await;
+        }
+        Action::Block => blocks(device, rng, people).await,
+        _ => {
+            let Some(chat) = any_chat(device, rng).await else { return };
+            in_chat(&chat, action, rng, people, number).await;
+        }
+    }
+}
+
+async fn sets(device: &Person, key: &str, value: &str) {
+    device.call(SetConfig { key: key.to_owned(), value: Some(value.to_owned()) }).await;
+}
+
+async fn blocks(device: &Person, rng: &mut ChaCha8Rng, people: &[Person]) {
+    let contact_id = device.id_of(people.choose(rng).expect("somebody")).await;
+    let blocked = device.call(volary_proto::GetContact { contact_id }).await.is_blocked;
+    if blocked {
+        device.call(volary_proto::UnblockContact { contact_id }).await;
+    } else if rng.gen_bool(0.3) {
+        device.call(volary_proto::BlockContact { contact_id }).await;
+    }
+}
+
+/// Any chat that is listed, but for what the engine tells.
+async fn any_chat(device: &Person, rng: &mut ChaCha8Rng) -> Option<Chat> {
+    let mut ids = device.call(GetChatlistEntries::default()).await.ids;
+    ids.shuffle(rng);
+    for id in ids {
+        let chat = Chat { person: device.clone(), id };
+        if id > 9 && !chat.full().await.is_device_chat {
+            return Some(chat);
+        }
+    }
+    None
+}
+
+async fn in_chat(chat: &Chat, action: Action, rng: &mut ChaCha8Rng, people: &[Person], number: u64) {
+    let device = &chat.person;
+    let shown = chat.full().await;
+    let chat_id = chat.id;
+    if shown.is_contact_request {
+        chat.is_accepted().await;
+    }
+    match action {
+        Action::Say if shown.can_send => {
+            chat.says(&format!("{device} says {number}")).await;
+        }
+        Action::Pin => {
+            let places = [ChatVisibility::Normal, ChatVisibility::Archived, ChatVisibility::Pinned];
+            let visibility = (*places.choose(rng).expect("three")).into();
+            device.call(SetChatVisibility { chat_id, visibility }).await;
+        }
+        Action::Silence => {
+            let kind = if rng.r#gen() { Muted::Forever(Forever {}) } else { Muted::NotMuted(NotMuted {}) };
+            let duration = Some(MuteDuration { kind: Some(kind) });
+            device.call(SetChatMuteDuration { chat_id, duration }).await;
+        }
+        Action::Notice => drop(device.call(MarknoticedChat { chat_id }).await),
+        Action::Timer if shown.can_send && !shown.is_self_talk => {
+            chat.sets_timer(*[0, 86_400, 604_800].choose(rng).expect("three")).await;
+        }
+        Action::DeleteChat if !shown.is_self_talk => {
+            device.call(volary_proto::DeleteChat { chat_id }).await;
+        }
+        Action::NameChat | Action::Describe | Action::Add | Action::Remove => {
+            if shown.chat_type() == ChatType::Group && shown.self_in_group {
+                of_group(chat, action, rng, people, number).await;
+            }
+        }
+        _ => {
+            let mut messages = chat.messages().await;
+            messages.retain(|message| !message.is_info);
+            if let Some(message) = messages.choose(rng) {
+                with_message(chat, message, action, rng, number).await;
+            }
+        }
+    }
+}
+
+async fn of_group(chat: &Chat, action: Action, rng: &mut ChaCha8Rng, people: &[Person], number: u64) {
+    let (device, chat_id) = (&chat.person, chat.id);
+    let somebody = people.choose(rng).expect("somebody");
+    match action {
+        Action::NameChat => {
+            drop(device.call(SetChatName { chat_id, name: format!("Group {number}") }).await);
+        }
+        Action::Describe => {
+            let description = format!("description {number}");
+            drop(device.call(SetChatDescription { chat_id, description }).await);
+        }
+        Action::Add => chat.adds(somebody).await,
+        _ => {
+            if chat.members().await.contains(&somebody.address) {
+                chat.removes(somebody).await;
+            }
+        }
+    }
+}
+
+async fn with_message(chat: &Chat, message: &Message, action: Action, rng: &mut ChaCha8Rng, number: u64) {
+    let device = &chat.person;
+    let msg_id = message.id;
+    let own = message.from_id == 1;
+    let shown = chat.full().await;
+    let msg_ids = vec![msg_id];
+    match action {
+        Action::Answer if shown.can_send => {
+            let text = Some(format!("answer {number}"));
+            let data = MessageData { text, quoted_message_id: Some(msg_id), ..Default::default() };
+            chat.sends(data).await;
+        }
+        Action::Edit if own && !message.is_forwarded && !shown.is_self_talk && shown.can_send => {
+            // A message that is still on its way cannot be edited by everybody.
+            let text = format!("edited {number}");
+            let _ = device.tries(SendEditRequest { msg_id, text }).await;
+        }
+        Action::React if shown.can_send => {
+            let emojis = ["👍", "❤️", ""];
+            let emoji = *emojis.choose(rng).expect("three");
+            let reactions = if emoji.is_empty() { Vec::new() } else { vec![emoji.to_owned()] };
+            let _ = device.tries(SendReaction { msg_id, reactions }).await;
+        }
+        Action::Read if !own => drop(device.call(MarkseenMsgs { msg_ids }).await),
+        Action::DeleteHere => drop(device.call(DeleteMessages { msg_ids }).await),
+        Action::DeleteEverywhere if own && !shown.is_self_talk && shown.can_send => {
+            let _ = device.tries(DeleteMessagesForAll { msg_ids }).await;
+        }
+        Action::Save if message.saved_message_id.is_none() && message.original_msg_id.is_none() => {
+            let _ = device.tries(SaveMessages { msg_ids }).await;
+        }
+        Action::Forward if shown.can_send => {
+            device.call(ForwardMessages { msg_ids, chat_id: chat.id }).await;
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,224 @@
+//! One story: two or three devices of Ada, her friends, and what becomes of the mails between them.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use rand::seq::SliceRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use volary_proto::{ExportSelfKeys, ImportSelfKeys, SetConfig, StartIo, StopIo, WaitForAllWorkDone};
+use volary_relay::{Faults, SmtpFault};
+use volary_tests::{Person, World, patience};
+
+use crate::actions::{self, Action};
+use crate::seen;
+
+/// What happened.
+#[derive(Default)]
+pub struct Figures {
+    devices: usize,
+    actions: usize,
+    offline: usize,
+    faults: usize,
+    doubled: usize,
+    lines: usize,
+    seconds: u64,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} devices: {} actions, {} times offline, {} faults of the relay, {} mails twice; {} lines are the same \
+             on all, after {} s",
+            self.devices, self.actions, self.offline, self.faults, self.doubled, self.lines, self.seconds
+        )
+    }
+}
+
+struct Story {
+    rng: ChaCha8Rng,
+    world: World,
+    devices: Vec<Person>,
+    online: Vec<bool>,
+    friends: Vec<Person>,
+    figures: Figures,
+}
+
+/// Tells the story of a seed.
+pub async fn told(seed: u64, actions: u64) -> Figures {
+    let begun = Instant::now();
+    let mut story = Story::begins(seed).await;
+    for number in 0..actions {
+        story.goes_on(number).await;
+    }
+    let mut figures = story.ends().await;
+    figures.seconds = begun.elapsed().as_secs();
+    figures
+}
+
+/// Another device of somebody, with the same key and login.
+async fn another_device(world: &World, first: &Person) -> Person {
+    let keys = tempfile::tempdir().expect("a folder for keys");
+    let path = keys.path().to_string_lossy().into_owned();
+    let device = world.newcomer(&first.name).await;
+    first.call(ExportSelfKeys { destination: path.clone(), passphrase: None }).await;
+    device.call(ImportSelfKeys { path, passphrase: None }).await;
+    device.logs_in(&world.login(&first.name)).await;
+    device
+}
+
+impl Story {
+    async fn begins(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let world = World::new().await;
+        let first = world.person("Ada").await;
+        let friends = vec![world.person("Bob").await, world.person("Cat").await];
+        let mut devices = vec![first];
+        for _ in 0..rng.gen_range(1..=2) {
+            devices.push(another_device(&world, &devices[0]).await);
+        }
+        for device in &devices {
+            device.call(SetConfig { key: "bcc_self".to_owned(), value: Some("1".to_owned()) }).await;
+            for friend in &friends {
+                device.imports_card_of(friend).await;
+                device.chat_with(friend).await;
+            }
+        }
+        for friend in &friends {
+            friend.imports_card_of(&devices[0]).await;
+            friend.chat_with(&devices[0]).await;
+        }
+        let online = vec![true; devices.len()];
+        let figures = Figures { devices: devices.len(), ..Figures::default() };
+        let mut story = Self { rng, world, devices, online, friends, figures };
+        story.calms().await;
+        story
+    }
+
+    async fn goes_on(&mut self, number: u64) {
+        match self.rng.gen_range(0..100) {
+            0..=8 => self.switches().await,
+            9..=14 => self.disturbs(),
+            15..=18 => self.doubles(),
+            19..=34 => self.friend_acts(number).await,
+            35..=44 => self.waits().await,
+            _ => self.acts(number).await,
+        }
+    }
+
+    /// A device goes offline or online.
+    async fn switches(&mut self) {
+        let device = self.rng.gen_range(0..self.devices.len());
+        self.goes(device, !self.online[device]).await;
+    }
+
+    async fn goes(&mut self, device: usize, online: bool) {
+        if self.online[device] != online {
+            self.online[device] = online;
+            if online {
+                self.devices[device].call(StartIo {}).await;
+            } else {
+                self.figures.offline += 1;
+                self.devices[device].call(StopIo {}).await;
+            }
+        }
+    }
+
+    /// The relay takes mails without saying so, refuses them for a while, or works as it should.
+    fn disturbs(&mut self) {
+        let busy = || SmtpFault { code: 451, text: "4.3.0 busy".to_owned() };
+        let faults = match self.rng.gen_range(0..4) {
+            0 => Faults { hang_up_after_data: true, ..Faults::default() },
+            1 => Faults { data: Some(busy()), ..Faults::default() },
+            _ => Faults::default(),
+        };
+        self.figures.faults += usize::from(faults.hang_up_after_data || faults.data.is_some());
+        self.world.relay.set_faults(faults);
+    }
+
+    /// A mail comes once more.
+    fn doubles(&mut self) {
+        let address = &self.devices[0].address;
+        let mails = self.world.relay.mailbox(address).unwrap_or_default();
+        if let Some(mail) = mails.choose(&mut self.rng) {
+            self.figures.doubled += 1;
+            self.world.relay.inject(address, mail.raw.clone());
+        }
+    }
+
+    async fn friend_acts(&mut self, number: u64) {
+        let friend = self.friends.choose(&mut self.rng).expect("somebody").clone();
+        let action = Action::any(&mut self.rng);
+        let wanted = matches!(
+            action,
+            Action::Say
+                | Action::Answer
+                | Action::Edit
+                | Action::React
+                | Action::Read
+                | Action::DeleteEverywhere
+        );
+        if wanted {
+            self.figures.actions += 1;
+            actions::done(&friend, action, &mut self.rng, &[], number).await;
+        }
+    }
+
+    /// Something has time to arrive.
+    async fn waits(&mut self) {
+        tokio::time::sleep(Duration::from_millis(self.rng.gen_range(1..400))).await;
+    }
+
+    async fn acts(&mut self, number: u64) {
+        let device = self.rng.gen_range(0..self.devices.len());
+        let action = Action::any(&mut self.rng);
+        if action.needs_calm() {
+            self.calms().await;
+        }
+        self.figures.actions += 1;
+        let friends = self.friends.clone();
+        actions::done(&self.devices[device], action, &mut self.rng, &friends, number).await;
+        if action.needs_calm() {
+            self.calms().await;
+        }
+    }
+
+    /// All devices hear of everything.
+    async fn calms(&mut self) {
+        self.world.relay.set_faults(Faults::default());
+        for device in 0..self.devices.len() {
+            self.goes(device, true).await;
+        }
+        // What one has sent the next takes in, and answers.
+        for _ in 0..3 {
+            for person in self.devices.iter().chain(&self.friends) {
+                person.call(volary_proto::MaybeNetwork {}).await;
+                person.call(WaitForAllWorkDone {}).await;
+            }
+        }
+    }
+
+    async fn ends(mut self) -> Figures {
+        self.calms().await;
+        let end = Instant::now() + patience() / 4;
+        loop {
+            let mut shown = Vec::new();
+            for device in &self.devices {
+                shown.push(seen::by(device).await);
+            }
+            let differs = shown.iter().position(|lines| *lines != shown[0]);
+            let Some(other) = differs else {
+                self.figures.lines = shown[0].len();
+                break;
+            };
+            if Instant::now() > end {
+                let difference = seen::difference(&shown[0], &shown[other]);
+                panic!("device 0 and device {other} show something else:{difference}");
+            }
+            self.calms().await;
+        }
+        self.world.ends().await;
+        self.figures
+    }
+}
