@@ -73,6 +73,14 @@ impl<'d> Meter<'d> {
         Metered { meter: self, stream: to }
     }
 
+    /// At most so many bytes are moved at once, so that small archives show progress, too.
+    fn step(&self, wanted: usize) -> usize {
+        /// Steps are not made smaller for the sake of progress.
+        const SMALLEST: u64 = 4096;
+        let step = (self.total / 20).max(SMALLEST);
+        usize::try_from(step).map_or(wanted, |step| wanted.min(step))
+    }
+
     fn check(&self) -> io::Result<()> {
         // What is interrupted would be tried again by every reader.
         if self.cancel.is_cancelled() { Err(io::Error::other("canceled")) } else { Ok(()) }
@@ -100,7 +108,8 @@ impl<S: ?Sized> Metered<'_, '_, S> {
 impl<R: Read + ?Sized> Read for Metered<'_, '_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.meter.check()?;
-        let count = self.stream.read(buffer)?;
+        let step = self.meter.step(buffer.len());
+        let count = self.stream.read(&mut buffer[..step])?;
         self.meter.moved(count as u64);
         Ok(count)
     }
@@ -109,7 +118,7 @@ impl<R: Read + ?Sized> Read for Metered<'_, '_, R> {
 impl<W: Write + ?Sized> Write for Metered<'_, '_, W> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.meter.check()?;
-        let count = self.stream.write(buffer)?;
+        let count = self.stream.write(&buffer[..self.meter.step(buffer.len())])?;
         self.meter.moved(count as u64);
         Ok(count)
     }

@@ -376,6 +376,7 @@ async fn what_is_refused_leaves_an_empty_profile_that_can_be_filled() {
         .collect();
     assert_eq!((told.first(), told.last()), (Some(&1), Some(&1000)));
     assert!(told.is_sorted(), "{told:?}");
+    assert!(told.windows(2).all(|pair| pair[1] - pair[0] < 250), "in small steps: {told:?}");
     assert_eq!(imports(&copy, &plain, "").unwrap_err(), "Cannot import backups to accounts in use");
     assert!(!copy.db.look(|view| transports::all(view, PROFILE)).unwrap().is_empty());
 }

@@ -163,8 +163,9 @@ pub fn pin(tx: &mut Tx<'_, '_>, message: MessageId, pinned: bool) -> Outcome<()>
         text: tx.texts.get(number),
         ..Default::default()
     };
-    compose::send_system(tx, target.chat, system)?;
-    apply_pin(tx, message, pinned)?;
+    let mail = compose::send_system(tx, target.chat, system)?;
+    let sent = sent_after(tx, mail, target.pin_sent)?;
+    apply_pin(tx, message, pinned, sent)?;
     Ok(())
 }
 
@@ -174,12 +175,17 @@ pub fn can_be_pinned(record: &MessageRecord) -> bool {
     !messages::is_info(record) && !record.hidden && !unsent
 }
 
-/// Changes the pin here.
-pub fn apply_pin(tx: &mut Tx<'_, '_>, message: MessageId, pinned: bool) -> Result<(), StoreError> {
+/// Changes the pin here, unless a later change is known. Of those that were sent in the same second pinning counts.
+pub fn apply_pin(tx: &mut Tx<'_, '_>, message: MessageId, pinned: bool, sent: i64) -> Result<(), StoreError> {
     let mut chat = ChatId::NONE;
-    let changed = messages::update(tx, message, |record| {
+    let mut changed = false;
+    messages::update(tx, message, |record| {
         chat = record.chat;
-        record.pinned = pinned;
+        if sent > record.pin_sent || (sent == record.pin_sent && pinned) {
+            changed = record.pinned != pinned;
+            record.pinned = pinned;
+            record.pin_sent = sent;
+        }
     })?;
     if changed {
         tx.msg_changed(chat, message);

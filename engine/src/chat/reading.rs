@@ -43,10 +43,11 @@ pub fn mark_seen(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
     Ok(())
 }
 
-/// Queues the receipt that a message is due: to its author, or else only to own devices.
+/// Queues the receipt that a message is due: to its author, or else only to own devices. In a team profile each device
+/// has read what its own user has read.
 fn answer_receipt(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Result<(), StoreError> {
     let profile = tx.profile;
-    if config::flag(tx.store, profile, config::key::TEAM_PROFILE)? || record.mid.is_empty() {
+    if record.mid.is_empty() {
         return Ok(());
     }
     let open = chats::load(tx.store, profile, record.chat)?.is_some_and(|chat| chat.blocked == Block::Not);
@@ -57,11 +58,17 @@ fn answer_receipt(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) ->
         && config::flag(tx.store, profile, config::key::MDNS_ENABLED)?;
     if to_author {
         outbox::push_receipt(tx, record.from, id, &record.mid)
-    } else if config::flag(tx.store, profile, config::key::BCC_SELF)? {
+    } else if tells_own_devices(tx.store, profile)? {
         outbox::push_receipt(tx, ContactId::SELF, id, &record.mid)
     } else {
         Ok(())
     }
+}
+
+/// Whether own devices hear of what was read on this one.
+pub fn tells_own_devices(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
+    Ok(config::flag(view, profile, config::key::BCC_SELF)?
+        && !config::flag(view, profile, config::key::TEAM_PROFILE)?)
 }
 
 /// Marks all fresh messages of a chat as noticed (no receipts); timers of the chat start. Chat 6: all archived ones.
@@ -98,7 +105,8 @@ fn notice_one(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
         }
     }
     let fresh = messages::fresh_ids(tx.store, tx.profile, chat)?;
-    if fresh.is_empty() {
+    let hidden = see_hidden(tx, chat)?;
+    if fresh.is_empty() && !hidden {
         return Ok(());
     }
     for id in fresh {
@@ -108,6 +116,17 @@ fn notice_one(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     tx.msgs_noticed(chat);
     tx.msgs_changed(ChatId::ARCHIVED_LINK);
     Ok(())
+}
+
+/// Reactions are seen with their chat; other own devices then take back what they notify of them. Returns whether there
+/// was any that is new.
+fn see_hidden(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<bool> {
+    let fresh = messages::hidden_fresh(tx.store, tx.profile, chat)?;
+    for (id, record) in &fresh {
+        answer_receipt(tx, *id, record)?;
+        messages::update(tx, *id, |record| record.state = MessageState::InSeen)?;
+    }
+    Ok(!fresh.is_empty())
 }
 
 /// Fresh messages up to a sort time become noticed: we wrote in that chat from another device.

@@ -176,11 +176,12 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
             return Ok(after_handshake(outcome));
         }
     }
+    // Clients take a change of the contact that follows the message for a further one.
+    seen_from(tx, opened, parsed, &who)?;
     let fate = by_kind(tx, opened, parsed, &who)?;
     if parsed.kind() != MessageKind::Visible && matches!(fate, Fate::Taken(_)) {
         locations::take_track(tx, opened, &who)?;
     }
-    seen_from(tx, opened, parsed, &who)?;
     Ok(fate)
 }
 

@@ -64,7 +64,7 @@ pub fn apply(
     }
     if !change.trash && !change.waits {
         apply_timer(tx, opened, parsed, who, chat, &mut change)?;
-        apply_pins(tx, parsed, who, chat, &mut change)?;
+        apply_pins(tx, opened, parsed, who, chat, &mut change)?;
         if parsed.system == Some(SystemEvent::LocationStreamingEnabled) {
             let number = text::STREAMING_ENABLED_SELF;
             change.system_type = SystemType::LocationStreamingEnabled;
@@ -439,6 +439,12 @@ fn apply_timer(
             change.notices.push((line.clone(), SystemType::EphemeralTimerChanged, Some(who.sender)));
         }
     }
+    // Who sets the same again has the last word over those who set it in between.
+    if explicit && received.allowed && received.timer == received.ours {
+        chats::update(tx, chat.id, |record| {
+            record.ephemeral_changed = record.ephemeral_changed.max(received.sent);
+        })?;
+    }
     if explicit {
         change.system_type = SystemType::EphemeralTimerChanged;
         change.text = Some(line);
@@ -449,6 +455,7 @@ fn apply_timer(
 
 fn apply_pins(
     tx: &mut Tx<'_, '_>,
+    opened: &Opened,
     parsed: &ParsedMessage,
     who: &People,
     chat: &Assigned,
@@ -471,7 +478,7 @@ fn apply_pins(
         && record.chat == chat.id
         && crate::chat::features::can_be_pinned(&record)
     {
-        crate::chat::features::apply_pin(tx, target, pinned)?;
+        crate::chat::features::apply_pin(tx, target, pinned, parsed.sent_at(opened.received))?;
     }
     Ok(())
 }

@@ -155,9 +155,11 @@ impl Opened {
         opens
     }
 
-    /// What the mail says about its place among others.
+    /// What the mail says about its place among others. Who joins a channel is sent earlier posts afterwards, which are
+    /// news to them though the mail that adds them follows these posts.
     pub fn links(&self) -> Links<'_> {
         let references = match &self.content {
+            Content::Parsed(parsed) if parsed.adds_subscriber() => Vec::new(),
             Content::Parsed(parsed) => parsed.references.iter().map(|id| id.as_str()).collect(),
             Content::Rejected(_) | Content::Known | Content::Closed => Vec::new(),
         };

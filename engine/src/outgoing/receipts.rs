@@ -13,6 +13,7 @@ use volary_storage::{StoreError, View};
 
 use super::context::{Context, own_autocrypt};
 use super::rendered::Mail;
+use crate::chat::reading;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
@@ -62,7 +63,7 @@ pub fn render(view: &impl View, context: &Context<'_>, due: &Due) -> Outcome<Opt
         }
         (Mailbox::bare(record.addr), vec![certificate], relays, record.fingerprint)
     };
-    if to_self || config::flag(view, profile, config::key::BCC_SELF)? {
+    if to_self || reading::tells_own_devices(view, profile)? {
         let others = transports::own_addrs(view, profile)?;
         recipients.extend(others.into_iter().filter(|addr| addr != context.from));
         recipients.push(context.from.to_owned());

@@ -346,6 +346,24 @@ pub fn fresh_ids(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<V
     view.scan_prefix(&FRESH, &(profile, chat))?.map(|row| row.map(|((_, _, id), _)| id)).collect()
 }
 
+/// Hidden messages of a chat that nobody has seen, of the newest hidden ones.
+pub fn hidden_fresh(
+    view: &impl View,
+    profile: ProfileId,
+    chat: ChatId,
+) -> Result<Vec<(MessageId, MessageRecord)>, StoreError> {
+    /// Older ones do not matter: nobody notifies of a reaction that so many have followed.
+    const MAX_LOOKED_AT: usize = 100;
+    let mut found = Vec::new();
+    for row in view.scan_prefix(&HIDDEN_MESSAGES, &(profile, chat))?.rev().take(MAX_LOOKED_AT) {
+        let ((_, _, id), _) = row?;
+        let record = load(view, profile, id)?;
+        found
+            .extend(record.filter(|record| record.state == MessageState::InFresh).map(|record| (id, record)));
+    }
+    Ok(found)
+}
+
 /// Ids of the shown messages of a chat whose timer does not run yet.
 pub fn untimed_ids(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<Vec<MessageId>, StoreError> {
     view.scan_prefix(&UNTIMED, &(profile, chat))?.map(|row| row.map(|((_, _, id), _)| id)).collect()

@@ -174,15 +174,12 @@ pub fn setting(tx: &mut Tx<'_, '_>, key: &str, value: Option<String>) -> Outcome
     queue::push(tx, &Change::Config { key, val })
 }
 
-/// A relay was added, changed or removed.
+/// A relay was added, changed or removed. Even if there is nothing to share, the other devices hear of this one.
 pub fn relays(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     if !queue::is_on(tx.store, tx.profile)? {
         return Ok(());
     }
     let state = relays::state(tx.store, tx.profile)?;
-    if state.transports.is_empty() && state.removed_transports.is_empty() {
-        return Ok(());
-    }
     queue::push(tx, &Change::Transports(state))
 }
 

@@ -286,6 +286,8 @@ record! {
         pub track_begin: i64 = 61,
         /// Time of the last own position that goes with it; 0 if none does.
         pub track_end: i64 = 62,
+        /// When the last change of the pin was sent; 0 if there was none.
+        pub pin_sent: i64 = 63,
     }
 }
 

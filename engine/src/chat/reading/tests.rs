@@ -1,3 +1,5 @@
+use volary_proto::v1::event::Kind;
+
 use super::*;
 use crate::testing::{Desk, PROFILE};
 
@@ -30,5 +32,59 @@ async fn noticing_a_chat_starts_the_timers_that_wait_and_looks_at_no_other_messa
     for (message, expires) in [(fresh, now + 60), (noticed, now + 80), (lasting, 0)] {
         let record = desk.db.look(|view| messages::load(view, PROFILE, message)).unwrap().unwrap();
         assert_eq!((record.state, record.expires), (MessageState::InNoticed, expires));
+    }
+}
+
+/// Whom receipts wait for.
+fn receipts_to(desk: &Desk) -> Vec<ContactId> {
+    let waiting = desk.db.look(|view| outbox::receipts(view, PROFILE)).unwrap();
+    waiting.into_iter().map(|(contact, _, _)| contact).collect()
+}
+
+#[tokio::test]
+async fn noticing_a_chat_sees_its_reactions_and_tells_own_devices() {
+    let desk = Desk::new().await;
+    desk.change(|tx| Ok(config::set(tx, config::key::BCC_SELF, Some("1"))?)).await;
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let chat = desk.chat_with(anna).await;
+    let reaction = MessageRecord {
+        chat,
+        from: anna,
+        state: MessageState::InFresh,
+        hidden: true,
+        wants_receipt: true,
+        ..Default::default()
+    };
+    let reaction = desk.puts(reaction).await;
+    desk.change(move |tx| mark_noticed(tx, chat)).await;
+    assert_eq!(desk.message(reaction).state, MessageState::InSeen);
+    assert_eq!(receipts_to(&desk), [ContactId::SELF], "nobody else hears of it");
+    let noticed = |kind: &Kind| matches!(kind, Kind::MsgsNoticed(event) if event.chat_id == chat.get());
+    assert!(desk.events().await.iter().any(noticed));
+    desk.change(move |tx| mark_noticed(tx, chat)).await;
+    assert!(!desk.events().await.iter().any(noticed), "there is nothing new");
+}
+
+#[tokio::test]
+async fn in_a_team_authors_get_receipts_and_own_devices_hear_nothing() {
+    for (team, open, expected) in [(false, true, 1), (true, true, 1), (false, false, 1), (true, false, 0)] {
+        let desk = Desk::new().await;
+        let (anna, _) = desk.knows(&["anna@x.test"]).await;
+        let chat = desk.chat_with(anna).await;
+        desk.change(move |tx| {
+            config::set(tx, config::key::BCC_SELF, Some("1"))?;
+            config::set(tx, config::key::TEAM_PROFILE, team.then_some("1"))?;
+            let blocked = if open { Block::Not } else { Block::Request };
+            Ok(chats::update(tx, chat, |record| record.blocked = blocked)?)
+        })
+        .await;
+        let state = MessageState::InFresh;
+        let record = MessageRecord { chat, from: anna, state, wants_receipt: true, ..Default::default() };
+        let message = desk.puts(record).await;
+        desk.change(move |tx| mark_seen(tx, &[message])).await;
+        let to = if open { anna } else { ContactId::SELF };
+        assert_eq!(receipts_to(&desk), vec![to; expected], "team {team}, open {open}");
+        let tells = desk.db.look(|view| tells_own_devices(view, PROFILE)).unwrap();
+        assert_eq!(tells, !team);
     }
 }
