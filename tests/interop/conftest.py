@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 
 import pytest
-from story import Lab, Server
+from story import Lab, Profile, Server
 
 BINARIES = {"volary": "VOLARY_RPC_SERVER", "peer": "PEER_RPC_SERVER", "old_peer": "OLD_PEER_RPC_SERVER"}
 
@@ -57,6 +58,22 @@ def one(servers, sides) -> Server:
 @pytest.fixture
 def other(servers, sides) -> Server:
     return servers(sides[1])
+
+
+@pytest.fixture
+def devices(one, other, tmp_path):
+    """The first device, and a second one with its key."""
+    user = f"ada-{secrets.token_hex(5)}"
+    login = {"addr": f"{user}@_lab.test", "password": secrets.token_hex(8)}
+    first, second = Profile(one, "Ada"), Profile(other, "Ada")
+    first.call("add_or_update_transport", login)
+    first.call("export_self_keys", str(tmp_path), None)
+    second.call("import_self_keys", str(tmp_path), None)
+    second.call("add_or_update_transport", login)
+    for device in (first, second):
+        device.call("set_config", "bcc_self", "1")
+        device.goes_online()
+    return first, second
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """Classic mail: chats and groups in clear text, mailing lists, reports of mail servers, each way."""
 
-import imaplib
-import ssl
 import time
 
 import pytest
 from PIL import Image
-from story import Chat, Message, eventually, stays
+from story import Chat, Message, eventually, is_put, stays
 
 FAILED, DELIVERED = 24, 26
 
@@ -33,16 +31,6 @@ def lines(chat: Chat) -> list[str]:
     ids = chat.call("get_message_ids", False, False)
     found = chat.profile.call("get_messages", ids)
     return [found[str(id)]["text"] for id in ids]
-
-
-def is_put(address: str, mail: str) -> None:
-    """Puts a mail into a mailbox as a mail server would."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    box = imaplib.IMAP4_SSL(address.rsplit("@", 1)[1], 993, ssl_context=context)
-    box.login(address, "any password")
-    box.append("INBOX", "", None, mail.replace("\n", "\r\n").encode())
-    box.logout()
 
 
 def test_single_chat(one, other, tmp_path):

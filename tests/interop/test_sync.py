@@ -2,24 +2,7 @@
 
 import secrets
 
-import pytest
 from story import SELF, Chat, Message, Profile, eventually
-
-
-@pytest.fixture
-def devices(one, other, tmp_path):
-    """The first device, and a second one with its key."""
-    user = f"ada-{secrets.token_hex(5)}"
-    login = {"addr": f"{user}@_lab.test", "password": secrets.token_hex(8)}
-    first, second = Profile(one, "Ada"), Profile(other, "Ada")
-    first.call("add_or_update_transport", login)
-    first.call("export_self_keys", str(tmp_path), None)
-    second.call("import_self_keys", str(tmp_path), None)
-    second.call("add_or_update_transport", login)
-    for device in (first, second):
-        device.call("set_config", "bcc_self", "1")
-        device.goes_online()
-    return first, second
 
 
 def setting(device, key):

@@ -1,6 +1,7 @@
 //! Relay, engine and files of one test.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 use volary::{Engine, EngineOptions};
@@ -10,6 +11,7 @@ use volary_proto::{
 };
 use volary_relay::{AccountRules, Relay, RelayConfig};
 
+use crate::clock::WallClock;
 use crate::door::Door;
 use crate::line::Line;
 use crate::log::Logs;
@@ -50,9 +52,15 @@ fn options(dir: PathBuf) -> EngineOptions {
 impl World {
     /// An empty world.
     pub async fn new() -> Self {
+        Self::with_clock(WallClock::default()).await
+    }
+
+    /// An empty world in which a test sets the time.
+    pub async fn with_clock(clock: WallClock) -> Self {
         let files = tempfile::tempdir().expect("a folder for files");
         let relay = World::relay().await;
-        let engine = Engine::start(options(files.path().join("engine"))).await.expect("the engine starts");
+        let options = EngineOptions { clock: Arc::new(clock), ..options(files.path().join("engine")) };
+        let engine = Engine::start(options).await.expect("the engine starts");
         let logs = Logs::default();
         logs.keep(engine.events());
         Self { relay, engine, logs, files }

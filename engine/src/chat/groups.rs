@@ -20,13 +20,19 @@ use volary_proto::v1::event;
 pub fn create(tx: &mut Tx<'_, '_>, name: &str) -> Outcome<ChatId> {
     let group_id = GroupId::generate(&mut rand::thread_rng()).to_string();
     let chat = create_with(tx, name, group_id)?;
+    hint(tx, chat)?;
+    Ok(chat)
+}
+
+/// Says in a group that it is not announced yet.
+pub fn hint(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let quiet = config::flag(tx.store, tx.profile, config::key::BOT)?
         || config::flag(tx.store, tx.profile, config::key::SKIP_START_MESSAGES)?;
     if !quiet {
         let hint = tx.texts.get(text::NEW_GROUP_HINT);
         messages::add_notice(tx, chat, &hint, SystemType::None, messages::Place::Top)?;
     }
-    Ok(chat)
+    Ok(())
 }
 
 /// As [`create`], for classic mail in clear text: such a group has no id, threads hold it together.

@@ -155,15 +155,18 @@ impl Opened {
         opens
     }
 
-    /// What the mail says about its place among others. Who joins a channel is sent earlier posts afterwards, which are
-    /// news to them though the mail that adds them follows these posts.
+    /// What the mail says about its place among others.
     pub fn links(&self) -> Links<'_> {
-        let references = match &self.content {
-            Content::Parsed(parsed) if parsed.adds_subscriber() => Vec::new(),
-            Content::Parsed(parsed) => parsed.references.iter().map(|id| id.as_str()).collect(),
-            Content::Rejected(_) | Content::Known | Content::Closed => Vec::new(),
+        let Content::Parsed(parsed) = &self.content else {
+            return Links { mid: &self.mid, references: Vec::new(), channel: None, admits: false };
         };
-        Links { mid: &self.mid, references }
+        let list = parsed.list.as_ref().filter(|list| list.is_channel);
+        Links {
+            mid: &self.mid,
+            references: parsed.references.iter().map(|id| id.as_str()).collect(),
+            channel: list.map(|list| list.id.as_str()),
+            admits: list.is_some() && parsed.group.added.is_some(),
+        }
     }
 }
 

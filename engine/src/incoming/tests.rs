@@ -168,28 +168,3 @@ async fn a_report_about_nothing_that_is_known_is_a_mail_or_leaves_its_reason() {
     desk.gets_raw(&report_in_words("unknown@x.test")).await;
     assert_eq!(states(&desk), [NotShownState::Dropped]);
 }
-
-#[test]
-fn who_joins_a_channel_hears_so_before_the_posts_that_are_sent_again() {
-    use volary_mail::message::read::{ListFacts, MemberChange};
-    use volary_mail::message::{MessageId as Mid, ParsedMessage};
-    let follows = |mid: &str, channel: bool, adds: bool| {
-        let mut parsed =
-            ParsedMessage { references: vec![Mid::parse("post@x").unwrap()], ..Default::default() };
-        parsed.list =
-            channel.then(|| ListFacts { id: "id".to_owned(), name: String::new(), is_channel: true });
-        let named = MemberChange { address: "me@one.test".to_owned(), fingerprint: None };
-        parsed.group.added = adds.then_some(named);
-        let mut opened = closed(mid, Wait::Secret);
-        opened.content = Content::Parsed(Box::new(parsed));
-        opened
-    };
-    let mut post = follows("post@x", true, false);
-    if let Content::Parsed(parsed) = &mut post.content {
-        parsed.references.clear();
-    }
-    for (channel, adds, expected) in [(true, true, [0, 1]), (true, false, [1, 0]), (false, true, [1, 0])] {
-        let first = follows("first@x", channel, adds);
-        assert_eq!(order::by_references(&[first.links(), post.links()]), expected, "{channel} {adds}");
-    }
-}

@@ -2,10 +2,10 @@
 
 use volary_mail::ids::{ChannelSecret, GroupId};
 use volary_mail::sync::{Action, ChatName, MuteTime, Visibility as Place};
-use volary_storage::records::{Block, ChatRecord, ChatType, ContactOrigin, Mute, SystemType, Visibility};
+use volary_storage::records::{Block, ChatRecord, ChatType, ContactOrigin, Mute, Visibility};
 
 use crate::chat::compose::load_chat;
-use crate::chat::{contact_names, info_texts, requests};
+use crate::chat::{contact_names, groups, requests};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -158,6 +158,7 @@ fn create_group(tx: &mut Tx<'_, '_>, id: &str, name: &str) -> Outcome<()> {
     if let Some(chat) = create(tx, record)? {
         let now = tx.now;
         members::add(tx, chat, ContactId::SELF, now)?;
+        groups::hint(tx, chat)?;
     }
     Ok(())
 }
@@ -214,14 +215,9 @@ fn set_members(tx: &mut Tx<'_, '_>, chat: ChatId, wanted: &[(String, String)]) -
         }
     }
     for new in found.into_iter().filter(|id| !current.contains(id)) {
-        if group.chat_type == ChatType::OutBroadcast {
-            if new == ContactId::SELF {
-                continue;
-            }
-            let own = Some(ContactId::SELF);
-            let text = info_texts::member_added(tx.store, tx.texts, tx.profile, new, own)?;
-            let place = messages::Place::Bottom;
-            messages::add_notice_about(tx, chat, &text, SystemType::MemberAdded, place, Some(new))?;
+        // Owners of a channel are not told who joins.
+        if group.chat_type == ChatType::OutBroadcast && new == ContactId::SELF {
+            continue;
         }
         members::add(tx, chat, new, now)?;
         changed = true;

@@ -50,7 +50,11 @@ fn one(tx: &mut Tx<'_, '_>, change: Change, time: i64) -> Outcome<()> {
         Change::DeleteMessages { msgs } => {
             let mut known = Vec::new();
             for mid in msgs {
-                known.extend(messages::by_mid(tx.store, tx.profile, &mid)?.map(|(id, _)| id));
+                match messages::by_mid(tx.store, tx.profile, &mid)? {
+                    Some((id, _)) => known.push(id),
+                    // The user has seen and deleted it before it came to this device.
+                    None => messages::entomb(tx, &mid)?,
+                }
             }
             if known.is_empty() { Ok(()) } else { requests::delete_messages(tx, &known) }
         }

@@ -5,12 +5,13 @@
 //! comes, as they do it themselves.
 
 use volary_mail::sync::{Action, Change, ChatName, Item, write};
-use volary_storage::records::SyncStampRecord;
+use volary_storage::records::{ChatType, SyncStampRecord};
 use volary_storage::tables::SYNC_STAMPS;
 use volary_storage::{StoreError, View as _};
 
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
+use crate::state::chats;
 
 /// A stamp further in the future is not believed: it would win for ever.
 const MOST_AHEAD: i64 = 86_400;
@@ -34,7 +35,7 @@ pub fn made(tx: &mut Tx<'_, '_>, change: &Change, data: &str) -> Result<(i64, u3
         &(tx.profile, LAST),
         &SyncStampRecord { digest: Vec::new(), ..stamp.clone() },
     )?;
-    if let Some(subject) = subject(change) {
+    if let Some(subject) = subject(tx, change)? {
         tx.store.put(&SYNC_STAMPS, &(tx.profile, subject.as_str()), &stamp)?;
     }
     Ok((time, order))
@@ -53,7 +54,7 @@ pub fn is_news(tx: &mut Tx<'_, '_>, item: &Item) -> Outcome<bool> {
         let last = SyncStampRecord { digest: Vec::new(), ..told.clone() };
         tx.store.put(&SYNC_STAMPS, &(tx.profile, LAST), &last)?;
     }
-    let Some(subject) = subject(&item.change) else { return Ok(true) };
+    let Some(subject) = subject(tx, &item.change)? else { return Ok(true) };
     let known = tx.store.get(&SYNC_STAMPS, &(tx.profile, subject.as_str()))?;
     if known.is_some_and(|known| key(&known) >= key(&told)) {
         tracing::debug!(profile = %tx.profile, "an earlier change of another device is not made any more");
@@ -72,8 +73,8 @@ fn digest(data: &str) -> Vec<u8> {
 }
 
 /// What a change sets, if a later one takes its place.
-fn subject(change: &Change) -> Option<String> {
-    match change {
+fn subject(tx: &Tx<'_, '_>, change: &Change) -> Result<Option<String>, StoreError> {
+    Ok(match change {
         Change::Config { key, .. } => Some(format!("setting {}", key.key())),
         Change::AlterChat { id, action } => {
             let chat = match id {
@@ -82,7 +83,7 @@ fn subject(change: &Change) -> Option<String> {
                 ChatName::Grpid(id) => format!("group {id}"),
                 ChatName::Device => "device".to_owned(),
                 // It has a different name after each message.
-                ChatName::Msgids(_) => return None,
+                ChatName::Msgids(_) => return Ok(None),
             };
             let what = match action {
                 Action::Block | Action::Unblock | Action::Accept => "request",
@@ -90,12 +91,19 @@ fn subject(change: &Change) -> Option<String> {
                 Action::SetMuted(_) => "silence",
                 Action::Rename(_) => "name",
                 Action::SetDescription(_) => "description",
-                // Members are added to a channel one by one; a group that nobody knows of has one user.
-                _ => return None,
+                Action::SetPgpContacts(_) if is_group(tx, id)? => "members",
+                // Subscribers are added to a channel one by one.
+                _ => return Ok(None),
             };
             Some(format!("{what} of {chat}"))
         }
         // What is added or deleted does not depend on the order, and relays have times of their own.
         _ => None,
-    }
+    })
+}
+
+fn is_group(tx: &Tx<'_, '_>, chat: &ChatName) -> Result<bool, StoreError> {
+    let ChatName::Grpid(id) = chat else { return Ok(false) };
+    let known = chats::by_group_id(tx.store, tx.profile, id)?;
+    Ok(known.is_some_and(|(_, record)| record.chat_type == ChatType::Group))
 }

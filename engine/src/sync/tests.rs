@@ -162,6 +162,11 @@ async fn a_group_that_nobody_knows_of_is_on_both_with_its_members() {
     let members = |desk: &Desk, chat| desk.db.read(|view| members::current(view, PROFILE, chat)).unwrap();
     assert_eq!(members(&one.0, mine), members(&other.0, theirs));
     assert_eq!(members(&other.0, theirs), [ContactId::SELF]);
+    let shown = |desk: &Desk, chat| {
+        let ids = desk.db.look(|view| messages::visible_ids(view, PROFILE, chat)).unwrap();
+        ids.into_iter().map(|id| desk.message(id).text).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&one.0, mine), shown(&other.0, theirs));
 }
 
 #[tokio::test]
@@ -391,4 +396,50 @@ async fn of_changes_at_the_same_time_all_devices_keep_the_same_one() {
     one.does(name("E")).await;
     other.hears(&one.leaves().await).await;
     assert_eq!(shown(), (Some("E".to_owned()), Some("E".to_owned())));
+}
+
+#[tokio::test]
+async fn a_message_that_comes_after_its_deletion_by_another_device_is_not_shown() {
+    let (one, other) = Device::pair().await;
+    let chat = one.does(CreateChatByContactId { contact_id: 1 }).await.id;
+    let data = MessageData { text: Some("gone".to_owned()), ..Default::default() };
+    let sent = one.does(SendMessage { chat_id: chat, data: Some(data) }).await.id;
+    let mid = one.0.message(MessageId::new(sent)).mid;
+    one.does(DeleteMessages { msg_ids: vec![sent] }).await;
+    other.hears(&one.leaves().await).await;
+    let standing = other.0.db.look(|view| messages::standing(view, PROFILE, &mid, false)).unwrap();
+    assert_eq!(standing, messages::Standing::Settled);
+}
+
+#[tokio::test]
+async fn of_two_member_lists_of_a_new_group_both_devices_keep_the_later_one() {
+    let (one, other) = Device::pair().await;
+    for device in [&one, &other] {
+        device.0.knows(&["anna@x.test"]).await;
+        device.0.knows(&["bert@x.test"]).await;
+    }
+    let made = one.does(CreateGroup { name: "Round".to_owned(), unencrypted: false }).await.id;
+    other.hears(&one.leaves().await).await;
+    let theirs = other.group("Round").0;
+    let who = |device: &Device, addr: &str| {
+        let found = device.0.db.look(|view| contacts::all_by_addr(view, PROFILE, addr)).unwrap();
+        found[0].0
+    };
+    one.does(AddContactToChat { chat_id: made, contact_id: who(&one, "anna@x.test").get() }).await;
+    other.0.waits(1);
+    other
+        .does(AddContactToChat { chat_id: theirs.get(), contact_id: who(&other, "bert@x.test").get() })
+        .await;
+    let (mine, told) = (one.leaves().await, other.leaves().await);
+    one.hears(&told).await;
+    other.hears(&mine).await;
+    let members = |device: &Device, chat| {
+        let ids = device.0.db.look(|view| members::current(view, PROFILE, chat)).unwrap();
+        let record = |id| device.0.db.look(|view| contacts::load(view, PROFILE, id)).unwrap();
+        let addrs = ids.into_iter().map(|id| record(id).map(|record| record.addr).unwrap_or_default());
+        addrs.collect::<Vec<_>>()
+    };
+    let expected = ["", "bert@x.test"];
+    assert_eq!(members(&one, ChatId::new(made)), expected);
+    assert_eq!(members(&other, theirs), expected);
 }

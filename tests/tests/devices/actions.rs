@@ -8,7 +8,7 @@ use volary_proto::{
     ChangeContactName, ChatType, ChatVisibility, DeleteMessages, DeleteMessagesForAll, ForwardMessages,
     GetChatlistEntries, MarknoticedChat, MarkseenMsgs, Message, MessageData, MuteDuration, SaveMessages,
     SendEditRequest, SendReaction, SetChatDescription, SetChatMuteDuration, SetChatName, SetChatVisibility,
-    SetConfig,
+    SetConfig, SetPinnedMessageState,
 };
 use volary_tests::{Chat, Person};
 
@@ -25,6 +25,7 @@ pub enum Action {
     DeleteEverywhere,
     Save,
     Forward,
+    PinMessage,
     Pin,
     Silence,
     NameContact,
@@ -44,7 +45,7 @@ pub enum Action {
 
 impl Action {
     /// Actions by how often they happen.
-    const WEIGHTS: [(Self, u32); 25] = [
+    const WEIGHTS: [(Self, u32); 26] = [
         (Self::Say, 22),
         (Self::Answer, 3),
         (Self::Edit, 6),
@@ -55,6 +56,7 @@ impl Action {
         (Self::DeleteEverywhere, 3),
         (Self::Save, 3),
         (Self::Forward, 2),
+        (Self::PinMessage, 4),
         (Self::Pin, 6),
         (Self::Silence, 4),
         (Self::NameContact, 4),
@@ -80,10 +82,7 @@ impl Action {
     /// Whether the outcome depends on what the other devices have heard of before: what is deleted or copied is what was
     /// there, and a message of somebody who is blocked is kept or not when it comes.
     pub fn needs_calm(self) -> bool {
-        matches!(
-            self,
-            Self::DeleteChat | Self::Block | Self::Save | Self::DeleteHere | Self::DeleteEverywhere
-        )
+        matches!(self, Self::DeleteChat | Self::Block | Self::Save)
     }
 }
 
@@ -161,8 +160,9 @@ async fn in_chat(chat: &Chat, action: Action, rng: &mut ChaCha8Rng, people: &[Pe
             device.call(SetChatMuteDuration { chat_id, duration }).await;
         }
         Action::Notice => drop(device.call(MarknoticedChat { chat_id }).await),
-        Action::Timer if shown.can_send && !shown.is_self_talk => {
-            chat.sets_timer(*[0, 86_400, 604_800].choose(rng).expect("three")).await;
+        // The timer of a group that nobody knows of yet is told by its first message.
+        Action::Timer if shown.can_send && !shown.is_self_talk && !shown.is_unpromoted => {
+            chat.sets_timer(*[0, 604_800, 31_536_000].choose(rng).expect("three")).await;
         }
         Action::DeleteChat if !shown.is_self_talk => {
             device.call(volary_proto::DeleteChat { chat_id }).await;
@@ -187,11 +187,11 @@ async fn of_group(chat: &Chat, action: Action, rng: &mut ChaCha8Rng, people: &[P
     let somebody = people.choose(rng).expect("somebody");
     match action {
         Action::NameChat => {
-            drop(device.call(SetChatName { chat_id, name: format!("Group {number}") }).await);
+            device.call(SetChatName { chat_id, name: format!("Group {number}") }).await;
         }
         Action::Describe => {
             let description = format!("description {number}");
-            drop(device.call(SetChatDescription { chat_id, description }).await);
+            device.call(SetChatDescription { chat_id, description }).await;
         }
         Action::Add => chat.adds(somebody).await,
         _ => {
@@ -232,6 +232,10 @@ async fn with_message(chat: &Chat, message: &Message, action: Action, rng: &mut 
         }
         Action::Save if message.saved_message_id.is_none() && message.original_msg_id.is_none() => {
             let _ = device.tries(SaveMessages { msg_ids }).await;
+        }
+        Action::PinMessage if shown.can_send && !shown.is_self_talk => {
+            let pinned = !message.is_pinned;
+            let _ = device.tries(SetPinnedMessageState { msg_id, pinned }).await;
         }
         Action::Forward if shown.can_send => {
             device.call(ForwardMessages { msg_ids, chat_id: chat.id }).await;

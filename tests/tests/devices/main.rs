@@ -13,23 +13,34 @@ mod story;
 
 use rand::Rng as _;
 
-/// Stories unless `VOLARY_STORIES` says otherwise.
-const STORIES: u64 = 2;
+/// Stories for each number of devices unless `VOLARY_STORIES` says otherwise.
+const STORIES: u64 = 1;
 /// Actions of a story unless `VOLARY_ACTIONS` says otherwise.
-const ACTIONS: u64 = 60;
+const ACTIONS: u64 = 40;
 
 fn number_from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn devices_of_one_user_end_in_the_same_state() {
+/// Tells stories of so many devices, and what happened in each.
+async fn devices_agree(devices: usize) {
     let stories = number_from_environment("VOLARY_STORIES").unwrap_or(STORIES);
     let actions = number_from_environment("VOLARY_ACTIONS").unwrap_or(ACTIONS);
     let first =
         number_from_environment("VOLARY_SEED").unwrap_or_else(|| rand::thread_rng().gen_range(0..1 << 32));
     for seed in first..first + stories {
         println!("VOLARY_SEED={seed} VOLARY_ACTIONS={actions}");
-        println!("{}", story::told(seed, actions).await);
+        let actions = usize::try_from(actions).expect("not that many");
+        println!("{}", story::told(seed, devices, actions).await);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_devices_of_one_user_end_in_the_same_state() {
+    devices_agree(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_devices_of_one_user_end_in_the_same_state() {
+    devices_agree(3).await;
 }

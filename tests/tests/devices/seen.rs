@@ -79,12 +79,13 @@ async fn message(device: &Person, shown: &Message) -> String {
     }
     let quoted = shown.quote.is_some();
     format!(
-        "{:?} by {sender}, {}, info {}, edited {}, forwarded {}, saved {}, quotes {quoted}, file {:?}, {reactions:?}",
+        "{:?} by {sender}, {}, info {}, edited {}, forwarded {}, pinned {}, saved {}, quotes {quoted}, file {:?}, {reactions:?}",
         shown.text,
         state(shown),
         shown.is_info,
         shown.is_edited,
         shown.is_forwarded,
+        shown.is_pinned,
         shown.saved_message_id.is_some(),
         shown.file_name,
     )

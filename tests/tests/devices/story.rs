@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 use rand::seq::SliceRandom as _;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use volary_proto::{ExportSelfKeys, ImportSelfKeys, SetConfig, StartIo, StopIo, WaitForAllWorkDone};
+use volary_proto::{
+    ExportSelfKeys, ImportSelfKeys, IsSendingFinished, MaybeNetwork, SetConfig, StartIo, StopIo,
+    WaitForAllWorkDone,
+};
 use volary_relay::{Faults, SmtpFault};
-use volary_tests::{Person, World, patience};
+use volary_tests::{Person, WallClock, World, patience};
 
 use crate::actions::{self, Action};
 use crate::seen;
@@ -39,17 +42,24 @@ impl fmt::Display for Figures {
 struct Story {
     rng: ChaCha8Rng,
     world: World,
+    clock: WallClock,
     devices: Vec<Person>,
     online: Vec<bool>,
     friends: Vec<Person>,
     figures: Figures,
 }
 
-/// Tells the story of a seed.
-pub async fn told(seed: u64, actions: u64) -> Figures {
+/// Longer than any mail waits for its next try.
+const LONGEST_RETRY: i64 = 3_000;
+
+/// Tells the story of a seed, with so many devices and so many actions.
+pub async fn told(seed: u64, devices: usize, actions: usize) -> Figures {
     let begun = Instant::now();
-    let mut story = Story::begins(seed).await;
-    for number in 0..actions {
+    let mut story = Story::begins(seed, devices).await;
+    for number in 0.. {
+        if story.figures.actions >= actions {
+            break;
+        }
         story.goes_on(number).await;
     }
     let mut figures = story.ends().await;
@@ -69,13 +79,13 @@ async fn another_device(world: &World, first: &Person) -> Person {
 }
 
 impl Story {
-    async fn begins(seed: u64) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let world = World::new().await;
+    async fn begins(seed: u64, count: usize) -> Self {
+        let (rng, clock) = (ChaCha8Rng::seed_from_u64(seed), WallClock::default());
+        let world = World::with_clock(clock.clone()).await;
         let first = world.person("Ada").await;
         let friends = vec![world.person("Bob").await, world.person("Cat").await];
         let mut devices = vec![first];
-        for _ in 0..rng.gen_range(1..=2) {
+        while devices.len() < count {
             devices.push(another_device(&world, &devices[0]).await);
         }
         for device in &devices {
@@ -91,7 +101,7 @@ impl Story {
         }
         let online = vec![true; devices.len()];
         let figures = Figures { devices: devices.len(), ..Figures::default() };
-        let mut story = Self { rng, world, devices, online, friends, figures };
+        let mut story = Self { rng, world, clock, devices, online, friends, figures };
         story.calms().await;
         story
     }
@@ -99,7 +109,7 @@ impl Story {
     async fn goes_on(&mut self, number: u64) {
         match self.rng.gen_range(0..100) {
             0..=8 => self.switches().await,
-            9..=14 => self.disturbs(),
+            9..=14 => self.disturbs().await,
             15..=18 => self.doubles(),
             19..=34 => self.friend_acts(number).await,
             35..=44 => self.waits().await,
@@ -125,16 +135,18 @@ impl Story {
         }
     }
 
-    /// The relay takes mails without saying so, refuses them for a while, or works as it should.
-    fn disturbs(&mut self) {
+    /// The relay takes mails without saying so, refuses them for a while, is gone, or works as it should.
+    async fn disturbs(&mut self) {
         let busy = || SmtpFault { code: 451, text: "4.3.0 busy".to_owned() };
-        let faults = match self.rng.gen_range(0..4) {
-            0 => Faults { hang_up_after_data: true, ..Faults::default() },
-            1 => Faults { data: Some(busy()), ..Faults::default() },
-            _ => Faults::default(),
+        let (faults, gone) = match self.rng.gen_range(0..6) {
+            0 | 1 => (Faults { hang_up_after_data: true, ..Faults::default() }, false),
+            2 => (Faults { data: Some(busy()), ..Faults::default() }, false),
+            3 => (Faults::default(), true),
+            _ => (Faults::default(), false),
         };
-        self.figures.faults += usize::from(faults.hang_up_after_data || faults.data.is_some());
+        self.figures.faults += usize::from(faults.hang_up_after_data || faults.data.is_some() || gone);
         self.world.relay.set_faults(faults);
+        self.world.relay.set_down(gone).await;
     }
 
     /// A mail comes once more.
@@ -187,28 +199,39 @@ impl Story {
     /// All devices hear of everything.
     async fn calms(&mut self) {
         self.world.relay.set_faults(Faults::default());
+        self.world.relay.set_down(false).await;
         for device in 0..self.devices.len() {
             self.goes(device, true).await;
         }
+        let end = Instant::now() + patience();
+        while !self.world.engine.call(0, IsSendingFinished {}).await.expect("it is known").value {
+            assert!(Instant::now() < end, "mails do not leave");
+            self.clock.is_set_by(LONGEST_RETRY);
+            self.settles().await;
+        }
         // What one has sent the next takes in, and answers.
-        for _ in 0..3 {
-            for person in self.devices.iter().chain(&self.friends) {
-                person.call(volary_proto::MaybeNetwork {}).await;
-                person.call(WaitForAllWorkDone {}).await;
-            }
+        for _ in 0..2 {
+            self.settles().await;
+        }
+    }
+
+    /// Everybody sends and takes in what there is.
+    async fn settles(&self) {
+        for person in self.devices.iter().chain(&self.friends) {
+            person.call(MaybeNetwork {}).await;
+            person.call(WaitForAllWorkDone {}).await;
         }
     }
 
     async fn ends(mut self) -> Figures {
-        self.calms().await;
         let end = Instant::now() + patience() / 4;
         loop {
+            self.calms().await;
             let mut shown = Vec::new();
             for device in &self.devices {
                 shown.push(seen::by(device).await);
             }
-            let differs = shown.iter().position(|lines| *lines != shown[0]);
-            let Some(other) = differs else {
+            let Some(other) = shown.iter().position(|lines| *lines != shown[0]) else {
                 self.figures.lines = shown[0].len();
                 break;
             };
@@ -216,7 +239,6 @@ impl Story {
                 let difference = seen::difference(&shown[0], &shown[other]);
                 panic!("device 0 and device {other} show something else:{difference}");
             }
-            self.calms().await;
         }
         self.world.ends().await;
         self.figures

@@ -252,11 +252,6 @@ pub struct BounceReport {
 }
 
 impl ParsedMessage {
-    /// Whether it adds somebody to a channel.
-    pub fn adds_subscriber(&self) -> bool {
-        self.group.added.is_some() && self.list.as_ref().is_some_and(|list| list.is_channel)
-    }
-
     /// The report of a mail server that does not write reports as RFC 3464 wants them, about one of its candidates: what
     /// it says is the error.
     pub fn bounce_of(&self, candidate: &MessageId) -> BounceReport {
