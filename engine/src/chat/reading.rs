@@ -129,19 +129,29 @@ fn see_hidden(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<bool> {
     Ok(!fresh.is_empty())
 }
 
-/// Fresh messages up to a sort time become noticed: we wrote in that chat from another device.
-pub fn notice_until(tx: &mut Tx<'_, '_>, chat: ChatId, sort: i64) -> Result<(), StoreError> {
-    if notice_silently(tx, chat, sort)? {
-        tx.msgs_noticed(chat);
+/// Fresh messages before this one become noticed: we wrote it in that chat from another device.
+pub fn notice_until(
+    tx: &mut Tx<'_, '_>,
+    message: MessageId,
+    record: &MessageRecord,
+) -> Result<(), StoreError> {
+    if notice_silently(tx, message, record)? {
+        tx.msgs_noticed(record.chat);
     }
     Ok(())
 }
 
-/// As [`notice_until`], without telling; returns whether there was any.
-pub fn notice_silently(tx: &mut Tx<'_, '_>, chat: ChatId, sort: i64) -> Result<bool, StoreError> {
+/// As [`notice_until`], without telling; returns whether there was any. Of the same second those that came earlier are
+/// before it.
+pub fn notice_silently(
+    tx: &mut Tx<'_, '_>,
+    message: MessageId,
+    record: &MessageRecord,
+) -> Result<bool, StoreError> {
     let mut any = false;
-    for id in messages::fresh_ids(tx.store, tx.profile, chat)? {
-        if messages::load(tx.store, tx.profile, id)?.is_some_and(|record| record.sort <= sort) {
+    for id in messages::fresh_ids(tx.store, tx.profile, record.chat)? {
+        let before = |fresh: MessageRecord| (fresh.sort, id) <= (record.sort, message);
+        if messages::load(tx.store, tx.profile, id)?.is_some_and(before) {
             messages::update(tx, id, |record| record.state = MessageState::InNoticed)?;
             messages::start_timer(tx, id)?;
             any = true;

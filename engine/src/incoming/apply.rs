@@ -17,6 +17,7 @@ use crate::ground::ids::ChatId;
 use crate::handshake;
 use crate::state::messages::Standing;
 use crate::state::{chats, config, contacts, keys, messages, verification};
+use crate::sync::own_deletions;
 
 /// The error that clients provoke with the setting `simulate_receive_imf_error`; they compare the text.
 const SIMULATED_ERROR: &str =
@@ -178,11 +179,25 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
     }
     // Clients take a change of the contact that follows the message for a further one.
     seen_from(tx, opened, parsed, &who)?;
+    if outgoing && parsed.has_padlock() {
+        announced_elsewhere(tx, parsed)?;
+    }
     let fate = by_kind(tx, opened, parsed, &who)?;
     if parsed.kind() != MessageKind::Visible && matches!(fate, Fate::Taken(_)) {
         locations::take_track(tx, opened, &who)?;
     }
     Ok(fate)
+}
+
+/// Any mail of another own device to a group announces it, also one of which nothing is shown.
+fn announced_elsewhere(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<()> {
+    let Some(id) = &parsed.group.id else { return Ok(()) };
+    if let Some((chat, _)) = chats::by_group_id(tx.store, tx.profile, id.as_str())?
+        && chats::update(tx, chat, |record| record.unpromoted = false)?
+    {
+        tx.chat_modified(chat);
+    }
+    Ok(())
 }
 
 /// The name to show on this message only: of a bot that speaks for somebody, and on lists, which rewrite names.
@@ -293,7 +308,12 @@ fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         messages::entomb(tx, &opened.mid)?;
         return Ok(Copies::Keep.into());
     }
+    let deleted = own_deletions::is_deleted(tx, special::shown_mid(opened, parsed))?;
+    let change = group::Change { silent: change.silent || deleted, ..change };
     let copies = store::message(tx, opened, parsed, who, &chat, &change)?;
+    if deleted {
+        own_deletions::make(tx, special::shown_mid(opened, parsed))?;
+    }
     let blocked = contacts::load(tx.store, tx.profile, who.sender)?.is_some_and(|contact| contact.blocked);
     let hidden = chats::load(tx.store, tx.profile, chat.id)?.is_some_and(|chat| chat.blocked == Block::Yes);
     Ok(if blocked && hidden { Fate::NotShown(Reason::Blocked) } else { copies.into() })

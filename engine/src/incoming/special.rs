@@ -81,7 +81,7 @@ fn seen_elsewhere(
         record.wants_receipt = false;
     })?;
     messages::start_timer(tx, message)?;
-    reading::notice_silently(tx, record.chat, record.sort)?;
+    reading::notice_silently(tx, message, record)?;
     if messages::fresh_ids(tx.store, tx.profile, record.chat)?.is_empty() {
         tx.msgs_noticed(record.chat);
     } else {
@@ -231,6 +231,14 @@ pub fn delete(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outc
     Ok(Copies::Keep)
 }
 
+/// The Message-ID under which others know what a mail shows.
+pub fn shown_mid<'m>(opened: &'m Opened, parsed: &'m ParsedMessage) -> &'m str {
+    match &parsed.split {
+        SplitRole::Pre { post_id, .. } => post_id.as_str(),
+        _ => &opened.mid,
+    }
+}
+
 /// Whether the author has deleted a message before it came; then only its id is remembered.
 pub fn was_deleted_before(
     tx: &mut Tx<'_, '_>,
@@ -238,10 +246,7 @@ pub fn was_deleted_before(
     parsed: &ParsedMessage,
     who: &People,
 ) -> Outcome<bool> {
-    let post = match &parsed.split {
-        SplitRole::Pre { post_id, .. } => post_id.as_str(),
-        _ => &opened.mid,
-    };
+    let post = shown_mid(opened, parsed);
     let key = (tx.profile, post.to_owned(), who.sender);
     if !parsed.has_padlock() || !tx.store.contains(&PENDING_DELETIONS, &key)? {
         return Ok(false);

@@ -246,10 +246,10 @@ fn after(
         tx.msgs_changed(ChatId::ARCHIVED_LINK);
     }
     if outgoing {
-        if let Some((_, record)) = stored.last()
+        if let Some((id, record)) = stored.last()
             && !config::flag(tx.store, tx.profile, config::key::TEAM_PROFILE)?
         {
-            reading::notice_until(tx, chat.id, record.sort)?;
+            reading::notice_until(tx, *id, record)?;
         }
         for contact in members::current(tx.store, tx.profile, chat.id)? {
             contacts::raise_origin(tx, contact, ContactOrigin::IncomingTo)?;

@@ -3,7 +3,7 @@
 use volary_mail::sync::{Change, Item, Setting, Tokens};
 use volary_storage::records::TokenKind;
 
-use super::{alter, relays, stamps};
+use super::{alter, own_deletions, relays, stamps};
 use crate::chat::{features, own_settings, requests};
 use crate::ground::db::{Tx, picture_name};
 use crate::ground::error::{Failure, Outcome};
@@ -43,6 +43,9 @@ fn one(tx: &mut Tx<'_, '_>, change: Change, time: i64) -> Outcome<()> {
         Change::Config { key, val } => set(tx, key, val),
         Change::SaveMessage { src, dest } => match messages::by_mid(tx.store, tx.profile, &src)? {
             Some((message, _)) if messages::known(tx.store, tx.profile, &dest)?.is_none() => {
+                if own_deletions::is_deleted(tx, &dest)? {
+                    return Ok(messages::entomb(tx, &dest)?);
+                }
                 features::save_as(tx, message, dest)
             }
             _ => Ok(()),
@@ -53,7 +56,7 @@ fn one(tx: &mut Tx<'_, '_>, change: Change, time: i64) -> Outcome<()> {
                 match messages::by_mid(tx.store, tx.profile, &mid)? {
                     Some((id, _)) => known.push(id),
                     // The user has seen and deleted it before it came to this device.
-                    None => messages::entomb(tx, &mid)?,
+                    None => own_deletions::note(tx, &mid)?,
                 }
             }
             if known.is_empty() { Ok(()) } else { requests::delete_messages(tx, &known) }

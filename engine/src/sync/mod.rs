@@ -8,6 +8,7 @@
 //! | `apply` | carrying out what another device has told |
 //! | `alter` | the changes of chats among that |
 //! | `relays` | the relays among that |
+//! | `own_deletions` | what another device has deleted before it came to this one |
 //! | `stamps` | which of two changes counts |
 //!
 //! Applying never shares: two devices would tell each other the same for ever. So rules of [`crate::chat`] know nothing
@@ -15,6 +16,7 @@
 
 pub mod alter;
 pub mod apply;
+pub mod own_deletions;
 pub mod queue;
 pub mod relays;
 pub mod share;

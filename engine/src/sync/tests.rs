@@ -1,5 +1,6 @@
 //! Two devices of one user, without relays: what one has changed is put before the other.
 
+use volary_mail::message::{Body, ChatBody, Mailbox, MessageId as Mid, Outgoing, Recipients};
 use volary_mail::sync::{Item, read};
 use volary_proto::Call;
 use volary_proto::v1::mute_duration::{Forever, Kind as Muted};
@@ -407,8 +408,16 @@ async fn a_message_that_comes_after_its_deletion_by_another_device_is_not_shown(
     let mid = one.0.message(MessageId::new(sent)).mid;
     one.does(DeleteMessages { msg_ids: vec![sent] }).await;
     other.hears(&one.leaves().await).await;
-    let standing = other.0.db.look(|view| messages::standing(view, PROFILE, &mid, false)).unwrap();
-    assert_eq!(standing, messages::Standing::Settled);
+    let (own, now) = (one.0.own_key(), other.0.now());
+    let to = Recipients::Listed(vec![Mailbox::bare("me@one.test")]);
+    let body = Body::Chat(Box::new(ChatBody { text: "gone".to_owned(), ..Default::default() }));
+    let mail = Outgoing::new(Mailbox::bare("me@one.test"), to, Mid::parse(&mid).unwrap(), now, body);
+    for _ in 0..2 {
+        other.0.gets(&own, &mail).await;
+        let standing = other.0.db.look(|view| messages::standing(view, PROFILE, &mid, false)).unwrap();
+        assert_eq!(standing, messages::Standing::Settled);
+        assert!(other.0.db.look(|view| messages::by_mid(view, PROFILE, &mid)).unwrap().is_none());
+    }
 }
 
 #[tokio::test]

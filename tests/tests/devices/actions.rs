@@ -27,6 +27,7 @@ pub enum Action {
     Forward,
     PinMessage,
     Pin,
+    Archive,
     Silence,
     NameContact,
     NameSelf,
@@ -45,7 +46,7 @@ pub enum Action {
 
 impl Action {
     /// Actions by how often they happen.
-    const WEIGHTS: [(Self, u32); 26] = [
+    const WEIGHTS: [(Self, u32); 27] = [
         (Self::Say, 22),
         (Self::Answer, 3),
         (Self::Edit, 6),
@@ -58,6 +59,7 @@ impl Action {
         (Self::Forward, 2),
         (Self::PinMessage, 4),
         (Self::Pin, 6),
+        (Self::Archive, 1),
         (Self::Silence, 4),
         (Self::NameContact, 4),
         (Self::NameSelf, 3),
@@ -80,9 +82,9 @@ impl Action {
     }
 
     /// Whether the outcome depends on what the other devices have heard of before: what is deleted or copied is what was
-    /// there, and a message of somebody who is blocked is kept or not when it comes.
+    /// there, a message of somebody who is blocked is kept or not when it comes, and one takes its chat out of the archive.
     pub fn needs_calm(self) -> bool {
-        matches!(self, Self::DeleteChat | Self::Block | Self::Save)
+        matches!(self, Self::DeleteChat | Self::Block | Self::Save | Self::Archive)
     }
 }
 
@@ -150,8 +152,12 @@ async fn in_chat(chat: &Chat, action: Action, rng: &mut ChaCha8Rng, people: &[Pe
             chat.says(&format!("{device} says {number}")).await;
         }
         Action::Pin => {
-            let places = [ChatVisibility::Normal, ChatVisibility::Archived, ChatVisibility::Pinned];
-            let visibility = (*places.choose(rng).expect("three")).into();
+            let visibility =
+                if shown.pinned { ChatVisibility::Normal } else { ChatVisibility::Pinned }.into();
+            device.call(SetChatVisibility { chat_id, visibility }).await;
+        }
+        Action::Archive => {
+            let visibility = ChatVisibility::Archived.into();
             device.call(SetChatVisibility { chat_id, visibility }).await;
         }
         Action::Silence => {

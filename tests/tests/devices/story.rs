@@ -237,7 +237,11 @@ impl Story {
             };
             if Instant::now() > end {
                 let difference = seen::difference(&shown[0], &shown[other]);
-                panic!("device 0 and device {other} show something else:{difference}");
+                let troubles = self.devices.iter().map(|device| device.log.troubles().to_string());
+                panic!(
+                    "device 0 and device {other} show something else:{difference}\n{}",
+                    troubles.collect::<Vec<_>>().join("\n")
+                );
             }
         }
         self.world.ends().await;

@@ -88,3 +88,20 @@ async fn in_a_team_authors_get_receipts_and_own_devices_hear_nothing() {
         assert_eq!(tells, !team);
     }
 }
+
+#[tokio::test]
+async fn of_messages_of_one_second_those_that_came_later_stay_fresh_when_another_device_reads_one() {
+    let desk = Desk::new().await;
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let chat = desk.chat_with(anna).await;
+    let says = |sort| {
+        let state = MessageState::InFresh;
+        desk.puts(MessageRecord { chat, from: anna, state, sort, ..Default::default() })
+    };
+    let (later, first, second, third) = (says(9).await, says(7).await, says(7).await, says(7).await);
+    let record = desk.message(second);
+    desk.change(move |tx| Ok(notice_silently(tx, second, &record)?)).await;
+    let states = [first, second, third, later].map(|id| desk.message(id).state);
+    let (fresh, noticed) = (MessageState::InFresh, MessageState::InNoticed);
+    assert_eq!(states, [noticed, noticed, fresh, fresh]);
+}
