@@ -204,7 +204,7 @@ fn intent(record: &MessageRecord, params: &Params) -> Option<Intent> {
         SystemType::MemberAdded => Intent::MemberAdded { member: member(), by_handshake: params.flag('F') },
         SystemType::MemberRemoved => Intent::MemberRemoved(member()),
         SystemType::GroupNameChanged => {
-            Intent::NameChanged { old: params.get('E').unwrap_or_default().to_owned() }
+            Intent::NameChanged { old: params.get('E').unwrap_or_default().to_owned(), new: None }
         }
         SystemType::GroupImageChanged => Intent::PictureChanged,
         SystemType::GroupDescriptionChanged => Intent::DescriptionChanged,

@@ -341,7 +341,8 @@ pub fn send_system(tx: &mut Tx<'_, '_>, chat: ChatId, system: SystemMessage) -> 
     let group = load_chat(tx.store, tx.profile, chat)?;
     check_protection(tx, group.encrypted)?;
     // The change of a timer does not disappear.
-    let timer = if system.intent == Intent::TimerChanged { 0 } else { group.ephemeral_timer };
+    let is_change = matches!(system.intent, Intent::TimerChanged { .. });
+    let timer = if is_change { 0 } else { group.ephemeral_timer };
     let mut record = MessageRecord {
         chat,
         from: ContactId::SELF,

@@ -202,10 +202,10 @@ pub fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
     if group.name == clean {
         return Ok(());
     }
-    let now = tx.now;
+    let changed = tx.now.max(group.name_changed + 1);
     chats::update(tx, chat, |record| {
         record.name.clone_from(&clean);
-        record.name_changed = now.max(record.name_changed + 1);
+        record.name_changed = changed;
     })?;
     if announces(&group) {
         let texts = tx.texts;
@@ -215,7 +215,7 @@ pub fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
             (text::NAME_CHANGED_SELF, Some(ContactId::SELF))
         };
         let system = SystemMessage {
-            intent: Intent::NameChanged { old: group.name.clone() },
+            intent: Intent::NameChanged { old: group.name.clone(), new: Some((clean.clone(), changed)) },
             text: texts.fill(number, &[&group.name, &clean]),
             about,
             ..Default::default()
@@ -316,7 +316,7 @@ pub fn set_timer(tx: &mut Tx<'_, '_>, chat: ChatId, seconds: u32) -> Outcome<()>
     let mut changed = tx.now;
     if !group.unpromoted {
         let system = SystemMessage {
-            intent: Intent::TimerChanged,
+            intent: Intent::TimerChanged { seconds: Some(seconds) },
             text: super::timer::change_text(tx.texts, seconds, None),
             about: Some(ContactId::SELF),
             ..Default::default()

@@ -49,13 +49,18 @@ pub enum Intent {
     NameChanged {
         /// The former name.
         old: String,
+        /// The new one with the time of the change; `None` in rows of older versions: that of the chat when it is sent.
+        new: Option<(String, i64)>,
     },
     /// A group or channel has another description.
     DescriptionChanged,
     /// A group or channel has another picture, or none any more.
     PictureChanged,
     /// The timer of disappearing messages changed.
-    TimerChanged,
+    TimerChanged {
+        /// Its value; `None` in rows of older versions: that of the chat when it is sent.
+        seconds: Option<u32>,
+    },
     /// A reaction to a message; the text is the emoji.
     Reaction {
         /// Its Message-ID.
@@ -137,6 +142,9 @@ mod name {
     pub const REMOVED: &str = "Chat-Group-Member-Removed";
     pub const REMOVED_FINGERPRINT: &str = "Chat-Group-Member-Removed-Fpr";
     pub const NAME_CHANGED: &str = "Chat-Group-Name-Changed";
+    pub const NEW_NAME: &str = ":name";
+    pub const NAME_TIME: &str = ":name-time";
+    pub const TIMER: &str = ":timer";
     pub const DESCRIPTION_CHANGED: &str = "Chat-Group-Description-Changed";
     pub const CHANNEL_SECRET: &str = "Chat-Broadcast-Secret";
     pub const LOCATIONS: &str = ":locations";
@@ -183,7 +191,7 @@ impl Intent {
             Self::NameChanged { .. } => SystemType::GroupNameChanged,
             Self::DescriptionChanged => SystemType::GroupDescriptionChanged,
             Self::PictureChanged => SystemType::GroupImageChanged,
-            Self::TimerChanged => SystemType::EphemeralTimerChanged,
+            Self::TimerChanged { .. } => SystemType::EphemeralTimerChanged,
             Self::LocationStreaming => SystemType::LocationStreamingEnabled,
             Self::Locations => SystemType::LocationOnly,
             Self::Pin { pinned: true, .. } => SystemType::MessagePinned,
@@ -317,10 +325,21 @@ impl Intent {
                 parts.push((name::CHANNEL_SECRET, secret.clone()));
                 parts
             }
-            Self::NameChanged { old } => vec![(name::NAME_CHANGED, old.clone())],
+            Self::NameChanged { old, new } => {
+                let mut parts = vec![(name::NAME_CHANGED, old.clone())];
+                if let Some((new, time)) = new {
+                    parts.push((name::NEW_NAME, new.clone()));
+                    parts.push((name::NAME_TIME, time.to_string()));
+                }
+                parts
+            }
             Self::DescriptionChanged => vec![(name::DESCRIPTION_CHANGED, String::new())],
             Self::PictureChanged => content(ChatContent::GroupAvatarChanged),
-            Self::TimerChanged => content(ChatContent::EphemeralTimerChanged),
+            Self::TimerChanged { seconds } => {
+                let mut parts = content(ChatContent::EphemeralTimerChanged);
+                parts.extend(seconds.map(|seconds| (name::TIMER, seconds.to_string())));
+                parts
+            }
             Self::Reaction { .. } => vec![(name::REACTION, "1".to_owned())],
             Self::Edit { target, old_text } => {
                 vec![(name::EDIT, format!("<{target}>")), (name::QUOTE, old_text.clone())]
@@ -442,7 +461,11 @@ impl Parts<'_> {
             return Ok(Intent::MemberRemoved(Named { address, fingerprint }));
         }
         if let Some(old) = self.take(name::NAME_CHANGED) {
-            return Ok(Intent::NameChanged { old });
+            let new = match self.take(name::NEW_NAME) {
+                Some(new) => Some((new, self.number(name::NAME_TIME)?.unwrap_or(0))),
+                None => None,
+            };
+            return Ok(Intent::NameChanged { old, new });
         }
         if self.take(name::DESCRIPTION_CHANGED).is_some() {
             return Ok(Intent::DescriptionChanged);
@@ -450,7 +473,9 @@ impl Parts<'_> {
         Ok(match self.take(name::CONTENT).as_deref().map(ChatContent::parse) {
             None => Intent::Text,
             Some(Some(ChatContent::GroupAvatarChanged)) => Intent::PictureChanged,
-            Some(Some(ChatContent::EphemeralTimerChanged)) => Intent::TimerChanged,
+            Some(Some(ChatContent::EphemeralTimerChanged)) => {
+                Intent::TimerChanged { seconds: self.number(name::TIMER)? }
+            }
             Some(Some(ChatContent::MessagePinned)) => Intent::Pin { target: target(), pinned: true },
             Some(Some(ChatContent::MessageUnpinned)) => Intent::Pin { target: target(), pinned: false },
             Some(Some(ChatContent::LocationStreamingEnabled)) => Intent::LocationStreaming,
@@ -464,6 +489,11 @@ impl Parts<'_> {
             }
             Some(_) => return Err(IntentError::Malformed(name::CONTENT)),
         })
+    }
+
+    fn number<N: std::str::FromStr>(&mut self, name: &'static str) -> Result<Option<N>, IntentError> {
+        let value = self.take(name).map(|text| text.parse().map_err(|_| IntentError::Malformed(name)));
+        value.transpose()
     }
 
     fn added(&mut self, address: String) -> Result<Intent, IntentError> {

@@ -37,8 +37,9 @@ pub fn by_references(mails: &[Links<'_>]) -> Vec<usize> {
     let mut order = Vec::with_capacity(mails.len());
     for first in 0..mails.len() {
         for at in mails[first].channel.and_then(|channel| admissions.remove(channel)).unwrap_or_default() {
-            placed[at] = true;
-            order.push(at);
+            if !std::mem::replace(&mut placed[at], true) {
+                order.push(at);
+            }
         }
         let mut chain = Vec::new();
         let mut next = Some(first);

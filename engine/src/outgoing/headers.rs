@@ -23,6 +23,14 @@ pub fn of(
         return Ok(Vec::new());
     }
     let mut headers = Vec::new();
+    // A mail that waited says what was changed, not what has become of it since.
+    let renamed = match intent {
+        Intent::NameChanged { new: Some((name, time)), .. } => {
+            Some(ChatRecord { name: name.clone(), name_changed: *time, ..chat.clone() })
+        }
+        _ => None,
+    };
+    let chat = renamed.as_ref().unwrap_or(chat);
     match chat.chat_type {
         ChatType::Group => group(view, context, message, chat, &mut headers)?,
         ChatType::OutBroadcast => channel(chat, &mut headers),
@@ -35,7 +43,7 @@ pub fn of(
         group_data(context, intent, chat, &mut headers)?;
     }
     let timer = match intent {
-        Intent::TimerChanged => chat.ephemeral_timer,
+        Intent::TimerChanged { seconds } => seconds.unwrap_or(chat.ephemeral_timer),
         _ => message.ephemeral_timer,
     };
     headers.push(ChatHeader::EphemeralTimer(timer));
@@ -183,10 +191,10 @@ fn of_intent(intent: &Intent) -> Vec<ChatHeader> {
         Intent::MemberRemoved(Named { address, fingerprint }) => {
             vec![ChatHeader::MemberRemoved { address: address.clone(), fingerprint: fingerprint.clone() }]
         }
-        Intent::NameChanged { old } => vec![ChatHeader::GroupNameChanged(old.clone())],
+        Intent::NameChanged { old, .. } => vec![ChatHeader::GroupNameChanged(old.clone())],
         Intent::DescriptionChanged => vec![ChatHeader::GroupDescriptionChanged],
         Intent::PictureChanged => vec![ChatHeader::Content(ChatContent::GroupAvatarChanged)],
-        Intent::TimerChanged => vec![ChatHeader::Content(ChatContent::EphemeralTimerChanged)],
+        Intent::TimerChanged { .. } => vec![ChatHeader::Content(ChatContent::EphemeralTimerChanged)],
         Intent::Pin { pinned: true, .. } => vec![ChatHeader::Content(ChatContent::MessagePinned)],
         Intent::Pin { pinned: false, .. } => vec![ChatHeader::Content(ChatContent::MessageUnpinned)],
         Intent::CallAccepted { answer, .. } => {

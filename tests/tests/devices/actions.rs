@@ -5,10 +5,11 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use volary_proto::mute_duration::{Forever, Kind as Muted, NotMuted};
 use volary_proto::{
-    ChangeContactName, ChatType, ChatVisibility, DeleteMessages, DeleteMessagesForAll, ForwardMessages,
-    GetChatlistEntries, MarknoticedChat, MarkseenMsgs, Message, MessageData, MuteDuration, SaveMessages,
-    SendEditRequest, SendReaction, SetChatDescription, SetChatMuteDuration, SetChatName, SetChatVisibility,
-    SetConfig, SetPinnedMessageState,
+    AddContactToChat, ChangeContactName, ChatType, ChatVisibility, DeleteMessages, DeleteMessagesForAll,
+    ForwardMessages, GetBlockedContacts, GetChatlistEntries, GetMessage, GetMessageIds, MarknoticedChat,
+    MarkseenMsgs, Message, MessageData, MuteDuration, RemoveContactFromChat, SaveMessages, SendEditRequest,
+    SendReaction, SetChatDescription, SetChatMuteDuration, SetChatName, SetChatVisibility, SetConfig,
+    SetPinnedMessageState,
 };
 use volary_tests::{Chat, Person};
 
@@ -97,12 +98,13 @@ pub async fn done(device: &Person, action: Action, rng: &mut ChaCha8Rng, people:
         Action::Found => {
             let group = device.founds(&format!("Group {number}")).await;
             if rng.r#gen() {
-                group.adds(&people[0]).await;
+                let contact_id = id_of(device, &people[0]).await;
+                device.call(AddContactToChat { chat_id: group.id, contact_id }).await;
             }
         }
         Action::OpenChannel => drop(device.opens_channel(&format!("Channel {number}")).await),
         Action::NameContact => {
-            let contact_id = device.id_of(people.choose(rng).expect("somebody")).await;
+            let contact_id = id_of(device, people.choose(rng).expect("somebody")).await;
             device.call(ChangeContactName { contact_id, name: format!("Friend {number}") }).await;
         }
         Action::Block => blocks(device, rng, people).await,
@@ -118,13 +120,33 @@ async fn sets(device: &Person, key: &str, value: &str) {
 }
 
 async fn blocks(device: &Person, rng: &mut ChaCha8Rng, people: &[Person]) {
-    let contact_id = device.id_of(people.choose(rng).expect("somebody")).await;
+    let contact_id = id_of(device, people.choose(rng).expect("somebody")).await;
     let blocked = device.call(volary_proto::GetContact { contact_id }).await.is_blocked;
     if blocked {
         device.call(volary_proto::UnblockContact { contact_id }).await;
     } else if rng.gen_bool(0.3) {
         device.call(volary_proto::BlockContact { contact_id }).await;
     }
+}
+
+/// The contact that a friend is, also while it is blocked.
+async fn id_of(device: &Person, friend: &Person) -> u32 {
+    if let Some(known) = device.contact(friend).await {
+        return known.id;
+    }
+    let blocked = device.call(GetBlockedContacts {}).await.contacts;
+    let found = blocked.iter().find(|contact| contact.address == friend.address);
+    found.expect("every friend is known").id
+}
+
+/// What somebody wrote into a chat. A message may disappear meanwhile.
+async fn messages_of(chat: &Chat) -> Vec<Message> {
+    let ids = chat.person.call(GetMessageIds { chat_id: chat.id, ..Default::default() }).await.ids;
+    let mut found = Vec::new();
+    for msg_id in ids {
+        found.extend(chat.person.tries(GetMessage { msg_id }).await.ok().filter(|message| !message.is_info));
+    }
+    found
 }
 
 /// Any chat that is listed, but for what the engine tells.
@@ -179,8 +201,7 @@ async fn in_chat(chat: &Chat, action: Action, rng: &mut ChaCha8Rng, people: &[Pe
             }
         }
         _ => {
-            let mut messages = chat.messages().await;
-            messages.retain(|message| !message.is_info);
+            let messages = messages_of(chat).await;
             if let Some(message) = messages.choose(rng) {
                 with_message(chat, message, action, rng, number).await;
             }
@@ -199,10 +220,14 @@ async fn of_group(chat: &Chat, action: Action, rng: &mut ChaCha8Rng, people: &[P
             let description = format!("description {number}");
             device.call(SetChatDescription { chat_id, description }).await;
         }
-        Action::Add => chat.adds(somebody).await,
+        Action::Add => {
+            let contact_id = id_of(device, somebody).await;
+            device.call(AddContactToChat { chat_id, contact_id }).await;
+        }
         _ => {
             if chat.members().await.contains(&somebody.address) {
-                chat.removes(somebody).await;
+                let contact_id = id_of(device, somebody).await;
+                device.call(RemoveContactFromChat { chat_id, contact_id }).await;
             }
         }
     }

@@ -1,11 +1,12 @@
 //! What a device shows, in a form that is the same on devices which show the same: without ids, which each gives out
-//! itself, and without times, which depend on when it was online.
+//! itself, without times, which depend on when it was online, and without the lines by which a device says how it learned
+//! of something: the members of a group count, not who told of them first.
 
 use std::collections::BTreeMap;
 
 use volary_proto::{
     Contact, GetChatlistEntries, GetConfig, GetContact, GetContactIds, GetFullChat, GetMessage,
-    GetMessageIds, Message, MessageState,
+    GetMessageIds, INFO_CONTACT, Message, MessageState, SystemMessageType,
 };
 use volary_tests::Person;
 
@@ -64,10 +65,18 @@ async fn chat(device: &Person, chat_id: u32, lines: &mut Vec<String>) {
     ));
     let ids = device.call(GetMessageIds { chat_id, ..Default::default() }).await.ids;
     for msg_id in ids {
-        if let Ok(shown) = device.tries(GetMessage { msg_id }).await {
+        if let Ok(shown) = device.tries(GetMessage { msg_id }).await
+            && !is_of_one_device(&shown)
+        {
             lines.push(format!("{name}: {}", message(device, &shown).await));
         }
     }
+}
+
+/// Lines of the engine itself, and those about members: who adds somebody who is added already is not mentioned.
+fn is_of_one_device(shown: &Message) -> bool {
+    let about_members = [SystemMessageType::MemberAddedToGroup, SystemMessageType::MemberRemovedFromGroup];
+    shown.from_id == INFO_CONTACT || about_members.contains(&shown.system_message_type())
 }
 
 async fn message(device: &Person, shown: &Message) -> String {
@@ -78,9 +87,10 @@ async fn message(device: &Person, shown: &Message) -> String {
         reactions.insert(contact.address, emojis.emojis.clone());
     }
     let quoted = shown.quote.is_some();
+    let text = if shown.is_info { without_names(&shown.text) } else { shown.text.clone() };
     format!(
         "{:?} by {sender}, {}, info {}, edited {}, forwarded {}, pinned {}, saved {}, quotes {quoted}, file {:?}, {reactions:?}",
-        shown.text,
+        text,
         state(shown),
         shown.is_info,
         shown.is_edited,
@@ -89,6 +99,15 @@ async fn message(device: &Person, shown: &Message) -> String {
         shown.saved_message_id.is_some(),
         shown.file_name,
     )
+}
+
+/// Lines about changes have the name that somebody had when they came.
+fn without_names(text: &str) -> String {
+    let mut words = text.split(' ').collect::<Vec<_>>();
+    while let Some(at) = words.iter().position(|word| *word == "Friend") {
+        words.drain(at..words.len().min(at + 2));
+    }
+    words.join(" ")
 }
 
 /// What is new here and what was only listed elsewhere is a matter of one device.

@@ -20,10 +20,12 @@ fn of_each_kind() -> Vec<Intent> {
         Intent::MemberAdded { member: Named { fingerprint: String::new(), ..member() }, by_handshake: true },
         Intent::MemberRemoved(member()),
         Intent::ChannelWelcome { subscriber: member(), secret: "secret".to_owned() },
-        Intent::NameChanged { old: "Old".to_owned() },
+        Intent::NameChanged { old: "Old".to_owned(), new: None },
+        Intent::NameChanged { old: "Old".to_owned(), new: Some(("New".to_owned(), 1_700_000_000)) },
         Intent::DescriptionChanged,
         Intent::PictureChanged,
-        Intent::TimerChanged,
+        Intent::TimerChanged { seconds: None },
+        Intent::TimerChanged { seconds: Some(60) },
         Intent::Reaction { target: target() },
         Intent::Edit { target: target(), old_text: "two\nlines".to_owned() },
         Intent::Delete { targets: vec![target(), "b@localhost".to_owned()] },
@@ -69,7 +71,7 @@ proptest! {
         let member = Named { address, fingerprint: String::new() };
         let step = Handshake { step: "vc-request".to_owned(), auth: Some(auth), ..Default::default() };
         for intent in [
-            Intent::NameChanged { old: old.clone() },
+            Intent::NameChanged { old: old.clone(), new: Some((old.clone(), 7)) },
             Intent::Edit { target: "a@localhost".to_owned(), old_text: old.clone() },
             Intent::ChannelWelcome { subscriber: member.clone(), secret: secret.clone() },
             Intent::MemberRemoved(member.clone()),
@@ -109,7 +111,7 @@ fn rows_from_before_there_were_intents_are_understood() {
         ),
         (
             stored(SystemType::EphemeralTimerChanged, &[("Chat-Content", "ephemeral-timer-changed")]),
-            Intent::TimerChanged,
+            Intent::TimerChanged { seconds: None },
         ),
         (
             stored(
@@ -157,7 +159,7 @@ fn only_what_is_shown_counts_as_a_message_of_its_chat() {
                 | Intent::NameChanged { .. }
                 | Intent::DescriptionChanged
                 | Intent::PictureChanged
-                | Intent::TimerChanged
+                | Intent::TimerChanged { .. }
                 | Intent::LocationStreaming
                 | Intent::Pin { .. }
         );

@@ -57,8 +57,50 @@ async fn what_a_command_means_is_what_its_row_says() {
     assert_eq!(intent(&desk, edit), Intent::Edit { target, old_text: "hello".to_owned() });
     desk.change(move |tx| groups::set_timer(tx, chat, 60)).await;
     let timer = edit.next();
-    assert_eq!(intent(&desk, timer), Intent::TimerChanged);
+    assert!(matches!(intent(&desk, timer), Intent::TimerChanged { seconds: Some(_) }));
     for id in [reaction, edit, timer] {
         assert_eq!(rendered(&desk, id).unwrap().unwrap().mails.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_mail_that_waited_says_what_was_changed_and_not_what_became_of_it() {
+    use volary_mail::message::ChatHeader;
+    let desk = Desk::new().await;
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let group = desk
+        .change(move |tx| {
+            let group = groups::create(tx, "One")?;
+            groups::add_member(tx, group, anna)?;
+            compose::promote(tx, group)?;
+            Ok(group)
+        })
+        .await;
+    desk.waits(5);
+    desk.change(move |tx| groups::set_timer(tx, group, 60)).await;
+    let timer = desk.newest(group);
+    desk.change(move |tx| groups::rename(tx, group, "Two")).await;
+    let (name, time) = (desk.newest(group), desk.now());
+    desk.waits(5);
+    desk.change(move |tx| groups::set_timer(tx, group, 0)).await;
+    desk.change(move |tx| groups::rename(tx, group, "Three")).await;
+    let headers = |id| {
+        let record = desk.message(id);
+        let context = Context {
+            keys: desk.db.keys(),
+            texts: desk.db.texts(),
+            profile: PROFILE,
+            blob_dir: desk.dir.path(),
+            from: "me@one.test",
+            now: desk.now(),
+        };
+        let chat = desk.db.look(|view| chats::load(view, PROFILE, group)).unwrap().unwrap();
+        desk.db
+            .read(|view| headers::of(view, &context, &record, &Intent::of(&record).unwrap(), &chat))
+            .unwrap()
+    };
+    assert!(headers(timer).contains(&ChatHeader::EphemeralTimer(60)));
+    let renamed = headers(name);
+    assert!(renamed.contains(&ChatHeader::GroupName("Two".to_owned())));
+    assert!(renamed.contains(&ChatHeader::GroupNameTimestamp(time)));
 }
