@@ -208,7 +208,7 @@ fn intent(record: &MessageRecord, params: &Params) -> Option<Intent> {
         }
         SystemType::GroupImageChanged => Intent::PictureChanged,
         SystemType::GroupDescriptionChanged => Intent::DescriptionChanged,
-        SystemType::EphemeralTimerChanged => Intent::TimerChanged,
+        SystemType::EphemeralTimerChanged => Intent::TimerChanged { seconds: None },
         SystemType::MessagePinned => Intent::Pin { target, pinned: true },
         SystemType::MessageUnpinned => Intent::Pin { target, pinned: false },
         SystemType::LocationStreamingEnabled => Intent::LocationStreaming,
