@@ -4,6 +4,7 @@ saved messages are in `test_sync.py`."""
 
 import secrets
 
+from deltachat_rpc_client.rpc import JsonRpcError
 from story import Chat, Message, Profile, eventually, is_put
 
 
@@ -34,7 +35,13 @@ def all_chats(device: Profile) -> list[Chat]:
 
 
 def found(device: Profile, fits) -> Chat | None:
-    return next((chat for chat in all_chats(device) if fits(chat.full())), None)
+    for chat in all_chats(device):
+        try:
+            if fits(chat.full()):
+                return chat
+        except JsonRpcError:
+            continue  # it was deleted meanwhile
+    return None
 
 
 def by_address(device: Profile, addr: str) -> int | None:
