@@ -202,7 +202,8 @@ pub fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
     if group.name == clean {
         return Ok(());
     }
-    let changed = tx.now.max(group.name_changed + 1);
+    // Own devices compare names of a group that nobody else knows of by their own times.
+    let changed = if group.unpromoted { tx.now } else { tx.now.max(group.name_changed + 1) };
     chats::update(tx, chat, |record| {
         record.name.clone_from(&clean);
         record.name_changed = changed;

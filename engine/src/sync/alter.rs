@@ -14,31 +14,31 @@ use crate::ground::names;
 use crate::state::contacts::Seen;
 use crate::state::{chats, contacts, keys, members, messages};
 
-/// Carries out a change of a chat, or of the contact of a single chat.
-pub fn alter(tx: &mut Tx<'_, '_>, id: &ChatName, action: Action) -> Outcome<()> {
+/// Carries out a change of a chat, or of the contact of a single chat, that was made at `time`.
+pub fn alter(tx: &mut Tx<'_, '_>, id: &ChatName, action: Action, time: i64) -> Outcome<()> {
     match (id, action) {
         (ChatName::ContactAddr(_) | ChatName::ContactFingerprint(_), action) => {
             let contact = contact(tx, id)?;
-            of_contact(tx, contact, action)
+            of_contact(tx, contact, action, time)
         }
         (ChatName::Grpid(id), Action::CreateGroupEncrypted(name)) => create_group(tx, id, &name),
         (ChatName::Grpid(id), Action::CreateOutBroadcast { chat_name, secret }) => {
             create_channel(tx, id, &chat_name, &secret)
         }
         (ChatName::Grpid(id), action) => match chats::by_group_id(tx.store, tx.profile, id)? {
-            Some((chat, _)) => of_chat(tx, chat, action),
+            Some((chat, _)) => of_chat(tx, chat, action, time),
             None => Err(Failure::refused("the group is not known")),
         },
         (ChatName::Msgids(mids), action) => {
             for mid in mids {
                 if let Some((_, message)) = messages::by_mid(tx.store, tx.profile, mid)? {
-                    return of_chat(tx, message.chat, action);
+                    return of_chat(tx, message.chat, action, time);
                 }
             }
             Err(Failure::refused("no message of the chat is known"))
         }
         (ChatName::Device, action) => match chats::single_of(tx.store, tx.profile, ContactId::DEVICE)? {
-            Some(chat) => of_chat(tx, chat, action),
+            Some(chat) => of_chat(tx, chat, action, time),
             None => Ok(()),
         },
     }
@@ -75,7 +75,7 @@ fn member(tx: &mut Tx<'_, '_>, fingerprint: &str, addr: &str) -> Outcome<Contact
     Ok(contacts::add_or_lookup(tx, seen)?)
 }
 
-fn of_contact(tx: &mut Tx<'_, '_>, contact: ContactId, action: Action) -> Outcome<()> {
+fn of_contact(tx: &mut Tx<'_, '_>, contact: ContactId, action: Action, time: i64) -> Outcome<()> {
     match action {
         Action::Block => requests::block_contact(tx, contact, true),
         Action::Unblock => requests::block_contact(tx, contact, false),
@@ -87,12 +87,12 @@ fn of_contact(tx: &mut Tx<'_, '_>, contact: ContactId, action: Action) -> Outcom
                 // An unknown chat does not appear only because it was pinned elsewhere.
                 None => chats::ensure_single(tx, contact, Block::Yes)?,
             };
-            of_chat(tx, chat, action)
+            of_chat(tx, chat, action, time)
         }
     }
 }
 
-fn of_chat(tx: &mut Tx<'_, '_>, chat: ChatId, action: Action) -> Outcome<()> {
+fn of_chat(tx: &mut Tx<'_, '_>, chat: ChatId, action: Action, time: i64) -> Outcome<()> {
     match action {
         Action::Block => requests::block_chat(tx, chat),
         Action::Unblock => {
@@ -105,14 +105,8 @@ fn of_chat(tx: &mut Tx<'_, '_>, chat: ChatId, action: Action) -> Outcome<()> {
         Action::Accept => requests::accept(tx, chat),
         Action::SetVisibility(place) => requests::set_visibility(tx, chat, visibility(place)),
         Action::SetMuted(time) => requests::set_mute(tx, chat, mute(time)),
-        Action::Rename(name) => rename(tx, chat, &name),
-        Action::SetDescription(text) => {
-            let clean = names::clean_bidi(&text);
-            if chats::update(tx, chat, |record| record.description = clean)? {
-                tx.chat_modified(chat);
-            }
-            Ok(())
-        }
+        Action::Rename(name) => rename(tx, chat, &name, time),
+        Action::SetDescription(text) => describe(tx, chat, &text, time),
         Action::SetPgpContacts(wanted) => set_members(tx, chat, &wanted),
         Action::Delete => requests::delete(tx, chat),
         Action::SetContacts(_) => Err(Failure::refused("lists without encryption are not made here")),
@@ -140,15 +134,38 @@ fn mute(time: MuteTime) -> Mute {
     }
 }
 
-/// Members hear of a new name by a message; here it is only shown.
-fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
+/// Members hear of a new name by a message; here it is only shown. Another device may have announced the group meanwhile:
+/// then the later one of two names counts, as among its members.
+fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str, time: i64) -> Outcome<()> {
     let clean = names::clean_line(name);
     if clean.is_empty() {
         return Err(Failure::refused("a chat has no empty name"));
     }
-    if chats::update(tx, chat, |record| record.name = clean)? {
+    let changed = chats::update(tx, chat, |record| {
+        let known = (record.name_changed, std::cmp::Reverse(&record.name));
+        if record.unpromoted || (time, std::cmp::Reverse(&clean)) > known {
+            record.name = clean;
+            record.name_changed = time;
+        }
+    })?;
+    if changed {
         tx.chat_modified(chat);
         tx.chatlist_item_changed(Some(chat));
+    }
+    Ok(())
+}
+
+/// As [`rename`].
+fn describe(tx: &mut Tx<'_, '_>, chat: ChatId, text: &str, time: i64) -> Outcome<()> {
+    let clean = names::clean_bidi(text);
+    let changed = chats::update(tx, chat, |record| {
+        if record.unpromoted || (time, &clean) > (record.description_changed, &record.description) {
+            record.description = clean;
+            record.description_changed = time;
+        }
+    })?;
+    if changed {
+        tx.chat_modified(chat);
     }
     Ok(())
 }
@@ -192,7 +209,8 @@ fn create(tx: &mut Tx<'_, '_>, record: ChatRecord) -> Outcome<Option<ChatId>> {
     Ok(Some(chats::create(tx, record)?))
 }
 
-/// Of a group the list is replaced, to a channel subscribers are only added.
+/// Of a group that nobody else knows of the list is replaced; to a channel, and to a group that another device has
+/// announced meanwhile, members are only added.
 fn set_members(tx: &mut Tx<'_, '_>, chat: ChatId, wanted: &[(String, String)]) -> Outcome<()> {
     let group = load_chat(tx.store, tx.profile, chat)?;
     if !group.encrypted || !matches!(group.chat_type, ChatType::Group | ChatType::OutBroadcast) {
@@ -208,7 +226,7 @@ fn set_members(tx: &mut Tx<'_, '_>, chat: ChatId, wanted: &[(String, String)]) -
     let current = members::current(tx.store, tx.profile, chat)?;
     let now = tx.now;
     let mut changed = false;
-    if group.chat_type == ChatType::Group {
+    if group.chat_type == ChatType::Group && group.unpromoted {
         for gone in current.iter().filter(|id| !found.contains(id)) {
             members::forget(tx, chat, *gone)?;
             changed = true;

@@ -452,3 +452,31 @@ async fn of_two_member_lists_of_a_new_group_both_devices_keep_the_later_one() {
     assert_eq!(members(&one, ChatId::new(made)), expected);
     assert_eq!(members(&other, theirs), expected);
 }
+
+#[tokio::test]
+async fn a_group_that_was_announced_meanwhile_keeps_what_is_newer_and_loses_nobody() {
+    for (wait, expected) in [(0, "Square"), (7, "Round")] {
+        let (one, other) = Device::pair().await;
+        for device in [&one, &other] {
+            device.0.knows(&["anna@x.test"]).await;
+        }
+        let mine =
+            ChatId::new(one.does(CreateGroup { name: "Round".to_owned(), unencrypted: false }).await.id);
+        let anna = one.0.db.look(|view| contacts::all_by_addr(view, PROFILE, "anna@x.test")).unwrap()[0].0;
+        one.does(AddContactToChat { chat_id: mine.get(), contact_id: anna.get() }).await;
+        other.hears(&one.leaves().await).await;
+        let theirs = other.group("Round").0.get();
+        other.0.waits(5);
+        other.does(SetChatName { chat_id: theirs, name: "Square".to_owned() }).await;
+        other.does(SetChatDescription { chat_id: theirs, description: "flat".to_owned() }).await;
+        other.does(RemoveContactFromChat { chat_id: theirs, contact_id: anna.get() }).await;
+        one.0.waits(wait);
+        one.0.change(move |tx| Ok(crate::chat::compose::promote(tx, mine)?)).await;
+        one.hears(&other.leaves().await).await;
+        let record = one.0.db.look(|view| chats::load(view, PROFILE, mine)).unwrap().unwrap();
+        assert_eq!(record.name, expected, "another name, {wait} s later");
+        assert_eq!(record.description.is_empty(), wait > 5);
+        let members = one.0.db.look(|view| members::current(view, PROFILE, mine)).unwrap();
+        assert_eq!(members, [ContactId::SELF, anna]);
+    }
+}
