@@ -35,8 +35,8 @@ pub fn by_references(mails: &[Links<'_>]) -> Vec<usize> {
     };
     let mut placed = vec![false; mails.len()];
     let mut order = Vec::with_capacity(mails.len());
-    for first in 0..mails.len() {
-        for at in mails[first].channel.and_then(|channel| admissions.remove(channel)).unwrap_or_default() {
+    for (first, mail) in mails.iter().enumerate() {
+        for at in mail.channel.and_then(|channel| admissions.remove(channel)).unwrap_or_default() {
             if !std::mem::replace(&mut placed[at], true) {
                 order.push(at);
             }
