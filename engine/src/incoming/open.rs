@@ -158,6 +158,8 @@ impl Opened {
     /// What the mail says about its place among others.
     pub fn links(&self) -> Links<'_> {
         let references = match &self.content {
+            // Who joins a channel reads that first, whatever post was the newest then.
+            Content::Parsed(parsed) if parsed.broadcast_secret.is_some() => Vec::new(),
             Content::Parsed(parsed) => parsed.references.iter().map(|id| id.as_str()).collect(),
             Content::Rejected(_) | Content::Known | Content::Closed => Vec::new(),
         };
