@@ -102,6 +102,8 @@ def part_large(binary: Path, folder: Path, options: Namespace, login: Callable[[
         repeats = max(options.repeats // 5, 3)
         return statistics.median(server.timed(method, profile, *params) for _ in range(repeats)) * 1000
 
+    nothing = server.call("create_group_chat", profile, "nothing", False)
+    figures["large_floor_ms"] = median("get_message_ids", nothing, False, False)
     figures["large_chatlist_ms"] = median("get_chatlist_entries", None, None, None)
     figures["large_items_ms"] = median("get_chatlist_items_by_entries", entries[:50])
     figures["large_ids_ms"] = median("get_message_ids", groups[-1], False, False)

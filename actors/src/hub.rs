@@ -13,6 +13,7 @@ use volary_storage::Store;
 
 use crate::bus::Bus;
 use crate::faults::Faults;
+use crate::followers::Followers;
 use crate::pool::Pool;
 use crate::supervisor::reconnect::crowd::Crowds;
 use crate::wake::Wakes;
@@ -24,6 +25,8 @@ pub struct Hub {
     pub db: Db,
     /// Events for subscribers.
     pub bus: Bus,
+    /// What frontends do with messages that come in.
+    pub followers: Followers,
     /// Effects for actors.
     pub wakes: Wakes,
     /// Threads for heavy work.
@@ -41,12 +44,14 @@ pub struct Hub {
 impl Hub {
     /// Puts the parts together.
     pub fn new(store: Store, dir: PathBuf, clock: Arc<dyn Clock>, pool: Pool, network: Arc<Network>) -> Self {
-        let (bus, wakes) = (Bus::default(), Wakes::default());
-        let listener = Arc::new(Commits { bus: bus.clone(), wakes: wakes.clone() });
+        let (bus, wakes, followers) = (Bus::default(), Wakes::default(), Followers::default());
+        let listener =
+            Arc::new(Commits { bus: bus.clone(), wakes: wakes.clone(), followers: followers.clone() });
         let around = Surroundings { listener, clock, workers: Arc::new(pool.clone()) };
         Self {
             db: Db::new(store, dir, around),
             bus,
+            followers,
             wakes,
             pool,
             network,
@@ -61,10 +66,14 @@ impl Hub {
 struct Commits {
     bus: Bus,
     wakes: Wakes,
+    followers: Followers,
 }
 
 impl Listener for Commits {
     fn event(&self, profile: ProfileId, event: event::Kind) {
+        if let event::Kind::IncomingMsg(incoming) = &event {
+            self.followers.shown(profile, incoming.chat_id.into());
+        }
         self.bus.emit(profile, event);
     }
 

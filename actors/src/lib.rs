@@ -18,6 +18,7 @@
 pub mod app;
 pub mod bus;
 pub mod chat;
+pub mod followers;
 pub mod hub;
 pub mod in_use;
 pub mod mailbox;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use actix::{Actor as _, Arbiter, System};
 use parking_lot::Mutex;
@@ -20,7 +21,7 @@ use crate::relay_connection::memory;
 use crate::supervisor::{self, EndProfiles, Supervisor, housekeeping, reconnect};
 use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_engine::ground::db::Db;
-use volary_engine::ground::ids::{MessageId, ProfileId, numbers};
+use volary_engine::ground::ids::{ChatId, MessageId, ProfileId, numbers};
 use volary_engine::query;
 use volary_engine::query::look::look;
 use volary_engine::state::profiles;
@@ -84,6 +85,15 @@ struct Inner {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// The chat whose messages a query lists.
+fn listed(kind: &request::Kind) -> Option<ChatId> {
+    match kind {
+        request::Kind::GetMessageIds(call) => Some(call.chat_id.into()),
+        request::Kind::GetMessageListItems(call) => Some(call.chat_id.into()),
+        _ => None,
+    }
+}
+
 impl Node {
     /// Opens the folder and starts the actors. No I/O is started.
     pub fn start(options: NodeOptions) -> Result<Self, StartError> {
@@ -138,7 +148,12 @@ impl Node {
                 return self.wait_next_msgs(id).await;
             }
             if !kind.needs_key() {
-                return query::run(&self.inner.hub.db, id, kind).map(Answer::new);
+                let asked = Instant::now();
+                let answer = query::run(&self.inner.hub.db, id, kind);
+                if let Some(chat) = listed(kind) {
+                    self.inner.hub.followers.listed(id, chat, asked);
+                }
+                return answer.map(Answer::new);
             }
         }
         let supervisor = &self.inner.supervisor;
@@ -146,6 +161,13 @@ impl Node {
             .send(request)
             .await
             .unwrap_or_else(|_| Err(Error::new(ErrorCode::Cancelled, "the engine is stopping")))
+    }
+
+    /// As [`subscribe`](Self::subscribe), for a program that shows chats, perhaps: mails that come together wait for it to
+    /// list the messages of the chat that it has open ([`followers`](crate::followers)).
+    pub fn subscribe_frontend(&self) -> EventStream {
+        self.inner.hub.followers.join();
+        self.inner.hub.bus.subscribe()
     }
 
     /// All events of all profiles from now on.

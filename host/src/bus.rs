@@ -39,7 +39,7 @@ impl Bus for Node {
     }
 
     fn subscribe(&self) -> EventStream {
-        Node::subscribe(self)
+        Node::subscribe_frontend(self)
     }
 
     fn stop(&self) -> impl Future<Output = ()> + Send + 'static {

@@ -135,7 +135,7 @@ impl Bus for Engine {
     }
 
     fn subscribe(&self) -> EventStream {
-        self.events()
+        self.node.subscribe_frontend()
     }
 
     fn stop(&self) -> impl Future<Output = ()> + Send + 'static {

@@ -1,6 +1,6 @@
-"""Calls: offered, answered, declined, taken back, missed, in both directions."""
+"""Calls: offered, answered, declined, taken back, missed, in both directions and on several devices of one user."""
 
-from story import PATIENCE, Chat, eventually
+from story import PATIENCE, Chat, Profile, eventually
 import pytest
 
 OFFER = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\n" + "a=candidate:ü\r\n" * 400
@@ -205,3 +205,93 @@ def test_blocked_do_not_ring(one, other):
     eventually("Bob has fetched everything", mailbox_is_empty)
     assert "IncomingCall" not in [event["kind"] for event in waiting(bob)]
     assert from_carol.info()["id"] == from_carol.id
+
+
+@pytest.fixture
+def devices(one, other, tmp_path):
+    """Two devices of Ada, the second from a backup of the first, and Bob, whom she knows; with the chats of all three."""
+    first, bob = one.account("Ada"), other.account("Bob")
+    chat, from_bob = first.chat_with(bob), bob.chat_with(first)
+    chat.send("hello")
+    bob.receives("hello")
+    first.call("set_config", "bcc_self", "1")
+    first.account.stop_io()
+    first.call("export_backup", str(tmp_path), None)
+    second = object.__new__(Profile)
+    second.server, second.name, second.account = other, "Ada's second device", other.manager.add_account()
+    [backup] = tmp_path.glob("*.tar")
+    second.call("import_backup", str(backup), None)
+    for device in first, second:
+        device.goes_online()
+    [on_second] = [chat for chat in second.chats() if "hello" in chat.texts()]
+    return first, second, bob, chat, on_second, from_bob
+
+
+@pytest.mark.parametrize("answering", ["first", "second"])
+def test_call_is_answered_on_one_of_two_devices(devices, answering):
+    first, second, bob, _, _, from_bob = devices
+    call = calls(from_bob, video=True)
+    ringing = [rings(device) for device in (first, second)]
+    here, there = ringing if answering == "first" else reversed(ringing)
+    here.accept()
+    assert here.profile.event("IncomingCallAccepted", msg_id=here.id)["from_this_device"]
+    assert not there.profile.event("IncomingCallAccepted", msg_id=there.id)["from_this_device"]
+    assert bob.event("OutgoingCallAccepted", msg_id=call.id)["accept_call_info"] == ANSWER
+    for side in (call, *ringing):
+        side.becomes("Active")
+    call.end()
+    for side in (call, *ringing):
+        side.profile.event("CallEnded", msg_id=side.id)
+        side.becomes("Completed")
+    for side in ringing:
+        side.says("Incoming video call\n<1 minute")
+
+
+@pytest.mark.parametrize("declining", ["first", "second"])
+def test_call_is_declined_on_one_of_two_devices(devices, declining):
+    first, second, bob, _, _, from_bob = devices
+    call = calls(from_bob)
+    ringing = [rings(device) for device in (first, second)]
+    here, there = ringing if declining == "first" else reversed(ringing)
+    here.end()
+    for side in (call, here, there):
+        side.profile.event("CallEnded", msg_id=side.id)
+        side.becomes("Declined")
+        side.says("Declined call")
+
+
+@pytest.mark.parametrize("calling", ["first", "second"])
+def test_call_of_one_of_two_devices(devices, calling):
+    """The other device shows the call, does not ring, and may hang up."""
+    first, second, bob, on_first, on_second, _ = devices
+    chat, other_chat = (on_first, on_second) if calling == "first" else (on_second, on_first)
+    call, ringing = calls(chat), rings(bob)
+    there = incoming(other_chat.profile)
+    there.becomes("Alerting")
+    there.says("Outgoing audio call")
+    ringing.accept()
+    for side in (call, there):
+        side.becomes("Active")
+    assert call.profile.event("OutgoingCallAccepted", msg_id=call.id)["accept_call_info"] == ANSWER
+    seen = waiting(there.profile)
+    assert "IncomingCall" not in [event["kind"] for event in seen]
+    assert [event["accept_call_info"] for event in seen if event["kind"] == "OutgoingCallAccepted"] == [ANSWER]
+    there.end()
+    for side in (call, ringing):
+        side.profile.event("CallEnded", msg_id=side.id)
+    for side in (call, there, ringing):
+        side.becomes("Completed")
+
+
+def test_call_is_taken_back_on_the_other_device(devices):
+    first, second, bob, chat, _, _ = devices
+    call, ringing = calls(chat), rings(bob)
+    there = incoming(second)
+    there.becomes("Alerting")
+    there.end()
+    bob.event("CallEnded", msg_id=ringing.id)
+    first.event("CallEnded", msg_id=call.id)
+    ringing.becomes("Missed")
+    for side in (call, there):
+        side.becomes("Canceled")
+        side.says("Canceled call")

@@ -63,3 +63,28 @@ def test_each_new_subscriber_reads_all(one, other):
     channel.send(posts[-1])
     for at_subscriber in joined:
         reads(at_subscriber, posts)
+
+
+def lines(channel: Chat) -> list[str]:
+    """All that the channel shows, info lines included."""
+    ids = channel.call("get_message_ids", False, False)
+    return [channel.profile.call("get_message", id)["text"] for id in ids]
+
+
+def test_joining_stands_above_the_posts_before(one, other):
+    owner, subscriber = one.account("Alice"), other.account("Bob")
+    channel = opens_channel(owner, "News")
+    for post in POSTS:
+        channel.send(post)
+    joined = subscriber.joins(channel.invite())
+    subscriber.has_joined()
+    reads(joined, POSTS)
+    shown = lines(joined)
+    assert "invited you to join this channel" in shown[1], shown
+    assert shown[2] == "You joined the channel.", shown
+    assert sorted(shown[3:]) == sorted(POSTS)
+    channel.send("later")
+    reads(joined, [*POSTS, "later"])
+    assert lines(joined)[-1] == "later"
+    item = subscriber.call("get_chatlist_items_by_entries", [joined.id])[str(joined.id)]
+    assert item["summaryText2"] == "later"

@@ -184,3 +184,23 @@ def test_sticker_is_collected(one, other, tmp_path):
     [saved] = bob.call("misc_get_stickers")["Foxes"]
     assert Path(saved) == Path(bob.call("misc_get_sticker_folder")) / "Foxes" / f"{sticker['id']}.png"
     assert Path(saved).read_bytes() == picture.read_bytes()
+
+
+def test_each_mail_leaves_the_relay_once(volary, peer):
+    """There is one event for each mail that is deleted, and one when the connection waits again."""
+    alice, bob = peer.account("Alice"), volary.account("Bob")
+    chat = alice.chat_with(bob)
+    bob.chat_with(alice)
+    bob.event("ImapInboxIdle")
+    for number in range(1, 4):
+        chat.send(f"message {number}")
+        bob.receives(f"message {number}")
+        assert bob.event("ImapMessageDeleted")["msg"] == f"IMAP messages {number} marked as deleted"
+    bob.event("ImapInboxIdle")
+    stays("nothing is left to do", lambda: "ImapInboxIdle" not in waiting_kinds(bob), 2)
+
+
+def waiting_kinds(profile):
+    """Kinds of the events that have come."""
+    queue = profile.server.rpc.get_queue(profile.account.id)
+    return [queue.get()["kind"] for _ in range(queue.qsize())]

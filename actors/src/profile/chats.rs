@@ -87,12 +87,18 @@ pub fn command(
     }
 }
 
-/// Takes a mail in, in the order of the chat that it belongs to; handshakes and mail without a chat at once.
-pub async fn take_in(shared: &Rc<Shared>, mail: TakeIn) -> Outcome<Step> {
+/// Takes a mail in, in the order of the chat that it belongs to; handshakes and mail without a chat at once. If it is
+/// `followed`, frontends that have the chat open get the time to show the one before.
+pub async fn take_in(shared: &Rc<Shared>, mail: TakeIn, followed: bool) -> Outcome<Step> {
     metrics::counter!("volary_mails_received_total").increment(1);
-    let likely = shared.db.read(|view| route::likely_chat(view, shared.id, &mail.opened));
     // On a guess that fails nothing depends but the order; the transaction reports what is wrong.
-    if let Some(chat) = likely.ok().flatten().and_then(|chat| of(shared, chat)) {
+    let likely = shared.db.read(|view| route::likely_chat(view, shared.id, &mail.opened)).ok().flatten();
+    if let Some(chat) = likely
+        && followed
+    {
+        shared.hub.followers.caught_up(shared.id, chat).await;
+    }
+    if let Some(chat) = likely.and_then(|chat| of(shared, chat)) {
         let again = TakeIn { source: mail.source, opened: mail.opened.clone() };
         match chat.send(mail).await {
             Ok(taken) => return taken,

@@ -111,6 +111,12 @@ impl Orders {
         true
     }
 
+    /// Whether nothing is ordered.
+    pub fn is_empty(&self) -> bool {
+        let uids = self.seen.len() + self.delete.len() + self.download.len();
+        uids == 0 && !self.fetch_now && !self.network_changed
+    }
+
     /// Takes everything that waits.
     pub fn take(&mut self) -> Self {
         let generation = self.generation;

@@ -43,6 +43,7 @@ pub fn set_reaction(
         return Ok(false);
     }
     let chat = messages::load(tx.store, tx.profile, message)?.map_or(ChatId::NONE, |record| record.chat);
+    chats::reacted(tx, chat, time)?;
     let event =
         event::ReactionsChanged { chat_id: chat.get(), msg_id: message.get(), contact_id: contact.get() };
     tx.tell(event::Kind::ReactionsChanged(event));

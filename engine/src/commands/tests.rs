@@ -5,7 +5,7 @@ use volary_proto::v1::*;
 
 use super::*;
 use crate::ground::ids::{ContactId, MessageId};
-use crate::state::messages;
+use crate::state::{chats, messages};
 use crate::testing::{Desk, PROFILE};
 
 impl Desk {
@@ -468,6 +468,32 @@ async fn a_reaction_shows_in_a_chat_but_leaves_the_line_of_a_channel_alone() {
         let info = desk.sees(GetMessageInfo { msg_id: message }).text;
         assert!(info.contains("Reactions: 👍1\n") && info.ends_with("No Hop Info"), "{info}");
     }
+}
+
+#[tokio::test]
+async fn the_newest_of_the_reactions_to_messages_here_and_there_is_shown_until_a_message_follows() {
+    let desk = Desk::new().await;
+    let chat = desk.chat_with_self().await;
+    let other = desk.does(CreateGroup { name: "Others".to_owned(), unencrypted: false }).await.id;
+    let mut messages = Vec::new();
+    for number in 0..6 {
+        messages.push(desk.writes(chat, &format!("message {number}")).await);
+        let elsewhere = desk.writes(other, "elsewhere").await;
+        desk.does(SendReaction { msg_id: elsewhere, reactions: vec!["👍".to_owned()] }).await;
+    }
+    for number in [4, 0, 2] {
+        desk.waits(1);
+        let reaction = SendReaction { msg_id: messages[number], reactions: vec!["👍".to_owned()] };
+        desk.does(reaction).await;
+        let expected = format!("You reacted 👍 to \"message {number}\"");
+        assert_eq!(desk.item(chat).summary_text2, expected);
+        // As in a database of an earlier version, which does not say when the last reaction came.
+        desk.change(move |tx| Ok(chats::update(tx, chat.into(), |record| record.reacted_before = 0)?)).await;
+        assert_eq!(desk.item(chat).summary_text2, expected);
+    }
+    desk.waits(1);
+    desk.writes(chat, "the last word").await;
+    assert_eq!(desk.item(chat).summary_text2, "the last word");
 }
 
 #[tokio::test]

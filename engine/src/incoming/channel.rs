@@ -99,6 +99,7 @@ fn as_subscriber(
     let profile = tx.profile;
     let sent = parsed.sent_at(opened.received);
     let inside = members::is_member(tx.store, profile, chat.id, ContactId::SELF)?;
+    let mut since = sent.min(tx.now);
     if let Some(named) = &parsed.group.removed {
         let us = named_member(tx, opened, parsed, named)? == Some(ContactId::SELF);
         if !us {
@@ -124,11 +125,18 @@ fn as_subscriber(
         change.system_type = SystemType::MemberAdded;
         change.text = Some(tx.texts.get(text::CHANNEL_JOINED));
         change.bottom = true;
-        // Posts that came first have made us a subscriber, too.
-        change.trash = inside && joining_is_told(tx, chat.id)?;
+        if inside {
+            // Posts that came first have made us a subscriber, too, and left a place for this line.
+            change.trash = joining_is_told(tx, chat.id)?;
+            let joined = members::row(tx.store, profile, chat.id, ContactId::SELF)?;
+            change.place = joined.map(|row| row.added - 1);
+        }
+    } else if !inside {
+        let newest = messages::newest_sort(tx.store, profile, chat.id)?.unwrap_or_default();
+        since = tx.now.max(newest + 2);
     }
     if !inside && !who.outgoing {
-        members::put(tx, chat.id, ContactId::SELF, MemberRecord { added: sent.min(tx.now), removed: 0 })?;
+        members::put(tx, chat.id, ContactId::SELF, MemberRecord { added: since, removed: 0 })?;
         tx.chat_modified(chat.id);
         tx.chatlist_item_changed(Some(chat.id));
     }

@@ -34,6 +34,8 @@ pub struct Change {
     pub silent: bool,
     /// Goes to the bottom of the chat.
     pub bottom: bool,
+    /// Sort time, whatever its own time is.
+    pub place: Option<i64>,
     /// Further info lines, at the same place.
     pub notices: Vec<(String, SystemType, Option<ContactId>)>,
 }

@@ -108,6 +108,7 @@ fn base(
         // Sent times say nothing when the clocks disagree: it came now, so it is the newest.
         bottom: change.bottom || parsed.date.is_some_and(|date| sorting::is_in_the_future(date, tx.now)),
     });
+    let sort = change.place.unwrap_or(sort);
     let (mid, pre_mid) = match &parsed.split {
         SplitRole::Pre { post_id, .. } => (post_id.as_str().to_owned(), opened.mid.clone()),
         _ => (opened.mid.clone(), String::new()),

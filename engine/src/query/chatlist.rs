@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 
 use volary_proto::v1::chat_list_item_fetch_result::{ArchiveLink, ChatListItem, Error as NotLoaded, Kind};
 use volary_proto::v1::{self, ChatListItemFetchResult, ChatListItems, ContactFreshness, GetChatlistEntries};
-use volary_storage::View as _;
 use volary_storage::records::{Block, ChatRecord, ChatType, MessageRecord, ReactionRecord, Visibility};
 use volary_storage::tables::{CHAT_MESSAGES, FRESH, REACTIONS};
+use volary_storage::{StoreError, View as _};
 
 use super::look::Look;
 use super::messages::{sent_or_sort, shown_state};
@@ -128,19 +128,16 @@ fn rank(mode: &Mode, record: &ChatRecord) -> u8 {
 /// The newest shown message of a chat or its draft.
 fn last_message(
     look: &Look<'_>,
-    chat: ChatId,
+    newest: Option<MessageId>,
     record: &ChatRecord,
 ) -> Outcome<Option<(MessageId, MessageRecord)>> {
-    let newest = match messages::newest_id(look.view, look.profile, chat)? {
-        Some((_, id)) => messages::load(look.view, look.profile, id)?.map(|message| (id, message)),
-        None => None,
-    };
-    let draft = match record.draft {
-        None => None,
-        Some(id) => messages::load(look.view, look.profile, id)?.map(|message| (id, message)),
+    let load = |id: Option<MessageId>| {
+        let Some(id) = id else { return Ok(None) };
+        let record = messages::load(look.view, look.profile, id)?;
+        Ok::<_, Failure>(record.map(|record| (id, record)))
     };
     let place = |found: &(MessageId, MessageRecord)| (found.1.sort, found.0);
-    Ok([newest, draft].into_iter().flatten().max_by_key(place))
+    Ok([load(newest)?, load(record.draft)?].into_iter().flatten().max_by_key(place))
 }
 
 fn last_place(look: &Look<'_>, chat: ChatId, record: &ChatRecord) -> Outcome<(i64, MessageId)> {
@@ -178,15 +175,22 @@ pub fn items(look: &Look<'_>, ids: &[ChatId]) -> Outcome<ChatListItems> {
 fn item(look: &Look<'_>, chat: ChatId) -> Outcome<ChatListItem> {
     let record = load_chat(look.view, look.profile, chat)?;
     let (color, avatar_path) = chats::face(look, &record)?;
-    let last = last_message(look, chat, &record)?;
+    // One look at the newest messages serves all that depends on them.
+    let mut newest = look.view.scan_prefix(&CHAT_MESSAGES, &(look.profile, chat))?.keys().rev();
+    let first = newest.next().transpose()?.map(|(.., id)| id);
+    let last = last_message(look, first, &record)?;
     let (summary_text1, summary_text2) = match &last {
-        Some((_, message)) => summary_of(look, chat, &record, message)?,
+        Some((_, message)) => {
+            let further = newest.map(|key| key.map(|(.., id)| id));
+            summary_of(look, first.map(Ok).into_iter().chain(further), &record, message)?
+        }
         None => (String::new(), look.texts.get(text::NO_MESSAGES)),
     };
     let status = match &last {
         Some((id, message)) => shown_state(look, *id, message)?,
         None => v1::MessageState::Undefined,
     };
+    let freshness = chats::freshness(look, &record)?;
     Ok(ChatListItem {
         id: chat.get(),
         name: chats::name(look, &record)?,
@@ -209,8 +213,8 @@ fn item(look: &Look<'_>, chat: ChatId) -> Outcome<ChatListItem> {
         is_muted: is_muted(record.mute, look.now),
         is_contact_request: record.blocked == Block::Request,
         dm_chat_contact: (record.chat_type == ChatType::Single).then_some(record.contact.get()),
-        freshness: chats::freshness(look, &record)?.into(),
-        was_seen_recently: chats::freshness(look, &record)? == ContactFreshness::RecentlySeen,
+        freshness: freshness.into(),
+        was_seen_recently: freshness == ContactFreshness::RecentlySeen,
         last_message_type: last.as_ref().map(|(_, message)| convert::view_type(message.view_type).into()),
         last_message_id: last.map(|(id, _)| id.get()),
     })
@@ -219,14 +223,15 @@ fn item(look: &Look<'_>, chat: ChatId) -> Outcome<ChatListItem> {
 /// Both parts of the summary: of the last message, or of a reaction that came after it.
 fn summary_of(
     look: &Look<'_>,
-    chat: ChatId,
+    newest: impl Iterator<Item = Result<MessageId, StoreError>>,
     record: &ChatRecord,
     message: &MessageRecord,
 ) -> Outcome<(String, String)> {
     // In a channel the posts count.
     let is_channel = matches!(record.chat_type, ChatType::InBroadcast | ChatType::OutBroadcast);
     if !is_channel
-        && let Some((target, contact, reaction)) = newest_reaction(look, chat)?
+        && stored::may_be_reacted_after(record, message.sort)
+        && let Some((target, contact, reaction)) = newest_reaction(look, newest)?
         && reaction.time > message.sort
     {
         let style = summary::Style { forwarded: false, emoji: true };
@@ -243,21 +248,47 @@ fn summary_of(
 /// The newest reaction to one of the newest messages of a chat.
 fn newest_reaction(
     look: &Look<'_>,
-    chat: ChatId,
+    messages_of_chat: impl Iterator<Item = Result<MessageId, StoreError>>,
 ) -> Outcome<Option<(MessageRecord, ContactId, ReactionRecord)>> {
+    let mut asked = messages_of_chat.take(REACTIONS_OF).collect::<Result<Vec<_>, _>>()?;
+    asked.sort_unstable();
     let mut newest: Option<(MessageId, ContactId, ReactionRecord)> = None;
-    for row in look.view.scan_prefix(&CHAT_MESSAGES, &(look.profile, chat))?.rev().take(REACTIONS_OF) {
-        let ((_, _, _, message), _) = row?;
-        for reaction in look.view.scan_prefix(&REACTIONS, &(look.profile, message))? {
-            let ((_, _, contact), reaction) = reaction?;
-            let is_newer = newest.as_ref().is_none_or(|(.., known)| reaction.time > known.time);
-            if is_newer && !reaction.emoji.is_empty() {
-                newest = Some((message, contact, reaction));
-            }
+    each_reaction(look, &asked, |message, contact, reaction| {
+        // Of those of the same second, the one to the later message.
+        let is_newer =
+            newest.as_ref().is_none_or(|(to, _, known)| (reaction.time, message) > (known.time, *to));
+        if is_newer && !reaction.emoji.is_empty() {
+            newest = Some((message, contact, reaction));
         }
-    }
+    })?;
     let Some((message, contact, reaction)) = newest else { return Ok(None) };
     Ok(messages::load(look.view, look.profile, message)?.map(|target| (target, contact, reaction)))
+}
+
+/// The reactions to some messages, whose ids ascend. Most messages have none: what is read next says how many of those
+/// that were asked for can be passed over.
+fn each_reaction(
+    look: &Look<'_>,
+    asked: &[MessageId],
+    mut take: impl FnMut(MessageId, ContactId, ReactionRecord),
+) -> Outcome<()> {
+    let Some(last) = asked.last() else { return Ok(()) };
+    let mut rest = asked;
+    while let Some(first) = rest.first() {
+        let mut next = None;
+        for row in look.view.range(&REACTIONS, (look.profile, *first)..=(look.profile, *last))? {
+            let ((_, message, contact), reaction) = row?;
+            if asked.binary_search(&message).is_err() {
+                next = Some(message);
+                break;
+            }
+            take(message, contact, reaction);
+        }
+        // All up to the last are read.
+        let Some(next) = next else { break };
+        rest = &rest[rest.partition_point(|id| *id < next)..];
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -117,6 +117,9 @@ pub fn full(look: &Look<'_>, chat: ChatId) -> Outcome<FullChat> {
 
 /// Freshness of the contact of a single chat.
 pub fn freshness(look: &Look<'_>, record: &ChatRecord) -> Outcome<ContactFreshness> {
+    if record.contact == ContactId::NONE {
+        return Ok(ContactFreshness::Normal);
+    }
     let contact = people::load(look.view, look.profile, record.contact)?;
     Ok(contact
         .map_or(ContactFreshness::Normal, |contact| contacts::freshness(&contact, record.contact, look.now)))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use volary_mail::message::view_type::{OCTET_STREAM, by_file_name};
+use volary_mail::message::view_type::{OCTET_STREAM, ViewType as Kind, by_file_name};
 use volary_proto::v1::message_load_result::{Kind as Loaded, LoadingError};
 use volary_proto::v1::message_quote::{JustText, Kind as QuoteKind, WithMessage};
 use volary_proto::v1::{
@@ -48,12 +48,17 @@ pub fn sent_or_sort(record: &MessageRecord) -> i64 {
     if record.sent != 0 { record.sent } else { record.sort }
 }
 
-/// Media type by the name of the attachment.
+/// Media type by the name of the attachment. One that is named like a picture and is none has no type.
 pub fn mime_of(record: &MessageRecord) -> Option<String> {
     if record.file_name.is_empty() && record.blob.is_empty() {
         return None;
     }
-    Some(by_file_name(&record.file_name).map_or(OCTET_STREAM, |(_, mime)| mime).to_owned())
+    let is_typed = |kind: Kind| {
+        let no_picture = record.view_type == ViewType::File && record.mime_type == OCTET_STREAM;
+        !(kind == Kind::Image && no_picture)
+    };
+    let named = by_file_name(&record.file_name).filter(|(kind, _)| is_typed(*kind));
+    Some(named.map_or(OCTET_STREAM, |(_, mime)| mime).to_owned())
 }
 
 /// Path of what can be shown as a picture.
@@ -371,6 +376,11 @@ mod tests {
         let named = |name: &str| MessageRecord { file_name: name.to_owned(), ..Default::default() };
         assert_eq!(mime_of(&named("a.PNG")).as_deref(), Some("image/png"));
         assert_eq!(mime_of(&named("a.xyz")).as_deref(), Some("application/octet-stream"));
+        let no_picture =
+            MessageRecord { view_type: ViewType::File, mime_type: OCTET_STREAM.to_owned(), ..named("a.PNG") };
+        assert_eq!(mime_of(&no_picture).as_deref(), Some(OCTET_STREAM));
+        let classic = MessageRecord { view_type: ViewType::Image, ..no_picture };
+        assert_eq!(mime_of(&classic).as_deref(), Some("image/png"), "other mailers say less than the name");
         assert_eq!(mime_of(&MessageRecord::default()), None);
     }
 }

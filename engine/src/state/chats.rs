@@ -109,6 +109,20 @@ pub fn update(
     Ok(true)
 }
 
+/// [`ChatRecord::reacted_before`] of a chat without reactions.
+const NO_REACTION: i64 = 1;
+
+/// Notes that somebody reacted to a message of a chat.
+pub fn reacted(tx: &mut Tx<'_, '_>, chat: ChatId, time: i64) -> Result<(), StoreError> {
+    update(tx, chat, |record| record.reacted_before = record.reacted_before.max(time.saturating_add(1)))?;
+    Ok(())
+}
+
+/// Whether a message of a chat may have got a reaction after `time`. A rule that costs no look at its messages.
+pub fn may_be_reacted_after(record: &ChatRecord, time: i64) -> bool {
+    record.reacted_before == 0 || record.reacted_before.saturating_sub(1) > time
+}
+
 /// Adds a chat; encrypted ones begin with the notice that says so.
 pub fn create(tx: &mut Tx<'_, '_>, mut record: ChatRecord) -> Result<ChatId, StoreError> {
     let mut counters = tx.store.get(&COUNTERS, &tx.profile)?.unwrap_or_default();
@@ -116,6 +130,7 @@ pub fn create(tx: &mut Tx<'_, '_>, mut record: ChatRecord) -> Result<ChatId, Sto
     let chat = counters.chat;
     tx.store.put(&COUNTERS, &tx.profile, &counters)?;
     record.created = tx.now;
+    record.reacted_before = NO_REACTION;
     tx.effects().unlocked.groups |= !record.group_id.is_empty();
     tx.effects().unlocked.secrets |= !record.channel_secret.is_empty();
     save(tx, chat, &record)?;

@@ -235,10 +235,10 @@ rows! {
         hidden: i64,
         /// Source of the full view.
         mime_headers: Vec<u8>,
-        /// In-Reply-To.
-        mime_in_reply_to: MaybeText,
+        /// In-Reply-To. Chatmail core cannot answer a message without one if this is `NULL`.
+        mime_in_reply_to: String,
         /// References.
-        mime_references: MaybeText,
+        mime_references: String,
         /// Place that it points at.
         location_id: i64,
         /// Error of sending or receiving.

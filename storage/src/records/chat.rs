@@ -158,6 +158,8 @@ record! {
         pub stream_sent: i64 = 42,
         /// The mail that brought positions alone last.
         pub stream_mail: Option<MessageId> = 43,
+        /// All reactions to its messages came before this time; 0 if that is not known.
+        pub reacted_before: i64 = 44,
     }
 }
 

@@ -16,6 +16,7 @@ use super::super::chats;
 use super::super::shared::Shared;
 use super::opening::{self, Item};
 use crate::chat::TakeIn;
+use crate::followers::MAX_TOGETHER;
 use volary_engine::ground::effects::Unlocked;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::work::Lane;
@@ -26,6 +27,7 @@ use volary_engine::state::config;
 /// Takes mails in, each at its turn; what the relay has to do with those that it brought.
 pub async fn take_in(shared: &Rc<Shared>, lane: Lane, items: Vec<Item>) -> Outcome<Vec<RelayMailDecision>> {
     let mut decisions = Vec::with_capacity(items.len());
+    let followed = items.len() <= MAX_TOGETHER;
     let mut waiting = sorted(items);
     let mut closed: Vec<(Item, Wait)> = Vec::new();
     loop {
@@ -35,7 +37,7 @@ pub async fn take_in(shared: &Rc<Shared>, lane: Lane, items: Vec<Item>) -> Outco
                 closed.push((item, wait));
                 continue;
             }
-            let mut step = step(shared, &item).await?;
+            let mut step = step(shared, &item, followed).await?;
             match step.done {
                 Done::Settled(action) => decide(&mut decisions, item.source, action),
                 Done::Waits(wait) => {
@@ -117,10 +119,10 @@ fn open_anyway(
     Ok(!waiting.is_empty())
 }
 
-/// One mail, in one transaction.
-async fn step(shared: &Rc<Shared>, item: &Item) -> Outcome<Step> {
+/// One mail, in one transaction; `followed`: when frontends know the one before.
+async fn step(shared: &Rc<Shared>, item: &Item, followed: bool) -> Outcome<Step> {
     let (source, opened) = (item.source, item.opened.clone());
-    match chats::take_in(shared, TakeIn { source, opened }).await {
+    match chats::take_in(shared, TakeIn { source, opened }, followed).await {
         Ok(step) => Ok(step),
         Err(error) if opening::stops_everything(&error) => Err(error),
         Err(error) => {

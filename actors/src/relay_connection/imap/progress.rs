@@ -14,6 +14,9 @@ pub const MAX_BATCH_MAILS: usize = 50;
 /// Most bytes in one batch of downloads; a larger mail is a batch of its own.
 pub const MAX_BATCH_BYTES: u64 = 1024 * 1024;
 
+/// So many deleted mails are remembered. Orders to delete a mail come at most a batch or two after it is gone.
+const MAX_GONE: usize = 4 * MAX_BATCH_MAILS;
+
 /// UIDs covered by one question for the next mail in a folder of many mails. The answer names every mail of the range,
 /// and a longer answer than [`MAX_RESPONSES`] ends the session; the other half is left to whatever else the server has
 /// to say.
@@ -31,6 +34,8 @@ pub struct Progress {
     pub seen: BTreeSet<u32>,
     /// Mails to delete.
     pub delete: BTreeSet<u32>,
+    /// The last of those that were deleted.
+    gone: BTreeSet<u32>,
 }
 
 /// What a SELECT means.
@@ -131,6 +136,20 @@ impl Progress {
         self.next_scan < self.server_next || beyond_found > last
     }
 
+    /// These mails were deleted.
+    pub fn deleted(&mut self, uids: &BTreeSet<u32>) {
+        self.delete.retain(|uid| !uids.contains(uid));
+        self.gone.extend(uids);
+        while self.gone.len() > MAX_GONE {
+            self.gone.pop_first();
+        }
+    }
+
+    /// Whether a mail is known to be deleted, or belongs to a folder that is.
+    pub fn is_gone(&self, uidvalidity: u32, uid: u32) -> bool {
+        uidvalidity != self.uidvalidity || self.gone.contains(&uid)
+    }
+
     /// UIDs below `uid` are known to be gone.
     pub fn skip_to(&mut self, uid: u32) {
         self.next_scan = self.next_scan.max(uid);
@@ -218,6 +237,19 @@ mod tests {
         assert_eq!((progress.settled(), progress.rescans()), (3, false));
         assert_eq!(progress.selected(selected(8), 2), Change::Reset);
         assert_eq!((progress.settled(), progress.rescan_below()), (1, 2));
+    }
+
+    #[test]
+    fn the_last_deleted_mails_are_remembered_as_long_as_their_numbers_hold() {
+        let mut progress = Progress::new(7, 120, 0);
+        progress.delete.extend([5, 6, 9]);
+        progress.deleted(&BTreeSet::from([5, 6]));
+        assert_eq!(progress.delete, BTreeSet::from([9]));
+        assert!(progress.is_gone(7, 5) && !progress.is_gone(7, 9) && progress.is_gone(6, 9));
+        progress.deleted(&(1_000..1_000 + MAX_GONE as u32).collect());
+        assert!(!progress.is_gone(7, 5) && progress.is_gone(7, 1_000));
+        progress.selected(selected(8), 3);
+        assert!(!progress.is_gone(8, 1_000));
     }
 
     #[test]

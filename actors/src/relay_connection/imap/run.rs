@@ -270,9 +270,19 @@ impl Serving<'_> {
             list.into_iter().filter(move |(validity, _)| *validity == uidvalidity).map(|(_, uid)| uid)
         };
         self.progress.seen.extend(valid(orders.seen));
-        self.progress.delete.extend(valid(orders.delete));
+        // The profile may have ordered what it decided at the same time about a mail that was handed over.
+        let delete =
+            orders.delete.into_iter().filter(|(validity, uid)| !self.progress.is_gone(*validity, *uid));
+        self.progress.delete.extend(delete.map(|(_, uid)| uid).collect::<Vec<_>>());
         self.downloads.extend(valid(orders.download));
         self.session.new_mail |= orders.fetch_now;
+    }
+
+    /// Whether there is nothing to do for what is ordered. Such orders are dropped.
+    fn is_done_already(&self) -> bool {
+        let mut orders = self.shared.orders.borrow_mut();
+        orders.delete.retain(|(validity, uid)| !self.progress.is_gone(*validity, *uid));
+        orders.is_empty()
     }
 
     async fn select_if_needed(&mut self) -> Result<(), End> {
@@ -485,7 +495,7 @@ impl Serving<'_> {
         let selected = self.session.close_and_select(&folder).await?;
         self.session.new_mail |= new_mail;
         self.shared.event(RelayEventKind::Info, "Close/expunge succeeded.").await?;
-        self.progress.delete.retain(|uid| !delete.contains(uid));
+        self.progress.deleted(&delete);
         self.acknowledged(Vec::new(), delete.into_iter().collect()).await?;
         self.on_selected(selected).await
     }
@@ -498,27 +508,30 @@ impl Serving<'_> {
     /// Waits for new mail or orders.
     async fn wait(&mut self) -> Result<(), End> {
         let idle = self.session.capabilities.idle && self.selected && !self.shared.params.disable_idle;
-        if !idle {
-            tokio::select! {
-                () = self.shared.imap_wake.notified() => {}
-                () = tokio::time::sleep(POLL_INTERVAL) => self.session.new_mail = true,
-            }
-        } else {
+        let poll = tokio::time::sleep(POLL_INTERVAL);
+        let mut poll = std::pin::pin!(poll);
+        if idle {
             // Boxed like everything that does not wait.
             Box::pin(self.session.idle_start()).await?;
-            while !self.session.new_mail {
-                let end = tokio::select! {
-                    () = self.shared.imap_wake.notified() => None,
-                    end = self.session.idle_wait(IDLE_SILENCE) => Some(end?),
-                };
-                match end {
-                    None => break,
-                    Some(IdleEnd::Changed) => self.session.new_mail = true,
-                    // Nothing was received for long: find out whether the connection still lives.
-                    Some(IdleEnd::Silence) => {
-                        Box::pin(self.session.idle_done()).await?;
-                        Box::pin(self.session.idle_start()).await?;
-                    }
+        }
+        while !self.session.new_mail {
+            let shared = self.shared.clone();
+            let end = tokio::select! {
+                () = shared.imap_wake.notified() => None,
+                end = self.session.idle_wait(IDLE_SILENCE), if idle => Some(end?),
+                () = &mut poll, if !idle => Some(IdleEnd::Changed),
+            };
+            match end {
+                None if self.is_done_already() => {
+                    let generation = self.shared.orders.borrow().generation;
+                    self.shared.notify(Notice::Idle(RelayIdle { generation })).await?;
+                }
+                None => break,
+                Some(IdleEnd::Changed) => self.session.new_mail = true,
+                // Nothing was received for long: find out whether the connection still lives.
+                Some(IdleEnd::Silence) => {
+                    Box::pin(self.session.idle_done()).await?;
+                    Box::pin(self.session.idle_start()).await?;
                 }
             }
         }

@@ -155,6 +155,37 @@ async fn orders_are_served_and_reported_by_generation() {
 }
 
 #[actix::test]
+async fn an_order_to_delete_what_was_deleted_costs_nothing_and_is_served() {
+    let (imap, smtp) = servers().await;
+    let mut rig = Rig::start(&imap, &smtp, Wishes::default());
+    let mut server = imap.accept().await;
+    server.log_in(5, 1).await;
+    server.answer("A0003 IDLE", "+ idling\r\n").await;
+    let delete = |uids: &[u32]| Command::Delete(RelayUids { uidvalidity: 5, uids: uids.to_vec() });
+    rig.connection.do_send(command(1, delete(&[7])));
+    server.answer("DONE", "A0003 OK done\r\n").await;
+    server.answer("A0004 UID STORE 7 +FLAGS (\\Deleted)", "A0004 OK\r\n").await;
+    server.answer("A0005 CLOSE", "A0005 OK\r\n").await;
+    server.expect("A0006 SELECT \"INBOX\"").await;
+    server.selected("A0006", 5, 8).await;
+    server.answer(&format!("A0007 UID FETCH 1:500 {PREFETCH}"), "A0007 OK\r\n").await;
+    server.answer("A0008 IDLE", "+ idling\r\n").await;
+    let served = |wanted: u64| {
+        move |notice| match notice {
+            Notice::Idle(idle) if idle.generation == wanted => Some(()),
+            _ => None,
+        }
+    };
+    rig.notice(served(1)).await;
+    rig.connection.do_send(command(2, delete(&[7])));
+    rig.notice(served(2)).await;
+    // The next word of the client is about the next mail alone.
+    rig.connection.do_send(command(3, delete(&[7, 8])));
+    server.answer("DONE", "A0008 OK done\r\n").await;
+    server.answer("A0009 UID STORE 8 +FLAGS (\\Deleted)", "A0009 OK\r\n").await;
+}
+
+#[actix::test]
 async fn after_a_lost_connection_the_unfinished_mail_is_fetched_again() {
     let (imap, smtp) = servers().await;
     let mut rig =
