@@ -11,6 +11,7 @@
 //! | [`in_use`] | how actors of chats and apps are started when they are needed, and end |
 //! | `realtime` | one actor for each profile whose apps use realtime channels (feature `realtime`) |
 //! | `transfer` | a second device by code: both sides of it, on a thread of their own (feature `transfer`) |
+//! | [`vault`] | backups of the host, on threads of their own |
 //! | [`hub`], [`bus`], [`wake`], [`pool`] | what actors share: database, events, wake-ups, workers |
 //! | [`mailbox`] | the bounds of mailboxes, kept by those who send |
 //! | [`watch`] | how owners notice the end of what they own |
@@ -31,6 +32,7 @@ pub mod relay_connection;
 pub mod supervisor;
 #[cfg(feature = "transfer")]
 pub mod transfer;
+pub mod vault;
 pub mod wake;
 pub mod watch;
 

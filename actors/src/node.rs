@@ -19,6 +19,7 @@ use crate::mailbox::{Mailbox, Places};
 use crate::pool::Pool;
 use crate::relay_connection::memory;
 use crate::supervisor::{self, EndProfiles, Supervisor, housekeeping, reconnect};
+use crate::vault::Vault;
 use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_engine::ground::db::Db;
 use volary_engine::ground::ids::{ChatId, MessageId, ProfileId, numbers};
@@ -81,6 +82,7 @@ pub struct Node {
 struct Inner {
     hub: Hub,
     supervisor: Mailbox<Supervisor>,
+    vault: Vault,
     system: System,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -123,7 +125,8 @@ impl Node {
         })?;
         let (addr, system) = started.recv().map_err(|_| StartError::System)?;
         let supervisor = Mailbox { addr, places: Places::new(supervisor::MAILBOX, "supervisor") };
-        Ok(Self { inner: Arc::new(Inner { hub, supervisor, system, thread: Mutex::new(Some(thread)) }) })
+        let (vault, thread) = (Vault::default(), Mutex::new(Some(thread)));
+        Ok(Self { inner: Arc::new(Inner { hub, supervisor, vault, system, thread }) })
     }
 
     /// Carries out a request and answers when its change is committed.
@@ -140,6 +143,11 @@ impl Node {
     async fn answer(&self, request: Request) -> Result<Answer, Error> {
         let Some(kind) = &request.kind else { return Err(Error::invalid("empty request")) };
         let id = ProfileId::new(request.profile_id);
+        if id == ProfileId::PROCESS
+            && let Some(answer) = self.inner.vault.answer(&self.inner.hub.db, kind).await
+        {
+            return answer;
+        }
         if id == ProfileId::PROCESS && kind.mode() == Mode::Query {
             return query::process::run(&self.inner.hub.db, kind).map(Answer::new);
         }
@@ -218,6 +226,7 @@ impl Node {
 
     /// Stops all I/O, ends the actors and closes the database.
     pub async fn stop(&self) {
+        self.inner.vault.stop().await;
         let _ = self.inner.supervisor.addr.send(EndProfiles).await;
         if let Err(error) = housekeeping::keep_network(&self.inner.hub.db, &self.inner.hub.network).await {
             tracing::error!(%error, "what is known of relays cannot be stored");

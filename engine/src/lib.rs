@@ -15,6 +15,7 @@
 //! | [`sync`] | what the devices of one user tell each other |
 //! | [`commands`], [`query`] | what requests do: commands change state in a transaction, queries read a snapshot |
 //! | [`webxdc`] | in-chat apps |
+//! | [`vault`] | backups of the host in our own form |
 //! | [`upkeep`] | what becomes due: deadlines, housekeeping, a clock that was set |
 
 #[cfg(feature = "backup")]
@@ -29,6 +30,7 @@ pub mod query;
 pub mod state;
 pub mod sync;
 pub mod upkeep;
+pub mod vault;
 pub mod webxdc;
 
 #[cfg(any(test, feature = "testing"))]

@@ -111,6 +111,7 @@
 //! |---|---|
 //! | `engine` | [`Engine`], what a Rust program uses |
 //! | [`bus`] | the same as a trait, which interfaces for other programs are written against |
+//! | [`control`] | the socket by which commands on the same machine reach the process that holds a folder |
 //! | `directory` | the folder: whose it is, and who holds it |
 #![cfg_attr(
     feature = "jsonrpc",
@@ -134,6 +135,7 @@ mod accept;
 #[cfg(feature = "apps")]
 pub mod apps;
 pub mod bus;
+pub mod control;
 pub mod descriptors;
 mod directory;
 mod engine;

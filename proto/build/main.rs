@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut config = prost_build::Config::new();
     config.bytes(["."]).btree_map(["."]);
-    config.skip_debug(["volary.v1.EnteredLoginParam"]);
+    config.skip_debug(["volary.v1.EnteredLoginParam", "volary.v1.Passphrase"]);
     attributes::add(&mut config, &pool);
     config.compile_fds(descriptors)?;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{EnteredLoginParam, Error, ErrorCode, WrongAnswer};
+use crate::{EnteredLoginParam, Error, ErrorCode, Passphrase, WrongAnswer};
 
 impl Error {
     /// A failure of the given kind.
@@ -77,5 +77,11 @@ impl fmt::Debug for EnteredLoginParam {
             .field("smtp_security", &self.smtp_security)
             .field("certificate_checks", &self.certificate_checks)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Passphrase").finish_non_exhaustive()
     }
 }

@@ -46,48 +46,66 @@ fn profiles(tx: &WriteTx<'_>) -> Result<Vec<ProfileId>, StoreError> {
     tx.scan_prefix(&PROFILES, &())?.keys().collect()
 }
 
+/// What a step does with one profile.
+type StepOfProfile = fn(&mut WriteTx<'_>, ProfileId) -> Result<(), StoreError>;
+
+/// What the steps do with each profile, for profiles that come from a backup.
+const STEPS_OF_PROFILE: &[(u32, StepOfProfile)] =
+    &[(2, index_queue_and_timers_of), (3, index_media_and_texts_of)];
+
+impl WriteTx<'_> {
+    /// Brings the rows of one profile, which are of schema version `found`, up to date.
+    pub fn migrate_profile(&mut self, profile: ProfileId, found: u32) -> Result<(), StoreError> {
+        STEPS_OF_PROFILE.iter().filter(|(to, _)| *to > found).try_for_each(|(_, step)| step(self, profile))
+    }
+}
+
+fn index_media_and_texts(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
+    profiles(tx)?.into_iter().try_for_each(|profile| index_media_and_texts_of(tx, profile))
+}
+
 /// Builds the index of messages that are more than text. The index of texts takes longer and is made afterwards, in the
 /// background: the engine finds that it is due.
-fn index_media_and_texts(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
-    for profile in profiles(tx)? {
-        let mut media = Vec::new();
-        for row in tx.scan_prefix(&MESSAGES, &profile)? {
-            let ((_, id), message) = row?;
-            let listed = !message.hidden && message.state != MessageState::OutDraft;
-            if listed && message.view_type.is_media() {
-                media.push((profile, message.view_type.number(), message.chat, message.sort, id));
-            }
+fn index_media_and_texts_of(tx: &mut WriteTx<'_>, profile: ProfileId) -> Result<(), StoreError> {
+    let mut media = Vec::new();
+    for row in tx.scan_prefix(&MESSAGES, &profile)? {
+        let ((_, id), message) = row?;
+        let listed = !message.hidden && message.state != MessageState::OutDraft;
+        if listed && message.view_type.is_media() {
+            media.push((profile, message.view_type.number(), message.chat, message.sort, id));
         }
-        for key in media {
-            tx.set(&MEDIA, &key)?;
-        }
-        tx.set(&DEADLINES, &(0, profile, SEARCH_INDEX_DUE, 0))?;
-        tx.put(&SINGLE_DEADLINES, &(profile, SEARCH_INDEX_DUE, 0), &TimeRecord { time: 0 })?;
     }
+    for key in media {
+        tx.set(&MEDIA, &key)?;
+    }
+    tx.set(&DEADLINES, &(0, profile, SEARCH_INDEX_DUE, 0))?;
+    tx.put(&SINGLE_DEADLINES, &(profile, SEARCH_INDEX_DUE, 0), &TimeRecord { time: 0 })?;
     Ok(())
 }
 
-/// Builds the indexes of the send queue by message and of messages whose timer does not run yet.
 fn index_queue_and_timers(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
-    for profile in profiles(tx)? {
-        let queued: Vec<(MessageId, u64)> = tx
-            .scan_prefix(&OUTBOX, &profile)?
-            .map(|row| row.map(|((_, sequence), job)| (job.message, sequence)))
-            .collect::<Result<_, _>>()?;
-        for (message, sequence) in queued {
-            tx.set(&OUTBOX_BY_MESSAGE, &(profile, message, sequence))?;
+    profiles(tx)?.into_iter().try_for_each(|profile| index_queue_and_timers_of(tx, profile))
+}
+
+/// Builds the indexes of the send queue by message and of messages whose timer does not run yet.
+fn index_queue_and_timers_of(tx: &mut WriteTx<'_>, profile: ProfileId) -> Result<(), StoreError> {
+    let queued: Vec<(MessageId, u64)> = tx
+        .scan_prefix(&OUTBOX, &profile)?
+        .map(|row| row.map(|((_, sequence), job)| (job.message, sequence)))
+        .collect::<Result<_, _>>()?;
+    for (message, sequence) in queued {
+        tx.set(&OUTBOX_BY_MESSAGE, &(profile, message, sequence))?;
+    }
+    let mut untimed = Vec::new();
+    for row in tx.scan_prefix(&MESSAGES, &profile)? {
+        let ((_, id), message) = row?;
+        let listed = !message.hidden && message.state != MessageState::OutDraft;
+        if listed && message.ephemeral_timer != 0 && message.expires == 0 {
+            untimed.push((profile, message.chat, id));
         }
-        let mut untimed = Vec::new();
-        for row in tx.scan_prefix(&MESSAGES, &profile)? {
-            let ((_, id), message) = row?;
-            let listed = !message.hidden && message.state != MessageState::OutDraft;
-            if listed && message.ephemeral_timer != 0 && message.expires == 0 {
-                untimed.push((profile, message.chat, id));
-            }
-        }
-        for key in untimed {
-            tx.set(&UNTIMED, &key)?;
-        }
+    }
+    for key in untimed {
+        tx.set(&UNTIMED, &key)?;
     }
     Ok(())
 }
@@ -297,6 +315,13 @@ mod tests {
         assert_eq!(media, [(PROFILE, 20, ChatId::new(10), 7, MessageId::new(12))]);
         assert!(tx.contains(&DEADLINES, &(0, PROFILE, SEARCH_INDEX_DUE, 0)).unwrap());
         assert!(tx.contains(&SINGLE_DEADLINES, &(PROFILE, SEARCH_INDEX_DUE, 0)).unwrap());
+    }
+
+    #[test]
+    fn every_step_that_changes_profiles_is_there_for_one_of_them() {
+        let steps: Vec<u32> = STEPS_OF_PROFILE.iter().map(|(to, _)| *to).collect();
+        let all: Vec<u32> = MIGRATIONS.iter().map(|migration| migration.to).filter(|to| *to > 1).collect();
+        assert_eq!((steps, all.last()), (all.clone(), Some(&SCHEMA_VERSION)));
     }
 
     #[test]

@@ -11,6 +11,11 @@ use crate::{StoreError, measures};
 /// How long an answer of the system about free space is trusted.
 const TRUSTED_FOR: Duration = Duration::from_millis(20);
 
+/// Bytes that are free on the disk of a folder, as far as the system says.
+pub fn free_space(dir: &Path) -> Option<u64> {
+    rustix::fs::statvfs(dir).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// The free space that has to stay.
 pub(crate) struct Space {
     dir: Arc<Path>,

@@ -179,7 +179,7 @@ impl<'v> Source<'v> {
         }
     }
 
-    fn range(
+    pub(crate) fn range(
         self,
         start: &Bound<Vec<u8>>,
         end: &Bound<Vec<u8>>,

@@ -53,6 +53,17 @@ impl<'t> WriteTx<'t> {
         Ok(())
     }
 
+    /// Writes a row under an id and a key as they are stored.
+    pub(crate) fn put_bytes(&mut self, id: &[u8], key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.at.clear();
+        self.at.extend_from_slice(id);
+        self.at.extend_from_slice(key);
+        let at = self.at.as_slice();
+        let old = shielded(|| self.table.insert(at, value))?;
+        self.undo.record(at, old.as_ref().map(|old| old.value()));
+        Ok(())
+    }
+
     /// Removes a row. Whether it was there.
     pub fn remove<K: Key, V: Value>(
         &mut self,

@@ -35,6 +35,12 @@ impl SmallDisk {
         std::fs::write(self.ballast(), vec![0; free.saturating_sub(mebibytes) << 20]).expect("ballast");
     }
 
+    /// Takes all space, also while others write.
+    pub fn fills_up(&self) {
+        let written = std::fs::write(self.ballast(), vec![0; 256 << 20]);
+        assert!(written.is_err(), "the disk is small");
+    }
+
     /// Gives the space back.
     pub fn is_cleared(&self) {
         std::fs::remove_file(self.ballast()).expect("ballast");

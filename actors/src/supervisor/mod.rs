@@ -37,6 +37,7 @@ use volary_engine::commands::process;
 use volary_engine::ground::db::blob_dir;
 use volary_engine::ground::ids::ProfileId;
 use volary_engine::state::profiles;
+use volary_engine::vault;
 
 /// Requests that wait for the supervisor; who sends more waits.
 pub const MAILBOX: usize = 1024;
@@ -239,6 +240,9 @@ impl Actor for Supervisor {
             }
             if let Err(error) = process::finish_removals(&db).await {
                 tracing::error!(%error, "what is left of removed profiles cannot be removed");
+            }
+            if let Err(error) = vault::abandon(&db).await {
+                tracing::error!(%error, "what is left of a restore that did not end cannot be removed");
             }
         });
     }

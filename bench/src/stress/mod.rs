@@ -8,6 +8,7 @@
 //! | `people` | makes profiles, acquaints them, forms pairs and groups |
 //! | `idle` | what profiles cost that do nothing |
 //! | `talk` | sends at a rate, receives, checks |
+//! | `backup` | a run of its own: the host is backed up while they talk |
 //! | `outage` | a run of its own: all profiles lose their relay |
 //! | [`ledger`] | what was said and who heard it: exactly once, in order |
 //! | `process` | what `/proc` tells of a process |
@@ -19,6 +20,7 @@
 //! folder is served by `volary serve` in a fresh process, which is measured while all profiles are connected and
 //! idle. Then the engine in this process goes on, and everybody talks.
 
+mod backup;
 mod failure;
 mod figures;
 mod html;
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
 async fn command(cli: &Cli) -> Result<bool, Failure> {
     Ok(match &cli.command {
         Some(Command::Outage(options)) => outage::run(options).await?.is_flawless(),
+        Some(Command::Backup(options)) => backup::run(options).await?.is_flawless(),
         None => run(&cli.options).await?.is_flawless(),
     })
 }

@@ -20,6 +20,8 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Outage(OutageOptions),
+    /// The host is backed up while everybody talks: figures, and a comparison of what is restored
+    Backup(BackupOptions),
 }
 
 #[derive(Debug, Args)]
@@ -56,6 +58,18 @@ pub(super) struct Options {
     pub(super) report: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct BackupOptions {
+    #[command(flatten)]
+    pub(super) options: Options,
+    /// Messages that each profile has in a chat with itself before they talk; every tenth has a file of 64 KiB
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) fill: u32,
+    /// Profiles that change something between the last two backups
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(super) changed: u32,
+}
+
 /// Many profiles lose their relay at once: what the outage costs, and how they come back
 #[derive(Debug, Args)]
 pub(super) struct OutageOptions {
@@ -87,6 +101,7 @@ mod tests {
         Cli::command().debug_assert();
         assert!(Cli::try_parse_from(["volary-stress", "--profiles", "7"]).is_ok());
         assert!(Cli::try_parse_from(["volary-stress", "outage", "--profiles", "7", "--down", "3"]).is_ok());
+        assert!(Cli::try_parse_from(["volary-stress", "backup", "--profiles", "7", "--fill", "3"]).is_ok());
         assert!(Cli::try_parse_from(["volary-stress", "--profiles", "7", "outage"]).is_err());
     }
 }

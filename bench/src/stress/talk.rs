@@ -1,6 +1,7 @@
 //! Everybody talks: messages at a rate, in chats and by authors drawn by chance, all of them checked.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -41,7 +42,8 @@ struct Conversation {
     received: AtomicU64,
     /// When a line was said, by (chat, author, number).
     begun: Mutex<HashMap<(usize, u32, u32), Instant>>,
-    latencies: Mutex<Vec<Duration>>,
+    /// When each line was said that was heard, and how long that took.
+    latencies: Mutex<Vec<(Instant, Duration)>>,
     last: Mutex<Instant>,
 }
 
@@ -108,7 +110,7 @@ impl Conversation {
             return;
         }
         if let Some(begun) = self.begun.lock().get(&(line.chat, line.author, line.number)) {
-            self.latencies.lock().push(at.duration_since(*begun));
+            self.latencies.lock().push((*begun, at.duration_since(*begun)));
         }
         if let Some(chat) = self.chats.get(number)
             && let Some(page) = chat.pages.lock().get_mut(place)
@@ -183,6 +185,29 @@ async fn stored_page(engine: &Engine, number: usize, seat: Seat) -> Result<Page,
     Ok(page)
 }
 
+/// When something began and ended that is done while they talk, the bytes that it wrote, and how many profiles it
+/// touched.
+pub(super) type Done = (Instant, Instant, u64, u32);
+
+/// What is done while they talk.
+pub(super) struct Meanwhile(tokio::task::JoinHandle<Result<Vec<Done>, Failure>>);
+
+impl Meanwhile {
+    /// Begins it.
+    pub(super) fn spawn(work: impl Future<Output = Result<Vec<Done>, Failure>> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+}
+
+/// A talk while which something was done.
+pub(super) struct Played<M> {
+    pub(super) talk: Talk,
+    pub(super) made: Vec<M>,
+    /// Times of lines that were said when it was not being done, and when it was.
+    pub(super) without: Latency,
+    pub(super) meanwhile: Latency,
+}
+
 /// The whole act.
 pub(super) async fn play(
     engine: &Engine,
@@ -191,6 +216,18 @@ pub(super) async fn play(
     options: &Options,
     display: &Display,
 ) -> Result<Talk, Failure> {
+    Ok(play_with::<Done>(engine, relay, people, options, display, None).await?.talk)
+}
+
+/// The same, while something else is done.
+pub(super) async fn play_with<M: From<Done>>(
+    engine: &Engine,
+    relay: &RelayProcess,
+    people: &People,
+    options: &Options,
+    display: &Display,
+    meanwhile: Option<Meanwhile>,
+) -> Result<Played<M>, Failure> {
     let patience = Duration::from_secs(options.patience);
     call(engine, 0, StartIoForAllAccounts {}).await?;
     until_connected(engine, people, patience).await?;
@@ -211,11 +248,22 @@ pub(super) async fn play(
     let each = |cpu_s: f64| if talk.received > 0 { cpu_s * 1000.0 / talk.received as f64 } else { 0.0 };
     talk.cpu_ms_per_received = each(after.cpu_s - before.cpu_s);
     talk.relay_cpu_ms_per_received = each(relay_after.cpu_s - relay_before.cpu_s);
-    talk.latency = Latency::of(std::mem::take(&mut *conversation.latencies.lock()));
+    let done = match meanwhile {
+        Some(Meanwhile(task)) => {
+            task.await.map_err(|_| Failure::Program("what was done meanwhile panicked".to_owned()))??
+        }
+        None => Vec::new(),
+    };
+    let times = std::mem::take(&mut *conversation.latencies.lock());
+    let (while_done, without): (Vec<_>, Vec<_>) =
+        times.iter().partition(|(said, _)| done.iter().any(|(begin, end, ..)| (*begin..*end).contains(said)));
+    let of = |times: &[(Instant, Duration)]| Latency::of(times.iter().map(|(_, time)| *time).collect());
+    talk.latency = of(&times);
     talk.heard = conversation.heard().await;
     (talk.stored, talk.stored_compared) = conversation.stored(engine, display).await?;
     listener.abort();
-    Ok(talk)
+    let made = done.into_iter().map(M::from).collect();
+    Ok(Played { talk, made, without: of(&without), meanwhile: of(&while_done) })
 }
 
 async fn until_connected(engine: &Engine, people: &People, patience: Duration) -> Result<(), Failure> {

@@ -34,26 +34,15 @@ pub async fn add(db: &Db) -> Outcome<ProfileId> {
     .await
 }
 
-fn new_uuid() -> String {
+pub(crate) fn new_uuid() -> String {
     let mid = crate::chat::compose::new_mid();
     mid.split('@').next().unwrap_or_default().to_owned()
 }
 
 /// Removes what is left of profiles that were removed.
 pub async fn finish_removals(db: &Db) -> Outcome<()> {
-    for LeavingRecord { profile, uuid } in db.look(profiles::manager)?.leaving {
-        while db
-            .transact_freeing(ProfileId::PROCESS, move |tx| profiles::erase_some(tx, profile))
-            .await?
-            .value
-        {}
-        let dir = db.dir().join(&uuid);
-        if let Err(error) = db.work(Lane::Bulk, move || Ok(std::fs::remove_dir_all(dir))).await?
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(%profile, %error, "folder of a removed profile is left");
-        }
-        db.transact_freeing(ProfileId::PROCESS, move |tx| profiles::forget(tx, profile)).await?;
+    for record in db.look(profiles::manager)?.leaving {
+        remove_traces(db, record).await?;
     }
     Ok(())
 }
@@ -87,6 +76,20 @@ pub(crate) async fn empty(db: &Db, profile: ProfileId) -> Outcome<()> {
 pub(crate) async fn erase(db: &Db, profile: ProfileId) -> Outcome<()> {
     while db.transact_freeing(profile, move |tx| profiles::erase_some(tx, profile)).await?.value {}
     db.transact_freeing(profile, profiles::reset).await?;
+    Ok(())
+}
+
+/// Removes rows and folder of a profile that is not in the registry, and then the note that it was leaving or arriving.
+pub(crate) async fn remove_traces(db: &Db, record: LeavingRecord) -> Outcome<()> {
+    let LeavingRecord { profile, uuid } = record;
+    while db.transact_freeing(ProfileId::PROCESS, move |tx| profiles::erase_some(tx, profile)).await?.value {}
+    let dir = db.dir().join(&uuid);
+    if let Err(error) = db.work(Lane::Bulk, move || Ok(std::fs::remove_dir_all(dir))).await?
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%profile, %error, "folder of a removed profile is left");
+    }
+    db.transact_freeing(ProfileId::PROCESS, move |tx| profiles::forget(tx, profile)).await?;
     Ok(())
 }
 

@@ -3,11 +3,11 @@
 //! A [`Tx`] runs on the storage writer, one after the other for the whole process. What it collects leaves only
 //! after its commit: events in the order of commits, wake-ups to the actors of the profile.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use volary_proto::v1::event;
 use volary_storage::{BlobName, Blobs, ReadTx, Store, StoreError, WriteTx, Written};
 
@@ -51,6 +51,9 @@ struct Inner {
     texts: Texts,
     keys: KeyCache,
     staged: Mutex<Staged>,
+    /// Shared by those who need files that rows of an older snapshot name, exclusive for those who remove such files.
+    files: RwLock<()>,
+    arriving: Arc<Mutex<HashSet<ProfileId>>>,
 }
 
 /// Events of transactions that ran, in the order in which they ran, until their commit is visible.
@@ -113,7 +116,8 @@ impl Db {
     /// Puts the parts together.
     pub fn new(store: Store, dir: PathBuf, around: Surroundings) -> Self {
         let (texts, keys) = (Texts::default(), KeyCache::default());
-        Self { inner: Arc::new(Inner { store, dir, around, texts, keys, staged: Mutex::default() }) }
+        let (staged, files, arriving) = (Mutex::default(), RwLock::new(()), Arc::default());
+        Self { inner: Arc::new(Inner { store, dir, around, texts, keys, staged, files, arriving }) }
     }
 
     /// The store.
@@ -129,6 +133,21 @@ impl Db {
     /// The texts in force.
     pub fn texts(&self) -> &Texts {
         &self.inner.texts
+    }
+
+    /// While this is held, no file goes that rows of a snapshot name. Waits for a sweep that runs.
+    pub(crate) fn keep_files(&self) -> RwLockReadGuard<'_, ()> {
+        self.inner.files.read()
+    }
+
+    /// Held while files are removed that no row names; `None` while somebody needs those of an older snapshot.
+    pub(crate) fn sweeps_files(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        self.inner.files.try_write()
+    }
+
+    /// Profiles that are being restored by this process.
+    pub(crate) fn arriving(&self) -> Arc<Mutex<HashSet<ProfileId>>> {
+        self.inner.arriving.clone()
     }
 
     /// Parsed keys.

@@ -100,6 +100,7 @@ pub fn forget(tx: &mut Tx<'_, '_>, profile: ProfileId) -> Result<(), StoreError>
     tx.store.remove(&KEYS, &profile)?;
     tx.store.update_or_default(&MANAGER, &0, |manager| {
         manager.leaving.retain(|leaving| leaving.profile != profile);
+        manager.arriving.retain(|arriving| arriving.profile != profile);
     })
 }
 

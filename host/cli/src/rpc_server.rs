@@ -10,6 +10,7 @@ use thiserror::Error;
 use volary::jsonrpc::{self, End};
 use volary::{Engine, memory};
 
+use crate::commands::serve_control;
 use crate::process::event_log;
 use crate::process::failure::{Failure, OutputError, exit_code};
 use crate::process::signals::Signals;
@@ -86,6 +87,7 @@ async fn serve() -> Result<(), Failure> {
         () = signals.end() => return Ok(()),
     };
     tokio::spawn(event_log::write(engine.events()));
+    let control = serve_control(&engine);
     let folder = engine.dir().display().to_string();
     tracing::info!(folder, pid = std::process::id(), "serving JSON-RPC on standard input and output");
 
@@ -97,6 +99,7 @@ async fn serve() -> Result<(), Failure> {
         () = signals.end() => tracing::info!("asked to end: stopping"),
         () = memory::return_when_at_rest() => {}
     }
+    drop(control);
     match tokio::time::timeout(STOP_TIME, engine.stop()).await {
         Ok(()) => tracing::info!("stopped: all connections are closed, everything is stored"),
         Err(_) => tracing::warn!(

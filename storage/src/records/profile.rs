@@ -21,6 +21,8 @@ record! {
         pub push_proxy: String = 6,
         /// Profiles that are being filled from a backup.
         pub importing: Vec<ProfileId> = 7,
+        /// Profiles of which a backup is being restored: not there yet, and removed if that does not come to its end.
+        pub arriving: Vec<LeavingRecord> = 8,
     }
 }
 

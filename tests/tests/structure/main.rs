@@ -40,7 +40,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("link", &["volary-proto", "volary-mail"]),
     ("link/realtime", &["volary-mail"]),
     ("link/transfer", &["volary-mail"]),
-    ("engine", &["volary-proto", "volary-mail", "volary-storage", "volary-backup"]),
+    ("vault", &[]),
+    ("engine", &["volary-proto", "volary-mail", "volary-storage", "volary-backup", "volary-vault"]),
     (
         "actors",
         &[

@@ -10,10 +10,12 @@
 //! | `mails` | `volary mails --not-shown`: received mails of which nothing is shown, and why |
 //! | `token` | `volary token`: who may connect to `volary serve --websocket` |
 //! | `statistics` | `volary statistics`: what statistics would say |
+//! | `backup` | `volary backup`: backups of the host, made while it runs |
 //! | `folder` | the folder that a command works on |
 //!
 //! Exit codes: 0 = done, 1 = failed (the reason is the last line on standard error), 2 = the command line makes no sense.
 
+mod backup;
 mod contacts;
 mod demo;
 mod folder;
@@ -22,6 +24,8 @@ mod relay;
 mod serve;
 mod statistics;
 mod token;
+
+pub(crate) use self::serve::serve_control;
 
 use std::process::ExitCode;
 
@@ -61,6 +65,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Shows the statistics of profiles as they would be sent; nothing is sent
     Statistics(statistics::StatisticsArgs),
+    /// Backs up profiles while they run, verifies and lists backups, restores from them
+    Backup(backup::BackupArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -83,6 +89,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Mails(args) => mails::run(args).await,
             Command::Token(args) => token::run(&args),
             Command::Statistics(args) => statistics::run(args).await,
+            Command::Backup(args) => backup::run(args).await,
         }
     });
     // Standard input may be in the middle of a read that never ends.

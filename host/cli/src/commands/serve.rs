@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use volary::apps::Apps;
+use volary::control::Control;
 use volary::jsonrpc::{self, End};
 use volary::websocket::{Options, TlsFiles, Tokens, WebSockets};
 use volary::{Engine, memory};
@@ -69,6 +70,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         );
     }
 
+    let control = serve_control(&engine);
     let apps = match args.apps {
         Some(port) => Some(Served::start(&engine, port).await?),
         None => None,
@@ -86,7 +88,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         () = signals.end() => tracing::info!("asked to end: stopping"),
         () = memory::return_when_at_rest() => {}
     }
-    drop((apps, clients));
+    drop((apps, clients, control));
     tokio::select! {
         () = engine.stop() => tracing::info!("stopped: all connections are closed, everything is stored"),
         again = Signals::end_again() => {
@@ -98,6 +100,17 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     // The stream ends with the engine.
     events.await?;
     Ok(())
+}
+
+/// Serves the control socket. Profiles run without it, too.
+pub(crate) fn serve_control(engine: &Engine) -> Option<Control> {
+    match Control::serve(engine.clone()) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            tracing::warn!(%error, "the control socket cannot be served: `volary backup` has to wait until this process ends");
+            None
+        }
+    }
 }
 
 /// Served apps, and the file that holds the address of their list.
