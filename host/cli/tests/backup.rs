@@ -77,7 +77,7 @@ async fn filled(dir: &Path) -> Vec<(u32, u32)> {
 
 async fn say(engine: &Engine, profile: u32, chat_id: u32, number: usize, dir: &Path) {
     let mut data = MessageData { text: Some(format!("note {number} of {profile}")), ..Default::default() };
-    if number % 10 == 0 {
+    if number.is_multiple_of(10) {
         let file = dir.join(format!("file-{profile}-{number}.bin"));
         fs::write(&file, format!("content {number} of {profile}").repeat(20_000)).unwrap();
         data.file = Some(text(&file).to_owned());
