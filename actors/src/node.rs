@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use actix::{Actor as _, Arbiter, System};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use volary_proto::v1::{Answer, Error, Ids, Request, answer, request};
 use volary_proto::{ErrorCode, Mode};
 use volary_storage::{OpenError, Options, Store};
@@ -191,6 +192,12 @@ impl Node {
     /// A file of an in-chat app, to be read piece by piece. Reads the directory of the archive.
     pub fn app_file(&self, profile: ProfileId, message: MessageId, path: &str) -> Result<AppFile, Error> {
         look(&self.inner.hub.db, profile, |look| instance::file(look, message, path))
+    }
+
+    /// Changes when apps of a profile may have fallen out of their realtime channels though nobody left, and when channels
+    /// may be used again.
+    pub fn realtime_changes(&self, profile: ProfileId) -> watch::Receiver<u64> {
+        self.inner.hub.wakes.realtime(profile)
     }
 
     /// The folder.

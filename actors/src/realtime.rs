@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message,
-    ResponseActFuture, ResponseFuture, WrapFuture as _,
+    ResponseActFuture, ResponseFuture, SpawnHandle, WrapFuture as _,
 };
 use bytes::Bytes;
 use tokio::sync::{OnceCell, mpsc};
@@ -60,6 +60,8 @@ pub struct Close;
 /// The actor. See the module documentation.
 pub struct Realtime {
     state: Rc<State>,
+    /// The next look whether an app is in a channel; there is one at most.
+    look: Option<SpawnHandle>,
 }
 
 struct State {
@@ -75,17 +77,28 @@ impl Realtime {
     /// An actor whose endpoint is reached like that.
     pub fn new(db: Db, profile: ProfileId, reach: Reach) -> Self {
         let (node, apps, closed) = (OnceCell::new(), RefCell::default(), Cell::new(false));
-        Self { state: Rc::new(State { db, profile, reach, node, apps, closed }) }
+        Self { state: Rc::new(State { db, profile, reach, node, apps, closed }), look: None }
     }
 
-    /// Looks after a while whether an app is in a channel.
+    /// Looks after a while whether an app is in a channel. A look that was planned before would come too early.
     fn watch(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_later(IDLE, |actor, ctx| {
+        if let Some(planned) = self.look.take() {
+            ctx.cancel_future(planned);
+        }
+        self.look = Some(ctx.run_later(IDLE, |actor, ctx| {
+            actor.look = None;
             if actor.state.apps.borrow().is_empty() {
                 tracing::debug!(profile = %actor.state.profile, "no app uses a realtime channel any more");
                 ctx.stop();
             }
-        });
+        }));
+    }
+
+    /// The end is planned when the last app leaves, and when a call has joined nothing.
+    fn watch_if_unused(&mut self, ctx: &mut Context<Self>) {
+        if self.state.apps.borrow().is_empty() {
+            self.watch(ctx);
+        }
     }
 }
 
@@ -105,11 +118,11 @@ impl Actor for Realtime {
 }
 
 impl Handler<Join> for Realtime {
-    type Result = ResponseFuture<Result<NodeAddress, Error>>;
+    type Result = ResponseActFuture<Self, Result<NodeAddress, Error>>;
 
     fn handle(&mut self, Join(app, topic): Join, _: &mut Self::Context) -> Self::Result {
         let state = self.state.clone();
-        Box::pin(async move {
+        let joined = async move {
             let node = state.node().await?;
             let nodes = state.nodes(app)?;
             state.apps.borrow_mut().insert(topic, app);
@@ -121,7 +134,13 @@ impl Handler<Join> for Realtime {
                 state.leave(topic).await;
             }
             address
-        })
+        };
+        Box::pin(joined.into_actor(self).map(|address, actor, ctx| {
+            if address.is_err() {
+                actor.watch_if_unused(ctx);
+            }
+            address
+        }))
     }
 }
 
@@ -146,7 +165,7 @@ impl Handler<Leave> for Realtime {
     fn handle(&mut self, Leave(topic): Leave, _: &mut Self::Context) -> Self::Result {
         let state = self.state.clone();
         let left = async move { state.leave(topic).await };
-        Box::pin(left.into_actor(self).map(|(), actor, ctx| actor.watch(ctx)))
+        Box::pin(left.into_actor(self).map(|(), actor, ctx| actor.watch_if_unused(ctx)))
     }
 }
 
@@ -155,14 +174,16 @@ impl Handler<Refresh> for Realtime {
 
     fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
         let state = self.state.clone();
+        let were_used = !state.apps.borrow().is_empty();
         let refreshed = async move {
             if let Err(error) = state.refresh().await {
                 tracing::warn!(profile = %state.profile, error = error.message, "realtime channels stay as they were");
             }
         };
-        Box::pin(refreshed.into_actor(self).map(|(), actor, ctx| {
-            if actor.state.apps.borrow().is_empty() {
-                actor.watch(ctx);
+        Box::pin(refreshed.into_actor(self).map(move |(), actor, ctx| {
+            // News of others do not put the end off.
+            if were_used {
+                actor.watch_if_unused(ctx);
             }
         }))
     }
@@ -255,4 +276,63 @@ impl State {
 
 fn failed(error: RealtimeError) -> Error {
     Error::failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::House;
+
+    /// What others do to a channel.
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Comes(Topic, MessageId);
+
+    impl Handler<Comes> for Realtime {
+        type Result = ();
+
+        fn handle(&mut self, Comes(topic, app): Comes, _: &mut Self::Context) {
+            self.state.apps.borrow_mut().insert(topic, app);
+        }
+    }
+
+    async fn passes(seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+
+    #[actix::test]
+    async fn the_endpoint_closes_two_minutes_after_the_last_app_has_left_and_not_before() {
+        let house = House::new();
+        let profile = house.profile("alice@example.org").await;
+        let actor = Realtime::new(house.hub.db.clone(), profile, Reach::Loopback).start();
+        let (topic, app) = (Topic::generate(&mut rand::thread_rng()), MessageId::new(10));
+        tokio::time::pause();
+        actor.send(Comes(topic, app)).await.unwrap();
+        // Longer than the time of the first look: an app is in.
+        passes(200).await;
+        assert!(actor.connected(), "an app is in a channel");
+        actor.send(Leave(topic)).await.unwrap();
+        passes(77).await;
+        // An app comes back and leaves again; nodes of others are announced meanwhile.
+        actor.send(Comes(topic, app)).await.unwrap();
+        actor.send(Leave(topic)).await.unwrap();
+        passes(60).await;
+        actor.send(Refresh).await.unwrap();
+        passes(59).await;
+        assert!(actor.connected(), "119 seconds after the last has left");
+        passes(2).await;
+        assert!(!actor.connected(), "121 seconds after the last has left");
+    }
+
+    #[actix::test]
+    async fn an_endpoint_that_nobody_joined_closes() {
+        let house = House::new();
+        let profile = house.profile("alice@example.org").await;
+        let actor = Realtime::new(house.hub.db.clone(), profile, Reach::Loopback).start();
+        tokio::time::pause();
+        passes(119).await;
+        assert!(actor.connected());
+        passes(2).await;
+        assert!(!actor.connected());
+    }
 }

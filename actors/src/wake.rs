@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::channel::mpsc as slim;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use volary_engine::ground::effects::Effects;
 use volary_engine::ground::ids::ProfileId;
 
@@ -22,6 +22,7 @@ struct Registered {
     new_messages: HashMap<ProfileId, Arc<Notify>>,
     deadlines: Option<mpsc::UnboundedSender<i64>>,
     stop_fetching: Arc<Notify>,
+    realtime: HashMap<ProfileId, watch::Sender<u64>>,
 }
 
 impl Wakes {
@@ -48,6 +49,24 @@ impl Wakes {
         self.inner.lock().stop_fetching.clone()
     }
 
+    /// Changes when apps of a profile may have fallen out of their realtime channels though nobody left, and when channels
+    /// may be used again: whoever wants to be in one joins anew. Ends with the registration of the profile.
+    pub fn realtime(&self, profile: ProfileId) -> watch::Receiver<u64> {
+        self.inner.lock().realtime.entry(profile).or_default().subscribe()
+    }
+
+    /// Says so.
+    pub fn realtime_changed(&self, profile: ProfileId) {
+        let mut registered = self.inner.lock();
+        let Some(sender) = registered.realtime.get(&profile) else { return };
+        if sender.is_closed() {
+            // Nobody is in a channel of the profile any more.
+            registered.realtime.remove(&profile);
+        } else {
+            sender.send_modify(|number| *number += 1);
+        }
+    }
+
     /// New deadlines of all profiles, for the deadline queue.
     pub fn register_deadlines(&self) -> mpsc::UnboundedReceiver<i64> {
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -59,6 +78,7 @@ impl Wakes {
     pub fn unregister(&self, profile: ProfileId) {
         let mut registered = self.inner.lock();
         registered.profiles.remove(&profile);
+        registered.realtime.remove(&profile);
         if let Some(waiting) = registered.new_messages.remove(&profile) {
             waiting.notify_waiters();
         }

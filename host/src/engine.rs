@@ -115,6 +115,13 @@ impl Engine {
         self.node.app_file(profile.into(), message.into(), path)
     }
 
+    /// Changes when apps of a profile may have fallen out of their realtime channels though nobody left, and when channels
+    /// may be used again.
+    #[cfg(feature = "apps")]
+    pub(crate) fn realtime_changes(&self, profile: u32) -> tokio::sync::watch::Receiver<u64> {
+        self.node.realtime_changes(profile.into())
+    }
+
     /// The folder.
     pub fn dir(&self) -> &Path {
         self.directory.path()

@@ -62,6 +62,8 @@ class Chromium:
         self._answers: dict[int, dict] = {}
         self.pages: dict[str, Page] = {}
         self._contexts: dict[str, dict[int, dict]] = {}
+        # Open choosers of files: the session, and the node that asks.
+        self.choosers: list[tuple[str, int]] = []
         threading.Thread(target=self._listen, daemon=True).start()
         self.call("Target.setDiscoverTargets", {"discover": True})
 
@@ -96,6 +98,8 @@ class Chromium:
                 self._send("Runtime.runIfWaitingForDebugger", {}, child)
             case "Target.detachedFromTarget":
                 self._contexts.pop(params["sessionId"], None)
+            case "Page.fileChooserOpened":
+                self.choosers.append((session, params["backendNodeId"]))
             case "Page.javascriptDialogOpening":
                 self._send("Page.handleJavaScriptDialog", {"accept": True}, session)
 
@@ -187,6 +191,23 @@ class Page:
             except AssertionError:
                 return None
         return eventually(what, look)
+
+    def comes_to_front(self, origin: str = "", shows: str = "document.body") -> None:
+        """Windows behind others are not laid out; waits until something in the document of this origin is."""
+        self.browser.call("Page.bringToFront", {}, self.session)
+        if origin:
+            self.sees(origin, f"{shows} has a place", f"{shows}.getBoundingClientRect().width > 0")
+
+    def chooses(self, origin: str, files: list[Path], script: str):
+        """Runs a script that asks for files, and picks these."""
+        session, _ = eventually(f"a document of {origin}", lambda: self._context(origin))
+        self.browser.call("Page.enable", {}, session)
+        self.browser.call("Page.setInterceptFileChooserDialog", {"enabled": True}, session)
+        self.browser.choosers.clear()
+        self.runs(origin, f"window.chosen = null; (async () => {{ {script} }})().then((found) => {{ window.chosen = found; }});")
+        session, node = eventually("a chooser of files", lambda: self.browser.choosers and self.browser.choosers.pop())
+        self.browser.call("DOM.setFileInputFiles", {"files": [str(file) for file in files], "backendNodeId": node}, session)
+        return self.sees(origin, "what was chosen", "window.chosen")
 
     def close(self) -> None:
         self.browser.call("Target.closeTarget", {"targetId": self.target})

@@ -95,6 +95,17 @@ ESCAPES = [
           const worker = new Worker(URL.createObjectURL(new Blob([code])));
           worker.onmessage = worker.onerror = resolve;
         });""", "/worker"),
+    # In a worker from a file of the app: its policy comes with the file.
+    Escape("shared-worker", """
+        const worker = new SharedWorker(APP ? '/shared.js' : URL.createObjectURL(new Blob([
+          'onconnect = ({ ports: [port] }) => port.onmessage = ({ data }) => fetch(data).catch(() => 0).then(() => port.postMessage(0));'])));
+        const over = new Promise((resolve) => { worker.port.onmessage = worker.onerror = resolve; setTimeout(resolve, 1500); });
+        worker.port.postMessage(TRAP + '/shared-worker');
+        await over;""", "/shared-worker"),
+    Escape("shared-worker-blob", """
+        const worker = new SharedWorker(URL.createObjectURL(new Blob([
+          `onconnect = ({ ports: [port] }) => fetch('${TRAP}/shared-blob').catch(() => 0).then(() => port.postMessage(0));`])));
+        await new Promise((resolve) => { worker.port.onmessage = worker.onerror = resolve; setTimeout(resolve, 1500); });""", "/shared-blob"),
     Escape("ping", """
         const link = document.createElement('a');
         link.href = '#ping'; link.ping = TRAP + '/ping';
@@ -108,8 +119,15 @@ ESCAPES = [
         rules.type = 'speculationrules';
         rules.textContent = JSON.stringify({ prefetch: [{ urls: [TRAP + '/speculation'], eagerness: 'immediate' }] });
         document.head.append(rules);""" + WAIT, "/speculation"),
-    Escape("manifest", element("link", rel="'manifest'", href="TRAP + '/manifest'")),
-    Escape("icon", element("link", rel="'icon'", href="TRAP + '/icon'")),
+    # Fetched when the browser asks itself what could be installed: the test asks it.
+    Escape("manifest", """
+        const link = document.createElement('link');
+        link.rel = 'manifest'; link.href = TRAP + '/manifest';
+        document.head.append(link);""" + WAIT, "/manifest"),
+    Escape("icon", """
+        const link = document.createElement('link');
+        link.rel = 'icon'; link.href = TRAP + '/icon';
+        document.head.append(link);""" + WAIT, "/icon"),
     Escape("form-frame", """
         const frame = document.createElement('iframe');
         frame.name = 'target';
@@ -119,6 +137,13 @@ ESCAPES = [
         form.submit();""" + WAIT, "/form"),
     Escape("open", "try { window.open(TRAP + '/open'); } catch {}" + WAIT, "/open"),
     Escape("open-noopener", "try { window.open(TRAP + '/noopener', '_blank', 'noopener'); } catch {}" + WAIT, "/noopener"),
+    Escape("open-blank", """
+        const opened = window.open('about:blank');
+        if (opened) {
+          const image = opened.document.createElement('img');
+          image.src = TRAP + '/opened';
+          opened.document.body.append(image);
+        }""" + WAIT, "/opened"),
     Escape("link-blank", """
         const link = document.createElement('a');
         link.href = TRAP + '/blank-link'; link.target = '_blank';

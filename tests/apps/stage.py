@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import io
 import json
 import os
 import queue
 import re
 import secrets
+import signal
 import socket
 import subprocess
 import tempfile
 import threading
-import urllib.error
-import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -48,20 +49,60 @@ class Stage:
             line = self.relay.stdout.readline()
             if found := re.match(r"(imap|smtp) (tls|starttls) (\d+)", line):
                 self.ports[found[1], found[2]] = int(found[3])
-        self.engine = subprocess.Popen(
-            [volary, "serve", "--rpc", "--apps", "0", "--data", self.data],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        self.volary, self.env = volary, env
         self._answers: dict[int, queue.Queue] = {}
         self._next = 0
-        threading.Thread(target=self._listen, daemon=True).start()
-        self.list_url = eventually("the address of the list", self._list_url)
+        self.list_url = ""
+        self.starts()
+
+    def starts(self, apps: bool = True) -> None:
+        """Starts the engine; apps are served at the port that they had before."""
+        port = re.search(r":(\d+)/", self.list_url)
+        options = ["--apps", port[1] if port else "0"] if apps else []
+        self.engine = subprocess.Popen(
+            [self.volary, "serve", "--rpc", *options, "--data", self.data],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.env)
+        threading.Thread(target=self._listen, args=(self.engine.stdout,), daemon=True).start()
+        if apps:
+            self.list_url = eventually("the address of the list", self._list_url)
+
+    def stops(self) -> None:
+        """Ends the engine."""
+        self.engine.stdin.close()
+        self.engine.wait(60)
+
+    @contextlib.contextmanager
+    def pause(self):
+        """The folder is free for others."""
+        self.stops()
+        try:
+            yield
+        finally:
+            self.starts()
+
+    def runs(self, *command: str, fails: bool = False) -> str:
+        """What a command of `volary` on the folder writes."""
+        name, *more = command
+        ran = subprocess.run([self.volary, name, "--data", self.data, *more], capture_output=True, text=True, env=self.env)
+        assert (ran.returncode != 0) == fails, (command, ran)
+        return ran.stderr if fails else ran.stdout
+
+    @contextlib.contextmanager
+    def shows(self, *command: str):
+        """The address that a command writes, which ends when it is interrupted."""
+        name, *more = command
+        process = subprocess.Popen(
+            [self.volary, name, "--data", self.data, *more], stdout=subprocess.PIPE, text=True, env=self.env)
+        yield process.stdout.readline().strip()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
 
     def _list_url(self) -> str | None:
         file = self.data / "apps.url"
         return file.read_text().strip() if file.exists() else None
 
-    def _listen(self) -> None:
-        for line in self.engine.stdout:
+    def _listen(self, answers) -> None:
+        for line in answers:
             answer = json.loads(line)
             self._answers.pop(answer["id"]).put(answer)
 
@@ -128,23 +169,28 @@ class Stage:
         return json.loads(answer)["url"]
 
     def end(self) -> None:
-        self.engine.stdin.close()
-        self.engine.wait(30)
+        self.stops()
         self.relay.terminate()
         self.relay.wait(30)
 
 
 def ask(url: str, method: str = "GET", **fields: str) -> tuple[int, bytes]:
-    """One request; the host of the address is on this machine, whatever the resolver says."""
+    """One request: status and body of the answer."""
+    status, _, body = answer(url, method, **fields)
+    return status, body
+
+
+def answer(url: str, method: str = "GET", **fields: str) -> tuple[int, dict[str, str], bytes]:
+    """The same with the fields of the answer. The host of the address is on this machine, whatever the resolver says."""
     host, path = re.fullmatch(r"http://([^/]+)(/.*)", url).groups()
-    address = f"http://127.0.0.1:{host.rsplit(':')[1]}{path}"
+    connection = http.client.HTTPConnection("127.0.0.1", int(host.rsplit(":")[1]), timeout=PATIENCE)
     headers = {"Host": host} | {name.replace("_", "-"): value for name, value in fields.items()}
-    request = urllib.request.Request(address, method=method, headers=headers, data=b"" if method == "POST" else None)
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
+        connection.request(method, path, body=b"" if method == "POST" else None, headers=headers)
+        found = connection.getresponse()
+        return found.status, {name.lower(): value for name, value in found.getheaders()}, found.read()
+    finally:
+        connection.close()
 
 
 def app_origin(url: str) -> str:

@@ -1,27 +1,17 @@
 """The sandbox for in-chat apps in a real browser: what apps can do, and every way out that they must not have.
 
-    tests/apps/run VOLARY [names of tests]
+    tests/apps/run VOLARY -k NAME
 """
 
 from __future__ import annotations
 
 import json
-import os
 import unittest
 
 from chromium import Chromium, eventually
 from escapes import ESCAPES, NAVIGATIONS
-from stage import Stage, Trap, app, app_origin, ask, packed, page_origin
-
-PROBE = {
-    "index.html": "<!DOCTYPE html><title>Probe</title><script src=webxdc.js></script><body>probe</body>",
-    "other.html": "<!DOCTYPE html><title>Other</title><body>other</body>",
-    "worker.js": "onfetch = (event) => event.respondWith(fetch(event.request));",
-    "sub/a b.txt": "in a folder",
-    "manifest.toml": 'name = "Probe"\n',
-}
-# What docs/apps.md asks of those who show apps: no name and no address but our own leads anywhere.
-NO_NETWORK = ("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE *.localhost", "--webrtc-ip-handling-policy=disable_non_proxied_udp")
+from pages import JOINS, NO_NETWORK, PROBE, OnStage
+from stage import Trap, app, app_origin, ask, packed, page_origin
 
 
 def tries(page, origin: str, script: str) -> None:
@@ -33,30 +23,12 @@ def tries(page, origin: str, script: str) -> None:
             raise
 
 
-class Sandbox(unittest.TestCase):
+class Sandbox(OnStage):
     @classmethod
     def setUpClass(cls):
-        cls.stage = Stage(os.environ["VOLARY"])
-        cls.addClassCleanup(cls.stage.end)
-        cls.alice, cls.bob = cls.stage.profile("Alice"), cls.stage.profile("Bob")
-        cls.ours, cls.theirs = cls.stage.meet(cls.alice, cls.bob)
-        cls.browser = Chromium()
-        cls.addClassCleanup(cls.browser.end)
+        super().setUpClass()
         cls.locked = Chromium(*NO_NETWORK)
         cls.addClassCleanup(cls.locked.end)
-
-    def shared_app(self, archive: bytes, text: str) -> tuple[int, int]:
-        """An app that Alice sent to Bob; her message and his."""
-        mine = self.stage.sends(self.alice, self.ours, archive, text)
-        return mine, self.stage.receives(self.bob, self.theirs, text)
-
-    def probe(self, text: str):
-        """A probe of Alice's in a window."""
-        message = self.stage.sends(self.alice, self.ours, packed(PROBE), text)
-        url = self.stage.opens(self.alice, message)
-        page = self.browser.open(url)
-        page.sees(app_origin(url), "the probe runs", "typeof window.webxdc === 'object'")
-        return page, url, message
 
     # What works
 
@@ -80,45 +52,49 @@ class Sandbox(unittest.TestCase):
         bob.close()
         again = self.browser.open(urls[1])
         again.sees(second, "the state of before", "document.querySelector('#choices button').textContent === 'yes: 2'")
-        if picture := os.environ.get("APPS_PICTURE"):
-            from pathlib import Path
-            alice.takes_picture(Path(picture))
         alice.close(), again.close()
 
-    def test_a_stroke_appears_on_the_other_canvas(self):
+    def test_a_stroke_appears_on_the_other_canvas_while_it_is_drawn_and_stays(self):
         mine, yours = self.shared_app(app("canvas"), "canvas")
         urls = self.stage.opens(self.alice, mine), self.stage.opens(self.bob, yours)
         alice, bob = (self.browser.open(url) for url in urls)
-        inks = "document.getElementById('canvas').getContext('2d').getImageData(0, 0, 800, 600).data.some((value) => value)"
-        bob.sees(app_origin(urls[1]), "an empty canvas", f"document.getElementById('canvas') && !{inks}")
-        alice.sees(app_origin(urls[0]), "the app", "window.webxdc")
-        alice.runs(app_origin(urls[0]), "webxdc.sendUpdate({ payload: { color: '#ff0000', points: [[10, 10], [700, 500]] } });")
-        bob.sees(app_origin(urls[1]), "the stroke", inks)
+        first, second = map(app_origin, urls)
+
+        def inked(name: str) -> str:
+            return f"document.getElementById('{name}').getContext('2d').getImageData(0, 0, 800, 600).data.some((value) => value)"
+        alice.sees(first, "the app", "typeof channel === 'object'")
+        bob.sees(second, "an empty canvas", f"typeof channel === 'object' && !{inked('canvas')} && !{inked('live')}")
+        alice.comes_to_front(first, "canvas")
+        alice.runs(first, """
+            canvas.setPointerCapture = () => {};
+            window.moves = (kind, x) => canvas.dispatchEvent(new PointerEvent(kind, { clientX: x, clientY: 60 + x / 2 }));
+            moves('pointerdown', 10);
+            window.at = 10;""")
+
+        def is_seen_live():
+            alice.runs(first, "moves('pointermove', at += 2);")
+            return bob.runs(second, f"return {inked('live')};")
+        eventually("points that are drawn", is_seen_live)
+        for profile, message in ((self.alice, mine), (self.bob, yours)):
+            self.assertEqual(self.stage.call("get_webxdc_status_updates", profile, message, 0), "[]", "nothing is stored yet")
+        self.assertFalse(bob.runs(second, f"return {inked('canvas')};"))
+        alice.runs(first, "moves('pointerup', at);")
+        bob.sees(second, "the stroke that is kept", f"{inked('canvas')} && !{inked('live')}")
+        [update] = json.loads(self.stage.call("get_webxdc_status_updates", self.bob, yours, 0))
+        self.assertEqual(update["summary"], "1 strokes")
+        bob.runs(second, "channel.leave();")
         alice.close(), bob.close()
 
     def test_realtime_data_goes_from_page_to_page(self):
-        mine, yours = self.shared_app(app("canvas"), "realtime")
+        mine, yours = self.shared_app(packed(PROBE), "realtime")
         urls = self.stage.opens(self.alice, mine), self.stage.opens(self.bob, yours)
-        pages = [self.browser.open(url) for url in urls]
+        pages = [self.probe_in(self.browser, url) for url in urls]
         origins = [app_origin(url) for url in urls]
-        joins = """
-            window.heard = [];
-            window.channel = webxdc.joinRealtimeChannel();
-            channel.setListener((data) => heard.push(data.join()));"""
-        for page, origin in zip(pages, origins):
-            page.sees(origin, "the app", "window.webxdc")
-            page.runs(origin, joins)
-
-        def reaches(sender, receiver, data):
-            """Sends until it is heard: what is sent before the two are connected is lost."""
-            page, origin = pages[receiver], origins[receiver]
-
-            def arrives():
-                pages[sender].runs(origins[sender], f"channel.send(new Uint8Array([{data}]));")
-                return page.runs(origin, f"return heard.includes('{data}');")
-            eventually(f"{data} is heard", arrives)
-        reaches(0, 1, "1,2,3")
-        reaches(1, 0, "4,5,6")
+        one, other = zip(pages, origins)
+        for page, origin in (one, other):
+            page.runs(origin, JOINS)
+        self.reaches(one, other, "1,2,3")
+        self.reaches(other, one, "4,5,6")
         pages[0].runs(origins[0], "channel.send(new Uint8Array(128000).fill(7)); channel.send(new Uint8Array(0));")
         pages[1].sees(origins[1], "long and empty data", "heard.some((data) => data.length === 255999) && heard.includes('')")
         for bad in ("webxdc.joinRealtimeChannel()", "channel.send('text')", "channel.send(new Uint8Array(128001))"):
@@ -126,8 +102,8 @@ class Sandbox(unittest.TestCase):
         pages[0].runs(origins[0], "channel.leave();")
         for bad in ("channel.leave()", "channel.send(new Uint8Array(1))", "channel.setListener(null)"):
             pages[0].runs(origins[0], f"try {{ {bad}; }} catch {{ return; }} throw new Error('it was taken');")
-        pages[0].runs(origins[0], joins)
-        reaches(1, 0, "7,8")
+        pages[0].runs(origins[0], JOINS)
+        self.reaches(other, one, "7,8")
         for page in pages:
             page.close()
 
@@ -271,21 +247,13 @@ class Sandbox(unittest.TestCase):
 
     # What must not work
 
-    def probe_in(self, browser: Chromium, url: str):
-        page = browser.open(url)
-        page.sees(app_origin(url), "the probe runs", "typeof window.webxdc === 'object'")
-        return page
-
-    def free_page(self, trap: Trap):
-        """A page without a sandbox."""
-        origin = f"http://127.0.0.1:{trap.port}"
-        page = self.browser.open(origin + "/control")
-        page.sees(origin, "a page without a sandbox", "document.title === 'free'")
-        return page, origin
-
     def test_no_way_out_reaches_anything(self):
         trap = Trap()
-        constants = f"const TRAP = 'http://127.0.0.1:{trap.port}', UDP = {trap.udp_port};"
+        constants = f"const TRAP = 'http://127.0.0.1:{trap.port}', UDP = {trap.udp_port}, APP = 'webxdc' in window;"
+
+        def settles(page) -> None:
+            if escape.name == "manifest":
+                page.browser.call("Page.getAppManifest", {}, page.session)
         url = self.stage.opens(self.alice, self.stage.sends(self.alice, self.ours, packed(PROBE), "ways out"))
         for kind, browser in (("plain", self.browser), ("without network", self.locked)):
             page, windows = self.probe_in(browser, url), len(browser.windows())
@@ -295,14 +263,16 @@ class Sandbox(unittest.TestCase):
                 with self.subTest(f"{escape.name} in a {kind} browser"):
                     trap.hits.clear()
                     page.runs(app_origin(url), constants + escape.script)
+                    settles(page)
                     self.assertEqual(trap.requests(browser is self.locked), [])
             self.assertEqual(len(browser.windows()), windows, "no window was opened")
             page.close()
         free, origin = self.free_page(trap)
-        for escape in filter(lambda escape: escape.free, ESCAPES):
+        for escape in ESCAPES:
             with self.subTest(f"{escape.name} in the open"):
                 trap.hits.clear()
                 free.runs(origin, constants + escape.script)
+                settles(free)
                 eventually("it gets out", lambda: escape.free in trap.hits, 10)
         free.close()
 

@@ -109,6 +109,7 @@ pub async fn start(shared: &Rc<Shared>, profile: &Addr<Profile>) -> Outcome<()> 
     let msg = "scheduler is running".to_owned();
     shared.db.emit(shared.id, event::Kind::Info(event::Info { msg }));
     emit_connectivity(shared);
+    realtime::io_started(shared);
     shared.hub.wakes.new_messages(shared.id).notify_one();
     shared.wake_sender();
     run_once("retry", receive::retry(shared.clone(), Unlocked::ALL).instrument(shared.span()));

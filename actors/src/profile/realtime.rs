@@ -51,7 +51,10 @@ pub async fn leave(shared: &Rc<Shared>, app: MessageId) -> Result<(), Error> {
 
 /// What is known of channels changed, or whether they may be used.
 pub fn refresh(shared: &Shared) {
-    let Some(actor) = running(shared) else { return };
+    let Some(actor) = running(shared) else {
+        // They may be allowed again.
+        return shared.hub.wakes.realtime_changed(shared.id);
+    };
     let allowed = is_enabled(shared).map(|on| on && check_proxy(shared).is_ok());
     if allowed.unwrap_or(false) {
         actor.do_send(Refresh);
@@ -72,7 +75,13 @@ pub fn network_changed(shared: &Shared) {
 pub fn close(shared: &Shared) {
     if let Some(actor) = shared.realtime.borrow_mut().take() {
         actor.do_send(Close);
+        shared.hub.wakes.realtime_changed(shared.id);
     }
+}
+
+/// I/O runs: channels can be joined.
+pub fn io_started(shared: &Shared) {
+    shared.hub.wakes.realtime_changed(shared.id);
 }
 
 fn is_enabled(shared: &Shared) -> Result<bool, Error> {

@@ -31,3 +31,6 @@ pub fn network_changed(_: &Shared) {}
 
 /// Does nothing.
 pub fn close(_: &Shared) {}
+
+/// Does nothing.
+pub fn io_started(_: &Shared) {}

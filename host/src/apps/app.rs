@@ -7,7 +7,6 @@ use std::time::Duration;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
-use serde_json::json;
 use tokio::sync::mpsc;
 use volary_engine::webxdc::instance::AppFile;
 use volary_proto::{
@@ -16,7 +15,7 @@ use volary_proto::{
 };
 
 use super::http::{number, value};
-use super::reply::{Reply, body, bytes, done, pieces, text, under};
+use super::reply::{Reply, body, bytes, done, json, pieces, text, under};
 use super::running::Instance;
 use super::{Shared, policy, realtime, types};
 
@@ -24,7 +23,7 @@ use super::{Shared, policy, realtime, types};
 const SCRIPT: &str = include_str!("web/webxdc.js");
 /// Where the script asks.
 const ASK: &str = "/__webxdc__/";
-/// How long an answer waits for updates.
+/// How long an answer waits for a change.
 const WAIT: Duration = Duration::from_secs(25);
 /// Pieces of a file that wait for a slow browser.
 const PIECES: usize = 4;
@@ -41,7 +40,8 @@ pub async fn answer(shared: &Arc<Shared>, instance: &Arc<Instance>, request: Req
         Some("realtime") if request.method() == Method::POST => {
             realtime::send(shared, instance, request).await
         }
-        Some("realtime") => realtime::listen(shared, instance).await,
+        Some("changes") if request.method() == Method::GET => changes(instance, request.uri()).await,
+        Some("realtime") => realtime::listen(shared, instance),
         _ if request.method() != Method::GET => text(StatusCode::METHOD_NOT_ALLOWED, "files are only read"),
         _ if !policy::may_have_file(request.headers()) => refused(),
         Some(_) | None if path == "/webxdc.js" => script(shared, instance).await,
@@ -74,7 +74,7 @@ async fn script(shared: &Shared, instance: &Instance) -> Reply {
         Ok(info) => info,
         Err(error) => return failure(&error),
     };
-    let known = json!({
+    let known = serde_json::json!({
         "selfAddr": info.self_addr,
         "selfName": self_name(shared, instance.profile).await,
         "isAppSender": info.is_app_sender,
@@ -99,11 +99,7 @@ async fn self_name(shared: &Shared, profile: u32) -> String {
 }
 
 async fn update(shared: &Shared, instance: &Instance, request: Request<Incoming>) -> Reply {
-    let info = match info(shared, instance).await {
-        Ok(info) => info,
-        Err(error) => return failure(&error),
-    };
-    let limit = info.send_update_max_size as usize;
+    let limit = instance.update_limit;
     let sent = body(request.into_body(), limit + SLACK).await;
     let Some(update) = sent.and_then(|sent| String::from_utf8(sent.into()).ok()) else {
         return text(StatusCode::PAYLOAD_TOO_LARGE, format!("an update has at most {limit} bytes of UTF-8"));
@@ -115,25 +111,26 @@ async fn update(shared: &Shared, instance: &Instance, request: Request<Incoming>
     }
 }
 
-/// The updates behind a number; waits for the first if it is asked to.
+/// The updates behind a number.
 async fn updates(shared: &Shared, instance: &Instance, uri: &Uri) -> Reply {
-    let last_known_serial = number(uri, "after");
-    let until = tokio::time::Instant::now() + WAIT;
-    // Watched before the look, so that nothing falls in between.
+    let call = GetWebxdcStatusUpdates { msg_id: instance.message, last_known_serial: number(uri, "after") };
+    match shared.engine.call(instance.profile, call).await {
+        Ok(found) => bytes("application/json", found.text),
+        Err(error) => failure(&error),
+    }
+}
+
+/// The number of the newest change; waits for one if the number that is told is that.
+async fn changes(instance: &Instance, uri: &Uri) -> Reply {
     let mut state = instance.watch();
-    loop {
-        if state.borrow_and_update().ended {
-            return text(StatusCode::GONE, "This app is not open.");
-        }
-        let call = GetWebxdcStatusUpdates { msg_id: instance.message, last_known_serial };
-        let found = match shared.engine.call(instance.profile, call).await {
-            Ok(found) => found.text,
-            Err(error) => return failure(&error),
-        };
-        let waits = found == "[]" && !value(uri, "wait").is_empty();
-        if !waits || tokio::time::timeout_at(until, state.changed()).await.is_err() {
-            return bytes("application/json", found);
-        }
+    if state.borrow_and_update().version.to_string() == value(uri, "version") {
+        // Nothing has changed if it takes too long.
+        let _ = tokio::time::timeout(WAIT, state.changed()).await;
+    }
+    let now = *state.borrow_and_update();
+    match now.ended {
+        None => json(&now.version),
+        Some(_) => text(StatusCode::GONE, "This app is not open."),
     }
 }
 

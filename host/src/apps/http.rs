@@ -12,13 +12,16 @@ use tokio::sync::Semaphore;
 
 use super::names::{self, Host};
 use super::reply::{Reply, text};
-use super::{Shared, app, list, page};
+use super::{Shared, app, list, page, wipe};
 use crate::accept;
 
 /// Connections at a time; a browser opens six for each origin.
 const MAX_CONNECTIONS: usize = 512;
 /// Files of apps that are read at a time.
 const MAX_READS: usize = 32;
+/// Bytes of the head of a request. An app may set cookies that the page around it gets, too: 180 of 4 KiB in Chromium.
+/// That must not keep the page from being shown.
+const MAX_HEAD: usize = 1 << 20;
 
 /// What is shared out among all connections.
 pub struct Limits {
@@ -46,7 +49,8 @@ pub async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 let shared = shared.clone();
                 async move { Ok::<_, Infallible>(answer(&shared, request).await) }
             });
-            let served = accept::http().serve_connection(TokioIo::new(stream), service).await;
+            let served =
+                accept::http().max_buf_size(MAX_HEAD).serve_connection(TokioIo::new(stream), service).await;
             if let Err(error) = served {
                 tracing::trace!(%error, "a connection to an app ended early");
             }
@@ -64,18 +68,14 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Reply {
         Some(Host::Page(name)) if name == shared.list => list::answer(shared, request).await,
         Some(Host::Page(name)) => match shared.running.get(name) {
             Some(instance) => page::answer(shared, &instance, request).await,
-            None => not_running(),
+            None => text(StatusCode::GONE, "This app is not open."),
         },
         Some(Host::App(name)) => match shared.running.get(name) {
             Some(instance) => app::answer(shared, &instance, request).await,
-            None => not_running(),
+            None => wipe::answer(shared, name, request.headers(), request.uri()),
         },
         None => text(StatusCode::NOT_FOUND, "there is nothing here"),
     }
-}
-
-fn not_running() -> Reply {
-    text(StatusCode::GONE, "This app is not open.")
 }
 
 /// A value in the query of an address; empty if it is not there.

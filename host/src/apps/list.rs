@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
 use serde_json::{Value, json};
 use volary_proto::{
     GetAllAccountIds, GetBasicChat, GetChatMedia, GetConfig, GetMessage, GetWebxdcInfo, ViewType,
@@ -12,7 +12,7 @@ use volary_proto::{
 use super::app::failure;
 use super::http::{number, value};
 use super::reply::{Reply, bytes, done, json, text, under};
-use super::{Shared, policy};
+use super::{Shared, policy, wipe};
 
 const PAGE: &str = include_str!("web/list.html");
 const SCRIPT: &str = include_str!("web/list.js");
@@ -25,7 +25,12 @@ const MAX_LISTED: usize = 500;
 pub async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Reply {
     let origin = shared.page_origin(&shared.list);
     let uri = request.uri();
-    let reply = match (request.method(), uri.path()) {
+    // The address of the list ends in a slash: what is put behind it may begin with another.
+    let path = format!("/{}", uri.path().trim_start_matches('/'));
+    if let ("/", Some(detour)) = (path.as_str(), wipe::detour(shared, &shared.list, request.headers(), uri)) {
+        return detour;
+    }
+    let reply = match (request.method(), path.as_str()) {
         (&Method::GET, "/") if policy::may_open_page(request.headers()) => {
             bytes("text/html; charset=utf-8", PAGE)
         }
@@ -35,20 +40,24 @@ pub async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Reply {
         (&Method::GET, "/list.js") => bytes("text/javascript; charset=utf-8", SCRIPT),
         (&Method::GET, "/style.css") => bytes("text/css; charset=utf-8", STYLE),
         (&Method::GET, "/apps") => json(&apps(shared).await),
-        (&Method::POST, "/open") => open(shared, uri).await,
-        (&Method::POST, "/close") => {
-            let (profile, message) = (number(uri, "profile"), number(uri, "message"));
-            shared.running.end(|instance| instance.profile == profile && instance.message == message);
-            done()
-        }
+        (&Method::POST, "/open") => open(shared, request.headers(), uri).await,
+        (&Method::POST, "/close") => match shared.close(number(uri, "profile"), number(uri, "message")) {
+            true => done(),
+            false => text(StatusCode::NOT_FOUND, "This app is not open."),
+        },
         _ => text(StatusCode::NOT_FOUND, "there is nothing here"),
     };
     under(reply, &policy::of_page(None))
 }
 
-async fn open(shared: &Shared, uri: &Uri) -> Reply {
-    let opened = shared.open(number(uri, "profile"), number(uri, "message"), &value(uri, "href")).await;
-    match opened {
+/// Opens an app. Who shows a token with it holds it by that token: it ends when the token is taken back.
+async fn open(shared: &Shared, headers: &HeaderMap, uri: &Uri) -> Reply {
+    let (profile, message) = (number(uri, "profile"), number(uri, "message"));
+    let holder = match shared.held.holder(shared.engine.dir(), headers, profile, message) {
+        Ok(holder) => holder,
+        Err((status, why)) => return text(status, why),
+    };
+    match shared.open(profile, message, &value(uri, "href"), holder).await {
         Ok(url) => json(&json!({ "url": url })),
         Err(error) => failure(&error),
     }

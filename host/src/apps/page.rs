@@ -12,13 +12,15 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::json;
-use volary_proto::{GetBasicChat, GetChatlistEntries, GetConfig, GetMessage, GetWebxdcInfo, SetDraft};
+use volary_proto::{
+    GetBasicChat, GetChatlistEntries, GetConfig, GetMessage, GetWebxdcBlob, GetWebxdcInfo, SetDraft,
+};
 
 use super::app::failure;
 use super::http::{number, value};
 use super::reply::{Reply, body, bytes, done, json, text, under};
-use super::running::Instance;
-use super::{Shared, policy};
+use super::running::{End, Instance};
+use super::{Shared, policy, types, wipe};
 
 const PAGE: &str = include_str!("web/page.html");
 const SCRIPT: &str = include_str!("web/page.js");
@@ -32,6 +34,8 @@ const MAX_FILE: usize = 80 << 20;
 const MAX_TEXT: usize = 1 << 20;
 /// Chats that are offered.
 const MAX_CHATS: usize = 200;
+/// The icon of apps that have none.
+const DEFAULT_ICON: &str = "__webxdc__/default-icon.png";
 /// Folder for files on their way into a chat, in the folder of the engine.
 const FOLDER: &str = ".apps";
 
@@ -40,6 +44,11 @@ pub async fn answer(shared: &Arc<Shared>, instance: &Arc<Instance>, request: Req
     let origin = shared.page_origin(&instance.name);
     let (path, uri) = (request.uri().path().to_owned(), request.uri().clone());
     let own = policy::is_from_itself(request.headers(), &origin);
+    if let ("/", Some(detour)) =
+        (path.as_str(), wipe::detour(shared, &instance.name, request.headers(), &uri))
+    {
+        return detour;
+    }
     let reply = match (request.method(), path.as_str()) {
         (&Method::GET, "/") if policy::may_open_page(request.headers()) => {
             bytes("text/html; charset=utf-8", PAGE)
@@ -52,7 +61,7 @@ pub async fn answer(shared: &Arc<Shared>, instance: &Arc<Instance>, request: Req
         (&Method::GET, "/chats") => chats(shared, instance, &uri).await,
         (&Method::POST, "/draft") => draft(shared, instance, request).await,
         (&Method::POST, "/close") => {
-            shared.running.end(|other| other.name == instance.name);
+            shared.running.end(End::Closed, |other| other.name == instance.name);
             done()
         }
         _ => text(StatusCode::NOT_FOUND, "there is nothing here"),
@@ -71,7 +80,7 @@ async fn about(shared: &Shared, instance: &Instance, uri: &Uri) -> Reply {
         let _ = tokio::time::timeout(WAIT, state.changed()).await;
     }
     let now = *state.borrow_and_update();
-    if now.ended {
+    if now.ended.is_some() {
         return json(&json!({ "ended": true }));
     }
     let profile = instance.profile;
@@ -96,16 +105,22 @@ async fn about(shared: &Shared, instance: &Instance, uri: &Uri) -> Reply {
     }))
 }
 
+/// The icon of the app; the default if it has none that can be shown.
 async fn icon(shared: &Shared, instance: &Instance) -> Reply {
     let asked = shared.engine.call(instance.profile, GetWebxdcInfo { msg_id: instance.message }).await;
-    let path = match asked {
+    let own = match asked {
         Ok(info) => info.icon,
         Err(error) => return failure(&error),
     };
-    let call = volary_proto::GetWebxdcBlob { msg_id: instance.message, path };
-    match shared.engine.call(instance.profile, call).await {
-        Ok(icon) => bytes("image/png", icon.blob),
-        Err(error) => failure(&error),
+    let blob = async |path: &str| {
+        let call = GetWebxdcBlob { msg_id: instance.message, path: path.to_owned() };
+        let found = shared.engine.call(instance.profile, call).await;
+        found.map(|icon| bytes(types::by_name(path), icon.blob))
+    };
+    match blob(&own).await {
+        Ok(icon) => icon,
+        // It is no picture, or too large.
+        Err(_) => blob(DEFAULT_ICON).await.unwrap_or_else(|error| failure(&error)),
     }
 }
 

@@ -87,6 +87,16 @@ pub fn may_open_page(headers: &HeaderMap) -> bool {
     matches!(text(headers, DEST), Some("document") | None)
 }
 
+/// Whether a browser wants to show the answer as a page of its own.
+pub fn is_page_of_a_browser(headers: &HeaderMap) -> bool {
+    text(headers, DEST) == Some("document")
+}
+
+/// Whether a browser wants to show the answer in a frame.
+pub fn is_frame_of_a_browser(headers: &HeaderMap) -> bool {
+    matches!(text(headers, DEST), Some("iframe" | "frame"))
+}
+
 /// Whether a request to the list of apps comes from its own page, or from a program that is no browser.
 pub fn may_use_list(headers: &HeaderMap, origin: &str) -> bool {
     (text(headers, SITE).is_none() && text(headers, ORIGIN).is_none()) || is_from_itself(headers, origin)

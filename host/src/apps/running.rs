@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use volary_proto::event::Kind;
 
+use super::realtime::Channel;
+
 /// Instances that may run at a time. Each costs some hundred bytes, but a program that opens without end has a fault.
 pub const MAX_RUNNING: usize = 1_000;
 
@@ -18,8 +20,10 @@ pub struct Instance {
     pub profile: u32,
     /// The message.
     pub message: u32,
-    /// Windows that are in its realtime channel. Locked while the channel is joined or left.
-    pub realtime: tokio::sync::Mutex<usize>,
+    /// Longest update that it may send, in bytes.
+    pub update_limit: usize,
+    /// Its realtime channel.
+    pub realtime: Channel,
     state: watch::Sender<State>,
 }
 
@@ -28,8 +32,17 @@ pub struct Instance {
 pub struct State {
     /// Grows with every change.
     pub version: u64,
-    /// It was ended.
-    pub ended: bool,
+    /// It was ended, and why.
+    pub ended: Option<End>,
+}
+
+/// Why an instance does not run any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Somebody closed it, or nobody holds it any more. What it keeps in a browser stays.
+    Closed,
+    /// Its message is gone, and so is what it keeps in a browser.
+    Deleted,
 }
 
 impl Instance {
@@ -42,10 +55,15 @@ impl Instance {
         self.state.send_modify(|state| state.version += 1);
     }
 
-    fn end(&self) {
+    /// Whether it was ended.
+    pub fn has_ended(&self) -> bool {
+        self.state.borrow().ended.is_some()
+    }
+
+    fn end(&self, end: End) {
         self.state.send_modify(|state| {
             state.version += 1;
-            state.ended = true;
+            state.ended = Some(end);
         });
     }
 }
@@ -81,20 +99,27 @@ pub struct Running {
 }
 
 impl Running {
-    /// Adds an instance, or finds the one that runs. `None`: there are too many.
-    pub fn add(&self, name: String, profile: u32, message: u32) -> Option<Arc<Instance>> {
+    /// Adds an instance, or finds the one that runs; and whether it is new. `None`: there are too many.
+    pub fn add(
+        &self,
+        name: String,
+        profile: u32,
+        message: u32,
+        update_limit: usize,
+    ) -> Option<(Arc<Instance>, bool)> {
         let mut running = self.by_name.lock();
         if let Some(known) = running.get(&name) {
-            return Some(known.clone());
+            return Some((known.clone(), false));
         }
         if running.len() >= MAX_RUNNING {
             return None;
         }
         let state = watch::Sender::new(State::default());
+        let realtime = Channel::default();
         let instance =
-            Arc::new(Instance { name: name.clone(), profile, message, realtime: Default::default(), state });
+            Arc::new(Instance { name: name.clone(), profile, message, update_limit, realtime, state });
         running.insert(name, instance.clone());
-        Some(instance)
+        Some((instance, true))
     }
 
     /// The running instance of this name.
@@ -117,16 +142,24 @@ impl Running {
         }
     }
 
-    /// Ends the instances that `which` says.
-    pub fn end(&self, which: impl Fn(&Instance) -> bool) {
+    /// Ends the instances that `which` says; how many.
+    pub fn end(&self, end: End, which: impl Fn(&Instance) -> bool) -> usize {
+        let mut count = 0;
         self.by_name.lock().retain(|_, instance| {
             let ends = which(instance);
             if ends {
-                tracing::info!(profile = instance.profile, message = instance.message, "an app has ended");
-                instance.end();
+                tracing::info!(
+                    profile = instance.profile,
+                    message = instance.message,
+                    ?end,
+                    "an app has ended"
+                );
+                instance.end(end);
+                count += 1;
             }
             !ends
         });
+        count
     }
 }
 
@@ -139,15 +172,16 @@ mod tests {
     #[test]
     fn an_instance_ends_for_everybody_who_shows_it() {
         let running = Running::default();
-        let first = running.add("a".to_owned(), 1, 10).unwrap();
-        let again = running.add("a".to_owned(), 1, 10).unwrap();
-        assert!(Arc::ptr_eq(&first, &again), "two windows of one app are one instance");
-        let other = running.add("b".to_owned(), 2, 10).unwrap();
+        let first = running.add("a".to_owned(), 1, 10, 0).unwrap().0;
+        let (again, is_new) = running.add("a".to_owned(), 1, 10, 0).unwrap();
+        assert!(Arc::ptr_eq(&first, &again) && !is_new, "two windows of one app are one instance");
+        let other = running.add("b".to_owned(), 2, 10, 0).unwrap().0;
         let waits = first.watch();
         running.changed(1, 10);
         assert_eq!((waits.borrow().version, other.watch().borrow().version), (1, 0));
-        running.end(|instance| instance.profile == 1);
-        assert!(first.watch().borrow().ended && !other.watch().borrow().ended);
+        assert_eq!(running.end(End::Deleted, |instance| instance.profile == 1), 1);
+        assert_eq!(running.end(End::Closed, |instance| instance.profile == 1), 0, "it has ended already");
+        assert_eq!((first.watch().borrow().ended, other.has_ended()), (Some(End::Deleted), false));
         assert!(running.get("a").is_none() && running.get("b").is_some());
     }
 
@@ -155,10 +189,10 @@ mod tests {
     fn more_than_the_bound_do_not_run() {
         let running = Running::default();
         for number in 0..MAX_RUNNING {
-            assert!(running.add(number.to_string(), 1, u32::try_from(number).unwrap()).is_some());
+            assert!(running.add(number.to_string(), 1, u32::try_from(number).unwrap(), 0).is_some());
         }
-        assert!(running.add("one more".to_owned(), 1, 1).is_none());
-        assert!(running.add("0".to_owned(), 1, 0).is_some(), "what runs is found");
+        assert!(running.add("one more".to_owned(), 1, 1, 0).is_none());
+        assert!(running.add("0".to_owned(), 1, 0, 0).is_some(), "what runs is found");
     }
 
     #[test]

@@ -77,7 +77,8 @@ impl<B: Bus + Sync> Door<B> {
 
 type Refusal = (StatusCode, &'static str);
 
-fn bearer(headers: &HeaderMap) -> Option<String> {
+/// The token in a request.
+pub fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())

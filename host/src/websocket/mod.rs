@@ -32,6 +32,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use self::access::Access;
+#[cfg(feature = "apps")]
+pub(crate) use self::door::bearer;
 pub use self::session::MAX_MESSAGE;
 pub use self::tls::TlsFiles;
 pub use self::tokens::{TokenError, TokenInfo, Tokens};

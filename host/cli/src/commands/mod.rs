@@ -6,6 +6,7 @@
 //! | `demo` | `volary demo`: relay and engine in one process, a story played and checked |
 //! | `serve` | `volary serve`: keeps all profiles of a folder connected |
 //! | `relay` | `volary relay`: the embedded relay alone |
+//! | `apps` | `volary apps`: in-chat apps: what they tell, their updates and files, opening and closing |
 //! | `contacts` | `volary contacts`: who is verified, and who introduced whom |
 //! | `mails` | `volary mails --not-shown`: received mails of which nothing is shown, and why |
 //! | `token` | `volary token`: who may connect to `volary serve --websocket` |
@@ -15,6 +16,7 @@
 //!
 //! Exit codes: 0 = done, 1 = failed (the reason is the last line on standard error), 2 = the command line makes no sense.
 
+mod apps;
 mod backup;
 mod contacts;
 mod demo;
@@ -57,6 +59,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Runs the embedded relay until interrupted
     Relay(relay::RelayArgs),
+    /// Lists in-chat apps, reads and sends their updates, opens and closes them
+    Apps(apps::AppsArgs),
     /// Lists contacts: who is verified, and who introduced whom
     Contacts(contacts::ContactsArgs),
     /// Lists received mails of which nothing is shown, and why
@@ -85,6 +89,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Demo(args) => demo::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Relay(args) => relay::run(args).await,
+            Command::Apps(args) => apps::run(args).await,
             Command::Contacts(args) => contacts::run(args).await,
             Command::Mails(args) => mails::run(args).await,
             Command::Token(args) => token::run(&args),

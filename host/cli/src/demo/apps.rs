@@ -3,6 +3,7 @@
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use volary::apps::Apps;
 use volary_proto::event::Kind;
@@ -46,6 +47,8 @@ const OPTIONS: [&str; 4] = [
     "--no-first-run",
     "--no-default-browser-check",
 ];
+/// How long the first window takes: it has to be there before another can be handed over to it.
+const START: Duration = Duration::from_secs(2);
 /// Width and height of a window.
 const WINDOW: (u32, u32) = (640, 480);
 
@@ -80,7 +83,7 @@ pub(crate) async fn show(stage: &Stage, transcript: &Transcript) -> Result<Shown
     }
     for ((name, _), urls) in APPS.iter().zip(&windows) {
         for (person, url) in [one, other].into_iter().zip(urls) {
-            transcript.link(person, name, url);
+            transcript.place(person, &format!("shows the {name} at"), url);
         }
     }
     let browser = browser(stage.files.path(), windows.iter().flatten());
@@ -141,7 +144,7 @@ fn packed(files: Files) -> std::io::Result<Vec<u8>> {
 /// Opens a window for each address, side by side; `None` if there is no browser that can do it.
 fn browser<'a>(folder: &Path, urls: impl Iterator<Item = &'a String>) -> Option<Child> {
     let program = BROWSERS.iter().find_map(|name| on_path(name))?;
-    let mut first = None;
+    let mut first: Option<Child> = None;
     for (number, url) in (0u32..).zip(urls) {
         let (width, height) = WINDOW;
         let (x, y) = ((number % 2) * width, (number / 2) * height);
@@ -155,18 +158,34 @@ fn browser<'a>(folder: &Path, urls: impl Iterator<Item = &'a String>) -> Option<
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        match command.spawn() {
+        match (command.spawn(), &first) {
             // The others hand their window over to the first and end.
-            Ok(mut child) if first.is_some() => drop(child.wait()),
-            Ok(child) => {
-                first = Some(child);
-                // It has to be there before another can hand something over.
-                std::thread::sleep(std::time::Duration::from_secs(2));
+            (Ok(mut child), Some(_)) => drop(child.wait()),
+            (Ok(child), None) => first = Some(lasting(child)?),
+            (Err(error), _) => {
+                tracing::warn!(%error, "the browser does not start");
+                return first;
             }
-            Err(error) => tracing::warn!(%error, "the browser does not start"),
         }
     }
     first
+}
+
+/// A browser that is still there after it has had time to start. Some end at once: Chromium does for root, and where there
+/// is no screen.
+fn lasting(mut browser: Child) -> Option<Child> {
+    std::thread::sleep(START);
+    match browser.try_wait() {
+        Ok(None) => Some(browser),
+        Ok(Some(status)) => {
+            tracing::warn!(%status, "the browser has ended at once");
+            None
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the browser cannot be waited for");
+            None
+        }
+    }
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
@@ -179,6 +198,15 @@ mod tests {
     use super::*;
     use crate::demo::options::DemoOptions;
     use crate::demo::perform;
+
+    #[test]
+    fn a_browser_that_ends_at_once_shows_nothing() {
+        let started = |command: &str| Command::new("sh").args(["-c", command]).spawn().unwrap();
+        assert!(lasting(started("exit 1")).is_none());
+        let mut lasts = lasting(started("exec sleep 60")).unwrap();
+        lasts.kill().unwrap();
+        lasts.wait().unwrap();
+    }
 
     #[tokio::test]
     async fn both_sides_of_an_app_can_be_opened() {

@@ -104,6 +104,12 @@ impl Transcript {
         self.write(&format!("{link}\n"));
     }
 
+    /// An address to open in a browser.
+    pub(super) fn place(&self, person: &Person, what: &str, address: &str) {
+        self.does(person, what);
+        self.write(&format!("{address}\n"));
+    }
+
     /// Who stands behind a green checkmark.
     pub(super) fn introduced(&self, person: &Person, other: &Person, by: &Person) {
         let chain = format!("{} {other}, introduced by {by}", self.colours.green("✓"));

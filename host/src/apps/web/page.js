@@ -4,6 +4,7 @@
 const find = (id) => document.getElementById(id);
 let app = "";
 let busy = false;
+let ended = false;
 
 function show(about) {
   document.title = about.document ? `${about.document} – ${about.name}` : about.name;
@@ -32,30 +33,64 @@ function start() {
 }
 
 function end(text) {
+  if (ended) return;
+  ended = true;
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   find("stage").replaceChildren();
   find("notice").textContent = text;
   find("notice").hidden = false;
+  if (app) wipe();
 }
 
-async function follow() {
-  let version = "";
-  for (;;) {
+// The answer to this makes the browser remove what the app kept, if the app was deleted. If it was only closed, nothing
+// happens.
+function wipe() {
+  const frame = document.createElement("iframe");
+  frame.hidden = true;
+  frame.setAttribute("sandbox", "allow-same-origin");
+  frame.src = `${app}/__webxdc__/wipe`;
+  frame.onload = () => frame.remove();
+  document.body.append(frame);
+}
+
+function take(about) {
+  if (about.ended) return end("This app has ended.");
+  if (!app) {
+    app = about.app;
+    find("stage").dataset.sandbox = about.sandbox;
+    start();
+  }
+  show(about);
+}
+
+async function ask(version) {
+  const answer = await fetch(`/about?version=${version}`);
+  return answer.ok ? answer.json() : { ended: true };
+}
+
+// Waits for changes on behalf of all windows of this app in this browser, which has few connections for each of them.
+async function follow(tell) {
+  for (let version = ""; !ended; ) {
     try {
-      const answer = await fetch(`/about?version=${version}`);
-      const about = answer.ok ? await answer.json() : { ended: true };
-      if (about.ended) return end("This app has ended.");
+      const about = await ask(version);
       version = about.version;
-      if (!app) {
-        app = about.app;
-        find("stage").dataset.sandbox = about.sandbox;
-        start();
-      }
-      show(about);
+      tell(about);
     } catch {
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }
+}
+
+function begin() {
+  if (!navigator.locks) return follow(take);
+  const windows = new BroadcastChannel("about");
+  windows.onmessage = ({ data }) => take(data);
+  navigator.locks.request("about", () => follow((about) => {
+    windows.postMessage(about);
+    take(about);
+  }));
+  // Another window may have heard of the last change before this one was there.
+  ask("").then(take).catch(() => {});
 }
 
 // Shows a dialog until one of its two buttons is pressed; one dialog at a time, so that an app cannot pile them up.
@@ -117,4 +152,4 @@ window.addEventListener("message", async (event) => {
   }
 });
 
-follow();
+begin();

@@ -7,18 +7,49 @@
   const ask = "/__webxdc__/";
   const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+  // A browser has few connections for the windows of one app. What takes one for long is done by one of the windows for
+  // all of them: by whoever holds the lock, and by the next one when that window is gone.
+  const windows = navigator.locks ? new BroadcastChannel("__webxdc__") : null;
+  const heard = { changed: () => {}, frame: () => {} };
+  if (windows) windows.onmessage = ({ data: [kind, value] }) => heard[kind](value);
+
+  function tell(kind, value) {
+    if (windows) windows.postMessage([kind, value]);
+    heard[kind](value);
+  }
+
+  async function lead(what, work, signal) {
+    if (!windows) return work();
+    return navigator.locks.request(`__webxdc__ ${what}`, { signal }, work);
+  }
+
+  // The app has ended: nothing is answered any more.
+  let over = false;
+
+  async function get(path, signal) {
+    const answer = await fetch(ask + path, { cache: "no-store", signal });
+    if (answer.ok) return answer;
+    over ||= answer.status === 410;
+    throw new Error(await answer.text());
+  }
+
+  // Tries again and again, after longer and longer pauses, until the app has ended.
+  async function again(goesOn, work) {
+    for (let pause = 250; goesOn(); ) {
+      try {
+        await work();
+        pause = 250;
+      } catch {
+        if (over || !goesOn()) return;
+        await later(pause);
+        pause = Math.min(pause * 2, 10_000);
+      }
+    }
+  }
+
   // Updates: one listener, which gets each update once, in the order of their numbers.
   let listening = 0;
-
-  async function updates(after, wait) {
-    const answer = await fetch(`${ask}updates?after=${after}${wait ? "&wait=1" : ""}`, { cache: "no-store" });
-    if (!answer.ok) {
-      const error = new Error(await answer.text());
-      error.ended = answer.status === 410;
-      throw error;
-    }
-    return answer.json();
-  }
+  let following = false;
 
   function deliver(mine, found, listener, serial) {
     for (const update of found) {
@@ -33,23 +64,52 @@
     return serial;
   }
 
-  async function follow(mine, listener, serial) {
-    for (let pause = 250; mine === listening; ) {
-      try {
-        serial = deliver(mine, await updates(serial, true), listener, serial);
-        pause = 250;
-      } catch (error) {
-        if (error.ended) return;
-        await later(pause);
-        pause = Math.min(pause * 2, 10_000);
-      }
-    }
+  function follow() {
+    if (following) return;
+    following = true;
+    let version = "";
+    lead("updates", () => again(() => true, async () => {
+      const now = await (await get(`changes?version=${version}`)).json();
+      if (now === version) return;
+      version = now;
+      tell("changed");
+    }));
   }
 
   async function setUpdateListener(listener, serial = 0) {
     const mine = ++listening;
-    const reached = deliver(mine, await updates(serial, false), listener, serial);
-    follow(mine, listener, reached);
+    const fetched = async () => {
+      const found = await (await get(`updates?after=${serial}`)).json();
+      serial = deliver(mine, found, listener, serial);
+    };
+    let changed = false;
+    let busy = true;
+    // At most one request at a time: no update comes twice.
+    const look = async () => {
+      if (busy) return;
+      busy = true;
+      await again(() => changed && mine === listening, async () => {
+        changed = false;
+        await fetched().catch((error) => {
+          changed = true;
+          throw error;
+        });
+      });
+      busy = false;
+      // Something may have come between the last look and this line.
+      if (changed && mine === listening && !over) look();
+    };
+    heard.changed = () => {
+      changed = true;
+      look();
+    };
+    follow();
+    try {
+      await fetched();
+    } finally {
+      busy = false;
+    }
+    look();
   }
 
   function sendUpdate(update, _description) {
@@ -68,26 +128,33 @@
   // One after the other: the order in which an app sends is kept.
   let sending = Promise.resolve();
 
-  // The realtime channel: the app is in it while it reads what comes.
+  // The realtime channel: the app is in it while a window reads what comes.
   const maxFrame = 128_000;
+  const maxWaiting = 256;
   let channel = null;
+  heard.frame = (data) => {
+    try {
+      if (channel && channel.listener) channel.listener(data.slice());
+    } catch (error) {
+      console.error("webxdc: the realtime listener failed", error);
+    }
+  };
 
   function joinRealtimeChannel() {
     if (channel) throw new Error("joinRealtimeChannel: the app is in the channel");
-    const mine = { listener: null, end: new AbortController() };
+    const mine = { listener: null, end: new AbortController(), waiting: 0 };
     channel = mine;
-    const answered = fetch(`${ask}realtime`, { signal: mine.end.signal, cache: "no-store" }).then(async (answer) => {
-      if (!answer.ok) throw new Error(await answer.text());
-      return answer.body;
-    });
-    const ended = (error) => {
-      if (channel === mine) console.error("webxdc: the realtime channel has ended", error);
-    };
-    answered.then((body) => receive(mine, body.getReader())).catch(ended);
-    // One after the other, and none before the channel is there.
-    let sending = answered;
+    const isIn = () => channel === mine;
+    // It is read until the app leaves, whatever becomes of the connection.
+    lead("realtime", () => again(isIn, async () => {
+      const { body } = await get("realtime", mine.end.signal);
+      await receive(isIn, body.getReader());
+      await later(250);
+    }), mine.end.signal).catch(() => {});
+    // One after the other.
+    let sending = Promise.resolve();
     const check = (what) => {
-      if (channel !== mine) throw new Error(`${what}: the app has left the channel`);
+      if (!isIn()) throw new Error(`${what}: the app has left the channel`);
     };
     return {
       setListener(listener) {
@@ -98,14 +165,12 @@
         check("send");
         if (!(data instanceof Uint8Array)) throw new TypeError("send: this is no Uint8Array");
         if (data.length > maxFrame) throw new RangeError(`send: at most ${maxFrame} bytes`);
+        if (mine.waiting >= maxWaiting) return console.error("webxdc: data was not sent: too much waits");
         const body = data.slice();
-        sending = sending.then(async () => {
-          if (channel !== mine) return;
-          const answer = await fetch(`${ask}realtime`, { method: "POST", body });
-          if (!answer.ok) console.error(`webxdc: data was not sent: ${await answer.text()}`);
-        }).catch((error) => {
-          if (channel === mine) console.error("webxdc: data was not sent", error);
-        });
+        mine.waiting += 1;
+        sending = sending.then(() => sendFrame(isIn, body)).catch((error) => {
+          if (isIn()) console.error("webxdc: data was not sent", error);
+        }).finally(() => { mine.waiting -= 1; });
       },
       leave() {
         check("leave");
@@ -115,11 +180,21 @@
     };
   }
 
-  async function receive(mine, reader) {
+  async function sendFrame(isIn, body) {
+    for (let pause = 50; isIn(); pause = Math.min(pause * 2, 2_000)) {
+      const answer = await fetch(`${ask}realtime`, { method: "POST", body });
+      if (answer.ok) return;
+      // The request that joins may be on its way.
+      if (answer.status !== 409) throw new Error(await answer.text());
+      await later(pause);
+    }
+  }
+
+  async function receive(isIn, reader) {
     let held = new Uint8Array(0);
     for (;;) {
       const { done, value } = await reader.read();
-      if (done || mine !== channel) return;
+      if (done || !isIn()) return;
       const joined = new Uint8Array(held.length + value.length);
       joined.set(held);
       joined.set(value, held.length);
@@ -129,11 +204,7 @@
         if (held.length < 4 + length) break;
         const data = held.slice(4, 4 + length);
         held = held.slice(4 + length);
-        try {
-          if (mine === channel && mine.listener) mine.listener(data);
-        } catch (error) {
-          console.error("webxdc: the realtime listener failed", error);
-        }
+        tell("frame", data);
       }
     }
   }
