@@ -114,10 +114,14 @@ pub fn sent(tx: &mut Tx<'_, '_>, due: &Due) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The receipt is not due any more.
+/// The receipt is not due any more. Own devices hear what was read all the same.
 pub fn drop_jobs(tx: &mut Tx<'_, '_>, due: &Due) -> Result<(), StoreError> {
-    for (message, _) in &due.jobs {
-        tx.store.remove(&RECEIPT_JOBS, &(tx.profile, due.contact, *message))?;
+    let tells = due.contact != ContactId::SELF && reading::tells_own_devices(tx.store, tx.profile)?;
+    for (message, job) in &due.jobs {
+        let was_due = tx.store.remove(&RECEIPT_JOBS, &(tx.profile, due.contact, *message))?;
+        if was_due && tells {
+            outbox::push_receipt(tx, ContactId::SELF, *message, &job.mid)?;
+        }
     }
     Ok(())
 }

@@ -105,3 +105,23 @@ async fn of_messages_of_one_second_those_that_came_later_stay_fresh_when_another
     let (fresh, noticed) = (MessageState::InFresh, MessageState::InNoticed);
     assert_eq!(states, [noticed, noticed, fresh, fresh]);
 }
+
+#[tokio::test]
+async fn own_devices_hear_what_was_read_though_its_author_was_blocked_before_the_receipt_left() {
+    use crate::outgoing::receipts;
+    let desk = Desk::new().await;
+    desk.change(|tx| Ok(config::set(tx, config::key::BCC_SELF, Some("1"))?)).await;
+    let (anna, _) = desk.knows(&["anna@x.test"]).await;
+    let chat = desk.chat_with(anna).await;
+    let state = MessageState::InFresh;
+    let record = MessageRecord { chat, from: anna, state, wants_receipt: true, ..Default::default() };
+    let message = desk.puts(record).await;
+    desk.change(move |tx| mark_seen(tx, &[message])).await;
+    assert_eq!(receipts_to(&desk), [anna]);
+    let due = desk.db.look(|view| receipts::due(view, PROFILE, desk.now())).unwrap().remove(0);
+    desk.change(move |tx| Ok(receipts::drop_jobs(tx, &due)?)).await;
+    assert_eq!(receipts_to(&desk), [ContactId::SELF]);
+    let due = desk.db.look(|view| receipts::due(view, PROFILE, desk.now())).unwrap().remove(0);
+    desk.change(move |tx| Ok(receipts::drop_jobs(tx, &due)?)).await;
+    assert_eq!(receipts_to(&desk), []);
+}
