@@ -472,6 +472,7 @@ async fn a_group_that_was_announced_meanwhile_keeps_what_is_newer_and_loses_nobo
         other.does(RemoveContactFromChat { chat_id: theirs, contact_id: anna.get() }).await;
         one.0.waits(wait);
         one.0.change(move |tx| Ok(crate::chat::compose::promote(tx, mine)?)).await;
+        one.0.waits(10);
         one.hears(&other.leaves().await).await;
         let record = one.0.db.look(|view| chats::load(view, PROFILE, mine)).unwrap().unwrap();
         assert_eq!(record.name, expected, "another name, {wait} s later");
