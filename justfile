@@ -80,6 +80,14 @@ settings:
 jsonrpc:
     VOLARY_WRITE_DOCS=1 cargo test --locked -p volary --features jsonrpc page
 
+# Write docs/cli.md from the commands and their options
+cli:
+    VOLARY_WRITE_DOCS=1 cargo test --locked -p volary-cli --lib page
+
+# Record what is new in the schema; fails if a number or type that programs know has changed
+schema:
+    VOLARY_WRITE_DOCS=1 cargo test --locked -p volary-grpc --test compatibility
+
 # What is shipped: optimised, stripped, debug information aside
 dist *folder:
     .ci/dist "$@"

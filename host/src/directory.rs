@@ -18,6 +18,9 @@ use thiserror::Error;
 const LOCK_FILE: &str = "accounts.lock";
 const CONFIG_FILE: &str = "accounts.toml";
 const CONFIG_TEXT: &str = "# This directory belongs to the Volary engine.\nengine = \"volary\"\nformat = 1\n";
+/// Is there while every event of the last engine on the folder is in the log of events, in whose folder it is.
+#[cfg_attr(not(feature = "grpc"), allow(dead_code))]
+pub const LOGGED_FILE: &str = "events/closed";
 /// Longest `accounts.toml` that is read; those of chatmail core have a few lines for every profile.
 const MAX_CONFIG_BYTES: u64 = 16 << 20;
 /// Most digits of a process id that are read.
@@ -103,6 +106,8 @@ impl fmt::Display for Holder {
 #[derive(Debug)]
 pub struct AccountsDirectory {
     path: PathBuf,
+    /// The engine before has logged all its events.
+    was_logged: bool,
     _lock: File,
 }
 
@@ -117,6 +122,12 @@ impl AccountsDirectory {
         &self.path
     }
 
+    /// Whether the engine before has logged all its events.
+    #[cfg_attr(not(feature = "grpc"), allow(dead_code))]
+    pub fn was_logged(&self) -> bool {
+        self.was_logged
+    }
+
     /// Opens with the given pauses between attempts to get the lock.
     fn open_patiently(path: &Path, pauses: &[Duration]) -> Result<Self, DirectoryError> {
         prepare(path)?;
@@ -125,7 +136,9 @@ impl AccountsDirectory {
         if !has_our_config(path)? {
             write_durably(&path.join(CONFIG_FILE), CONFIG_TEXT)?;
         }
-        Ok(Self { path: path.canonicalize().map_err(at(path))?, _lock: lock })
+        // Whoever opens the folder from now on makes events that are not logged, unless he logs them.
+        let was_logged = fs::remove_file(path.join(LOGGED_FILE)).is_ok();
+        Ok(Self { path: path.canonicalize().map_err(at(path))?, was_logged, _lock: lock })
     }
 }
 

@@ -109,6 +109,12 @@ impl Engine {
         self.node.subscribe_to(profile.into())
     }
 
+    /// Whether the engine before on this folder has logged all its events.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn was_logged(&self) -> bool {
+        self.directory.was_logged()
+    }
+
     /// A file of an in-chat app, to be read piece by piece.
     #[cfg(feature = "apps")]
     pub(crate) fn app_file(&self, profile: u32, message: u32, path: &str) -> Result<AppFile, Error> {

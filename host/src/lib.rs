@@ -125,6 +125,14 @@
     feature = "websocket",
     doc = "| [`websocket`] | JSON-RPC over WebSocket, for several clients at once (feature `websocket`) |"
 )]
+#![cfg_attr(
+    feature = "grpc",
+    doc = "| [`grpc`], [`event_log`] | the bus for other programs, with numbered events that a frontend can come back to (feature `grpc`) |"
+)]
+#![cfg_attr(
+    any(feature = "grpc", feature = "websocket"),
+    doc = "| [`access`] | who may connect over a network: tokens, TLS |"
+)]
 //! | [`descriptors`], [`memory`] | what the programs of Volary ask of the system: open files, the allocator |
 //!
 //! The command line and the demo are in a package of their own, `volary-cli`: a program that embeds this library
@@ -132,6 +140,8 @@
 
 #[cfg(any(feature = "apps", feature = "websocket"))]
 mod accept;
+#[cfg(any(feature = "grpc", feature = "websocket"))]
+pub mod access;
 #[cfg(feature = "apps")]
 pub mod apps;
 pub mod bus;
@@ -139,6 +149,10 @@ pub mod control;
 pub mod descriptors;
 mod directory;
 mod engine;
+#[cfg(feature = "grpc")]
+pub mod event_log;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 #[cfg(feature = "jsonrpc")]
 pub mod jsonrpc;
 pub mod memory;

@@ -77,3 +77,12 @@ fn realtime_channels_are_compiled_by_those_who_want_them() {
     assert!(!built_from("volary-cli", &[]).contains("iroh"), "a first build goes without them");
     assert!(built_from("volary-cli", &["--features", "full"]).contains("iroh"), "what is shipped has them");
 }
+
+#[test]
+fn the_bus_for_other_programs_is_compiled_by_those_who_want_it() {
+    assert!(!built_from("volary", &["--features", "apps,jsonrpc,websocket"]).contains("tonic"));
+    let with_bus = built_from("volary", &["--features", "grpc"]);
+    assert!(with_bus.contains("tonic"));
+    let unwanted: Vec<_> = NOT_FOR_EMBEDDING.into_iter().filter(|name| with_bus.contains(*name)).collect();
+    assert!(unwanted.is_empty(), "the bus compiles {unwanted:?}");
+}

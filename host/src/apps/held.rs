@@ -13,7 +13,8 @@ use volary_proto::{Request, SendWebxdcStatusUpdate};
 
 use super::Shared;
 use super::running::End;
-use crate::websocket::{TokenInfo, Tokens, bearer};
+use crate::access::{TokenInfo, Tokens};
+use crate::websocket::bearer;
 
 /// Pause between looks at the tokens, as for WebSockets.
 const PAUSE: Duration = Duration::from_secs(20);
@@ -112,7 +113,7 @@ mod tests {
     use hyper::header::AUTHORIZATION;
 
     use super::*;
-    use crate::websocket::Access;
+    use crate::access::Access;
 
     #[test]
     fn an_app_ends_with_the_last_token_that_holds_it_unless_the_owner_opened_it() {

@@ -27,5 +27,5 @@ mod stdio;
 pub(crate) mod tests;
 
 pub use openrpc::{INTERFACE_VERSION, description};
-pub use session::{End, serve};
+pub use session::{End, call, serve};
 pub use stdio::serve_stdio;

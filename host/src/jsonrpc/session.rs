@@ -7,7 +7,7 @@ use futures::{
     future::{self, Either},
 };
 use tokio::{
-    io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, BufReader},
     sync::{Semaphore, watch},
 };
 use volary_proto::{
@@ -27,8 +27,13 @@ use crate::bus::Bus;
 const MAX_LINE_BYTES: usize = 512 << 20;
 /// Most requests under way. Waiting ones count, so this is generous.
 const MAX_REQUESTS: usize = 100_000;
-/// How long requests may still be answered after the client has closed its side.
-const LAST_ANSWERS: Duration = Duration::from_millis(150);
+/// How long requests may still be answered after the client has closed its side: longer than a login at a relay that
+/// does not answer. Those that wait for something to happen are given up at once.
+const LAST_ANSWERS: Duration = Duration::from_secs(60);
+/// How long the client may then take to read the answers.
+const LAST_READING: Duration = Duration::from_secs(5);
+/// Bytes of an answer on their way to [`call`].
+const ONE_ANSWER: usize = 64 << 10;
 /// Longest sleep that is accepted, in seconds.
 const MAX_SLEEP: f64 = 10.0 * 365.0 * 86_400.0;
 
@@ -52,12 +57,30 @@ where
     session.run(session.read(input)).await
 }
 
+/// Carries out one line and returns the line that answers it, both without line end; empty if there is no answer.
+pub async fn call<B: Bus>(bus: B, mut line: Vec<u8>) -> Vec<u8> {
+    let (writer, answers) = tokio::io::duplex(ONE_ANSWER);
+    line.retain(|byte| *byte != b'\n');
+    let mut answer = Vec::new();
+    let mut answers = BufReader::new(answers);
+    tokio::join!(serve(bus, &line[..], writer), async {
+        // The session closes its side when all is answered.
+        answers.read_until(b'\n', &mut answer).await.ok();
+    });
+    while answer.last() == Some(&b'\n') {
+        answer.pop();
+    }
+    answer
+}
+
 /// What requests of one client share.
 pub(super) struct Session<B: Bus> {
     bus: B,
     events: Arc<EventQueue<B::Events>>,
     output: Output,
     under_way: Arc<Semaphore>,
+    /// A permit for each that will be answered without anything else having to happen.
+    due: Arc<Semaphore>,
     /// Becomes true at the end: then nobody waits for an answer any more.
     over: watch::Sender<bool>,
 }
@@ -65,8 +88,9 @@ pub(super) struct Session<B: Bus> {
 impl<B: Bus> Session<B> {
     pub(super) fn new(bus: B, writer: impl AsyncWrite + Send + 'static) -> Self {
         let events = Arc::new(EventQueue::new(bus.subscribe()));
-        let under_way = Arc::new(Semaphore::new(MAX_REQUESTS));
-        Self { bus, events, output: Output::new(writer), under_way, over: watch::Sender::new(false) }
+        let permits = || Arc::new(Semaphore::new(MAX_REQUESTS));
+        let (output, over) = (Output::new(writer), watch::Sender::new(false));
+        Self { bus, events, output, under_way: permits(), due: permits(), over }
     }
 
     /// Writes answers until `reading` has come to its end or the client takes no more.
@@ -74,9 +98,11 @@ impl<B: Bus> Session<B> {
         let writing = std::pin::pin!(self.output.write_rest());
         let reading_and_last_answers = async {
             reading.await;
-            let all_answered = self.under_way.acquire_many(MAX_REQUESTS as u32);
-            tokio::time::timeout(LAST_ANSWERS, all_answered).await.ok();
-            tokio::time::timeout(LAST_ANSWERS, self.output.drained()).await.ok();
+            let all_answered = self.due.acquire_many(MAX_REQUESTS as u32);
+            if tokio::time::timeout(LAST_ANSWERS, all_answered).await.is_err() {
+                tracing::warn!("some requests take too long to be answered before the end");
+            }
+            tokio::time::timeout(LAST_READING, self.output.drained()).await.ok();
         };
         let end = tokio::select! {
             () = reading_and_last_answers => End::InputClosed,
@@ -134,6 +160,9 @@ impl<B: Bus> Session<B> {
         let waits = matches!(action, Action::Sleep(_) | Action::NextEvent | Action::NextEvents);
         let changes = !waits && !is_query(&action);
         let begin_here = waits || changes || is_brief(&action);
+        // There are as many of both, so that this one is there.
+        let due =
+            if waits || is_open_ended(&action) { None } else { self.due.clone().try_acquire_owned().ok() };
         let (bus, events, output) = (self.bus.clone(), Arc::clone(&self.events), self.output.clone());
         let mut over = self.over.subscribe();
         let work = async move {
@@ -153,7 +182,7 @@ impl<B: Bus> Session<B> {
                 frame::refusal(&id, &Failure::new(FAILED, "internal error"))
             });
             output.put(line);
-            drop(permit);
+            drop((permit, due));
         };
         let mut work = Box::pin(work);
         if begin_here && futures::poll!(&mut work).is_ready() {
@@ -168,6 +197,22 @@ fn is_query(action: &Action) -> bool {
         Action::Call(request) | Action::CallAndShow(request) => request.mode() == Some(Mode::Query),
         Action::Sleep(_) | Action::NextEvent | Action::NextEvents => false,
     }
+}
+
+/// Whether a request is answered only when something happens, perhaps never.
+fn is_open_ended(action: &Action) -> bool {
+    use request::Kind;
+    let Action::Call(Request { kind: Some(kind), .. }) = action else { return false };
+    matches!(
+        kind,
+        Kind::WaitNextMsgs(_)
+            | Kind::WaitForAllWorkDone(_)
+            | Kind::ProvideBackup(_)
+            | Kind::GetBackup(_)
+            | Kind::GetBackupQr(_)
+            | Kind::GetBackupQrSvg(_)
+            | Kind::BackgroundFetch(_)
+    )
 }
 
 /// Whether a question is answered from a few rows, in less time than another thread takes to wake up.

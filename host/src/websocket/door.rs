@@ -17,10 +17,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
-use super::limited::Limited;
 use super::session::{self, MAX_MESSAGE};
-use super::tokens::{TokenInfo, Tokens};
 use crate::accept;
+use crate::access::{Limited, TokenInfo, Tokens};
 use crate::bus::Bus;
 
 /// Where clients connect.

@@ -5,38 +5,27 @@
 //! | `mod.rs` | [`WebSockets`]: starting, ending |
 //! | `door` | who may come in: origin, token, bounds |
 //! | `session` | a client: one message is one line of JSON-RPC |
-//! | `tokens` | [`Tokens`]: the file of tokens |
-//! | `access` | [`Access`]: what a token allows |
-//! | `limited` | the engine as a client with a token sees it |
-//! | `tls` | certificate and key |
+//!
+//! Tokens, what they allow, and TLS: [`access`](crate::access).
 //!
 //! `docs/websocket.md` tells how clients connect. Compiled with the feature `websocket` only.
 
-mod access;
 mod door;
-mod limited;
 mod session;
 #[cfg(test)]
 mod tests;
-mod tls;
-mod tokens;
 
-use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use self::access::Access;
 #[cfg(feature = "apps")]
 pub(crate) use self::door::bearer;
 pub use self::session::MAX_MESSAGE;
-pub use self::tls::TlsFiles;
-pub use self::tokens::{TokenError, TokenInfo, Tokens};
+use crate::access::{self, ListenError, TlsFiles, Tokens};
 use crate::bus::Bus;
 
 /// Where and for whom WebSockets are opened.
@@ -48,32 +37,6 @@ pub struct Options {
     pub origins: Vec<String>,
     /// Certificate and key. Needed everywhere but on the loopback interface.
     pub tls: Option<TlsFiles>,
-}
-
-/// Why nobody can be served.
-#[derive(Debug, Error)]
-pub enum ListenError {
-    /// Without encryption everybody on the way could read tokens and messages.
-    #[error(
-        "{0} is reachable from other machines: give a certificate and a key, or listen on a loopback address"
-    )]
-    Unprotected(SocketAddr),
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {error}")]
-    Listen {
-        /// The address that was asked for.
-        address: SocketAddr,
-        /// What is wrong.
-        error: io::Error,
-    },
-    /// Certificate or key cannot be used.
-    #[error("{path} cannot be used for TLS: {error}")]
-    Tls {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        error: Box<dyn std::error::Error + Send + Sync>,
-    },
 }
 
 /// Serves clients until it is stopped or dropped.
@@ -90,7 +53,7 @@ impl WebSockets {
         if !address.ip().is_loopback() && tls.is_none() {
             return Err(ListenError::Unprotected(address));
         }
-        let tls = tls.map(|files| tls::acceptor(&files)).transpose()?;
+        let tls = tls.map(|files| access::acceptor(&files, &[])).transpose()?;
         let failed = |error| ListenError::Listen { address, error };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStrea
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, interval_at, timeout};
 
-use super::tokens::{TokenInfo, Tokens};
+use crate::access::{TokenInfo, Tokens};
 use crate::bus::Bus;
 use crate::jsonrpc;
 

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, http};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::*;
+use crate::access::Access;
 use crate::jsonrpc::tests::{Script, info};
 
 /// Longest that anything here may take.

@@ -10,6 +10,7 @@
 //! | `requests` | strangers, accepting, blocking |
 //! | `vanishing` | disappearing messages |
 //! | `events` | which events come, and in which order |
+//! | `frontends` | several programs on one host: the same order, coming back, one that stops reading |
 //! | `outages` | relays that go down, for short and for long, one of two, half-open |
 //! | `refusals` | relays that say no: passwords, quotas, SMTP errors, renumbered mailboxes |
 //! | `disks` | a full disk |
@@ -38,6 +39,7 @@ mod disks;
 mod events;
 mod faults;
 mod forged;
+mod frontends;
 mod groups;
 mod hostile;
 mod late;

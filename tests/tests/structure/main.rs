@@ -34,6 +34,7 @@ const MAX_CIRCLE: usize = 13;
 /// Crate folder, and the crates of this workspace that it may depend on. `*` stands for all.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("proto", &[]),
+    ("proto/grpc", &["volary-proto"]),
     ("mail", &["volary-proto"]),
     ("storage", &["volary-proto"]),
     ("storage/backup", &[]),
@@ -55,8 +56,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("relay", &[]),
-    ("host", &["volary-proto", "volary-mail", "volary-storage", "volary-engine", "volary-actors"]),
-    ("host/cli", &["volary", "volary-proto", "volary-mail", "volary-relay"]),
+    (
+        "host",
+        &["volary-proto", "volary-grpc", "volary-mail", "volary-storage", "volary-engine", "volary-actors"],
+    ),
+    ("host/cli", &["volary", "volary-grpc", "volary-proto", "volary-mail", "volary-relay"]),
     ("bench", &["*"]),
     ("tests", &["*"]),
     ("tests/fuzz", &["*"]),

@@ -7,10 +7,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use volary::access::{TlsFiles, Tokens};
 use volary::apps::Apps;
 use volary::control::Control;
+use volary::event_log::EventLog;
+use volary::grpc::{Grpc, GrpcError, Listen};
 use volary::jsonrpc::{self, End};
-use volary::websocket::{Options, TlsFiles, Tokens, WebSockets};
+use volary::websocket::{Options, WebSockets};
 use volary::{Engine, memory};
 use volary_proto::{GetAllAccountIds, StartIoForAllAccounts};
 
@@ -36,8 +39,11 @@ pub(super) struct ServeArgs {
     /// Lets web pages of this origin (like https://chat.example.org) connect; may be given several times
     #[arg(long, value_name = "ORIGIN", requires = "websocket")]
     origin: Vec<String>,
-    /// Certificate for the WebSocket, with those between it and its root, PEM; needed beyond this machine
-    #[arg(long, value_name = "FILE", requires = "websocket", requires = "tls_key")]
+    /// Offers the bus (gRPC) to programs that show a token (`volary token`); those of this user use `bus.sock` in the folder
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
+    /// Certificate for WebSocket and bus, with those between it and its root, PEM; needed beyond this machine
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
     /// Private key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
@@ -45,28 +51,34 @@ pub(super) struct ServeArgs {
 }
 
 impl ServeArgs {
+    fn tls(&self) -> Option<TlsFiles> {
+        let (certificate, key) = (self.tls_certificate.clone()?, self.tls_key.clone()?);
+        Some(TlsFiles { certificate, key })
+    }
+
     fn websocket(&self) -> Option<Options> {
-        let tls = match (&self.tls_certificate, &self.tls_key) {
-            (Some(certificate), Some(key)) => {
-                Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })
-            }
-            _ => None,
-        };
-        Some(Options { address: self.websocket?, origins: self.origin.clone(), tls })
+        Some(Options { address: self.websocket?, origins: self.origin.clone(), tls: self.tls() })
+    }
+
+    fn listen(&self) -> Option<Listen> {
+        Some(Listen { address: self.listen?, tls: self.tls() })
     }
 }
 
 pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let websocket = args.websocket();
+    let (websocket, listen) = (args.websocket(), args.listen());
     let engine = Engine::start(options::for_folder(args.data)).await?;
+    let mut log = EventLog::of(&engine)?;
     let events = tokio::spawn(event_log::write(engine.events()));
+    // Before the connections: a frontend that comes early gets what they bring.
+    let bus = bus(&engine, &log, listen).await?;
     let profiles = engine.call(0, GetAllAccountIds {}).await?.ids.len();
     engine.call(0, StartIoForAllAccounts {}).await?;
     tracing::info!(profiles, folder = %engine.dir().display(), pid = std::process::id(), "serving");
     if profiles == 0 && !args.rpc {
         tracing::warn!(
-            "the folder has no profiles: make some with volary-rpc-server or `volary serve --rpc`"
+            "the folder has no profiles: make some with `volary profile add` or volary-rpc-server"
         );
     }
 
@@ -89,8 +101,13 @@ pub(super) async fn run(args: ServeArgs) -> Result<(), Failure> {
         () = memory::return_when_at_rest() => {}
     }
     drop((apps, clients, control));
+    let stopping = async {
+        bus.stop().await;
+        engine.stop().await;
+        log.closed().await;
+    };
     tokio::select! {
-        () = engine.stop() => tracing::info!("stopped: all connections are closed, everything is stored"),
+        () = stopping => tracing::info!("stopped: all connections are closed, everything is stored"),
         again = Signals::end_again() => {
             again?;
             tracing::warn!("asked twice: ended before all connections were closed; nothing that was stored is lost");
@@ -111,6 +128,21 @@ pub(crate) fn serve_control(engine: &Engine) -> Option<Control> {
             None
         }
     }
+}
+
+/// Offers the bus: on the socket in the folder, and on an address if one is given.
+async fn bus(engine: &Engine, log: &EventLog, listen: Option<Listen>) -> Result<Grpc<Engine>, Failure> {
+    let mut bus = Grpc::new(engine.clone(), log.clone(), engine.dir())?;
+    match bus.on_socket() {
+        Ok(_) => {}
+        // Whoever starts a host in such a folder may want other interfaces only.
+        Err(error @ GrpcError::OpenFolder(_)) => tracing::warn!("{error}"),
+        Err(error) => return Err(error.into()),
+    }
+    if let Some(listen) = listen {
+        bus.on_address(listen, Tokens::of(engine.dir())).await?;
+    }
+    Ok(bus)
 }
 
 /// Served apps, and the file that holds the address of their list.

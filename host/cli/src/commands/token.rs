@@ -1,11 +1,11 @@
-//! `volary token`: who may connect to `volary serve --websocket`, and what he may do.
+//! `volary token`: who may connect to `volary serve --websocket` and `--listen`, and what he may do.
 
 use std::collections::BTreeSet;
 use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use volary::websocket::{Access, TokenInfo, Tokens};
+use volary::access::{Access, TokenInfo, Tokens};
 
 use super::folder;
 use crate::process::failure::{Failure, OutputError};

@@ -21,6 +21,7 @@ use crate::bus::{Bus, EventSource};
 pub(crate) struct Script {
     asked: Arc<Mutex<Vec<request::Kind>>>,
     events: Arc<Mutex<Option<mpsc::UnboundedReceiver<Event>>>>,
+    blob_dir: Arc<Mutex<Option<String>>>,
 }
 
 impl Script {
@@ -32,8 +33,13 @@ impl Script {
         (script, sender)
     }
 
+    /// Where attachments are.
+    pub(crate) fn set_blob_dir(&self, path: &std::path::Path) {
+        *self.blob_dir.lock().unwrap() = Some(path.to_string_lossy().into_owned());
+    }
+
     /// Everything asked so far.
-    pub(super) fn asked(&self) -> Vec<request::Kind> {
+    pub(crate) fn asked(&self) -> Vec<request::Kind> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -48,8 +54,16 @@ impl Bus for Script {
             script.asked.lock().unwrap().push(kind.clone());
             match kind {
                 request::Kind::GetConfig(get) => Ok(Answer::new(MaybeText { text: Some(get.key) })),
+                request::Kind::GetBlobDir(_) => {
+                    Ok(Answer::new(MaybeText { text: script.blob_dir.lock().unwrap().clone() }))
+                }
                 request::Kind::SetConfig(_) => Ok(Answer::new(Done {})),
                 request::Kind::SendMessage(_) => Ok(Answer::new(Id { id: 12 })),
+                // Takes its time.
+                request::Kind::Configure(_) => {
+                    tokio::time::sleep(Duration::from_millis(600)).await;
+                    Ok(Answer::new(Done {}))
+                }
                 request::Kind::GetMessage(get) => {
                     Ok(Answer::new(Message { id: get.msg_id, ..Default::default() }))
                 }

@@ -13,7 +13,7 @@ use volary_proto::request;
 use super::{Script, info, overflow};
 use crate::jsonrpc::{
     output::MAX_WAITING_BYTES,
-    session::{End, serve},
+    session::{End, call, serve},
 };
 
 /// Longest that anything here may take.
@@ -325,4 +325,21 @@ async fn polls_end_with_their_client() {
     assert_eq!(client.leaves().await, End::InputClosed);
     // The poll held the only receiver of events.
     timeout(SOON, events.closed()).await.unwrap();
+}
+
+#[tokio::test]
+async fn everything_is_answered_before_the_end() {
+    let mut client = Client::connect(&Script::default());
+    client.calls(1, "configure", json!([1])).await;
+    client.calls(2, "get_next_event", json!([])).await;
+    client.to.shutdown().await.unwrap();
+    assert_eq!(client.reads().await, json!({"jsonrpc": "2.0", "id": 1, "result": null}));
+    assert_eq!(timeout(SOON, client.session).await.unwrap().unwrap(), End::InputClosed);
+}
+
+#[tokio::test]
+async fn one_line_is_carried_out_and_answered() {
+    let line = json!({"id": 1, "method": "get_config", "params": [1, "bot"]}).to_string();
+    let answer = timeout(SOON, call(Script::default(), line.into_bytes())).await.unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&answer).unwrap()["result"], "bot");
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use volary_proto::{Answer, Error, Event, Request, answer, request};
+use volary_proto::{Answer, Error, Event, Request, request};
 
-use super::access::Access;
+use super::rules::Access;
 use crate::bus::{Bus, EventSource};
 
 /// A bus that refuses what a token does not allow.
@@ -27,13 +27,7 @@ impl<B: Bus> Bus for Limited<B> {
         let access = self.access.clone();
         let lists_profiles = matches!(request.kind, Some(request::Kind::GetAllAccountIds(_)));
         let answering = access.check(&request).map(|()| self.bus.call(request));
-        async move {
-            let answer = access.narrow(answering?.await?);
-            Ok(match answer.kind {
-                Some(answer::Kind::Ids(ids)) if lists_profiles => Answer::new(access.narrow_ids(ids)),
-                kind => Answer { kind },
-            })
-        }
+        async move { Ok(access.narrow_answer(lists_profiles, answering?.await?)) }
     }
 
     fn subscribe(&self) -> Self::Events {

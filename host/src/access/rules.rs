@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use volary_proto::{
-    Account, Accounts, Answer, Error, ErrorCode, Event, Ids, Mode, Request, Scope, VcardSource, account,
-    answer, event, request, vcard_source,
+    Account, Accounts, Answer, Error, ErrorCode, Event, Ids, Mode, Request, Scope, account, answer, event,
+    request,
 };
 
-/// The setting that is a picture of the host.
-const AVATAR: &str = "selfavatar";
+use super::files;
 
 /// What a client may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,14 +24,19 @@ impl Access {
         self.profiles.is_none() && !self.read_only
     }
 
-    /// Refuses what is not allowed.
+    /// Refuses what is not allowed. Who is limited does not reach files of the host either: others keep theirs there.
     pub fn check(&self, request: &Request) -> Result<(), Error> {
+        if !self.is_full() && request.kind.as_ref().is_some_and(files::uses_files) {
+            return Err(refused("does not reach files of the host"));
+        }
+        self.check_rights(request)
+    }
+
+    /// The same for requests whose files the client has brought itself.
+    pub fn check_rights(&self, request: &Request) -> Result<(), Error> {
         let Some(kind) = &request.kind else { return Ok(()) };
         if self.is_full() {
             return Ok(());
-        }
-        if uses_files_of_the_host(kind) {
-            return Err(refused("does not reach files of the host"));
         }
         if self.read_only && (kind.mode() == Mode::Command || shows_secrets(kind) || asks_others(kind)) {
             return Err(refused("only reads"));
@@ -58,23 +62,36 @@ impl Access {
     }
 
     /// Leaves other profiles out of the answers about all of them.
-    pub fn narrow(&self, answer: Answer) -> Answer {
+    pub(crate) fn narrow_answer(&self, lists_profiles: bool, answer: Answer) -> Answer {
         let Some(profiles) = &self.profiles else { return answer };
         match answer.kind {
             Some(answer::Kind::Accounts(Accounts { mut accounts })) => {
                 accounts.retain(|account| number(account).is_some_and(|id| profiles.contains(&id)));
                 Answer::new(Accounts { accounts })
             }
+            Some(answer::Kind::Ids(Ids { mut ids })) if lists_profiles => {
+                ids.retain(|id| profiles.contains(id));
+                Answer::new(Ids { ids })
+            }
             kind => Answer { kind },
         }
     }
 
-    /// Leaves other profiles out of a list of profiles.
-    pub fn narrow_ids(&self, ids: Ids) -> Ids {
-        Ids { ids: ids.ids.into_iter().filter(|id| self.has(*id)).collect() }
+    /// The profiles that somebody hears of who asks for these (none = all). Fails if it is not allowed.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn profiles_of(&self, asked: Vec<u32>) -> Result<Option<Vec<u32>>, Error> {
+        match (&self.profiles, asked.is_empty()) {
+            (None, true) => Ok(None),
+            (Some(profiles), true) => Ok(Some(profiles.iter().copied().collect())),
+            (_, false) => match asked.iter().find(|id| !self.has(**id)) {
+                Some(id) => Err(Error::not_found(format!("account with id {id} not found"))),
+                None => Ok(Some(asked.into_iter().collect::<BTreeSet<u32>>().into_iter().collect())),
+            },
+        }
     }
 
-    fn has(&self, profile: u32) -> bool {
+    /// Whether a profile may be used.
+    pub(crate) fn has(&self, profile: u32) -> bool {
         self.profiles.as_ref().is_none_or(|profiles| profiles.contains(&profile))
     }
 }
@@ -103,32 +120,6 @@ fn concerns_nobody(kind: &request::Kind) -> bool {
     )
 }
 
-/// Requests that name a file or folder of the host. Who is limited must not reach what others keep there.
-fn uses_files_of_the_host(kind: &request::Kind) -> bool {
-    use request::Kind;
-    match kind {
-        Kind::SendMessage(send) => send.data.as_ref().is_some_and(|data| data.file.is_some()),
-        Kind::SetDraft(draft) => draft.file.is_some(),
-        Kind::AddDeviceMessage(add) => add.data.as_ref().is_some_and(|data| data.file.is_some()),
-        Kind::SetConfig(set) => set.key == AVATAR && set.value.is_some(),
-        Kind::BatchSetConfig(set) => set.entries.iter().any(|entry| entry.key == AVATAR),
-        Kind::SetChatProfileImage(set) => set.image_path.is_some(),
-        Kind::ImportVcard(import) => {
-            !matches!(import.source, Some(VcardSource { kind: Some(vcard_source::Kind::Text(_)) }) | None)
-        }
-        Kind::ParseVcard(_)
-        | Kind::MigrateAccount(_)
-        | Kind::CopyToBlobDir(_)
-        | Kind::ExportBackup(_)
-        | Kind::ImportBackup(_)
-        | Kind::ExportSelfKeys(_)
-        | Kind::ImportSelfKeys(_)
-        | Kind::SaveMessageFile(_)
-        | Kind::SetWebxdcIntegration(_) => true,
-        _ => false,
-    }
-}
-
 /// Questions whose answers give power over the profile.
 fn shows_secrets(kind: &request::Kind) -> bool {
     use request::Kind;
@@ -147,7 +138,7 @@ fn asks_others(kind: &request::Kind) -> bool {
 mod tests {
     use volary_proto::{
         ExportBackup, GetAllAccountIds, GetChatlistEntries, GetHttpResponse, ListTransports, RemoveAccount,
-        SendMessage, SetConfig,
+        SendMessage, SetConfig, VcardSource, vcard_source,
     };
 
     use super::*;
@@ -181,7 +172,9 @@ mod tests {
         assert!(allows(&some, Request::new(2, forward(2))));
         assert!(!allows(&some, Request::new(2, forward(1))));
         assert!(allows(&some, Request::new(0, GetAllAccountIds {})));
-        assert_eq!(some.narrow_ids(Ids { ids: vec![1, 2, 3] }).ids, [2]);
+        let all = Answer::new(Ids { ids: vec![1, 2, 3] });
+        assert_eq!(some.narrow_answer(true, all.clone()), Answer::new(Ids { ids: vec![2] }));
+        assert_eq!(some.narrow_answer(false, all.clone()), all);
         assert!(!some.shows(&Event { profile_id: 1, kind: None }));
         assert!(some.shows(&Event { profile_id: 2, kind: None }));
     }

@@ -20,8 +20,8 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// Reads the files.
-pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ListenError> {
+/// Reads the files. The protocols are those that clients may ask for.
+pub fn acceptor(files: &TlsFiles, protocols: &[&[u8]]) -> Result<TlsAcceptor, ListenError> {
     let failed = |path: &PathBuf, error: Box<dyn std::error::Error + Send + Sync>| ListenError::Tls {
         path: path.clone(),
         error,
@@ -30,9 +30,10 @@ pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ListenError> {
         .and_then(Iterator::collect)
         .map_err(|error| failed(&files.certificate, error.into()))?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| failed(&files.key, error.into()))?;
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|error| failed(&files.certificate, error.into()))?;
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

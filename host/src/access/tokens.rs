@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::access::Access;
+use super::rules::Access;
 
 /// The file, in the folder of the engine.
 const FILE: &str = "tokens.toml";

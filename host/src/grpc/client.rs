@@ -1,0 +1,162 @@
+//! A running host, as another program sees it through its socket.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tonic::Streaming;
+use tonic::transport::{Channel, Endpoint, Uri};
+use tower::service_fn;
+use volary_grpc::bus_client::BusClient;
+use volary_grpc::{EventsItem, EventsRequest, error, events_item};
+use volary_proto::event::{EventChannelOverflow, Kind};
+use volary_proto::{Answer, Call, Error, Event, Request};
+
+use super::{SOCKET, unix};
+use crate::bus::{Bus, EventSource};
+
+/// Longest answer that is taken, in bytes.
+const MAX_ANSWER: usize = 1 << 30;
+/// Events that wait for a [`RemoteEvents`] that is not read; the others wait in the log of the host.
+const MAX_WAITING: usize = 256;
+
+/// Why a host cannot be reached.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// There is no socket, or nobody listens.
+    #[error("no host is running on {0}")]
+    NoHost(PathBuf),
+    /// The socket cannot be used.
+    #[error("{path}: {error}")]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// What is wrong.
+        error: io::Error,
+    },
+}
+
+/// A running host. Cheap to clone.
+#[derive(Clone)]
+pub struct Remote {
+    client: BusClient<Channel>,
+}
+
+impl Remote {
+    /// Reaches the host that runs on a folder of profiles.
+    pub async fn connect(folder: &Path) -> Result<Self, ConnectError> {
+        let path = folder.join(SOCKET);
+        // The first connection says whether somebody listens; calls make their own.
+        if let Err(error) = unix::connect(path.clone()).await {
+            return Err(match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    ConnectError::NoHost(folder.to_owned())
+                }
+                _ => ConnectError::Socket { path, error },
+            });
+        }
+        // The name is not used: there is one socket.
+        let endpoint = Endpoint::from_static("http://volary.invalid");
+        let channel = endpoint.connect_with_connector_lazy(service_fn(move |_: Uri| {
+            let path = path.clone();
+            async move { Ok::<_, io::Error>(TokioIo::new(unix::connect(path).await?)) }
+        }));
+        Ok(Self { client: BusClient::new(channel).max_decoding_message_size(MAX_ANSWER) })
+    }
+
+    /// What is generated from the definition, for calls that are not offered here.
+    pub fn client(&self) -> BusClient<Channel> {
+        self.client.clone()
+    }
+
+    /// Carries out a command or query of a profile (0 = the process as a whole).
+    pub async fn call<C: Call>(&self, profile: u32, call: C) -> Result<C::Answer, Error> {
+        Ok(self.request(Request::new(profile, call)).await?.take::<C>()?)
+    }
+
+    /// The same for requests whose kind is not known when the program is compiled.
+    pub async fn request(&self, request: Request) -> Result<Answer, Error> {
+        let answer = self.client().call(request).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| error(&status))
+    }
+
+    /// Numbered events. What happens after this is answered is among them.
+    pub async fn follow(&self, request: EventsRequest) -> Result<Streaming<EventsItem>, Error> {
+        let answer = self.client().events(request).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| error(&status))
+    }
+
+    /// The events of some profiles (none = all) from now on.
+    pub async fn events(&self, profiles: Vec<u32>) -> Result<RemoteEvents, Error> {
+        let items = self.follow(EventsRequest { profiles, after: None, log: 0 }).await?;
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        tokio::spawn(forward(items, sender));
+        Ok(RemoteEvents { receiver })
+    }
+}
+
+/// Hands on the events until either side ends.
+async fn forward(mut items: Streaming<EventsItem>, events: mpsc::Sender<Arc<Event>>) {
+    loop {
+        let item = match items.message().await {
+            Ok(Some(item)) => item,
+            Ok(None) => return,
+            Err(status) => return tracing::debug!(%status, "the events of the host have ended"),
+        };
+        let lost = |profile_id| Event {
+            profile_id,
+            kind: Some(Kind::EventChannelOverflow(EventChannelOverflow { n: 1 })),
+        };
+        let told = match item.kind {
+            Some(events_item::Kind::Event(event)) => vec![event],
+            Some(events_item::Kind::Gap(gap)) if gap.all => vec![lost(0)],
+            Some(events_item::Kind::Gap(gap)) => gap.profiles.into_iter().map(lost).collect(),
+            Some(events_item::Kind::Started(_) | events_item::Kind::Reached(_)) | None => Vec::new(),
+        };
+        for event in told {
+            if events.send(Arc::new(event)).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The events of a running host. A gap comes as an overflow.
+pub struct RemoteEvents {
+    receiver: mpsc::Receiver<Arc<Event>>,
+}
+
+impl EventSource for RemoteEvents {
+    async fn next(&mut self) -> Option<Arc<Event>> {
+        self.receiver.recv().await
+    }
+}
+
+impl Bus for Remote {
+    type Events = RemoteEvents;
+
+    fn call(&self, request: Request) -> impl Future<Output = Result<Answer, Error>> + Send + 'static {
+        let remote = self.clone();
+        async move { remote.request(request).await }
+    }
+
+    fn subscribe(&self) -> RemoteEvents {
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        let remote = self.clone();
+        tokio::spawn(async move {
+            match remote.follow(EventsRequest::default()).await {
+                Ok(items) => forward(items, sender).await,
+                Err(error) => tracing::warn!(%error, "the host gives no events"),
+            }
+        });
+        RemoteEvents { receiver }
+    }
+
+    fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
+        // A client does not stop the host.
+        std::future::ready(())
+    }
+}

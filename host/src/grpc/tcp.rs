@@ -1,0 +1,123 @@
+//! Connections over TCP, with TLS beyond this machine.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::guard::Guarded;
+use super::{Listen, MAX_CONNECTIONS};
+use crate::access::{self, ListenError};
+
+/// How long the TLS handshake may take.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Pause after a connection could not be accepted.
+const AFTER_TROUBLE: Duration = Duration::from_millis(100);
+/// The protocol that callers of gRPC ask for.
+const HTTP2: &[u8] = b"h2";
+
+/// A connection with or without TLS.
+pub enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Listens. Without TLS only on the loopback interface.
+pub async fn bind(listen: &Listen) -> Result<(TcpListener, Option<TlsAcceptor>), ListenError> {
+    let address = listen.address;
+    if !address.ip().is_loopback() && listen.tls.is_none() {
+        return Err(ListenError::Unprotected(address));
+    }
+    let tls = listen.tls.as_ref().map(|files| access::acceptor(files, &[HTTP2])).transpose()?;
+    let listener = TcpListener::bind(address).await;
+    Ok((listener.map_err(|error| ListenError::Listen { address, error })?, tls))
+}
+
+/// Accepts connections for ever.
+pub async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    connections: mpsc::Sender<Guarded<Stream>>,
+) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut handshakes = JoinSet::new();
+    loop {
+        // It is never closed.
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        while handshakes.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                handshakes.spawn(greet(stream, tls.clone(), place, connections.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(AFTER_TROUBLE).await;
+            }
+        }
+    }
+}
+
+async fn greet(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    place: OwnedSemaphorePermit,
+    connections: mpsc::Sender<Guarded<Stream>>,
+) {
+    // Small answers must not wait for the confirmation of those before.
+    stream.set_nodelay(true).ok();
+    let stream = match tls {
+        None => Stream::Plain(stream),
+        Some(tls) => match timeout(HANDSHAKE_TIME, tls.accept(stream)).await {
+            Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
+            Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => return tracing::debug!("a TLS handshake took too long"),
+        },
+    };
+    // Nobody takes it when the host stops.
+    connections.send(Guarded::new(stream, place)).await.ok();
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
