@@ -28,8 +28,10 @@ const MAX_LINE_BYTES: usize = 512 << 20;
 /// Most requests under way. Waiting ones count, so this is generous.
 const MAX_REQUESTS: usize = 100_000;
 /// How long requests may still be answered after the client has closed its side: longer than a login at a relay that
-/// does not answer. Those that wait for something to happen are given up at once.
+/// does not answer.
 const LAST_ANSWERS: Duration = Duration::from_secs(60);
+/// The same for requests that wait for something to happen, perhaps for ever.
+const LAST_POLLS: Duration = Duration::from_millis(150);
 /// How long the client may then take to read the answers.
 const LAST_READING: Duration = Duration::from_secs(5);
 /// Bytes of an answer on their way to [`call`].
@@ -102,6 +104,8 @@ impl<B: Bus> Session<B> {
             if tokio::time::timeout(LAST_ANSWERS, all_answered).await.is_err() {
                 tracing::warn!("some requests take too long to be answered before the end");
             }
+            let all_ended = self.under_way.acquire_many(MAX_REQUESTS as u32);
+            tokio::time::timeout(LAST_POLLS, all_ended).await.ok();
             tokio::time::timeout(LAST_READING, self.output.drained()).await.ok();
         };
         let end = tokio::select! {

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{Write as _, stdout};
-use std::path::PathBuf;
 
 use clap::Args;
-use volary::Engine;
+use serde_json::json;
 use volary_proto::{Contact, Error, GetConfig, GetContact, GetContacts};
 
-use super::folder;
+use super::host::{Host, Place};
+use super::output;
 use crate::process::failure::{Failure, OutputError};
 use crate::text::{Colours, plain};
 
@@ -22,30 +22,35 @@ const MAX_CHAIN: usize = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct ContactsArgs {
-    /// Folder of the profiles; no other process may be using it
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Only this profile
     #[arg(long, value_name = "N")]
     profile: Option<u32>,
 }
 
 pub(super) async fn run(args: ContactsArgs) -> Result<(), Failure> {
-    let engine = folder::open(&args.data).await?;
-    let outcome = show(&engine, args.profile).await;
-    engine.stop().await;
+    let host = Host::open(&args.place.data).await?;
+    let outcome = show(&host, &args).await;
+    host.close().await;
     outcome
 }
 
-async fn show(engine: &Engine, only: Option<u32>) -> Result<(), Failure> {
+async fn show(host: &Host, args: &ContactsArgs) -> Result<(), Failure> {
     let colours = Colours::wanted_on(&stdout());
-    for profile in folder::profiles(engine, only).await? {
-        let me = engine.call(profile, GetContact { contact_id: SELF }).await?;
-        let own_name = engine.call(profile, GetConfig { key: "displayname".to_owned() }).await?.text;
-        let mut listed = engine.call(profile, GetContacts::default()).await?.contacts;
+    for profile in host.profiles(args.profile).await? {
+        let me = host.call(profile, GetContact { contact_id: SELF }).await?;
+        let own_name = host.call(profile, GetConfig { key: "displayname".to_owned() }).await?.text;
+        let mut listed = host.call(profile, GetContacts::default()).await?.contacts;
         let without_key = GetContacts { flags: WITHOUT_KEY, query: None };
-        listed.extend(engine.call(profile, without_key).await?.contacts);
-        let known = with_introducers(engine, profile, &listed).await?;
+        listed.extend(host.call(profile, without_key).await?.contacts);
+        if args.place.json {
+            for contact in &listed {
+                output::json(&json!({"profile": profile, "contact": contact}))?;
+            }
+            continue;
+        }
+        let known = with_introducers(host, profile, &listed).await?;
         let own_name = plain(own_name.as_deref().unwrap_or("no name"));
         let own_address = if me.address.is_empty() { "no relay yet".into() } else { plain(&me.address) };
         write_profile(&format!("Profile {profile}: {own_name} <{own_address}>"), &listed, &known, colours)?;
@@ -75,7 +80,7 @@ fn write_profile(
 
 /// The contacts by id, together with their introducers, who need not be listed themselves.
 async fn with_introducers(
-    engine: &Engine,
+    host: &Host,
     profile: u32,
     listed: &[Contact],
 ) -> Result<HashMap<u32, Contact>, Error> {
@@ -84,7 +89,7 @@ async fn with_introducers(
     let mut wanted: Vec<u32> = listed.iter().filter_map(|contact| contact.verifier_id).collect();
     while let Some(contact_id) = wanted.pop() {
         if contact_id != SELF && !known.contains_key(&contact_id) {
-            let introducer = engine.call(profile, GetContact { contact_id }).await?;
+            let introducer = host.call(profile, GetContact { contact_id }).await?;
             wanted.extend(introducer.verifier_id);
             known.insert(contact_id, introducer);
         }

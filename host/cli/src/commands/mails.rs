@@ -1,25 +1,30 @@
 //! `volary mails`: received mails of which nothing is shown, and why.
 
 use std::io::{Write as _, stdout};
-use std::path::PathBuf;
 
 use chrono::DateTime;
 use clap::Args;
-use volary::Engine;
+use serde_json::json;
 use volary_proto::{GetNotShownMails, NotShownMail, NotShownState};
 
-use super::folder;
+use super::host::{Host, Place};
+use super::output;
 use crate::process::failure::{Failure, OutputError};
 use crate::text::plain;
 
 #[derive(Debug, Args)]
 pub(super) struct MailsArgs {
-    /// Folder of the profiles; no other process may be using it
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
     /// Lists received mails of which nothing is shown, newest first, and why
     #[arg(long, required = true)]
     not_shown: bool,
+    #[command(flatten)]
+    dropped: DroppedArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DroppedArgs {
+    #[command(flatten)]
+    place: Place,
     /// Only this profile
     #[arg(long, value_name = "N")]
     profile: Option<u32>,
@@ -29,15 +34,26 @@ pub(super) struct MailsArgs {
 }
 
 pub(super) async fn run(args: MailsArgs) -> Result<(), Failure> {
-    let engine = folder::open(&args.data).await?;
-    let outcome = show(&engine, args.profile, args.limit).await;
-    engine.stop().await;
+    dropped(args.dropped).await
+}
+
+/// The same under a name of its own.
+pub(super) async fn dropped(args: DroppedArgs) -> Result<(), Failure> {
+    let host = Host::open(&args.place.data).await?;
+    let outcome = show(&host, &args).await;
+    host.close().await;
     outcome
 }
 
-async fn show(engine: &Engine, only: Option<u32>, limit: u32) -> Result<(), Failure> {
-    for profile in folder::profiles(engine, only).await? {
-        let mails = engine.call(profile, GetNotShownMails { limit }).await?.mails;
+async fn show(host: &Host, args: &DroppedArgs) -> Result<(), Failure> {
+    for profile in host.profiles(args.profile).await? {
+        let mails = host.call(profile, GetNotShownMails { limit: args.limit }).await?.mails;
+        if args.place.json {
+            for mail in &mails {
+                output::json(&as_json(profile, mail))?;
+            }
+            continue;
+        }
         write_profile(profile, &mails).map_err(OutputError::from)?;
     }
     Ok(())
@@ -50,6 +66,13 @@ fn write_profile(profile: u32, mails: &[NotShownMail]) -> std::io::Result<()> {
         writeln!(out, "  {}", line(mail))?;
     }
     Ok(())
+}
+
+fn as_json(profile: u32, mail: &NotShownMail) -> serde_json::Value {
+    json!({
+        "profile": profile, "time": mail.time, "state": state(mail.state()), "reason": mail.text,
+        "sender": mail.sender, "relay": mail.relay, "messageId": mail.message_id,
+    })
 }
 
 /// Time, state, reason, and what finds the mail on a relay.

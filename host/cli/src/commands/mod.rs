@@ -5,26 +5,51 @@
 //! | `mod.rs` | which commands there are; exit codes |
 //! | `demo` | `volary demo`: relay and engine in one process, a story played and checked |
 //! | `serve` | `volary serve`: keeps all profiles of a folder connected |
-//! | `relay` | `volary relay`: the embedded relay alone |
+//! | `status`, `check` | how the host on a folder is; whether a folder is fit for one |
+//! | `profile`, `relays` | `volary profile`, `volary relay add`: profiles and their relays |
+//! | `invites` | `volary invite`, `volary join` |
+//! | `chats` | `volary chats`, `volary messages` |
+//! | `send`, `receive` | `volary send`, `volary receive` |
+//! | `events` | `volary events`: what happens, as lines of JSON |
+//! | `call` | `volary call`: any method of the JSON-RPC interface |
 //! | `apps` | `volary apps`: in-chat apps: what they tell, their updates and files, opening and closing |
 //! | `contacts` | `volary contacts`: who is verified, and who introduced whom |
-//! | `mails` | `volary mails --not-shown`: received mails of which nothing is shown, and why |
-//! | `token` | `volary token`: who may connect to `volary serve --websocket` |
+//! | `mails` | `volary mails --not-shown`, `volary dropped`: received mails of which nothing is shown, and why |
 //! | `statistics` | `volary statistics`: what statistics would say |
 //! | `backup` | `volary backup`: backups of the host, made while it runs |
-//! | `folder` | the folder that a command works on |
+//! | `token` | `volary token`: who may connect to `volary serve` over a network |
+//! | `relay` | `volary relay`: the embedded relay alone |
+//! | `completions` | `volary completions`: what a shell offers |
+//! | `page` | `docs/cli.md`, made from all of this |
+//! | `host`, `folder` | what a command works on: a running host, or the folder |
+//! | `output` | lines and JSON |
 //!
-//! Exit codes: 0 = done, 1 = failed (the reason is the last line on standard error), 2 = the command line makes no sense.
+//! Exit codes: 0 = done, 1 = failed (the reason is the last line on standard error) or unwell (`status`), 2 = the command line makes no sense.
 
 mod apps;
 mod backup;
+mod call;
+mod chats;
+mod check;
+mod completions;
 mod contacts;
 mod demo;
+mod events;
 mod folder;
+mod host;
+mod invites;
 mod mails;
+mod output;
+#[cfg(test)]
+mod page;
+mod profile;
+mod receive;
 mod relay;
+mod relays;
+mod send;
 mod serve;
 mod statistics;
+mod status;
 mod token;
 
 pub(crate) use self::serve::serve_control;
@@ -47,6 +72,7 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Begin with `volary demo`: it needs nothing and leaves nothing behind.
 Clients and bots made for deltachat-rpc-server use `volary-rpc-server` (or `volary serve --rpc`).
+While `volary serve` runs on a folder, the other commands reach it through `bus.sock` in there; else they open the folder.
 
 The log goes to standard error; RUST_LOG says how much of it (like \"info\" or \"volary_actors=debug\").
 NO_COLOR switches colours off.";
@@ -57,49 +83,99 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Keeps all profiles of a folder connected until interrupted
     Serve(serve::ServeArgs),
-    /// Runs the embedded relay until interrupted
+    /// Shows how the host on a folder is; exits with 1 if it is unwell
+    Status(status::StatusArgs),
+    /// Checks whether a folder is fit for a host
+    Check(check::CheckArgs),
+    /// Makes, lists, sets up and removes profiles
+    Profile(profile::ProfileArgs),
+    /// Adds, lists and removes relays of a profile; without a command behind it, runs the embedded relay
     Relay(relay::RelayArgs),
+    /// Prints an invite to a chat, group or channel
+    Invite(invites::InviteArgs),
+    /// Follows an invite and prints the chat
+    Join(invites::JoinArgs),
+    /// Lists chats
+    Chats(chats::ChatsArgs),
+    /// Lists messages of a chat
+    Messages(chats::MessagesArgs),
+    /// Writes a message and prints its number
+    Send(send::SendArgs),
+    /// Shows messages that have come since the last time
+    Receive(receive::ReceiveArgs),
+    /// Shows what happens, as lines of JSON
+    Events(events::EventsArgs),
     /// Lists in-chat apps, reads and sends their updates, opens and closes them
     Apps(apps::AppsArgs),
     /// Lists contacts: who is verified, and who introduced whom
     Contacts(contacts::ContactsArgs),
     /// Lists received mails of which nothing is shown, and why
     Mails(mails::MailsArgs),
-    /// Makes, lists and takes back tokens, with which clients connect to `volary serve --websocket`
-    Token(token::TokenArgs),
+    /// The same as `mails --not-shown`
+    Dropped(mails::DroppedArgs),
     /// Shows the statistics of profiles as they would be sent; nothing is sent
     Statistics(statistics::StatisticsArgs),
     /// Backs up profiles while they run, verifies and lists backups, restores from them
     Backup(backup::BackupArgs),
+    /// Calls any method of the JSON-RPC interface
+    Call(call::CallArgs),
+    /// Makes, lists and takes back tokens, with which programs connect to `volary serve` over a network
+    Token(token::TokenArgs),
+    /// Prints what a shell needs to complete commands
+    Completions(completions::CompletionsArgs),
 }
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    exit_code(run(cli.command), |failure| format!("volary: {failure}"))
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(failure) => exit_code(Err(failure), |failure| format!("volary: {failure}")),
+    }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
-    let default_log = if matches!(command, Command::Serve(_) | Command::Relay(_)) { "info" } else { "error" };
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    let long_lived = match &command {
+        Command::Serve(_) => true,
+        Command::Relay(relay) => relay.runs_a_relay(),
+        _ => false,
+    };
+    let default_log = if long_lived { "info" } else { "error" };
     let _log = log::start(default_log);
     volary::descriptors::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(async {
-        match command {
-            Command::Demo(args) => demo::run(args).await,
-            Command::Serve(args) => serve::run(args).await,
-            Command::Relay(args) => relay::run(args).await,
-            Command::Apps(args) => apps::run(args).await,
-            Command::Contacts(args) => contacts::run(args).await,
-            Command::Mails(args) => mails::run(args).await,
-            Command::Token(args) => token::run(&args),
-            Command::Statistics(args) => statistics::run(args).await,
-            Command::Backup(args) => backup::run(args).await,
-        }
-    });
+    let outcome = runtime.block_on(carry_out(command));
     // Standard input may be in the middle of a read that never ends.
     runtime.shutdown_background();
     outcome
+}
+
+async fn carry_out(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Demo(args) => demo::run(args).await?,
+        Command::Serve(args) => serve::run(args).await?,
+        Command::Status(args) => return status::run(args).await,
+        Command::Check(args) => return check::run(args).await,
+        Command::Profile(args) => profile::run(args).await?,
+        Command::Relay(args) => relay::run(args).await?,
+        Command::Invite(args) => invites::invite(args).await?,
+        Command::Join(args) => invites::join(args).await?,
+        Command::Chats(args) => chats::chats(args).await?,
+        Command::Messages(args) => chats::messages(args).await?,
+        Command::Send(args) => send::run(args).await?,
+        Command::Receive(args) => receive::run(args).await?,
+        Command::Events(args) => events::run(args).await?,
+        Command::Contacts(args) => contacts::run(args).await?,
+        Command::Mails(args) => mails::run(args).await?,
+        Command::Dropped(args) => mails::dropped(args).await?,
+        Command::Statistics(args) => statistics::run(args).await?,
+        Command::Call(args) => call::run(args).await?,
+        Command::Token(args) => token::run(&args)?,
+        Command::Backup(args) => backup::run(args).await?,
+        Command::Apps(args) => apps::run(args).await?,
+        Command::Completions(args) => completions::run::<Cli>(&args)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

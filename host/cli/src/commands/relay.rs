@@ -1,4 +1,4 @@
-//! `volary relay`: the embedded relay alone.
+//! `volary relay`: the embedded relay alone; with a command behind it, the relays of a profile.
 
 use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,11 +8,15 @@ use std::str::FromStr;
 use clap::Args;
 use volary_relay::{Relay, RelayConfig, RelayError};
 
+use super::relays::{self, RelaysCommand};
 use crate::process::failure::Failure;
 use crate::process::signals::Signals;
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct RelayArgs {
+    #[command(subcommand)]
+    command: Option<RelaysCommand>,
     /// Domain whose addresses live here; may be given several times
     #[arg(long = "domain", value_name = "DOMAIN", default_value = "_relay.test")]
     domains: Vec<String>,
@@ -50,7 +54,17 @@ impl FromStr for Ports {
     }
 }
 
-pub(super) async fn run(args: RelayArgs) -> Result<(), Failure> {
+impl RelayArgs {
+    /// It runs until it is interrupted.
+    pub(super) fn runs_a_relay(&self) -> bool {
+        self.command.is_none()
+    }
+}
+
+pub(super) async fn run(mut args: RelayArgs) -> Result<(), Failure> {
+    if let Some(command) = args.command.take() {
+        return relays::run(command).await;
+    }
     let mut signals = Signals::new()?;
     let cert_out = args.cert_out.clone();
     if let Some(folder) = &args.maildir

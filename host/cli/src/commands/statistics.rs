@@ -1,35 +1,38 @@
 //! `volary statistics`: what statistics would say.
 
 use std::io::{Write as _, stdout};
-use std::path::PathBuf;
 
 use clap::Args;
-use volary::Engine;
 use volary_proto::GetStatistics;
 
-use super::folder;
+use super::host::{Host, Place};
+use super::output;
 use crate::process::failure::{Failure, OutputError};
 
 #[derive(Debug, Args)]
 pub(super) struct StatisticsArgs {
-    /// Folder of the profiles; no other process may be using it
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    place: Place,
     /// Only this profile
     #[arg(long, value_name = "N")]
     profile: Option<u32>,
 }
 
 pub(super) async fn run(args: StatisticsArgs) -> Result<(), Failure> {
-    let engine = folder::open(&args.data).await?;
-    let outcome = show(&engine, args.profile).await;
-    engine.stop().await;
+    let host = Host::open(&args.place.data).await?;
+    let outcome = show(&host, &args).await;
+    host.close().await;
     outcome
 }
 
-async fn show(engine: &Engine, only: Option<u32>) -> Result<(), Failure> {
-    for profile in folder::profiles(engine, only).await? {
-        let json = engine.call(profile, GetStatistics {}).await?.text;
+async fn show(host: &Host, args: &StatisticsArgs) -> Result<(), Failure> {
+    for profile in host.profiles(args.profile).await? {
+        let json = host.call(profile, GetStatistics {}).await?.text;
+        if args.place.json {
+            let statistics: serde_json::Value = serde_json::from_str(&json)?;
+            output::json(&serde_json::json!({"profile": profile, "statistics": statistics}))?;
+            continue;
+        }
         writeln!(stdout().lock(), "Profile {profile}:\n{json}").map_err(OutputError::from)?;
     }
     Ok(())

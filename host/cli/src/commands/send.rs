@@ -1,0 +1,101 @@
+//! `volary send`: writes a message.
+
+use std::io::{Read as _, stdin};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use volary_proto::event::Kind;
+use volary_proto::{CreateChatByContactId, CreateContact, MessageData, SendMessage};
+
+use super::host::{Host, One};
+use super::output;
+use crate::process::failure::Failure;
+
+/// Longest text that is read from standard input, in bytes.
+const MAX_TEXT: u64 = 1 << 20;
+
+#[derive(Debug, Args)]
+pub(super) struct SendArgs {
+    #[command(flatten)]
+    one: One,
+    /// The chat, as `volary chats` lists it
+    #[arg(long, value_name = "ID", required_unless_present = "to")]
+    chat: Option<u32>,
+    /// The chat with this address, which must have been met before
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "chat")]
+    to: Option<String>,
+    /// Attaches a file
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Waits until the relay has taken the message
+    #[arg(long)]
+    wait: bool,
+    /// The text; without it, or as `-`, it is read from standard input
+    text: Option<String>,
+}
+
+pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
+    let data = data(&args)?;
+    let host = Host::open(&args.one.place.data).await?;
+    let outcome = send(&host, &args, data).await;
+    host.close().await;
+    outcome
+}
+
+fn data(args: &SendArgs) -> Result<MessageData, Failure> {
+    let text = match args.text.as_deref() {
+        Some("-") => Some(from_stdin()?),
+        None if args.file.is_none() => Some(from_stdin()?),
+        text => text.map(str::to_owned),
+    };
+    // The host may run in another folder.
+    let file = args.file.as_ref().map(|file| match file.canonicalize() {
+        Ok(file) => Ok(file.to_string_lossy().into_owned()),
+        Err(error) => Err(format!("{}: {error}", file.display())),
+    });
+    Ok(MessageData { text, file: file.transpose()?, ..MessageData::default() })
+}
+
+fn from_stdin() -> Result<String, Failure> {
+    let mut text = String::new();
+    stdin().take(MAX_TEXT).read_to_string(&mut text)?;
+    let text = text.trim_end();
+    if text.is_empty() { Err("there is no text on standard input".into()) } else { Ok(text.to_owned()) }
+}
+
+async fn send(host: &Host, args: &SendArgs, data: MessageData) -> Result<(), Failure> {
+    let profile = host.profile(args.one.profile).await?;
+    let chat_id = match (args.chat, &args.to) {
+        (Some(chat), _) => chat,
+        (None, address) => {
+            let email = address.clone().unwrap_or_default();
+            let contact_id = host.call(profile, CreateContact { email, name: None }).await?.id;
+            host.call(profile, CreateChatByContactId { contact_id }).await?.id
+        }
+    };
+    let mut events = host.events().await?;
+    let message = host.call(profile, SendMessage { chat_id, data: Some(data) }).await?.id;
+    if args.wait {
+        host.connect(profile).await?;
+        loop {
+            let event = events.next().await?;
+            match &event.kind {
+                Some(Kind::MsgDelivered(sent)) if (event.profile_id, sent.msg_id) == (profile, message) => {
+                    break;
+                }
+                Some(Kind::MsgFailed(failed)) if (event.profile_id, failed.msg_id) == (profile, message) => {
+                    return Err(
+                        format!("message {message} cannot be sent; `volary messages` shows it").into()
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+    if args.one.place.json {
+        output::json(&json!({"message": message, "chat": chat_id}))
+    } else {
+        output::line(message.to_string())
+    }
+}
