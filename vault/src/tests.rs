@@ -428,3 +428,27 @@ fn the_newest_backup_is_the_one_made_last_whatever_the_clock_says() {
     assert_eq!(target.snapshot(None).unwrap().name, name);
     assert_eq!(target.snapshot(None).unwrap().record.created, 1_000_000_000);
 }
+
+#[test]
+fn pruning_that_was_killed_before_packs_went_is_made_good_the_next_time() {
+    let (folder, host) = (tempfile::tempdir().unwrap(), Host::new(300));
+    let dir = folder.path();
+    let (target, names) = with_backups(&host, dir, &[&[1, 2, 3, 4, 5], &[2, 3]]);
+    let packs: Vec<(PathBuf, Vec<u8>)> = all_files(&dir.join("packs"))
+        .into_iter()
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect();
+    target.prune(1, &mut |_| true).unwrap();
+    let pruned = size(dir);
+    assert!(packs.iter().any(|(path, _)| !path.exists()));
+    for (path, content) in &packs {
+        fs::write(path, content).unwrap();
+    }
+    // What is needed is there twice now.
+    assert_eq!(faults(dir), Vec::<String>::new());
+    host.compare(&target, &names[1]);
+    target.prune(1, &mut |_| true).unwrap();
+    assert!(size(dir) < pruned + 10_000, "{} after {pruned}", size(dir));
+    assert_eq!(faults(dir), Vec::<String>::new());
+    host.compare(&target, &names[1]);
+}
