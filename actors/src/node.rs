@@ -27,7 +27,7 @@ use volary_engine::ground::ids::{ChatId, MessageId, ProfileId, numbers};
 use volary_engine::query;
 use volary_engine::query::look::look;
 use volary_engine::state::profiles;
-use volary_engine::webxdc::instance::{self, AppFile};
+use volary_engine::webxdc::instance::{self, AppFile, OpenApp};
 
 /// Why the engine cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -189,9 +189,15 @@ impl Node {
         self.inner.hub.bus.subscribe_to(profile)
     }
 
-    /// A file of an in-chat app, to be read piece by piece. Reads the directory of the archive.
-    pub fn app_file(&self, profile: ProfileId, message: MessageId, path: &str) -> Result<AppFile, Error> {
-        look(&self.inner.hub.db, profile, |look| instance::file(look, message, path))
+    /// A file of an in-chat app, to be read piece by piece. Reads the directory of the archive, unless it was opened before.
+    pub fn app_file(
+        &self,
+        profile: ProfileId,
+        message: MessageId,
+        path: &str,
+        opened: Option<OpenApp>,
+    ) -> Result<AppFile, Error> {
+        look(&self.inner.hub.db, profile, |look| instance::file(look, message, path, opened))
     }
 
     /// Changes when apps of a profile may have fallen out of their realtime channels though nobody left, and when channels

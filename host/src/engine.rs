@@ -10,7 +10,7 @@ use volary_actors::node::{self, Node, NodeOptions};
 use volary_engine::ground::artwork;
 use volary_engine::ground::clock::{Clock, SystemClock};
 #[cfg(feature = "apps")]
-use volary_engine::webxdc::instance::AppFile;
+use volary_engine::webxdc::instance::{AppFile, OpenApp};
 use volary_proto::{Answer, Call, Error, Request};
 
 use crate::bus::Bus;
@@ -115,10 +115,16 @@ impl Engine {
         self.directory.was_logged()
     }
 
-    /// A file of an in-chat app, to be read piece by piece.
+    /// A file of an in-chat app, to be read piece by piece, from its archive if that was opened before.
     #[cfg(feature = "apps")]
-    pub(crate) fn app_file(&self, profile: u32, message: u32, path: &str) -> Result<AppFile, Error> {
-        self.node.app_file(profile.into(), message.into(), path)
+    pub(crate) fn app_file(
+        &self,
+        profile: u32,
+        message: u32,
+        path: &str,
+        opened: Option<OpenApp>,
+    ) -> Result<AppFile, Error> {
+        self.node.app_file(profile.into(), message.into(), path, opened)
     }
 
     /// Changes when apps of a profile may have fallen out of their realtime channels though nobody left, and when channels

@@ -299,12 +299,15 @@ class Windows(OnStage):
         page.sees(page_origin(url), "the end", "!document.getElementById('notice').hidden")
         page.close()
         self.assertIn("not open", self.stage.runs("apps", "close", alice, message, fails=True))
-        self.assertIn("already in use", self.stage.runs("apps", "info", alice, message, fails=True))
+        self.assertIn("name: Probe\n", self.stage.runs("apps", "info", alice, message))
+        self.stage.runs("apps", "send", alice, message, '{"payload": [0]}')
+        first = eventually("an update arrives", lambda: json.loads(self.stage.call("get_webxdc_status_updates", self.bob, yours, 0)))
+        self.assertEqual([update["payload"] for update in first], [[0]])
 
         with self.stage.pause():
             self.works_on_the_folder(alice, message)
-        sent = eventually("the update arrives", lambda: json.loads(self.stage.call("get_webxdc_status_updates", self.bob, yours, 0)))
-        self.assertEqual(sent[0]["payload"], [1])
+        second = eventually("the update arrives", lambda: json.loads(self.stage.call("get_webxdc_status_updates", self.bob, yours, first[0]["serial"])))
+        self.assertEqual(second[0]["payload"], [1])
 
     def works_on_the_folder(self, alice: str, message: str):
         self.assertIn(f"{alice} {message}: Probe (Alice in Bob)\n", self.stage.runs("apps", "list"))
@@ -314,8 +317,8 @@ class Windows(OnStage):
         about = self.stage.runs("apps", "info", alice, message)
         for line in ("name: Probe\n", "summary: one\n", "own app: yes\n"):
             self.assertIn(line, about)
-        [update] = json.loads(self.stage.runs("apps", "updates", alice, message))
-        self.assertEqual(update["payload"], [1])
+        first, update = json.loads(self.stage.runs("apps", "updates", alice, message))
+        self.assertEqual((first["payload"], update["payload"]), ([0], [1]))
         self.assertEqual(self.stage.runs("apps", "updates", alice, message, "--after", str(update["serial"])), "[]\n")
         self.assertEqual(self.stage.runs("apps", "file", alice, message, "sub/a b.txt"), "in a folder")
         with self.stage.shows("apps", "open", alice, message) as url:

@@ -109,8 +109,15 @@ pub fn blob(look: &Look<'_>, message: MessageId, path: &str) -> Outcome<Cow<'sta
 /// Bytes of a piece of a file.
 const PIECE: usize = 64 * 1024;
 
+/// The opened archive of an app, whose directory was read and checked. Whoever reads several files of an app keeps it.
+pub struct OpenApp {
+    blob: String,
+    archive: Box<Archive<File>>,
+}
+
 /// A file of an app that is not read yet.
 pub struct AppFile {
+    app: OpenApp,
     content: Content,
     size: u64,
 }
@@ -119,7 +126,7 @@ enum Content {
     /// Not from the archive, or looked at as a whole.
     Ready(Cow<'static, [u8]>),
     /// An entry of the archive.
-    Entry(Box<Archive<File>>, String),
+    Entry(String),
 }
 
 impl AppFile {
@@ -128,40 +135,47 @@ impl AppFile {
         self.size
     }
 
-    /// Passes the content on, piece by piece, inflated on the way, as long as `take` wants more.
-    pub fn copy(self, mut take: impl FnMut(Vec<u8>) -> bool) -> Outcome<()> {
-        let (mut archive, name) = match self.content {
+    /// Passes the content on, piece by piece, inflated on the way, as long as `take` wants more. Returns the archive, from
+    /// which another file can be read.
+    pub fn copy(mut self, mut take: impl FnMut(Vec<u8>) -> bool) -> Outcome<OpenApp> {
+        let name = match self.content {
             Content::Ready(bytes) => {
                 take(bytes.into_owned());
-                return Ok(());
+                return Ok(self.app);
             }
-            Content::Entry(archive, name) => (archive, name),
+            Content::Entry(name) => name,
         };
-        let mut entry = archive.entry(&name).map_err(failure)?;
+        let mut entry = self.app.archive.entry(&name).map_err(failure)?;
         loop {
             let mut piece = vec![0; PIECE];
             let count = entry.read(&mut piece).map_err(Failure::file("the app cannot be read"))?;
             piece.truncate(count);
             if count == 0 || !take(piece) {
-                return Ok(());
+                break;
             }
         }
+        drop(entry);
+        Ok(self.app)
     }
 }
 
-/// A file of an app as a stream: the same content as [`blob()`] gives.
-pub fn file(look: &Look<'_>, message: MessageId, path: &str) -> Outcome<AppFile> {
+/// A file of an app as a stream: the same content as [`blob()`] gives. An archive that was opened before is used if it is
+/// still that of the message.
+pub fn file(look: &Look<'_>, message: MessageId, path: &str, opened: Option<OpenApp>) -> Outcome<AppFile> {
     let record = load(look, message)?;
-    let mut archive = open(look, &record)?;
+    let mut app = match opened.filter(|app| app.blob == record.blob) {
+        Some(app) => app,
+        None => OpenApp { archive: Box::new(open(look, &record)?), blob: record.blob },
+    };
     let name = blob::entry_name(path);
     let is_ours = path == icon::DEFAULT_ICON_PATH
-        || (name == START_PAGE && Manifest::of(&mut archive).map_err(failure)?.needs_newer());
+        || (name == START_PAGE && Manifest::of(&mut app.archive).map_err(failure)?.needs_newer());
     if is_ours || icon::is_icon(name) {
-        let bytes = blob::read(&mut archive, path).map_err(failure)?;
-        return Ok(AppFile { size: bytes.len() as u64, content: Content::Ready(bytes) });
+        let bytes = blob::read(&mut app.archive, path).map_err(failure)?;
+        return Ok(AppFile { size: bytes.len() as u64, content: Content::Ready(bytes), app });
     }
-    let size = archive.entry(name).map_err(failure)?.size();
-    Ok(AppFile { size, content: Content::Entry(Box::new(archive), name.to_owned()) })
+    let size = app.archive.entry(name).map_err(failure)?.size();
+    Ok(AppFile { size, content: Content::Entry(name.to_owned()), app })
 }
 
 /// The updates behind a number, as JSON. Any message may be asked for; most have none.

@@ -8,7 +8,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc;
-use volary_engine::webxdc::instance::AppFile;
+use volary_engine::webxdc::instance::{AppFile, OpenApp};
 use volary_proto::{
     Error, ErrorCode, GetConfig, GetWebxdcInfo, GetWebxdcStatusUpdates, SendWebxdcStatusUpdate,
     WebxdcMessageInfo,
@@ -135,7 +135,7 @@ async fn changes(instance: &Instance, uri: &Uri) -> Reply {
 }
 
 /// A file of the archive, inflated while it is sent.
-async fn file(shared: &Shared, instance: &Instance, path: &str) -> Reply {
+async fn file(shared: &Arc<Shared>, instance: &Arc<Instance>, path: &str) -> Reply {
     let Ok(path) = percent_decode_str(path).decode_utf8() else {
         return text(StatusCode::BAD_REQUEST, "the path is not UTF-8");
     };
@@ -143,15 +143,20 @@ async fn file(shared: &Shared, instance: &Instance, path: &str) -> Reply {
     let kind = types::by_name(&name);
     // It is never closed.
     let Ok(place) = shared.limits.reads.clone().acquire_owned().await else { return done() };
-    let (engine, profile, message) = (shared.engine.clone(), instance.profile, instance.message);
+    let (shared, instance) = (shared.clone(), instance.clone());
     let (size, sized) = tokio::sync::oneshot::channel();
     let (sender, receiver) = mpsc::channel(PIECES);
     // A thread of its own for as long as the browser takes; the places bound how many.
     tokio::task::spawn_blocking(move || {
-        match engine.app_file(profile, message, &name) {
+        let opened = shared.archives.take(&instance.name);
+        match shared.engine.app_file(instance.profile, instance.message, &name, opened) {
             Ok(file) => {
                 let _ = size.send(Ok(file.size()));
-                send(file, &sender);
+                if let Some(opened) = send(file, &sender)
+                    && !instance.has_ended()
+                {
+                    shared.archives.keep(&instance.name, opened);
+                }
             }
             Err(error) => {
                 let _ = size.send(Err(error));
@@ -167,9 +172,14 @@ async fn file(shared: &Shared, instance: &Instance, path: &str) -> Reply {
     }
 }
 
-fn send(file: AppFile, pieces: &mpsc::Sender<io::Result<Bytes>>) {
-    if let Err(error) = file.copy(|piece| pieces.blocking_send(Ok(Bytes::from(piece))).is_ok()) {
-        // The browser sees that the file broke off.
-        let _ = pieces.blocking_send(Err(io::Error::other(error.to_string())));
+/// Sends a file; the archive, if it was read without trouble.
+fn send(file: AppFile, pieces: &mpsc::Sender<io::Result<Bytes>>) -> Option<OpenApp> {
+    match file.copy(|piece| pieces.blocking_send(Ok(Bytes::from(piece))).is_ok()) {
+        Ok(opened) => Some(opened),
+        Err(error) => {
+            // The browser sees that the file broke off.
+            let _ = pieces.blocking_send(Err(io::Error::other(error.to_string())));
+            None
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! | `running` | which instances run, and what those who show them wait for |
 //! | `http` | connections, and who answers a request |
 //! | `app` | an app: its files, and what `webxdc.js` asks for |
+//! | `archives` | opened archives that are at rest |
 //! | `realtime` | the realtime channel of an app |
 //! | `held` | apps that were opened with a token end with it |
 //! | `storage`, `wipe` | what browsers keep of an app goes with its message |
@@ -24,6 +25,7 @@
 //! Compiled with the feature `apps` only.
 
 mod app;
+mod archives;
 #[cfg_attr(feature = "websocket", path = "held.rs")]
 #[cfg_attr(not(feature = "websocket"), path = "held_off.rs")]
 mod held;
@@ -48,6 +50,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use volary_proto::{Error as CallError, GetExistingMsgIds, GetWebxdcInfo};
 
+use self::archives::Archives;
 use self::held::{Held, Holder};
 use self::http::Limits;
 use self::names::Names;
@@ -103,6 +106,7 @@ struct Shared {
     running: Running,
     held: Held,
     storage: Storage,
+    archives: Archives,
     limits: Limits,
 }
 
@@ -130,8 +134,9 @@ impl Apps {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
         let list = names.list();
-        let (running, held, limits) = (Running::default(), Held::default(), Limits::default());
-        let shared = Arc::new(Shared { engine, names, list, port, running, held, storage, limits });
+        let (running, held, archives) = (Running::default(), Held::default(), Archives::default());
+        let limits = Limits::default();
+        let shared = Arc::new(Shared { engine, names, list, port, running, held, storage, archives, limits });
         let tasks = vec![
             tokio::spawn(http::accept(listener, shared.clone())),
             tokio::spawn(follow(shared.clone())),
@@ -194,7 +199,10 @@ impl Shared {
     }
 
     fn end(&self, end: End, (profile, message): Id) -> usize {
-        self.running.end(end, |instance| instance.profile == profile && instance.message == message)
+        let count =
+            self.running.end(end, |instance| instance.profile == profile && instance.message == message);
+        self.archives.close(&self.names.instance(profile, message));
+        count
     }
 
     /// The message of an instance is gone.

@@ -1,7 +1,8 @@
 //! `volary apps`: in-chat apps from the command line.
 //!
-//! What a running `volary serve --apps` does (listing, opening, closing) is asked of it, at the address in `apps.url`. All
-//! else, and everything when no process uses the folder, is done on the folder itself.
+//! A process that holds the folder is asked: for what apps tell, their updates and files by way of its control socket, for
+//! listing, opening and closing at the address in `apps.url`, if it is a `volary serve --apps`. Else all is done on the
+//! folder itself.
 
 use std::fs;
 use std::io::{self, Write as _, stdout};
@@ -13,8 +14,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use volary::Engine;
 use volary::apps::Apps;
+use volary::control::Client;
 use volary_proto::{
-    GetWebxdcBlob, GetWebxdcInfo, GetWebxdcStatusUpdates, SendWebxdcStatusUpdate, WebxdcMessageInfo,
+    Call, GetWebxdcBlob, GetWebxdcInfo, GetWebxdcStatusUpdates, SendWebxdcStatusUpdate, WebxdcMessageInfo,
 };
 
 use super::folder;
@@ -29,7 +31,7 @@ const MAX_ANSWER: u64 = 16 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct AppsArgs {
-    /// Folder of the profiles; another process may be using it with `volary serve --apps` for list, open and close
+    /// Folder of the profiles; another process may be using it (for list, open and close: `volary serve --apps`)
     #[arg(long, value_name = "DIR", global = true, default_value = "profiles")]
     data: PathBuf,
     #[command(subcommand)]
@@ -62,7 +64,7 @@ enum Command {
         #[arg(long, value_name = "SERIAL", default_value_t = 0)]
         after: u32,
     },
-    /// Sends an update; it leaves as soon as the profile is connected (`volary serve`)
+    /// Sends an update; without a running process it leaves when one connects the profile (`volary serve`)
     Send {
         #[command(flatten)]
         app: Which,
@@ -97,64 +99,81 @@ enum Command {
 
 pub(super) async fn run(args: AppsArgs) -> Result<(), Failure> {
     folder::check(&args.data)?;
-    let running = Running::find(&args.data).await?;
-    match (args.command, running) {
-        (Command::List, Some(running)) => print(&listed(&running.asks("GET", "apps").await?)?),
-        (Command::Open { app, href, .. }, Some(running)) => {
-            print(&format!("{}\n", opened(&running.asks("POST", &place("open", app, &href)).await?)?))
+    let (data, command) = (args.data, args.command);
+    match command {
+        Command::List => list(&data).await,
+        Command::Open { app, href, port } => open(&data, app, &href, port).await,
+        Command::Close { app } => match Running::find(&data).await? {
+            Some(running) => running.asks("POST", &place("close", app, "")).await.map(|_| ()),
+            None => Err(format!("no process shows apps of {}", data.display()).into()),
+        },
+        Command::Info { app } => {
+            print(&about(&ask(&data, app.profile, GetWebxdcInfo { msg_id: app.message }).await?))
         }
-        (Command::Close { app }, Some(running)) => {
-            running.asks("POST", &place("close", app, "")).await.map(|_| ())
+        Command::Updates { app, after } => {
+            let call = GetWebxdcStatusUpdates { msg_id: app.message, last_known_serial: after };
+            print(&format!("{}\n", ask(&data, app.profile, call).await?.text))
         }
-        (Command::Close { .. }, None) => {
-            Err(format!("no process shows apps of {}", args.data.display()).into())
+        Command::Send { app, update } => {
+            ask(&data, app.profile, SendWebxdcStatusUpdate { msg_id: app.message, update }).await?;
+            Ok(())
         }
-        (command, _) => {
-            let engine = folder::open(&args.data).await?;
-            let outcome = on_folder(&engine, command).await;
-            engine.stop().await;
-            outcome
+        Command::File { app, path } => {
+            let file = ask(&data, app.profile, GetWebxdcBlob { msg_id: app.message, path }).await?;
+            Ok(stdout().lock().write_all(&file.blob).map_err(OutputError::from)?)
         }
     }
 }
 
-/// Works on a folder that no other process uses.
-async fn on_folder(engine: &Engine, command: Command) -> Result<(), Failure> {
-    match command {
-        Command::List => {
-            let apps = Apps::start(engine.clone(), 0).await?;
-            let answer = Running { url: apps.list_url() }.asks("GET", "apps").await;
-            apps.stop();
-            print(&listed(&answer?)?)
-        }
-        Command::Info { app } => {
-            let info = engine.call(app.profile, GetWebxdcInfo { msg_id: app.message }).await?;
-            print(&about(&info))
-        }
-        Command::Updates { app, after } => {
-            let call = GetWebxdcStatusUpdates { msg_id: app.message, last_known_serial: after };
-            print(&format!("{}\n", engine.call(app.profile, call).await?.text))
-        }
-        Command::Send { app, update } => {
-            engine.call(app.profile, SendWebxdcStatusUpdate { msg_id: app.message, update }).await?;
-            Ok(())
-        }
-        Command::File { app, path } => {
-            let blob = engine.call(app.profile, GetWebxdcBlob { msg_id: app.message, path }).await?.blob;
-            Ok(stdout().lock().write_all(&blob).map_err(OutputError::from)?)
-        }
-        Command::Open { app, href, port } => {
-            let mut signals = Signals::new()?;
-            let apps = Apps::start(engine.clone(), port).await?;
-            let url = apps.open(app.profile, app.message, &href).await?;
-            print(&format!("{url}\n"))?;
-            signals.end().await;
-            apps.stop();
-            Ok(())
-        }
-        // A running process is needed, and asked before.
-        Command::Close { .. } => Ok(()),
+/// Asks the process that holds the folder, or an engine of our own.
+async fn ask<C: Call>(folder: &Path, profile: u32, call: C) -> Result<C::Answer, Failure> {
+    if let Some(mut running) = Client::connect(folder).await? {
+        return Ok(running.call(profile, call).await?);
     }
+    let engine = folder::open(folder).await?;
+    let answer = engine.call(profile, call).await;
+    engine.stop().await;
+    Ok(answer?)
+}
+
+async fn list(folder: &Path) -> Result<(), Failure> {
+    if let Some(running) = Running::find(folder).await? {
+        return print(&listed(&running.asks("GET", "apps").await?)?);
+    }
+    on_folder(folder, async |engine| {
+        let apps = Apps::start(engine, 0).await?;
+        let answer = Running { url: apps.list_url() }.asks("GET", "apps").await;
+        apps.stop();
+        print(&listed(&answer?)?)
+    })
+    .await
+}
+
+async fn open(folder: &Path, app: Which, href: &str, port: u16) -> Result<(), Failure> {
+    if let Some(running) = Running::find(folder).await? {
+        let answer = running.asks("POST", &place("open", app, href)).await?;
+        return print(&format!("{}\n", opened(&answer)?));
+    }
+    let mut signals = Signals::new()?;
+    on_folder(folder, async |engine| {
+        let apps = Apps::start(engine, port).await?;
+        print(&format!("{}\n", apps.open(app.profile, app.message, href).await?))?;
+        signals.end().await;
+        apps.stop();
+        Ok(())
+    })
+    .await
+}
+
+/// Works on a folder that no other process uses.
+async fn on_folder(
+    folder: &Path,
+    work: impl AsyncFnOnce(Engine) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let engine = folder::open(folder).await?;
+    let outcome = work(engine.clone()).await;
+    engine.stop().await;
+    outcome
 }
 
 fn print(text: &str) -> Result<(), Failure> {
