@@ -104,7 +104,8 @@ impl Desk {
         let db = Db::new(store, dir.path().to_owned(), surroundings(clock.clone(), listener.clone()));
         let desk = Self { db, clock, listener, dir };
         desk.change(|tx| {
-            let record = ProfileRecord { uuid: "profile".to_owned(), created: tx.now };
+            let record =
+                ProfileRecord { uuid: "profile".to_owned(), created: tx.now, ..ProfileRecord::default() };
             tx.store.put(&PROFILES, &PROFILE, &record)?;
             Ok(tx.store.put(&COUNTERS, &PROFILE, &CounterRecord::default())?)
         })

@@ -15,14 +15,14 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
-const LOCK_FILE: &str = "accounts.lock";
-const CONFIG_FILE: &str = "accounts.toml";
+pub(crate) const LOCK_FILE: &str = "accounts.lock";
+pub(crate) const CONFIG_FILE: &str = "accounts.toml";
 const CONFIG_TEXT: &str = "# This directory belongs to the Volary engine.\nengine = \"volary\"\nformat = 1\n";
 /// Is there while every event of the last engine on the folder is in the log of events, in whose folder it is.
 #[cfg_attr(not(feature = "grpc"), allow(dead_code))]
 pub const LOGGED_FILE: &str = "events/closed";
 /// Longest `accounts.toml` that is read; those of chatmail core have a few lines for every profile.
-const MAX_CONFIG_BYTES: u64 = 16 << 20;
+pub(crate) const MAX_CONFIG_BYTES: u64 = 16 << 20;
 /// Most digits of a process id that are read.
 const MAX_PID_BYTES: u64 = 20;
 
@@ -66,7 +66,8 @@ pub enum DirectoryError {
     NotEmpty(PathBuf),
     /// `accounts.toml` names no engine, or another one.
     #[error(
-        "{0:?} was not made by Volary (its accounts.toml does not say so) and is left alone; name a new or empty folder"
+        "{0:?} was not made by Volary (its accounts.toml does not say so) and is left alone; name a new or empty folder. \
+         If its profiles are of chatmail core (Delta Chat), `volary adopt` copies them into one"
     )]
     Foreign(PathBuf),
     /// Another process holds the folder.
@@ -198,7 +199,7 @@ fn has_our_config(folder: &Path) -> Result<bool, DirectoryError> {
 }
 
 /// Whether a text says that the folder is ours. Only files that we wrote do; they need no full reader of TOML.
-fn is_ours(config: &str) -> bool {
+pub(crate) fn is_ours(config: &str) -> bool {
     let top_level = config.lines().map(str::trim).take_while(|line| !line.starts_with('['));
     let mut pairs = top_level.filter_map(|line| line.split_once('='));
     pairs.any(|(key, value)| key.trim() == "engine" && value.trim() == "\"volary\"")

@@ -133,6 +133,10 @@
     any(feature = "grpc", feature = "websocket"),
     doc = "| [`access`] | who may connect over a network: tokens, TLS |"
 )]
+#![cfg_attr(
+    feature = "backup",
+    doc = "| [`adopt`] | folders of chatmail core become ours (feature `backup`) |"
+)]
 //! | [`descriptors`], [`memory`] | what the programs of Volary ask of the system: open files, the allocator |
 //!
 //! The command line and the demo are in a package of their own, `volary-cli`: a program that embeds this library
@@ -142,6 +146,8 @@
 mod accept;
 #[cfg(any(feature = "grpc", feature = "websocket"))]
 pub mod access;
+#[cfg(feature = "backup")]
+pub mod adopt;
 #[cfg(feature = "apps")]
 pub mod apps;
 pub mod bus;

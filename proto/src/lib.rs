@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `requests.proto` | the envelopes [`Request`], [`Answer`] and [`Error`] |
 //! | `process.proto`, `profile.proto`, `chats.proto`, `messages.proto`, `contacts.proto` | every command and query |
+//! | `adoption.proto` | copying profiles of chatmail core that lie on this disk |
 //! | `host_backups.proto`, `host_backup_views.proto` | backups of the host in a form of our own |
 //! | `answers.proto`, `views.proto`, `qr.proto` | what is answered; serialises to JSON-RPC results as it is |
 //! | `events.proto` | [`Event`]: what has happened |

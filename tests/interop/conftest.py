@@ -1,10 +1,13 @@
-"""Fixtures: `volary`, `peer` (chatmail core), `old_peer` are servers, `lab` the relays; `one`, `other` swap the sides."""
+"""Fixtures: `volary`, `peer` (chatmail core), `old_peer`, `release(version)` are servers, `lab` the relays; `one`, `other`
+swap the sides."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import secrets
+import subprocess
+from pathlib import Path
 
 import pytest
 from story import Lab, Profile, Server
@@ -40,6 +43,23 @@ def peer(servers) -> Server:
 @pytest.fixture
 def old_peer(servers) -> Server:
     return servers("old_peer")
+
+
+@pytest.fixture
+def release(tmp_path):
+    """Starts servers of releases of chatmail core by version, each once, and stops them after the test."""
+    running: dict[str, Server] = {}
+
+    def server(version: str) -> Server:
+        if version not in running:
+            lab = Path(__file__).parent.parent / "lab/peers"
+            binary = subprocess.run([lab, "server", version], check=True, capture_output=True, text=True).stdout.strip()
+            running[version] = Server(binary, tmp_path / f"release-{version}", old=version != "2.65.0")
+        return running[version]
+
+    yield server
+    for started in running.values():
+        started.stop()
 
 
 def pytest_generate_tests(metafunc) -> None:

@@ -79,6 +79,8 @@ class Server:
         self.manager = DeltaChat(self.rpc)
 
     def stop(self) -> None:
+        if self.rpc.process.poll() is not None:
+            return  # a scenario has stopped it already
         killer = threading.Timer(SECONDS_TO_END, self.rpc.process.kill)
         killer.start()
         self.rpc.close()

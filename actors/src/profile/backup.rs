@@ -10,7 +10,7 @@ use volary_engine::backup::{self, Cancel};
 use volary_engine::ground::db::Db;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::ids::ProfileId;
-use volary_proto::v1::{Error, ExportBackup, ImportBackup};
+use volary_proto::v1::{AdoptAccount, Adopted, Error, ExportBackup, ImportBackup};
 
 use super::ongoing::Ongoing;
 use super::shared::Shared;
@@ -32,6 +32,34 @@ pub async fn import(shared: &Rc<Shared>, profile: &Addr<Profile>, call: ImportBa
         backup::import_file(db, id, Path::new(&call.path), &passphrase, cancel)
     })
     .await
+}
+
+/// Fills the profile from the files of another one on this disk.
+pub async fn adopt(
+    shared: &Rc<Shared>,
+    profile: &Addr<Profile>,
+    call: AdoptAccount,
+) -> Result<Adopted, Error> {
+    alone(shared, profile, move |db, id, cancel| {
+        let from = backup::foreign(Path::new(&call.path))?;
+        let passphrase = call.passphrase.unwrap_or_default();
+        let (found, taken) = backup::adopt(db, id, &from, &passphrase, cancel)?;
+        Ok(Adopted { profile_id: id.get(), found: Some(found), taken: Some(taken) })
+    })
+    .await
+}
+
+/// Refuses a path at which no profile lies.
+pub fn check_foreign(path: &str) -> Result<(), Error> {
+    backup::foreign(Path::new(path)).map(|_| ()).map_err(Error::from)
+}
+
+/// Removes the files of a profile that was copied.
+pub fn remove_foreign(path: &str) {
+    let removed = backup::foreign(Path::new(path)).map_err(|error| error.to_string());
+    if let Err(error) = removed.and_then(|from| from.remove().map_err(|error| error.to_string())) {
+        tracing::warn!(error, "what a profile was moved from stays where it was");
+    }
 }
 
 /// Does long work on the whole profile while nothing else goes on. `StopOngoingProcess` cancels it, and so does the end of

@@ -69,6 +69,9 @@ pub async fn request(
         Kind::LeaveWebxdcRealtime(call) => realtime::leave(&shared, call.msg_id.into()).await?,
         Kind::ExportBackup(call) => backup::export(&shared, &profile, call).await?,
         Kind::ImportBackup(call) => backup::import(&shared, &profile, call).await?,
+        Kind::AdoptAccount(call) => {
+            return Ok(answer::Kind::Adopted(backup::adopt(&shared, &profile, call).await?));
+        }
         Kind::ProvideBackup(_) => transfer::provide(&shared, &profile).await?,
         Kind::GetBackupQr(_) => {
             let text = transfer::code(&shared).await?;

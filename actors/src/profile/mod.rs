@@ -21,7 +21,7 @@
 pub mod backup;
 #[cfg(not(feature = "backup"))]
 #[path = "backup_off.rs"]
-mod backup;
+pub mod backup;
 pub mod chats;
 pub mod connectivity;
 pub mod connectivity_html;

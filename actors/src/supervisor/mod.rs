@@ -10,6 +10,7 @@
 //! | [`fan_in`] | while one relay of a profile downloads a mail, the others wait |
 //! | `clock_set` | notices that the clock was set |
 
+mod adoption;
 mod clock_set;
 pub mod deadlines;
 pub mod fan_in;
@@ -21,7 +22,7 @@ pub mod registry;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use actix::{Actor, Addr, Arbiter, AsyncContext as _, Context, Handler, Message, ResponseFuture};
 use volary_proto::v1::{Answer, Done, Error, ErrorCode, Request, StartIo, request};
@@ -234,8 +235,17 @@ impl Actor for Supervisor {
             self.start_child(child, ctx);
         }
         let db = self.hub.db.clone();
+        // Asked for here, before any request can begin another import.
+        let interrupted = process::interrupted_imports(&db).unwrap_or_else(|error| {
+            tracing::error!(%error, "interrupted imports are looked for at the next start");
+            Vec::new()
+        });
+        let started = SystemTime::now();
         run_once("removals", async move {
-            if let Err(error) = process::finish_imports(&db).await {
+            if let Err(error) = process::remove_left_files(&db, started) {
+                tracing::warn!(%error, "what is left of offers to second devices stays");
+            }
+            if let Err(error) = process::finish_imports(&db, interrupted).await {
                 tracing::error!(%error, "what is left of an interrupted import cannot be removed");
             }
             if let Err(error) = process::finish_removals(&db).await {

@@ -8,7 +8,7 @@ use volary_proto::v1::{
     Answer, Done, Error, Flag, Id, Request, SetLocation, StartIo, StopIo, answer, event, request,
 };
 
-use super::{GetRunning, Supervisor};
+use super::{GetRunning, Supervisor, adoption};
 use crate::hub::Hub;
 use volary_engine::commands::{process, push};
 use volary_engine::ground::error::Failure;
@@ -23,6 +23,10 @@ pub async fn request(hub: &Hub, supervisor: &Addr<Supervisor>, request: Request)
     let kind = request.kind.ok_or_else(|| Error::invalid("empty request"))?;
     let done = answer::Kind::Done(Done {});
     let answer = match kind {
+        Kind::AdoptAccount(call) => answer::Kind::Adopted(adoption::adopt(db, supervisor, call).await?),
+        Kind::MigrateAccount(call) => {
+            answer::Kind::Id(Id { id: adoption::migrate(db, supervisor, call.path).await?.get() })
+        }
         Kind::AddAccount(_) => answer::Kind::Id(Id { id: process::add(db).await?.get() }),
         Kind::SelectAccount(call) => {
             process::select(db, ProfileId::new(call.account_id)).await?;

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use volary_engine::backup::{self, Cancel, Meter, Package};
 use volary_engine::chat::device;
+use volary_engine::commands::process::OFFERED;
 use volary_engine::ground::db::Db;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::ids::ProfileId;
@@ -13,9 +14,6 @@ use volary_engine::state::profiles;
 use volary_transfer::{Giving, Offer, Reach, TransferError, pipe};
 
 use super::{Ending, cancelled, runtime};
-
-/// Name of the database in the folder of the profile while it is offered.
-const DATABASE: &str = "transfer.db";
 
 /// How the offer is made.
 pub struct Offering {
@@ -109,5 +107,5 @@ fn lost(error: TransferError) -> Ending {
 fn database(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {
     let record = db.look(|view| profiles::load(view, profile))?;
     let record = record.ok_or_else(|| Failure::refused(format!("account with id {profile} not found")))?;
-    Ok(db.dir().join(record.uuid).join(DATABASE))
+    Ok(db.dir().join(record.uuid).join(OFFERED))
 }

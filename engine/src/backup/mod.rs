@@ -5,7 +5,10 @@
 //! | `mod.rs` | [`prepare`], [`export_file`], [`import`], [`import_file`]: what callers use |
 //! | `package` | a profile that is ready to be streamed |
 //! | `rows_out`, `rows_in` | our rows to the tables of a backup, and back |
+//! | `older` | what older databases keep in other places |
 //! | `people`, `messages`, `settings` | the rules: one row to one row, pure |
+//! | `adopt` | a profile of chatmail core that lies on this disk, instead of a stream |
+//! | `tally` | how much there was, and how much there is |
 //! | `unpack` | a stream as attachments and a plain database |
 //! | `meter` | progress and cancelling |
 //!
@@ -16,17 +19,22 @@
 //! transactions, the relays in the last, which also takes the note back: until then the profile is not configured. What
 //! fails is emptied at once, what was killed at the next start ([`process::finish_imports`]).
 
+mod adopt;
 mod messages;
 mod meter;
+mod older;
 mod package;
 mod people;
 mod rows_in;
 mod rows_out;
 mod settings;
+mod tally;
 mod unpack;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_adopt;
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write as _};
@@ -36,9 +44,10 @@ use chrono::DateTime;
 use futures::executor::block_on;
 use volary_backup::BackupError;
 use volary_backup::database::{OLDEST_SCHEMA, Reader, VERSION};
-use volary_proto::v1::event;
+use volary_proto::v1::{Tally, event};
 use volary_storage::Blobs;
 
+pub use self::adopt::{Foreign, adopt, foreign};
 pub use self::meter::{Cancel, Meter};
 pub use self::package::Package;
 use crate::commands::process;
@@ -142,15 +151,26 @@ pub fn import(
 ) -> Outcome<()> {
     Meter::begins(db, profile);
     let imported = unused(db, profile).and_then(|()| {
-        let filled = fill(db, profile, stream, length, passphrase, cancel);
-        if filled.is_err()
-            && let Err(error) = block_on(process::empty(db, profile))
-        {
-            tracing::error!(%profile, %error, "what was left of an import is removed at the next start");
-        }
-        filled
+        whole_or_nothing(db, profile, || {
+            let mut meter = Meter::new(db, profile, length, cancel.clone());
+            let lay = |database: &Path, blobs: &Blobs| {
+                unpack::run(&mut meter.reads(stream), passphrase, database, blobs)
+            };
+            fill(db, profile, rows_in::Device::Another, cancel, lay)
+        })
     });
-    told(db, profile, imported)
+    told(db, profile, imported.map(drop))
+}
+
+/// Empties the profile again if it cannot be filled.
+fn whole_or_nothing<T>(db: &Db, profile: ProfileId, filled: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    let filled = filled();
+    if filled.is_err()
+        && let Err(error) = block_on(process::empty(db, profile))
+    {
+        tracing::error!(%profile, %error, "what was left of an import is removed at the next start");
+    }
+    filled
 }
 
 /// A backup fills only a profile without relays.
@@ -162,16 +182,17 @@ fn unused(db: &Db, profile: ProfileId) -> Outcome<()> {
     }
 }
 
+/// Fills a profile from what `lay` leaves: a plain database at a path, and attachments. Says how much there was where it stays the same device.
 fn fill(
     db: &Db,
     profile: ProfileId,
-    stream: &mut dyn Read,
-    length: u64,
-    passphrase: &str,
+    device: rows_in::Device,
     cancel: &Cancel,
-) -> Outcome<()> {
+    lay: impl FnOnce(&Path, &Blobs) -> Outcome<unpack::Files>,
+) -> Outcome<Tally> {
     let folder = folder_of(db, profile)?;
-    if db.look(profiles::manager)?.importing.contains(&profile) {
+    let is_arriving = db.look(|view| profiles::load(view, profile))?.is_some_and(|record| record.arriving);
+    if !is_arriving && db.look(profiles::manager)?.importing.contains(&profile) {
         return Err(Failure::refused("what an interrupted import left is still being removed; try again"));
     }
     block_on(db.transact_durably(profile, profiles::begin_import))?;
@@ -179,13 +200,17 @@ fn fill(
     let database = folder.join(unpack::DATABASE);
     let kept = Discarded(vec![database.clone()]);
     let blobs = Blobs::new(blob_dir_of(db, profile)?);
-    let mut meter = Meter::new(db, profile, length, cancel.clone());
-    let files = unpack::run(&mut meter.reads(stream), passphrase, &database, &blobs)?;
+    let files = lay(&database, &blobs)?;
     let opened = Reader::open(&database).map_err(unpack::attaching)?;
-    check(&opened)
-        .and_then(|()| rows_in::run(db, profile, &opened, &files, rows_in::Device::Another, cancel))?;
+    check(&opened)?;
+    let found = match device {
+        rows_in::Device::Same => tally::found(&opened, &files)?,
+        // Nobody asks: what the other device has is not here to compare with.
+        rows_in::Device::Another => Tally::default(),
+    };
+    rows_in::run(db, profile, &opened, &files, device, cancel)?;
     drop(kept);
-    Ok(())
+    Ok(found)
 }
 
 /// Refuses what is too new or too old.

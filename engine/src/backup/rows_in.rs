@@ -22,9 +22,10 @@ use volary_storage::{Blobs, View as _};
 
 use super::messages::{Taken, message_in};
 use super::meter::Cancel;
+use super::older::Older;
 use super::people::{chat_in, contact_in, count, id, member_in};
 use super::unpack::Files;
-use super::{blob_dir_of, settings};
+use super::{blob_dir_of, older, settings};
 use crate::chat::{aging, device};
 use crate::commands::process;
 use crate::ground::db::{Db, Tx};
@@ -59,7 +60,8 @@ pub fn run(
 ) -> Outcome<()> {
     block_on(process::erase(db, profile))?;
     let blobs = Blobs::new(blob_dir_of(db, profile)?);
-    let mut into = In { db, profile, reader, files, device, cancel, blobs, places: HashMap::new() };
+    let older = Older::look(reader)?;
+    let mut into = In { db, profile, reader, files, device, cancel, older, blobs, places: HashMap::new() };
     into.counters()?;
     into.settings()?;
     into.contacts()?;
@@ -79,6 +81,7 @@ struct In<'a> {
     files: &'a Files,
     device: Device,
     cancel: &'a Cancel,
+    older: Older,
     blobs: Blobs,
     /// Messages that point at places, by place.
     places: HashMap<i64, MessageId>,
@@ -119,7 +122,8 @@ impl In<'_> {
             message: id(greatest("msgs")?).unwrap_or_default(),
             chat: id(greatest("chats")?).unwrap_or_default(),
             contact: id(greatest("contacts")?).unwrap_or_default(),
-            transport: id(greatest("transports")?).unwrap_or_default(),
+            transport: id(greatest("transports")?.max(self.older.login.as_ref().map_or(0, |row| row.id)))
+                .unwrap_or_default(),
             location: id(greatest("locations")?).unwrap_or_default(),
             app_update: count(greatest("msgs_status_updates")?),
             ..CounterRecord::default()
@@ -141,12 +145,23 @@ impl In<'_> {
                 tx.store.put(&CONFIG, &(tx.profile, row.keyname), &TextRecord { text })?;
             }
             Ok(())
+        })?;
+        let changed = self.older.settings.clone();
+        self.write(move |tx| {
+            changed.into_iter().try_for_each(|(name, text)| {
+                let text = TextRecord { text: text.to_owned() };
+                Ok(tx.store.put(&CONFIG, &(tx.profile, name.to_owned()), &text)?)
+            })
         })
     }
 
     fn contacts(&self) -> Outcome<()> {
         self.slices::<tables::Contact>(|rows| {
-            let rows: Vec<_> = rows.into_iter().map(|row| (row.id, contact_in(&row, self.files))).collect();
+            let rows = rows.into_iter().map(|mut row| {
+                self.older.contact(&mut row);
+                (row.id, contact_in(&row, self.files))
+            });
+            let rows: Vec<_> = rows.collect();
             self.write(move |tx| {
                 for (number, record) in rows {
                     if let Some(contact) = id(number).filter(|id: &ContactId| !id.is_special()) {
@@ -156,14 +171,22 @@ impl In<'_> {
                 Ok(())
             })
         })?;
-        self.slices::<tables::PublicKey>(|rows| {
-            let records: Vec<_> = rows.into_iter().filter_map(|row| certificate(&row)).collect();
-            self.write(move |tx| {
-                for (fingerprint, record) in records {
-                    tx.store.put(&CERTIFICATES, &(tx.profile, fingerprint), &record)?;
-                }
-                Ok(())
-            })
+        self.slices::<tables::PublicKey>(|rows| self.certificates(rows))?;
+        if !self.older.has_peer_states() {
+            return Ok(());
+        }
+        self.slices::<tables::PeerState>(|rows| {
+            self.certificates(rows.into_iter().filter_map(older::key_of).collect())
+        })
+    }
+
+    fn certificates(&self, rows: Vec<tables::PublicKey>) -> Outcome<()> {
+        let records: Vec<_> = rows.iter().filter_map(certificate).collect();
+        self.write(move |tx| {
+            for (fingerprint, record) in records {
+                tx.store.put(&CERTIFICATES, &(tx.profile, fingerprint), &record)?;
+            }
+            Ok(())
         })
     }
 
@@ -177,7 +200,8 @@ impl In<'_> {
         let mut kept = HashSet::new();
         self.slices::<tables::Chat>(|rows| {
             let mut records: Vec<(ChatId, ChatRecord)> = Vec::new();
-            for row in rows.into_iter().filter(|row| row.id > LAST) {
+            for mut row in rows.into_iter().filter(|row| row.id > LAST) {
+                self.older.chat(&mut row);
                 let contact: Option<ContactId> = first_members.get(&row.id).and_then(|number| id(*number));
                 let has_key = match contact.filter(|contact| !contact.is_special()) {
                     Some(contact) => self
@@ -375,7 +399,11 @@ impl In<'_> {
         };
         let folders: HashMap<i64, String> =
             relays.iter().map(|(id, folder, _)| (i64::from(*id), folder.clone())).collect();
-        self.table::<tables::ServerCopy>(move |tx, row| add_copy(tx, row, &folders, &seen))?;
+        let only_relay = self.older.only_relay;
+        self.table::<tables::ServerCopy>(move |tx, mut row| {
+            row.transport_id = only_relay.unwrap_or(row.transport_id);
+            add_copy(tx, row, &folders, &seen)
+        })?;
         let mut removed = Vec::new();
         self.reader.each::<tables::RemovedTransport, Failure>(|row| {
             removed.push(row);
@@ -394,22 +422,14 @@ impl In<'_> {
                 transports::save(tx, transport, &record)?;
             }
             aging::setting_changed(tx)?;
-            profiles::end_import(tx)?;
+            profiles::arrive(tx)?;
             tx.emit(event::Kind::AccountsItemChanged(event::AccountsItemChanged {}));
             Ok::<_, Failure>(())
         }))
     }
 
     fn own_key(&self) -> Outcome<Option<KeyRecord>> {
-        let Some(used) = self.reader.config(key::KEY_ID)? else { return Ok(None) };
-        let mut found = None;
-        self.reader.each::<tables::KeyPair, Failure>(|row| {
-            if row.id.to_string() == used.trim() {
-                found = Some(row.private_key);
-            }
-            Ok(())
-        })?;
-        let Some(bytes) = found else { return Ok(None) };
+        let Some(bytes) = older::own_key(self.reader)? else { return Ok(None) };
         let secret = SecretKey::from_bytes(&bytes)?;
         Ok(Some(KeyRecord {
             secret_key: secret.to_bytes()?,
@@ -422,13 +442,19 @@ impl In<'_> {
     /// The relays, each with the folder that is watched.
     fn relays(&self) -> Outcome<Vec<(TransportId, String, TransportRecord)>> {
         let mut states = Vec::new();
-        self.reader.each::<tables::FolderState, Failure>(|row| {
+        self.reader.each::<tables::FolderState, Failure>(|mut row| {
+            row.transport_id = self.older.only_relay.unwrap_or(row.transport_id);
             states.push(row);
             Ok(())
         })?;
-        let mut found = Vec::new();
+        let mut rows: Vec<tables::Transport> = self.older.login.iter().cloned().collect();
         self.reader.each::<tables::Transport, Failure>(|row| {
-            let Some(transport) = id(row.id) else { return Ok(()) };
+            rows.push(row);
+            Ok(())
+        })?;
+        let mut found = Vec::new();
+        for row in rows {
+            let Some(transport) = id(row.id) else { continue };
             let login: Option<ConfiguredLogin> = serde_json::from_str(&row.configured_param).ok();
             if login.is_none() {
                 tracing::warn!(profile = %self.profile, %transport, "the login of a relay cannot be read");
@@ -447,8 +473,7 @@ impl In<'_> {
                 ..TransportRecord::default()
             };
             found.push((transport, folder, record));
-            Ok(())
-        })?;
+        }
         found.truncate(transports::MAX_TRANSPORTS);
         Ok(found)
     }

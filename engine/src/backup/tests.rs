@@ -18,7 +18,7 @@ use crate::state::{apps, chats, contacts, copies, locations, members, messages, 
 use crate::testing::{Desk, PROFILE};
 
 /// A profile that is not used yet.
-async fn fresh() -> Desk {
+pub(super) async fn fresh() -> Desk {
     let desk = Desk::without_key().await;
     desk.change(|tx| {
         let transports = transports::all(tx.store, PROFILE)?;
@@ -31,12 +31,12 @@ async fn fresh() -> Desk {
     desk
 }
 
-fn blobs(desk: &Desk) -> Blobs {
+pub(super) fn blobs(desk: &Desk) -> Blobs {
     Blobs::new(blob_dir_of(&desk.db, PROFILE).unwrap())
 }
 
 /// One of everything.
-async fn rich() -> Desk {
+pub(super) async fn rich() -> Desk {
     let desk = Desk::new().await;
     let (bob, _) = desk.knows(&["bob@two.test"]).await;
     let (carol, _) = desk.knows(&["carol@two.test", "carol@three.test"]).await;
@@ -260,7 +260,7 @@ fn imports(desk: &Desk, file: &Path, passphrase: &str) -> Result<(), String> {
     import_file(&desk.db, PROFILE, file, passphrase, &Cancel::default()).map_err(|error| error.to_string())
 }
 
-fn is_empty(desk: &Desk) -> bool {
+pub(super) fn is_empty(desk: &Desk) -> bool {
     let blobs = blob_dir_of(&desk.db, PROFILE).unwrap();
     let importing = desk.db.look(profiles::manager).unwrap().importing;
     importing.is_empty() && !blobs.exists() && everything(desk).iter().all(|(_, rows)| rows.is_empty())
@@ -429,7 +429,8 @@ async fn a_cancelled_import_leaves_an_empty_profile() {
 async fn an_import_that_was_killed_is_emptied_at_the_next_start() {
     let desk = rich().await;
     desk.change(|tx| Ok(profiles::begin_import(tx)?)).await;
-    process::finish_imports(&desk.db).await.unwrap();
+    let interrupted = process::interrupted_imports(&desk.db).unwrap();
+    process::finish_imports(&desk.db, interrupted).await.unwrap();
     assert!(is_empty(&desk));
 }
 

@@ -1,5 +1,8 @@
 //! Commands to the process as a whole: adding, selecting, ordering and removing profiles.
 
+use std::fs;
+use std::time::SystemTime;
+
 use volary_proto::v1::{Error, event};
 use volary_storage::View as _;
 use volary_storage::records::{CounterRecord, LeavingRecord, ProfileRecord};
@@ -11,6 +14,13 @@ use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ProfileId;
 use crate::ground::work::Lane;
 use crate::state::profiles;
+
+/// Name of the database in the folder of the profile while it is offered to a second device.
+pub const OFFERED: &str = "transfer.db";
+/// The same before it is encrypted.
+const OFFERED_PLAIN: &str = "transfer.plain";
+/// The greatest number of a profile that is given out as it is wanted.
+const LAST_WANTED: ProfileId = ProfileId::new(1_000_000_000);
 
 fn accounts_changed(tx: &mut Tx<'_, '_>) {
     tx.emit(event::Kind::AccountsChanged(event::AccountsChanged {}));
@@ -25,7 +35,27 @@ pub async fn add(db: &Db) -> Outcome<ProfileId> {
         manager.selected = Some(id);
         manager.order.push(id);
         tx.store.put(&MANAGER, &0, &manager)?;
-        let record = ProfileRecord { uuid: new_uuid(), created: tx.now };
+        let record = ProfileRecord { uuid: new_uuid(), created: tx.now, ..ProfileRecord::default() };
+        tx.store.put(&PROFILES, &id, &record)?;
+        tx.store.put(&COUNTERS, &id, &CounterRecord::default())?;
+        accounts_changed(tx);
+        Ok(id)
+    })
+    .await
+}
+
+/// Adds a profile that is about to be copied from something. Until the copy is whole it is one that goes at the next start.
+/// It gets the number that is wanted, unless that was given out already.
+pub async fn add_arriving(db: &Db, source: String, wanted: ProfileId) -> Outcome<ProfileId> {
+    db.transact_durably(ProfileId::PROCESS, move |tx| {
+        let mut manager = profiles::manager(tx.store)?;
+        let next = manager.next_id.max(ProfileId::FIRST);
+        let id = if (next..=LAST_WANTED).contains(&wanted) { wanted } else { next };
+        manager.next_id = id.next();
+        manager.order.push(id);
+        manager.importing.push(id);
+        tx.store.put(&MANAGER, &0, &manager)?;
+        let record = ProfileRecord { uuid: new_uuid(), created: tx.now, source, arriving: true };
         tx.store.put(&PROFILES, &id, &record)?;
         tx.store.put(&COUNTERS, &id, &CounterRecord::default())?;
         accounts_changed(tx);
@@ -47,28 +77,63 @@ pub async fn finish_removals(db: &Db) -> Outcome<()> {
     Ok(())
 }
 
-/// Empties profiles whose import was interrupted.
-pub async fn finish_imports(db: &Db) -> Outcome<()> {
-    for profile in db.look(profiles::manager)?.importing {
-        tracing::warn!(%profile, "an import was interrupted: the profile is empty again");
-        empty(db, profile).await?;
+/// Profiles that were being filled when the process ended. To be asked for before anything is filled.
+pub fn interrupted_imports(db: &Db) -> Outcome<Vec<ProfileId>> {
+    Ok(db.look(profiles::manager)?.importing)
+}
+
+/// Empties profiles whose import was interrupted, and removes those that were made for it.
+pub async fn finish_imports(db: &Db, interrupted: Vec<ProfileId>) -> Outcome<()> {
+    for profile in interrupted {
+        if db.look(|view| profiles::load(view, profile))?.is_some_and(|record| record.arriving) {
+            tracing::warn!(%profile, "copying a profile was interrupted: it is removed again");
+            let left = db.transact_freeing(ProfileId::PROCESS, move |tx| {
+                accounts_changed(tx);
+                profiles::leave(tx, profile)
+            });
+            left.await?;
+        } else {
+            tracing::warn!(%profile, "an import was interrupted: the profile is empty again");
+            empty(db, profile).await?;
+        }
     }
     Ok(())
 }
 
-/// Removes everything from a profile that is being filled, and takes the note back.
+/// Removes databases that were made for a second device, when the process ended before it was served. `started`: later ones
+/// are in use.
+pub fn remove_left_files(db: &Db, started: SystemTime) -> Outcome<()> {
+    for profile in db.look(profiles::ids)? {
+        let Some(record) = db.look(|view| profiles::load(view, profile))? else { continue };
+        for name in [OFFERED, OFFERED_PLAIN] {
+            let path = db.dir().join(&record.uuid).join(name);
+            let is_left = fs::metadata(&path).and_then(|file| file.modified()).is_ok_and(|at| at < started);
+            if is_left && let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(%profile, path = %path.display(), %error, "a file that nobody needs stays");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes everything from a profile that is being filled, and takes the note back. A profile that was made for it keeps
+/// the note: it is about to go.
 pub(crate) async fn empty(db: &Db, profile: ProfileId) -> Outcome<()> {
     erase(db, profile).await?;
-    if let Some(record) = db.look(|view| profiles::load(view, profile))? {
+    let record = db.look(|view| profiles::load(view, profile))?;
+    let is_arriving = record.as_ref().is_some_and(|record| record.arriving);
+    if let Some(record) = record {
         let folder = db.dir().join(&record.uuid);
-        match std::fs::remove_dir_all(&folder) {
+        match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Failure::file(folder.display().to_string())(error));
             }
             _ => {}
         }
     }
-    db.transact_freeing(profile, profiles::end_import).await?.barrier.durable().await?;
+    if !is_arriving {
+        db.transact_freeing(profile, profiles::end_import).await?.barrier.durable().await?;
+    }
     Ok(())
 }
 

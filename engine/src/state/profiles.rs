@@ -53,6 +53,7 @@ pub fn leave(tx: &mut Tx<'_, '_>, profile: ProfileId) -> Result<(), StoreError> 
     let left: Vec<ProfileId> = tx.store.scan_prefix(&PROFILES, &())?.keys().collect::<Result<_, _>>()?;
     tx.store.update_or_default(&MANAGER, &0, |manager| {
         manager.order.retain(|known| *known != profile);
+        manager.importing.retain(|known| *known != profile);
         if manager.selected == Some(profile) {
             manager.selected = left.into_iter().min();
         }
@@ -73,6 +74,29 @@ pub fn begin_import(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
             manager.importing.push(profile);
         }
     })
+}
+
+/// The profile that was copied from something, if it came in full.
+pub fn from_source(view: &impl View, source: &str) -> Result<Option<ProfileId>, StoreError> {
+    for row in view.scan_prefix(&PROFILES, &())? {
+        let (profile, record) = row?;
+        if record.source == source && !record.arriving {
+            return Ok(Some(profile));
+        }
+    }
+    Ok(None)
+}
+
+/// A profile that was being filled is whole.
+pub fn arrive(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
+    let profile = tx.profile;
+    if let Some(mut record) = tx.store.get(&PROFILES, &profile)?
+        && record.arriving
+    {
+        record.arriving = false;
+        tx.store.put(&PROFILES, &profile, &record)?;
+    }
+    end_import(tx)
 }
 
 /// A profile is whole, or empty again.

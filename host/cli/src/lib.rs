@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`commands`] | `volary`: `serve`, `profile`, `send`, `backup`, `demo` and the others |
+//! | [`commands`] | `volary`: `serve`, `profile`, `send`, `backup`, `adopt`, `demo` and the others |
 //! | [`rpc_server`] | `volary-rpc-server`: JSON-RPC over standard input and output, for existing clients |
 //! | [`demo`] | what `volary demo` shows: relay and engine in one process, a story played and checked |
 //! | `process` | log, signals, the end: what both programs need of the system |

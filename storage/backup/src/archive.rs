@@ -10,6 +10,8 @@ use crate::BackupError;
 pub const DATABASE: &str = "dc_database_backup.sqlite";
 /// Folder of the attachments in the container.
 const BLOBS: &str = "blobs_backup/$BLOBDIR";
+/// Longest name of an entry, and of what else describes it.
+const MAX_NAME: u64 = 64 << 10;
 /// Bytes are copied in pieces of this size.
 const PIECE: usize = 64 << 10;
 /// Size of a header, and what the content of an entry is filled up to.
@@ -92,12 +94,24 @@ pub fn unpack(
 ) -> Result<(), BackupError> {
     let mut archive = tar::Archive::new(from);
     let mut found = false;
-    for entry in archive.entries().map_err(BackupError::Entry)? {
+    let mut long_name = None;
+    // Names of any length would be read into memory by the library.
+    for entry in archive.entries().map_err(BackupError::Entry)?.raw(true) {
         let mut entry = entry.map_err(BackupError::Entry)?;
-        if !entry.header().entry_type().is_file() {
+        let kind = entry.header().entry_type();
+        if kind.is_gnu_longname() {
+            long_name = Some(described(&mut entry)?);
             continue;
         }
-        let path = entry.path_bytes().into_owned();
+        if kind.is_pax_local_extensions() {
+            long_name = path_of(&described(&mut entry)?).or(long_name);
+            continue;
+        }
+        let path = long_name.take();
+        if !kind.is_file() {
+            continue;
+        }
+        let path = path.unwrap_or_else(|| entry.path_bytes().into_owned());
         match std::str::from_utf8(&path).ok().and_then(part_of) {
             Some(Part::Database) if found => {}
             Some(part) => {
@@ -115,6 +129,33 @@ pub fn unpack(
         }
     }
     if found { Ok(()) } else { Err(BackupError::NoDatabase) }
+}
+
+/// The content of an entry that describes the next one, without the zero at its end.
+fn described(entry: &mut tar::Entry<'_, impl Read>) -> Result<Vec<u8>, BackupError> {
+    if entry.size() > MAX_NAME {
+        return Err(BackupError::Entry(io::Error::other("a name is too long")));
+    }
+    let mut bytes = Vec::new();
+    entry.read_to_end(&mut bytes).map_err(BackupError::Entry)?;
+    while bytes.last() == Some(&0) {
+        bytes.pop();
+    }
+    Ok(bytes)
+}
+
+/// The path in a list of attributes: lines of a length, a name, and a value.
+fn path_of(attributes: &[u8]) -> Option<Vec<u8>> {
+    let mut left = attributes;
+    while let Some(space) = left.iter().position(|byte| *byte == b' ') {
+        let length: usize = std::str::from_utf8(&left[..space]).ok()?.parse().ok()?;
+        let line = left.get(space + 1..length)?.strip_suffix(b"\n")?;
+        if let Some(path) = line.strip_prefix(b"path=") {
+            return Some(path.to_vec());
+        }
+        left = left.get(length..)?;
+    }
+    None
 }
 
 /// What a path in the container stands for.
@@ -256,6 +297,34 @@ mod tests {
         ]);
         let names: Vec<Part> = unpacked(&odd).unwrap().into_iter().map(|(part, _)| part).collect();
         assert_eq!(names, [Part::Database, Part::Blob("z.txt".to_owned())]);
+    }
+
+    #[test]
+    fn long_names_are_read_up_to_a_bound() {
+        let long = "n".repeat(180);
+        let mut archive = Archive::new(Vec::new());
+        archive.database(&b"db"[..], 2).unwrap();
+        archive.blob(&long, &b"1"[..], 1).unwrap();
+        archive.blob("short", &b"2"[..], 1).unwrap();
+        let names = |bytes: &[u8]| -> Vec<Part> {
+            unpacked(bytes).unwrap().into_iter().map(|(part, _)| part).collect()
+        };
+        let wanted = [Part::Database, Part::Blob(long.clone()), Part::Blob("short".to_owned())];
+        assert_eq!(names(&archive.finish().unwrap()), wanted);
+
+        let file = tar::EntryType::Regular;
+        let attributes =
+            format!("20 mtime=1234567890\n{} path=blobs_backup/{long}\n", 13 + 6 + 4 + long.len());
+        let extended = foreign(&[
+            ("x", tar::EntryType::XHeader, attributes.as_bytes()),
+            ("cut", file, b"1"),
+            ("dc_database_backup.sqlite", file, b"db"),
+        ]);
+        assert_eq!(names(&extended), [Part::Blob(long), Part::Database]);
+
+        let huge = vec![b'x'; MAX_NAME as usize + 1];
+        let huge = foreign(&[("././@LongLink", tar::EntryType::GNULongName, &huge)]);
+        assert!(unpacked(&huge).unwrap_err().to_string().contains("too long"));
     }
 
     #[test]

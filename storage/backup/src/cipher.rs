@@ -119,24 +119,43 @@ pub fn encrypt(plain: &mut impl Read, passphrase: &str, out: &mut impl Write) ->
 /// Decrypts a database; what comes out is a plain one. A wrong passphrase, a plain database and a damaged one are not told
 /// apart.
 pub fn decrypt(encrypted: &mut impl Read, passphrase: &str, out: &mut impl Write) -> Result<(), BackupError> {
-    let mut keys = None;
+    let mut decryption = Decryption::new(passphrase);
     let mut number = 0u32;
     while let Some(mut page) = read_page(encrypted)? {
         number = number.checked_add(1).ok_or(BackupError::NotADatabase)?;
-        if number == LOCK_PAGE {
-            page.fill(0);
-        } else {
-            let mut salt = [0; SALT];
-            salt.copy_from_slice(&page[..SALT]);
-            let keys = keys.get_or_insert_with(|| Keys::new(passphrase, &salt));
-            keys.decrypt(number, &mut page)?;
-            if number == 1 {
-                page[..SALT].copy_from_slice(PLAIN_START);
-            }
-        }
+        decryption.page(number, &mut page)?;
         out.write_all(&page)?;
     }
     Ok(())
+}
+
+/// Decrypts the pages of one file, of which the first comes first.
+pub(crate) struct Decryption<'p> {
+    passphrase: &'p str,
+    keys: Option<Keys>,
+}
+
+impl<'p> Decryption<'p> {
+    /// With a passphrase.
+    pub(crate) fn new(passphrase: &'p str) -> Self {
+        Self { passphrase, keys: None }
+    }
+
+    /// Makes a page a plain one.
+    pub(crate) fn page(&mut self, number: u32, page: &mut [u8; PAGE]) -> Result<(), BackupError> {
+        if number == LOCK_PAGE {
+            page.fill(0);
+            return Ok(());
+        }
+        let mut salt = [0; SALT];
+        salt.copy_from_slice(&page[..SALT]);
+        let keys = self.keys.get_or_insert_with(|| Keys::new(self.passphrase, &salt));
+        keys.decrypt(number, page)?;
+        if number == 1 {
+            page[..SALT].copy_from_slice(PLAIN_START);
+        }
+        Ok(())
+    }
 }
 
 /// The next page; `None` at the end, where no part of a page may be left over.

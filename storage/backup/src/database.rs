@@ -17,8 +17,8 @@ pub const SCHEMA: i64 = 169;
 pub const VERSION: i64 = 5;
 /// What a database without a version is.
 const OLDEST: i64 = 2;
-/// Older tables keep logins, keys and contacts in other places.
-pub const OLDEST_SCHEMA: i64 = 150;
+/// The oldest tables that can be read, those of 2022.
+pub const OLDEST_SCHEMA: i64 = 90;
 /// Memory for pages of the database, in KiB.
 const CACHE_KIB: u32 = 4096;
 
@@ -174,6 +174,11 @@ impl Reader {
                 take(row)?;
             }
         }
+    }
+
+    /// Whether a table is there and has a column.
+    pub fn has(&self, table: &str, column: &str) -> Result<bool, BackupError> {
+        Ok(self.columns(table)?.iter().any(|known| known == column))
     }
 
     /// How many rows a table has; 0 if there is no such table.

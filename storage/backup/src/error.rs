@@ -8,6 +8,9 @@ pub enum BackupError {
     /// The database is none, or does not open with this passphrase. Chatmail core does not tell these apart, either.
     #[error("file is not a database: Error code 26: File opened that is not a database file")]
     NotADatabase,
+    /// The program that wrote the database was interrupted, and its journal was not played back yet.
+    #[error("its last change was interrupted; start the program that it belongs to once, and end it")]
+    Unfinished,
     /// Whoever asked for it does not want it any more.
     #[error("canceled")]
     Cancelled,

@@ -81,6 +81,26 @@ rows! {
         public_key: Vec<u8>,
     }
 
+    /// What was known of the key of an address, before schema 132.
+    PeerState = "acpeerstates" {
+        /// The address.
+        addr: String,
+        /// 20: the last mail from it was not encrypted.
+        prefer_encrypted: i64,
+        /// Certificate that its mails brought, binary.
+        public_key: Vec<u8>,
+        /// Its fingerprint.
+        public_key_fingerprint: String,
+        /// Certificate that others passed on, binary.
+        gossip_key: Vec<u8>,
+        /// Its fingerprint.
+        gossip_key_fingerprint: String,
+        /// Certificate that was verified, binary.
+        verified_key: Vec<u8>,
+        /// Its fingerprint.
+        verified_key_fingerprint: String,
+    }
+
     /// An own relay.
     Transport = "transports" {
         /// Its id.
@@ -267,6 +287,16 @@ rows! {
         pinned: i64,
     }
 
+    /// What of a message names its attachment.
+    MessageFile = "msgs" {
+        /// Its id.
+        id: i64,
+        /// Chat; 3 for tombstones.
+        chat_id: i64,
+        /// Parameters.
+        param: String,
+    }
+
     /// A read receipt.
     Receipt = "msgs_mdns" {
         /// The own message.
@@ -287,6 +317,12 @@ rows! {
         update_item: String,
         /// What tells its repetitions.
         uid: MaybeText,
+    }
+
+    /// Which app an update is for.
+    UpdateOf = "msgs_status_updates" {
+        /// The app.
+        msg_id: i64,
     }
 
     /// A reaction.

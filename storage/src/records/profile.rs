@@ -43,6 +43,10 @@ record! {
         pub uuid: String = 1,
         /// When the profile was made.
         pub created: i64 = 2,
+        /// What it was copied from; empty if it was made here.
+        pub source: String = 9,
+        /// The copy is not whole: the profile goes at the next start.
+        pub arriving: bool = 10,
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `apps` | `volary apps`: in-chat apps: what they tell, their updates and files, opening and closing |
 //! | `contacts` | `volary contacts`: who is verified, and who introduced whom |
 //! | `mails` | `volary mails --not-shown`, `volary dropped`: received mails of which nothing is shown, and why |
+//! | `adopt` | `volary adopt`: the profiles of a folder of chatmail core become ours |
 //! | `statistics` | `volary statistics`: what statistics would say |
 //! | `backup` | `volary backup`: backups of the host, made while it runs |
 //! | `token` | `volary token`: who may connect to `volary serve` over a network |
@@ -26,6 +27,8 @@
 //!
 //! Exit codes: 0 = done, 1 = failed (the reason is the last line on standard error) or unwell (`status`), 2 = the command line makes no sense.
 
+#[cfg(feature = "backup")]
+mod adopt;
 mod apps;
 mod backup;
 mod call;
@@ -113,6 +116,9 @@ enum Command {
     Mails(mails::MailsArgs),
     /// The same as `mails --not-shown`
     Dropped(mails::DroppedArgs),
+    /// Copies all profiles of a folder of chatmail core (Delta Chat), with keys, contacts, chats, messages and files
+    #[cfg(feature = "backup")]
+    Adopt(adopt::AdoptArgs),
     /// Shows the statistics of profiles as they would be sent; nothing is sent
     Statistics(statistics::StatisticsArgs),
     /// Backs up profiles while they run, verifies and lists backups, restores from them
@@ -172,6 +178,8 @@ async fn carry_out(command: Command) -> Result<ExitCode, Failure> {
         Command::Call(args) => call::run(args).await?,
         Command::Token(args) => token::run(&args)?,
         Command::Backup(args) => backup::run(args).await?,
+        #[cfg(feature = "backup")]
+        Command::Adopt(args) => adopt::run(args).await?,
         Command::Apps(args) => apps::run(args).await?,
         Command::Completions(args) => completions::run::<Cli>(&args)?,
     }

@@ -27,7 +27,7 @@ methods! {
 
     /// Makes a profile without relay.
     add_account() -> Id = process(AddAccount {});
-    /// Adopts a database of another engine.
+    /// Moves a profile of chatmail core here and selects it: its files are removed once all of it is here.
     migrate_account(path_to_db: String) -> Id = process(MigrateAccount { path: path_to_db });
     /// Deletes a profile with all that belongs to it.
     remove_account(account_id: u32) -> Done = process(RemoveAccount { account_id });
