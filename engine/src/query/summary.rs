@@ -8,7 +8,7 @@ use crate::ground::error::Outcome;
 use crate::ground::ids::ContactId;
 use crate::ground::texts::id as text;
 use crate::state::{contacts, messages};
-use crate::webxdc::instance;
+use crate::webxdc::archive;
 
 pub use crate::chat::summary::{Style, announcement, fold};
 
@@ -16,7 +16,7 @@ pub use crate::chat::summary::{Style, announcement, fold};
 pub fn styled(look: &Look<'_>, record: &MessageRecord, style: Style, approx: usize) -> String {
     let name = match record.view_type {
         ViewType::Vcard => card_name(look, record),
-        ViewType::Webxdc => Some(instance::name(look, record)),
+        ViewType::Webxdc => Some(archive::name(look, record)),
         _ => None,
     };
     let (head, caption) = parts(look.texts, record, style, name);

@@ -4,13 +4,12 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read as _;
 
-use volary_mail::webxdc::archive::{Archive, ArchiveError, START_PAGE};
+use volary_mail::webxdc::archive::{Archive, START_PAGE};
 use volary_mail::webxdc::info::{self, Instance, SEND_UPDATE_INTERVAL_MS, SEND_UPDATE_MAX_SIZE};
 use volary_mail::webxdc::manifest::Manifest;
 use volary_mail::webxdc::update::{Update, answer};
 use volary_mail::webxdc::{blob, icon, self_addr};
 use volary_proto::v1::WebxdcMessageInfo;
-use volary_storage::BlobName;
 use volary_storage::records::{ChatType, MessageRecord, ViewType};
 
 use crate::chat::compose::load_chat;
@@ -19,6 +18,7 @@ use crate::ground::ids::{ContactId, MessageId};
 use crate::query::look::Look;
 use crate::query::messages;
 use crate::state::{apps, keys};
+use crate::webxdc::archive::{failure, open};
 use crate::webxdc::map;
 
 fn load(look: &Look<'_>, message: MessageId) -> Outcome<MessageRecord> {
@@ -27,20 +27,6 @@ fn load(look: &Look<'_>, message: MessageId) -> Outcome<MessageRecord> {
         return Err(Failure::refused("No webxdc instance."));
     }
     Ok(record)
-}
-
-fn open(look: &Look<'_>, record: &MessageRecord) -> Outcome<Archive<File>> {
-    let name: BlobName = record.blob.parse().map_err(|_| Failure::refused("No webxdc instance."))?;
-    let file =
-        File::open(look.blob_dir.join(name.as_str())).map_err(Failure::file("the app cannot be read"))?;
-    Archive::open(file).map_err(failure)
-}
-
-fn failure(error: ArchiveError) -> Failure {
-    match error {
-        ArchiveError::Io(error) => Failure::file("the app cannot be read")(error),
-        other => Failure::refused(other.to_string()),
-    }
 }
 
 /// What an instance tells about itself.
@@ -75,21 +61,6 @@ pub fn info(look: &Look<'_>, message: MessageId) -> Outcome<WebxdcMessageInfo> {
         send_update_interval: SEND_UPDATE_INTERVAL_MS,
         send_update_max_size: SEND_UPDATE_MAX_SIZE,
     })
-}
-
-/// What clients show in place of the name of an app that cannot be read.
-const UNREADABLE: &str = "ErrWebxdcName";
-
-/// The name of an app: that of its manifest, else that of its file.
-pub fn name(look: &Look<'_>, record: &MessageRecord) -> String {
-    let manifest = open(look, record).and_then(|mut archive| Manifest::of(&mut archive).map_err(failure));
-    match manifest {
-        Ok(manifest) => manifest.name().unwrap_or(&record.file_name).to_owned(),
-        Err(failure) => {
-            tracing::debug!(profile = %look.profile, %failure, "the name of an app cannot be read");
-            UNREADABLE.to_owned()
-        }
-    }
 }
 
 /// Whether an app asks to be the map; one that cannot be read does not.
