@@ -24,6 +24,7 @@ pub fn files_of(kind: &mut request::Kind) -> Vec<&mut String> {
         },
         Kind::ParseVcard(parse) => vec![&mut parse.path],
         Kind::MigrateAccount(migrate) => vec![&mut migrate.path],
+        Kind::AdoptAccount(adopt) => vec![&mut adopt.path],
         Kind::CopyToBlobDir(copy) => vec![&mut copy.path],
         Kind::ImportBackup(import) => vec![&mut import.path],
         Kind::ImportSelfKeys(import) => vec![&mut import.path],

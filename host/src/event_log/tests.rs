@@ -45,7 +45,7 @@ impl Running {
         self.log.follow(Follow { profiles: profiles.map(<[u32]>::to_vec), from })
     }
 
-    fn from_now(&self, profiles: Option<&[u32]>) -> Subscription {
+    fn starting_now(&self, profiles: Option<&[u32]>) -> Subscription {
         self.log.follow(Follow { profiles: profiles.map(<[u32]>::to_vec), from: Position::Now })
     }
 
@@ -56,7 +56,7 @@ impl Running {
 
     /// Everything emitted so far is in the log.
     async fn settled(&self) {
-        let mut marks = self.from_now(Some(&[u32::MAX]));
+        let mut marks = self.starting_now(Some(&[u32::MAX]));
         self.emit(u32::MAX, "mark");
         next(&mut marks).await;
     }
@@ -87,7 +87,7 @@ async fn all_who_listen_see_the_same_events_in_the_same_order() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(folder.path());
     let (mut one, mut other, mut narrowed) =
-        (running.from_now(None), running.from_now(None), running.from_now(Some(&[2])));
+        (running.starting_now(None), running.starting_now(None), running.starting_now(Some(&[2])));
     for n in 0..500 {
         running.emit(n % 3, n.to_string());
     }
@@ -108,7 +108,7 @@ async fn all_who_listen_see_the_same_events_in_the_same_order() {
 async fn who_comes_back_with_his_number_gets_what_he_missed_also_from_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(folder.path());
-    let mut listening = running.from_now(None);
+    let mut listening = running.starting_now(None);
     running.emit(1, "first");
     let (number, ..) = next(&mut listening).await;
     drop(listening);
@@ -134,7 +134,7 @@ async fn numbers_and_events_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(folder.path());
     let id = running.log.id();
-    let mut listening = running.from_now(None);
+    let mut listening = running.starting_now(None);
     running.emit(1, "seen");
     let (number, ..) = next(&mut listening).await;
     running.emit(1, "missed");
@@ -154,7 +154,7 @@ async fn numbers_and_events_survive_a_restart() {
 async fn a_log_that_was_not_closed_gives_no_number_twice_and_says_that_events_may_be_missing() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(folder.path());
-    let mut listening = running.from_now(None);
+    let mut listening = running.starting_now(None);
     running.emit(1, "seen");
     running.emit(1, "missed");
     let (number, ..) = next(&mut listening).await;
@@ -181,7 +181,7 @@ async fn a_log_that_was_not_closed_gives_no_number_twice_and_says_that_events_ma
 async fn what_is_not_kept_any_more_is_a_gap_for_those_whom_it_concerns() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(folder.path());
-    let mut listening = running.from_now(None);
+    let mut listening = running.starting_now(None);
     running.emit(1, "first");
     let (first, ..) = next(&mut listening).await;
     running.emit(7, "of seven");
@@ -240,7 +240,7 @@ async fn a_damaged_log_is_begun_anew() {
 async fn what_an_engine_did_that_logs_nothing_is_a_gap() {
     let folder = tempfile::tempdir().unwrap();
     let running = start(folder.path());
-    let mut listening = running.from_now(None);
+    let mut listening = running.starting_now(None);
     running.emit(1, "seen");
     let (number, ..) = next(&mut listening).await;
     running.close().await;
