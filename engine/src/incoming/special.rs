@@ -21,14 +21,20 @@ use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::ground::intent::EDIT_MARK;
 use crate::outgoing::{complete, headers};
-use crate::state::{chats, config, messages};
+use crate::state::{chats, config, copies, messages};
 use crate::sync::apply::apply;
 
 /// Somebody (or another own device) has read messages.
 pub fn receipt(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outcome<Copies> {
     let Some(receipt) = &parsed.receipt else { return Ok(Copies::Keep) };
     for id in &receipt.message_ids {
-        let Some((message, record)) = messages::by_mid(tx.store, tx.profile, id.as_str())? else { continue };
+        let Some((message, record)) = messages::by_mid(tx.store, tx.profile, id.as_str())? else {
+            // It may come later, over another relay or when its group is known.
+            if who.outgoing && parsed.has_padlock() {
+                copies::want_seen(tx, id.as_str())?;
+            }
+            continue;
+        };
         if who.outgoing {
             seen_elsewhere(tx, message, &record, parsed.has_padlock())?;
         } else if record.from == ContactId::SELF

@@ -113,9 +113,11 @@ fn base(
         SplitRole::Pre { post_id, .. } => (post_id.as_str().to_owned(), opened.mid.clone()),
         _ => (opened.mid.clone(), String::new()),
     };
+    let read_elsewhere = messages::known(tx.store, profile, &mid)?.is_some_and(|known| known.seen)
+        && !config::flag(tx.store, profile, config::key::TEAM_PROFILE)?;
     let state = if who.outgoing {
         MessageState::OutDelivered
-    } else if opened.seen || record.blocked == Block::Yes {
+    } else if opened.seen || read_elsewhere || record.blocked == Block::Yes {
         MessageState::InSeen
     } else if change.silent {
         MessageState::InNoticed

@@ -168,3 +168,23 @@ async fn a_report_about_nothing_that_is_known_is_a_mail_or_leaves_its_reason() {
     desk.gets_raw(&report_in_words("unknown@x.test")).await;
     assert_eq!(states(&desk), [NotShownState::Dropped]);
 }
+
+#[tokio::test]
+async fn what_another_own_device_has_read_before_it_came_is_read() {
+    use volary_mail::message::{Body, ChatBody, Mailbox, MessageId as Mid, Outgoing, Recipients};
+    let desk = Desk::new().await;
+    let (anna, key) = desk.knows(&["anna@x.test"]).await;
+    let chat = desk.chat_with(anna).await;
+    let mail = |from: &str, mid: &str, body| {
+        let to = Recipients::Listed(vec![Mailbox::bare("me@one.test")]);
+        Outgoing::new(Mailbox::bare(from), to, Mid::parse(mid).unwrap(), desk.now(), body)
+    };
+    let receipt = Body::Receipt { message_ids: vec![Mid::parse("m1@x.test").unwrap()] };
+    desk.gets(&desk.own_key(), &mail("me@one.test", "r1@one.test", receipt)).await;
+    for (mid, expected) in [("m1@x.test", MessageState::InSeen), ("m2@x.test", MessageState::InFresh)] {
+        let body = Body::Chat(Box::new(ChatBody { text: mid.to_owned(), ..Default::default() }));
+        desk.gets(&key, &mail("anna@x.test", mid, body)).await;
+        let (_, message) = desk.db.look(|view| messages::by_mid(view, PROFILE, mid)).unwrap().unwrap();
+        assert_eq!((message.chat, message.state), (chat, expected));
+    }
+}
