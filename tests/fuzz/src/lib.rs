@@ -20,8 +20,8 @@ pub mod script;
 pub mod targets;
 
 use targets::{
-    decrypt, headers, imap_client, jsonrpc, keys, mail, qr, relay_imap, relay_smtp, roundtrip, smtp_client,
-    vcard, webxdc_archive, webxdc_update, xml,
+    backup, decrypt, headers, imap_client, jsonrpc, keys, mail, qr, relay_imap, relay_smtp, roundtrip,
+    smtp_client, vcard, webxdc_archive, webxdc_update, xml,
 };
 
 /// A reader of foreign bytes.
@@ -58,5 +58,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "smtp_client", max_len: 8 << 10, run: smtp_client::run, seeds: smtp_client::seeds },
     Target { name: "relay_imap", max_len: 8 << 10, run: relay_imap::run, seeds: relay_imap::seeds },
     Target { name: "relay_smtp", max_len: 16 << 10, run: relay_smtp::run, seeds: relay_smtp::seeds },
+    Target { name: "backup", max_len: 64 << 10, run: backup::run, seeds: backup::seeds },
+    Target { name: "backup_rows", max_len: 4 << 10, run: backup::run_rows, seeds: backup::seeds_rows },
     Target { name: "jsonrpc", max_len: 16 << 10, run: jsonrpc::run, seeds: jsonrpc::seeds },
 ];

@@ -72,6 +72,8 @@ macro_rules! every_target {
 }
 
 every_target!(
+    backup,
+    backup_rows,
     mail,
     headers,
     decrypt,

@@ -11,10 +11,10 @@ mod actions;
 mod seen;
 mod story;
 
-use rand::Rng as _;
-
 /// Stories for each number of devices unless `VOLARY_STORIES` says otherwise.
 const STORIES: u64 = 1;
+/// The first story unless `VOLARY_SEED` says otherwise: a run that fails says what was changed, not which story was drawn.
+const FIRST_SEED: u64 = 5;
 /// Actions of a story unless `VOLARY_ACTIONS` says otherwise.
 const ACTIONS: u64 = 40;
 
@@ -26,8 +26,7 @@ fn number_from_environment(name: &str) -> Option<u64> {
 async fn devices_agree(devices: usize) {
     let stories = number_from_environment("VOLARY_STORIES").unwrap_or(STORIES);
     let actions = number_from_environment("VOLARY_ACTIONS").unwrap_or(ACTIONS);
-    let first =
-        number_from_environment("VOLARY_SEED").unwrap_or_else(|| rand::thread_rng().gen_range(0..1 << 32));
+    let first = number_from_environment("VOLARY_SEED").unwrap_or(FIRST_SEED);
     for seed in first..first + stories {
         println!("VOLARY_SEED={seed} VOLARY_ACTIONS={actions}");
         let actions = usize::try_from(actions).expect("not that many");

@@ -1,5 +1,6 @@
 //! One module for each reader of foreign bytes: `run` reads and checks, `seeds` gives what a corpus starts from.
 
+pub mod backup;
 pub mod decrypt;
 pub mod headers;
 pub mod imap_client;
