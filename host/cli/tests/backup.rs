@@ -340,7 +340,9 @@ async fn a_host_under_load_that_is_killed_while_it_is_backed_up_leaves_the_earli
     assert_eq!(everything(&restored).await, now);
     assert!(now.iter().map(|(_, texts)| texts.len()).sum::<usize>() > PROFILES * MESSAGES);
     let listed = said(&["list", text(&target)]);
-    assert!(listed.lines().count() == 2 && !listed.contains(first), "{listed}");
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    // The first is one of the last two if no other came to its end.
+    assert!(unfinished == 6 || !listed.contains(first), "{listed}");
 }
 
 #[tokio::test]

@@ -43,7 +43,8 @@ mod host;
 mod invites;
 mod mails;
 mod output;
-#[cfg(test)]
+// The page has the commands of all features.
+#[cfg(all(test, feature = "backup"))]
 mod page;
 mod profile;
 mod receive;

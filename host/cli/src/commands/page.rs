@@ -9,7 +9,7 @@ use clap::CommandFactory as _;
 const HEAD: &str = "\
 # Command line
 
-Made from the program itself (`VOLARY_WRITE_DOCS=1 cargo test -p volary-cli --lib page`). `volary serve` keeps the profiles
+Made from the program itself (`VOLARY_WRITE_DOCS=1 cargo test -p volary-cli --features full --lib page`). `volary serve` keeps the profiles
 of a folder connected; the other commands work while it runs, through `bus.sock` in the folder, and without it, by opening
 the folder themselves. `--json` writes one JSON value on a line, for programs. Exit codes: 0 = done, 1 = failed (the reason
 is the last line on standard error) or unwell (`volary status`), 2 = the command line makes no sense.
@@ -53,5 +53,5 @@ fn the_page_is_what_the_program_says() {
         fs::write(&path, &page).unwrap();
     }
     let there = fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == page, "docs/cli.md is old: VOLARY_WRITE_DOCS=1 cargo test -p volary-cli --lib page");
+    assert!(there == page, "docs/cli.md is old: VOLARY_WRITE_DOCS=1 cargo test -p volary-cli --features full --lib page");
 }
