@@ -53,5 +53,8 @@ fn the_page_is_what_the_program_says() {
         fs::write(&path, &page).unwrap();
     }
     let there = fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == page, "docs/cli.md is old: VOLARY_WRITE_DOCS=1 cargo test -p volary-cli --features full --lib page");
+    assert!(
+        there == page,
+        "docs/cli.md is old: VOLARY_WRITE_DOCS=1 cargo test -p volary-cli --features full --lib page"
+    );
 }
