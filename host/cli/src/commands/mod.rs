@@ -44,7 +44,8 @@ mod invites;
 mod mails;
 mod output;
 // The page has the commands of all features.
-#[cfg(all(test, feature = "backup"))]
+#[cfg(feature = "backup")]
+#[cfg(test)]
 mod page;
 mod profile;
 mod receive;
