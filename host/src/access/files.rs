@@ -5,7 +5,7 @@ use volary_proto::{request, vcard_source};
 /// The setting that is a picture of the host.
 const AVATAR: &str = "selfavatar";
 
-/// The paths of the files that a request reads.
+/// The paths of the files and folders that a request reads.
 pub fn files_of(kind: &mut request::Kind) -> Vec<&mut String> {
     use request::Kind;
     match kind {
@@ -29,6 +29,9 @@ pub fn files_of(kind: &mut request::Kind) -> Vec<&mut String> {
         Kind::ImportBackup(import) => vec![&mut import.path],
         Kind::ImportSelfKeys(import) => vec![&mut import.path],
         Kind::SetWebxdcIntegration(set) => vec![&mut set.path],
+        Kind::ListHostBackups(list) => vec![&mut list.target],
+        Kind::VerifyHostBackups(verify) => vec![&mut verify.target],
+        Kind::RestoreHostBackup(restore) => vec![&mut restore.target],
         _ => Vec::new(),
     }
 }
@@ -36,7 +39,14 @@ pub fn files_of(kind: &mut request::Kind) -> Vec<&mut String> {
 /// Whether a request writes a file of the host.
 pub fn writes_files(kind: &request::Kind) -> bool {
     use request::Kind;
-    matches!(kind, Kind::ExportBackup(_) | Kind::ExportSelfKeys(_) | Kind::SaveMessageFile(_))
+    matches!(
+        kind,
+        Kind::ExportBackup(_)
+            | Kind::ExportSelfKeys(_)
+            | Kind::SaveMessageFile(_)
+            | Kind::CreateHostBackup(_)
+            | Kind::PruneHostBackups(_)
+    )
 }
 
 /// Whether a request reads or writes files of the host.

@@ -12,8 +12,9 @@ use tonic::{Code, Request, Status};
 use volary_grpc::bus_client::BusClient;
 use volary_grpc::{DownloadRequest, EventsItem, EventsRequest, UploadPart, events_item};
 use volary_proto::{
-    ErrorCode, Event, ExportBackup, GetBlobDir, GetChatlistEntries, GetConfig, MessageData, SendMessage,
-    SetConfig, event, request,
+    AdoptAccount, CreateHostBackup, ErrorCode, Event, ExportBackup, GetBlobDir, GetChatlistEntries,
+    GetConfig, ListHostBackups, MessageData, PruneHostBackups, RestoreHostBackup, SendMessage, SetConfig,
+    VerifyHostBackups, event, request,
 };
 
 use super::*;
@@ -179,11 +180,18 @@ async fn no_path_of_the_host_crosses_a_network() {
     let address = host.listen().await;
     let token = host.token("far", None, false);
     let mut far = Far::connect(address, &token).await;
+    let path = || "/etc/passwd".to_owned();
     for (profile, call) in [
         (1, request::Kind::from(sends("/etc/passwd"))),
         (1, SetConfig { key: "selfavatar".to_owned(), value: Some("/etc/passwd".to_owned()) }.into()),
         (1, ExportBackup::default().into()),
         (1, GetBlobDir {}.into()),
+        (0, AdoptAccount { path: path(), ..Default::default() }.into()),
+        (0, CreateHostBackup { target: path(), ..Default::default() }.into()),
+        (0, PruneHostBackups { target: path(), ..Default::default() }.into()),
+        (0, ListHostBackups { target: path(), ..Default::default() }.into()),
+        (0, VerifyHostBackups { target: path(), ..Default::default() }.into()),
+        (0, RestoreHostBackup { target: path(), ..Default::default() }.into()),
     ] {
         assert_eq!(far.calls(profile, call).await.unwrap_err().code(), Code::PermissionDenied);
     }
