@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::with_path;
+use crate::write_back::WriteBack;
 use crate::{measures, private, writer};
 
 /// Largest blob.
@@ -143,6 +144,7 @@ impl Blobs {
         let mut hasher = blake3::Hasher::new();
         let mut piece = vec![0; PIECE];
         let mut length = 0;
+        let mut write_back = WriteBack::default();
         loop {
             let count = match source.read(&mut piece) {
                 Ok(0) => break,
@@ -156,7 +158,9 @@ impl Blobs {
             }
             hasher.update(&piece[..count]);
             temporary.write(&piece[..count])?;
+            write_back.grown(&temporary.file, length).map_err(with_path(&temporary.path))?;
         }
+        write_back.end().map_err(with_path(&temporary.path))?;
         let name = BlobName::new(&hasher.finalize(), extension);
         if !self.renewed(&name, length)? {
             temporary.settle(&self.path(&name))?;

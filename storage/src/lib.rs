@@ -53,6 +53,7 @@ mod store;
 mod table;
 mod view;
 mod wait;
+mod write_back;
 mod write_tx;
 mod writer;
 

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use memchr::memmem;
 use volary_mail::message::text::wire::ELLIPSIS;
 use volary_proto::v1::{MessageSearchResult, MessageSearchResults};
-use volary_storage::records::{Block, MessageRecord, Visibility};
+use volary_storage::records::{Block, MessageGlance, MessageRecord, Visibility};
 use volary_storage::tables::MESSAGES;
 use volary_storage::{ReadTx, View as _};
 
@@ -46,6 +46,11 @@ impl Needle {
     fn may_be_in(&mut self, stored: &[u8]) -> bool {
         let text = MessageRecord::text_in(stored);
         text.is_none_or(|text| text.ends_with(ELLIPSIS.as_bytes()) || self.is_in(text))
+    }
+
+    /// The same of what a glance shows; `None` if that cannot be said without decoding.
+    fn is_seen_in(&mut self, glance: &MessageGlance<'_>) -> Option<bool> {
+        (!glance.text.ends_with(ELLIPSIS.as_bytes())).then(|| self.is_in(glance.text))
     }
 
     /// Whether it is in the text of a message, the whole of a long one.
@@ -92,6 +97,27 @@ impl Known<'_, '_> {
     }
 }
 
+/// What decides whether a message that contains the text is shown.
+struct Hit {
+    chat: ChatId,
+    from: ContactId,
+    listed: bool,
+}
+
+impl Hit {
+    fn seen(glance: &MessageGlance<'_>) -> Self {
+        Self {
+            chat: glance.chat,
+            from: glance.from,
+            listed: stored::is_listed_as(glance.hidden, glance.state),
+        }
+    }
+
+    fn of(record: &MessageRecord) -> Self {
+        Self { chat: record.chat, from: record.from, listed: stored::is_listed(record) }
+    }
+}
+
 /// Messages whose text contains `query`: in one chat oldest first, in all chats newest first.
 pub fn find(look: &Look<'_>, query: &str, chat: Option<ChatId>) -> Outcome<Vec<MessageId>> {
     let Some(needle) = Needle::new(query) else { return Ok(Vec::new()) };
@@ -130,8 +156,8 @@ impl Search<'_, '_> {
                     continue;
                 }
             }
-            if let Some(record) = self.matching(id)?
-                && !self.known.is_blocked(record.from)?
+            if let Some(hit) = self.matching(id)?
+                && !self.known.is_blocked(hit.from)?
             {
                 found.push(id);
             }
@@ -147,7 +173,7 @@ impl Search<'_, '_> {
             && let Some(row) = rows.next_back_where(|stored| self.needle.may_be_in(stored))
         {
             let ((_, id), record) = row?;
-            let hit = self.needle.is_in_message(&record) && self.is_shown(&record)?;
+            let hit = self.needle.is_in_message(&record) && self.is_shown(&Hit::of(&record))?;
             found.extend(hit.then_some(id));
         }
         for segment in (0..self.index.segments()).rev() {
@@ -157,26 +183,35 @@ impl Search<'_, '_> {
             for place in self.index.candidates(segment)?.newest_first() {
                 let id = MessageId::new(first_of(segment).get() + place);
                 if found.len() < MAX_FOUND
-                    && let Some(record) = self.matching(id)?
+                    && let Some(hit) = self.matching(id)?
                 {
-                    found.extend(self.is_shown(&record)?.then_some(id));
+                    found.extend(self.is_shown(&hit)?.then_some(id));
                 }
             }
         }
         Ok(found)
     }
 
-    /// A message, if it contains what is looked for.
-    fn matching(&mut self, id: MessageId) -> Outcome<Option<MessageRecord>> {
+    /// A message, if it contains what is looked for. Most are told without decoding them.
+    fn matching(&mut self, id: MessageId) -> Outcome<Option<Hit>> {
         let key = (self.look.profile, id);
-        let record = self.look.view.get_where(&MESSAGES, &key, |stored| self.needle.may_be_in(stored))?;
-        Ok(record.filter(|record| self.needle.is_in_message(record)))
+        let mut seen = None;
+        let undecided = self.look.view.get_where(&MESSAGES, &key, |stored| {
+            let Some(glance) = MessageGlance::at(stored) else { return true };
+            match self.needle.is_seen_in(&glance) {
+                Some(is_in) => {
+                    seen = is_in.then(|| Hit::seen(&glance));
+                    false
+                }
+                None => true,
+            }
+        })?;
+        let decoded = undecided.filter(|record| self.needle.is_in_message(record));
+        Ok(seen.or_else(|| decoded.as_ref().map(Hit::of)))
     }
 
-    fn is_shown(&mut self, record: &MessageRecord) -> Outcome<bool> {
-        Ok(stored::is_listed(record)
-            && !self.known.is_blocked(record.from)?
-            && self.known.is_open(record.chat)?)
+    fn is_shown(&mut self, hit: &Hit) -> Outcome<bool> {
+        Ok(hit.listed && !self.known.is_blocked(hit.from)? && self.known.is_open(hit.chat)?)
     }
 }
 

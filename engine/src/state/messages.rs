@@ -130,7 +130,12 @@ pub fn entomb(tx: &mut Tx<'_, '_>, mid: &str) -> Result<(), StoreError> {
 
 /// Whether a message shows in its chat.
 pub fn is_listed(record: &MessageRecord) -> bool {
-    !record.hidden && record.state != MessageState::OutDraft
+    is_listed_as(record.hidden, record.state)
+}
+
+/// The same of the two fields that decide it.
+pub fn is_listed_as(hidden: bool, state: MessageState) -> bool {
+    !hidden && state != MessageState::OutDraft
 }
 
 /// Whether a message has a timer that does not run yet.

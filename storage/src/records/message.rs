@@ -291,49 +291,6 @@ record! {
     }
 }
 
-impl MessageRecord {
-    /// Field number of [`text`](Self::text).
-    const TEXT: u8 = 8;
-
-    /// The text in a record as it is stored, for looking through many: nothing is decoded, and what comes behind the
-    /// text is not looked at. `None` if this is no record.
-    pub fn text_in(mut stored: &[u8]) -> Option<&[u8]> {
-        // Records are written in the order of their field numbers, and an empty text is not written. Keys of the first
-        // fifteen fields have one byte.
-        while let Some((key, rest)) = stored.split_first() {
-            let (field, wire_type) = (key >> 3, key & 7);
-            if field > Self::TEXT {
-                break;
-            }
-            let (number, rest) = varint(rest)?;
-            stored = match wire_type {
-                0 if field < Self::TEXT => rest,
-                2 => {
-                    let (content, rest) = rest.split_at_checked(usize::try_from(number).ok()?)?;
-                    if field == Self::TEXT {
-                        return Some(content);
-                    }
-                    rest
-                }
-                // Neither the text nor any field before it is of another type.
-                _ => return None,
-            };
-        }
-        Some(&[])
-    }
-}
-
-/// The number that `bytes` begin with, and what follows.
-fn varint(mut bytes: &[u8]) -> Option<(u64, &[u8])> {
-    match bytes.split_first() {
-        Some((&byte, rest)) if byte < 0x80 => Some((byte.into(), rest)),
-        _ => {
-            let number = prost::encoding::decode_varint(&mut bytes).ok()?;
-            Some((number, bytes))
-        }
-    }
-}
-
 record! {
     /// A reaction.
     pub struct ReactionRecord {
@@ -343,41 +300,5 @@ record! {
         pub time: i64 = 2,
         /// When it was sent.
         pub sent: i64 = 3,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use prost::Message as _;
-
-    use super::*;
-
-    #[test]
-    fn the_text_of_a_stored_record_is_found_whatever_stands_around_it() {
-        let all = |text: &str| MessageRecord {
-            chat: ChatId::new(12),
-            from: ContactId::new(10),
-            mid: "m@example".to_owned(),
-            state: MessageState::InSeen,
-            text: text.to_owned(),
-            subject: "not this".to_owned(),
-            sent: -1,
-            references: vec!["r@example".to_owned()],
-            ..Default::default()
-        };
-        let text_alone = MessageRecord { text: "ÄIGHT".to_owned(), ..Default::default() };
-        for record in [all("hello"), all(""), all(&"x".repeat(70_000)), text_alone, MessageRecord::default()]
-        {
-            let stored = record.encode_to_vec();
-            assert_eq!(MessageRecord::text_in(&stored), Some(record.text.as_bytes()));
-        }
-    }
-
-    #[test]
-    fn what_is_no_record_has_no_text() {
-        let stored = MessageRecord { text: "hello".to_owned(), ..Default::default() }.encode_to_vec();
-        assert_eq!(MessageRecord::text_in(&stored[..stored.len() - 1]), None);
-        assert_eq!(MessageRecord::text_in(&[0x40, 5]), None, "a number in place of the text");
-        assert_eq!(MessageRecord::text_in(&[0x42]), None, "no length");
     }
 }

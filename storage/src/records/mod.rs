@@ -6,6 +6,7 @@ mod app;
 mod chat;
 mod contact;
 mod field;
+mod glance;
 mod location;
 mod mail;
 mod message;
@@ -18,6 +19,7 @@ mod unshown;
 pub use app::{AppNodeRecord, AppRecord, AppUpdateRecord};
 pub use chat::{Block, ChatRecord, ChatType, MemberRecord, Mute, Visibility};
 pub use contact::{CertificateRecord, ContactOrigin, ContactRecord};
+pub use glance::MessageGlance;
 pub use location::{LocationRecord, Real};
 pub use mail::{
     DeadlineRecord, FlagRecord, JobKind, JoinRecord, KnownMail, KnownMailRecord, OutboxRecord,
