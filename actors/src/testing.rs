@@ -146,7 +146,7 @@ pub async fn configured(network: &Network, entered: &EnteredLogin) -> Result<Con
     if result.is_ok() {
         assert_eq!(steps, [500, 550, 600, 850, 900]);
     }
-    result.map_err(|error| error.to_string())
+    result.map(|tried| tried.login).map_err(|error| error.to_string())
 }
 
 /// Waits until something is the case.

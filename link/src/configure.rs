@@ -1,4 +1,4 @@
-//! Trying out a transport: both logins in parallel, no mail touched.
+//! Trying out a transport: both logins in parallel, and a look at what the folder holds. No mail is touched.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use volary_mail::{
 
 use super::{
     connect::{Manner, Network},
-    log_in::{log_in_imap, log_in_smtp},
+    imap::FirstVisit,
+    log_in::{LogInError, log_in_imap, log_in_smtp},
 };
 
 /// A trial that takes longer than this has failed.
@@ -64,6 +65,16 @@ impl ConfigureError {
     }
 }
 
+/// A transport that can be used.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// How to log in.
+    pub login: ConfiguredLogin,
+    /// The folder that is to be watched. Mail that comes from now on is new, however long it takes until the folder is
+    /// watched. `None` if there is no such folder.
+    pub folder: Option<FirstVisit>,
+}
+
 /// Logs in to both servers of a transport. `progress` is called with 500, 550, 600, 850 and 900.
 ///
 /// Dropping the future cancels the trial; connections are closed without ceremony in any case.
@@ -73,7 +84,7 @@ pub async fn try_transport(
     found: &FoundServers,
     proxy: Option<std::sync::Arc<ProxyUrl>>,
     mut progress: impl FnMut(u32),
-) -> Result<ConfiguredLogin, ConfigureError> {
+) -> Result<Tried, ConfigureError> {
     entered.check()?;
     progress(500);
     let login = entered.configured(&found.imap, &found.smtp)?;
@@ -82,25 +93,35 @@ pub async fn try_transport(
     let trial = async {
         let smtp = log_in_smtp(network, &login, &how);
         progress(600);
-        let imap = log_in_imap(network, &login, &how).map(|result| {
-            let outcome = result.map(|_| ()).map_err(|error| {
+        let imap = async {
+            let looked = look(network, &login, &how).await.map_err(|error| {
                 let cause = error.to_string();
                 ConfigureError::Imap { shown: imap_text(&cause), cause }
-            });
-            if outcome.is_ok() {
-                progress(850);
-            }
-            outcome
-        });
+            })?;
+            progress(850);
+            Ok(looked)
+        };
         let smtp = smtp.map(|result| result.map(|_| ()).map_err(|error| error.to_string()));
         // A failure of IMAP ends the trial at once, one of SMTP only when IMAP has succeeded.
-        let (imap, smtp) = futures::try_join!(imap, smtp.map(Ok::<_, ConfigureError>))?;
-        let ((), smtp) = (imap, smtp);
-        smtp.map_err(ConfigureError::Smtp)
+        let (folder, smtp) = futures::try_join!(imap, smtp.map(Ok::<_, ConfigureError>))?;
+        smtp.map_err(ConfigureError::Smtp)?;
+        Ok::<_, ConfigureError>(folder)
     };
-    tokio::time::timeout(TRIAL_TIMEOUT, Box::pin(trial)).await.map_err(|_| ConfigureError::TimedOut)??;
+    let folder = tokio::time::timeout(TRIAL_TIMEOUT, Box::pin(trial))
+        .await
+        .map_err(|_| ConfigureError::TimedOut)??;
     progress(900);
-    Ok(login)
+    Ok(Tried { login, folder })
+}
+
+/// Logs in and looks at the folder that is to be watched.
+async fn look(
+    network: &Network,
+    login: &ConfiguredLogin,
+    how: &Manner,
+) -> Result<Option<FirstVisit>, LogInError> {
+    let (mut session, _, user) = log_in_imap(network, login, how).await?;
+    session.first_visit(login.folder()).await.map_err(|error| LogInError::Imap(user, error))
 }
 
 fn imap_text(error: &str) -> String {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use actix::Addr;
-use volary_engine::commands::relays::{self, CodeLogin};
+use volary_engine::commands::relays::{self, CodeLogin, SeenFolder, WorkingTransport};
 use volary_mail::qr::{self, Code};
 use volary_proto::v1::{Error, ErrorCode, event, request};
 
@@ -146,16 +146,20 @@ pub async fn try_and_store(shared: &Rc<Shared>, trial: Trial) -> Result<(), Stri
     } else {
         FoundServers::default()
     };
-    let login = try_transport(&shared.hub.network, &entered, &found, proxy, tell)
+    let tried = try_transport(&shared.hub.network, &entered, &found, proxy, tell)
         .await
         .map_err(|error| refused(shared, &entered.addr, &error))?;
     *shared.setup_error.borrow_mut() = None;
     tell(910);
-    let configured = serde_json::to_string(&login).map_err(|error| error.to_string())?;
+    let configured = serde_json::to_string(&tried.login).map_err(|error| error.to_string())?;
     let stored = serde_json::to_string(&entered).map_err(|error| error.to_string())?;
-    relays::store(&shared.db, shared.id, entered.addr, stored, configured, trial.is_shown)
-        .await
-        .map_err(|error| error.to_string())?;
+    let folder = tried.folder.map(|visit| SeenFolder {
+        uid_validity: visit.uidvalidity,
+        uid_next: visit.uid_next,
+        ignored_until: visit.newest_arrival,
+    });
+    let works = WorkingTransport { addr: entered.addr, entered: stored, configured, folder };
+    relays::store(&shared.db, shared.id, works, trial.is_shown).await.map_err(|error| error.to_string())?;
     tell(1000);
     Ok(())
 }

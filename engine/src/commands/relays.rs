@@ -16,16 +16,49 @@ use crate::ground::settings::key;
 use crate::state::{config, keys, transports};
 use crate::sync::share;
 
+/// A transport that was tried and works.
+pub struct WorkingTransport {
+    /// The address.
+    pub addr: String,
+    /// What the user entered, in the JSON form that devices exchange.
+    pub entered: String,
+    /// What was found to work, in the same form.
+    pub configured: String,
+    /// What the folder that is to be watched held at that time; `None` if there was no such folder.
+    pub folder: Option<SeenFolder>,
+}
+
+/// A folder as it was when its transport was tried: mail that came later is new.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeenFolder {
+    /// UIDVALIDITY.
+    pub uid_validity: u32,
+    /// UID of the next mail.
+    pub uid_next: u32,
+    /// When the newest mail in it arrived, by the clock of the relay; 0 if there was none.
+    pub ignored_until: i64,
+}
+
+impl SeenFolder {
+    /// Notes it for a transport whose folder was not visited before.
+    fn note_in(self, record: &mut TransportRecord) {
+        if record.uid_validity == 0 && record.ignored_until == 0 {
+            record.uid_validity = self.uid_validity;
+            record.uid_next = self.uid_next;
+            record.ignored_until = self.ignored_until;
+        }
+    }
+}
+
 /// Stores a transport that works, and everything that a profile gets with its first one. What happens in the background
 /// shows no progress.
 pub async fn store(
     db: &Db,
     profile: ProfileId,
-    addr: String,
-    entered: String,
-    configured: String,
+    works: WorkingTransport,
     shows_progress: bool,
 ) -> Outcome<()> {
+    let WorkingTransport { addr, entered, configured, folder } = works;
     let welcome = welcome_image(db, profile).await?;
     db.transact_durably(profile, move |tx| {
         let now = tx.now;
@@ -40,10 +73,12 @@ pub async fn store(
                 record.configured = configured;
                 // Of two versions of a login, other devices take the newer one.
                 record.added = added.max(record.added);
+                folder.unwrap_or_default().note_in(record);
             })?,
             None => {
-                let record =
+                let mut record =
                     TransportRecord { addr: addr.clone(), entered, configured, added, ..Default::default() };
+                folder.unwrap_or_default().note_in(&mut record);
                 transports::add(tx, &record)?;
             }
         }

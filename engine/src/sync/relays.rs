@@ -15,6 +15,8 @@ use crate::state::{keys, transports};
 
 /// More relays are not taken from other devices. Two devices may each have added what one may have at most.
 const MOST: usize = 2 * transports::MAX_TRANSPORTS;
+/// Seconds by which the clocks of two devices and a relay may differ.
+const CLOCKS_DIFFER: i64 = 600;
 
 /// What other devices are told.
 pub fn state(view: &impl View, profile: ProfileId) -> Result<Relays, StoreError> {
@@ -97,7 +99,13 @@ fn take(tx: &mut Tx<'_, '_>, told: SharedRelay) -> Outcome<bool> {
             return Err(Failure::refused("there are too many"));
         }
         tracing::info!(%profile, relay = shortened(&addr), "another device has added a relay");
-        let record = TransportRecord { addr, ..Default::default() };
+        let record = TransportRecord {
+            addr,
+            // What has come since the other device watches it comes here, too.
+            ignored_until: told.timestamp.saturating_sub(CLOCKS_DIFFER).max(0),
+            rescan_below: 1,
+            ..Default::default()
+        };
         transports::add(tx, &written(record, &told)?)?;
         return Ok(true);
     };

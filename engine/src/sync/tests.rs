@@ -265,7 +265,8 @@ fn login(addr: &str, password: &str) -> (String, String) {
 impl Device {
     async fn adds_relay(&self, addr: &str, password: &str) {
         let (entered, configured) = login(addr, password);
-        relays::store(&self.0.db, PROFILE, addr.to_owned(), entered, configured, false).await.unwrap();
+        let works = relays::WorkingTransport { addr: addr.to_owned(), entered, configured, folder: None };
+        relays::store(&self.0.db, PROFILE, works, false).await.unwrap();
     }
 
     async fn removes_relay(&self, addr: &str) -> Result<(), crate::ground::error::Failure> {
@@ -309,6 +310,9 @@ async fn relays_are_added_changed_and_removed_on_both() {
     other.hears(&told).await;
     let expected = pairs(&[("me@one.test", ""), ("me@two.test", "first")]);
     assert_eq!((one.relays(), other.relays()), (expected.clone(), expected));
+    let heard = other.0.db.read(|view| transports::all(view, PROFILE)).unwrap().remove(1).1;
+    let since = (heard.rescan_below, heard.added - heard.ignored_until);
+    assert_eq!(since, (1, 600), "mail that has come since it was added comes here, too");
     assert_eq!(one.signed_at(), other.signed_at());
     assert!(other.leaves().await.is_empty());
 

@@ -8,6 +8,7 @@ mod uid_set;
 pub use data::{FetchData, QuotaResource};
 pub use server_info::{ALL_ENTRIES, REFRESHED_ENTRIES, ServerInfo};
 pub use session::{
-    Capabilities, Fetched, IdleEnd, ImapError, ImapSession, MAX_MAIL, MAX_RESPONSES, QuotaRoots, Selected,
+    Capabilities, Fetched, FirstVisit, IdleEnd, ImapError, ImapSession, MAX_MAIL, MAX_RESPONSES, QuotaRoots,
+    Selected,
 };
 pub use uid_set::uid_sets;

@@ -88,6 +88,17 @@ pub struct Selected {
     pub uid_next: Option<u32>,
 }
 
+/// A folder that is seen for the first time. Mail from before is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstVisit {
+    /// UIDVALIDITY.
+    pub uidvalidity: u32,
+    /// UID of the next mail.
+    pub uid_next: u32,
+    /// When the newest mail in it arrived, by the clock of the relay; 0 if there is none.
+    pub newest_arrival: i64,
+}
+
 /// Why waiting for new mail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdleEnd {
@@ -211,6 +222,26 @@ impl ImapSession {
             Err(error) => return Err(error),
         }
         self.selected(answer, folder).await.map(Some)
+    }
+
+    /// UID of the next mail in a folder that was just selected.
+    pub async fn uid_next(&mut self, selected: Selected) -> Result<u32, ImapError> {
+        match selected.uid_next {
+            Some(uid_next) => Ok(uid_next),
+            None => Ok(self.find_uid(None).await?.map_or(1, |highest| highest.saturating_add(1))),
+        }
+    }
+
+    /// Selects a folder that was not seen before. `None`: there is no such folder.
+    pub async fn first_visit(&mut self, folder: &str) -> Result<Option<FirstVisit>, ImapError> {
+        let Some(selected) = self.select(folder).await? else { return Ok(None) };
+        let uid_next = self.uid_next(selected).await?;
+        let newest = if uid_next > 1 { self.newest_arrival().await? } else { None };
+        Ok(Some(FirstVisit {
+            uidvalidity: selected.uidvalidity,
+            uid_next,
+            newest_arrival: newest.unwrap_or(0),
+        }))
     }
 
     async fn selected(&mut self, answer: SelectAnswer, folder: &str) -> Result<Selected, ImapError> {

@@ -119,10 +119,11 @@ record! {
         pub sent_failed: i64 = 8,
         /// Last mail received.
         pub received: i64 = 9,
-        /// When the newest mail arrived that was in the folder before its first visit, by the clock of the relay: mail
+        /// When the newest mail arrived that was in the folder when the transport was added, by the clock of the relay: mail
         /// from before is left alone for ever. 0 if there was none.
         pub ignored_until: i64 = 10,
-        /// The folder was renumbered: UIDs from `uid_next` up to this one are looked at once more.
+        /// The folder was renumbered: UIDs from `uid_next` up to this one are looked at once more. Not 0 before the first
+        /// visit: another device watches the folder already, so it is looked at from its beginning.
         pub rescan_below: u32 = 11,
         /// Contacts are not to send to it: it is only looked at.
         pub unpublished: bool = 12,

@@ -1,8 +1,8 @@
 //! Joining by code, verification, introductions.
 
 use volary_proto::event::Kind;
-use volary_proto::{SetConfigFromQr, SystemMessageType};
-use volary_tests::World;
+use volary_proto::{MaybeNetwork, SetConfigFromQr, SystemMessageType};
+use volary_tests::{Fault, When, World};
 
 #[tokio::test]
 async fn two_people_meet_by_code_and_talk() {
@@ -16,6 +16,32 @@ async fn two_people_meet_by_code_and_talk() {
     let chat = bob.chat_with(&alice).await.full().await;
     assert!(chat.is_encrypted && chat.can_send && !chat.is_contact_request);
     assert_eq!(chat.name, "Alice");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn mail_that_comes_before_a_new_relay_is_watched_for_the_first_time_is_received() {
+    let world = World::new().await;
+    let alice = world.person("Alice").await;
+    let line = world.line().await;
+    // Only connections that are to stay say who they are: the trial of the login passes.
+    for _ in 0..50 {
+        line.imap.fails(Fault::cut(When::Before("ID")));
+    }
+    let bob = world.person_on(&line, "Bob").await;
+    line.imap.has_failed(1).await;
+    let before = world.relay.stats().messages_delivered;
+    let chat = bob.scans(&alice.code(None).await).await;
+    bob.eventually("Alice's answer is delivered", async || {
+        (world.relay.stats().messages_delivered >= before + 2).then_some(())
+    })
+    .await;
+    line.imap.is_mended();
+    bob.call(MaybeNetwork {}).await;
+    alice.has_verified(&bob).await;
+    alice.says(&bob, "you are here at last").await;
+    bob.sees("you are here at last").await;
+    assert!(chat.full().await.can_send);
     world.ends().await;
 }
 

@@ -47,13 +47,17 @@ pub enum Change {
     NewMail,
     /// The folder is seen for the first time; older mail is ignored.
     First,
+    /// The folder is seen for the first time, and another device of the user watches it already: it is looked at from its
+    /// beginning for what came since.
+    Joined,
     /// UIDs known so far are void: the whole folder is looked at anew, because mail may have come between the last
     /// look and the renumbering. Known mail is recognised by its Message-ID.
     Reset,
 }
 
 impl Progress {
-    /// State as it was stored: UIDVALIDITY, first unsettled UID and the end of a second look, all 0 at first.
+    /// State as it was stored: UIDVALIDITY, first unsettled UID and the end of a second look, all 0 at first; the last is not
+    /// 0 where another device watches the folder already.
     pub fn new(uidvalidity: u32, uid_next: u32, rescan_below: u32) -> Self {
         Self { uidvalidity, next_scan: uid_next, rescan_below, ..Self::default() }
     }
@@ -97,9 +101,10 @@ impl Progress {
                 }
             };
         }
-        if self.uidvalidity != 0 {
+        if self.uidvalidity != 0 || self.rescan_below != 0 {
+            let change = if self.uidvalidity == 0 { Change::Joined } else { Change::Reset };
             self.scan_anew(selected.uidvalidity, uid_next);
-            return Change::Reset;
+            return change;
         }
         *self = Self {
             uidvalidity: selected.uidvalidity,
@@ -212,6 +217,15 @@ mod tests {
         let mut progress = Progress::new(0, 0, 0);
         assert_eq!(progress.selected(selected(7), 120), Change::First);
         assert_eq!((progress.uidvalidity(), progress.settled()), (7, 120));
+        assert_eq!(progress.selected(selected(7), 120), Change::Same);
+    }
+
+    #[test]
+    fn what_another_device_watches_is_looked_at_from_its_beginning() {
+        let mut progress = Progress::new(0, 0, 1);
+        assert_eq!(progress.selected(selected(7), 120), Change::Joined);
+        assert_eq!((progress.settled(), progress.rescan_below(), progress.rescans()), (1, 120, true));
+        assert!(!progress.scanned(500, &[3], &[]));
         assert_eq!(progress.selected(selected(7), 120), Change::Same);
     }
 

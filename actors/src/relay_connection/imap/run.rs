@@ -296,10 +296,7 @@ impl Serving<'_> {
     async fn on_selected(&mut self, selected: Option<Selected>) -> Result<(), End> {
         self.selected = selected.is_some();
         let Some(selected) = selected else { return Ok(()) };
-        let uid_next = match selected.uid_next {
-            Some(uid_next) => uid_next,
-            None => self.session.find_uid(None).await?.map_or(1, |highest| highest.saturating_add(1)),
-        };
+        let uid_next = self.session.uid_next(selected).await?;
         match self.progress.selected(selected, uid_next) {
             Change::Same => {}
             Change::NewMail => self.session.new_mail = true,
@@ -307,15 +304,22 @@ impl Serving<'_> {
                 let newest = if uid_next > 1 { self.session.newest_arrival().await? } else { None };
                 self.report_reset(newest.unwrap_or(0)).await?;
             }
+            Change::Joined => {
+                self.look_through("Another device watches the folder already: it is looked through.").await?;
+            }
             Change::Reset => {
-                self.downloads.clear();
-                self.session.new_mail = true;
-                self.report_reset(0).await?;
-                let text = "The folder was renumbered: it is looked through anew.".to_owned();
-                self.shared.event(RelayEventKind::Info, text).await?;
+                self.look_through("The folder was renumbered: it is looked through anew.").await?;
             }
         }
         Ok(())
+    }
+
+    /// The folder is looked at from its beginning, and people are told why.
+    async fn look_through(&mut self, why: &str) -> Result<(), End> {
+        self.downloads.clear();
+        self.session.new_mail = true;
+        self.report_reset(0).await?;
+        Ok(self.shared.event(RelayEventKind::Info, why).await?)
     }
 
     /// Reports what was settled without a download. Nothing is in flight here.

@@ -314,6 +314,25 @@ async fn a_first_visit_notes_how_old_the_mail_is_that_it_leaves_alone() {
 }
 
 #[actix::test]
+async fn a_folder_that_another_device_watches_is_looked_at_from_its_beginning() {
+    let (imap, smtp) = servers().await;
+    let wishes = Wishes { uidvalidity: 0, uid_next: 0, rescan_below: 1, ..Wishes::default() };
+    let mut rig = Rig::start(&imap, &smtp, wishes);
+    let mut server = imap.accept().await;
+    server.log_in(6, 3).await;
+    let joined = rig.notice(|notice| match notice {
+        Notice::FolderReset(reset) => Some((reset.uid_next, reset.rescan_below, reset.ignored_until)),
+        _ => None,
+    });
+    assert_eq!(joined.await, (1, 3, 0));
+    let with_arrival = PREFETCH.replacen("SIZE", "SIZE INTERNALDATE", 1);
+    let arrived = head(2, 50).replacen("SIZE 50", "SIZE 50 INTERNALDATE \" 7-Nov-2026 10:00:00 +0100\"", 1);
+    server.answer(&format!("A0003 UID FETCH 1:500 {with_arrival}"), &format!("{arrived}A0003 OK\r\n")).await;
+    let heads = rig.heads().await;
+    assert_eq!((heads.heads[0].uid, heads.heads[0].arrived), (2, 1_794_042_000));
+}
+
+#[actix::test]
 async fn a_refused_login_is_told_with_the_words_of_the_server() {
     let (imap, smtp) = servers().await;
     let mut rig = Rig::start(&imap, &smtp, Wishes::default());

@@ -192,6 +192,7 @@ struct Rig {
 struct Wishes {
     uidvalidity: u32,
     uid_next: u32,
+    rescan_below: u32,
     head_action: fn(u32) -> RelayHeadAction,
     mail_action: fn(u32) -> RelayMailAction,
     push_token: Option<&'static str>,
@@ -202,6 +203,7 @@ impl Default for Wishes {
         Self {
             uidvalidity: 5,
             uid_next: 1,
+            rescan_below: 0,
             head_action: |_| RelayHeadAction::Download,
             mail_action: |_| RelayMailAction::Delete,
             push_token: None,
@@ -240,7 +242,7 @@ impl Rig {
             login: Arc::new(login),
             uidvalidity: wishes.uidvalidity,
             uid_next: wishes.uid_next,
-            rescan_below: 0,
+            rescan_below: wishes.rescan_below,
             proxy: None,
             disable_idle: false,
             push_token: wishes.push_token.map(Into::into),
