@@ -9,7 +9,7 @@
 //! | `guard` | a connection with its place, and a bound on how long it may say nothing |
 //! | `admit` | tokens |
 //! | `files` | files that frontends bring and fetch |
-//! | `client` | [`Remote`]: a running host as a [`Bus`](crate::bus::Bus) |
+//! | `client` | [`Remote`]: a running host as a [`Bus`] |
 //!
 //! The definition is `proto/proto/volary/bus/v1/bus.proto`; `docs/protocol.md` tells how frontends use it. Compiled with
 //! the feature `grpc` only.
