@@ -314,7 +314,8 @@ pub fn set_timer(tx: &mut Tx<'_, '_>, chat: ChatId, seconds: u32) -> Outcome<()>
     if !group.unpromoted {
         compose::check_can_send(tx.store, tx.profile, chat)?;
     }
-    let mut changed = tx.now;
+    // Nobody was told of the timer of a group that nobody else knows of: the message that announces it decides.
+    let mut changed = group.ephemeral_changed;
     if !group.unpromoted {
         let system = SystemMessage {
             intent: Intent::TimerChanged { seconds: Some(seconds) },

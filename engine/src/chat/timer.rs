@@ -39,6 +39,8 @@ pub struct Received {
     pub ours: u32,
     /// The message is an explicit timer change.
     pub explicit: bool,
+    /// It is from another device of ours.
+    pub own: bool,
     /// The sender is a member (or we are none).
     pub allowed: bool,
     /// Timer of the newest message that the sender had seen, if we know that message.
@@ -52,10 +54,22 @@ pub struct Received {
 /// Whether the received value becomes ours. A sender that has not seen our newer change does not roll it back.
 pub fn is_applied(received: Received) -> bool {
     let stale_echo = !received.explicit && received.seen_by_sender == Some(received.timer);
+    // Own devices tell each other of every change but those of a chat that nobody else knew of.
+    let told_otherwise = !received.explicit && received.own && received.last_change != 0;
+    // Own devices that set it in the same second all keep the longer one.
+    let tie = received.own && received.sent == received.last_change && received.timer < received.ours;
     received.timer != received.ours
         && received.allowed
         && !stale_echo
+        && !told_otherwise
+        && !tie
         && received.sent >= received.last_change
+}
+
+/// The time of the last change after a message with an applied value. What another own device just mentions is older than
+/// each change that it tells of.
+pub fn changed_at(received: Received) -> i64 {
+    if received.own && !received.explicit { received.last_change } else { received.sent }
 }
 
 #[cfg(test)]
@@ -89,6 +103,7 @@ mod tests {
             timer: 0,
             ours: 60,
             explicit: false,
+            own: false,
             allowed: true,
             seen_by_sender: Some(0),
             sent: 10,
@@ -100,5 +115,29 @@ mod tests {
         assert!(is_applied(Received { explicit: true, ..text }));
         assert!(!is_applied(Received { explicit: true, sent: 4, ..text }));
         assert!(!is_applied(Received { explicit: true, allowed: false, ..text }));
+    }
+
+    #[test]
+    fn an_own_device_changes_the_timer_by_changes_alone_once_there_was_one() {
+        let first = Received {
+            timer: 60,
+            ours: 0,
+            explicit: false,
+            own: true,
+            allowed: true,
+            seen_by_sender: None,
+            sent: 10,
+            last_change: 0,
+        };
+        assert!(is_applied(first));
+        assert_eq!(changed_at(first), 0, "a change that was sent before and comes later counts");
+        let later = Received { last_change: 5, ..first };
+        assert!(!is_applied(later));
+        let change = Received { explicit: true, ..later };
+        assert!(is_applied(change));
+        assert_eq!(changed_at(change), 10);
+        let tie = Received { ours: 70, last_change: 10, ..change };
+        assert!(!is_applied(tie), "of the same second the longer one");
+        assert!(is_applied(Received { ours: 50, ..tie }) && is_applied(Received { own: false, ..tie }));
     }
 }

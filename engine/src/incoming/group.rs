@@ -417,24 +417,23 @@ fn apply_timer(
         }
         None => None,
     };
+    let own = who.sender == ContactId::SELF;
     let received = timer::Received {
         timer: seconds,
         ours: record.ephemeral_timer,
         explicit,
+        own,
         allowed: !grouped || membership::may_change(&rows, who.sender),
         seen_by_sender,
         sent: parsed.sent_at(opened.received),
         last_change: record.ephemeral_changed,
     };
-    let own = who.sender == ContactId::SELF;
     let actor = contacts::name_of(tx.store, tx.texts, tx.profile, who.sender)?;
     let line = timer::change_text(tx.texts, seconds, (!own).then_some(actor.as_str()));
-    // Own devices that set it in the same second all keep the longer one.
-    let tie = own && received.sent == received.last_change && seconds < received.ours;
-    if timer::is_applied(received) && !tie && parsed.is_chat_message {
+    if timer::is_applied(received) && parsed.is_chat_message {
         chats::update(tx, chat.id, |record| {
             record.ephemeral_timer = seconds;
-            record.ephemeral_changed = received.sent;
+            record.ephemeral_changed = timer::changed_at(received);
         })?;
         tx.ephemeral_timer_modified(chat.id, seconds);
         if !explicit {
