@@ -21,9 +21,9 @@ pub fn alter(tx: &mut Tx<'_, '_>, id: &ChatName, action: Action, time: i64) -> O
             let contact = contact(tx, id)?;
             of_contact(tx, contact, action, time)
         }
-        (ChatName::Grpid(id), Action::CreateGroupEncrypted(name)) => create_group(tx, id, &name),
+        (ChatName::Grpid(id), Action::CreateGroupEncrypted(name)) => create_group(tx, id, &name, time),
         (ChatName::Grpid(id), Action::CreateOutBroadcast { chat_name, secret }) => {
-            create_channel(tx, id, &chat_name, &secret)
+            create_channel(tx, id, &chat_name, &secret, time)
         }
         (ChatName::Grpid(id), action) => match chats::by_group_id(tx.store, tx.profile, id)? {
             Some((chat, _)) => of_chat(tx, chat, action, time),
@@ -170,8 +170,8 @@ fn describe(tx: &mut Tx<'_, '_>, chat: ChatId, text: &str, time: i64) -> Outcome
     Ok(())
 }
 
-fn create_group(tx: &mut Tx<'_, '_>, id: &str, name: &str) -> Outcome<()> {
-    let record = ChatRecord { chat_type: ChatType::Group, unpromoted: true, ..new_chat(id, name)? };
+fn create_group(tx: &mut Tx<'_, '_>, id: &str, name: &str, time: i64) -> Outcome<()> {
+    let record = ChatRecord { chat_type: ChatType::Group, unpromoted: true, ..new_chat(id, name, time)? };
     if let Some(chat) = create(tx, record)? {
         let now = tx.now;
         members::add(tx, chat, ContactId::SELF, now)?;
@@ -180,23 +180,30 @@ fn create_group(tx: &mut Tx<'_, '_>, id: &str, name: &str) -> Outcome<()> {
     Ok(())
 }
 
-fn create_channel(tx: &mut Tx<'_, '_>, id: &str, name: &str, secret: &str) -> Outcome<()> {
+fn create_channel(tx: &mut Tx<'_, '_>, id: &str, name: &str, secret: &str, time: i64) -> Outcome<()> {
     let secret = ChannelSecret::parse(secret).ok_or_else(|| Failure::refused("the secret of a channel"))?;
     let record = ChatRecord {
         chat_type: ChatType::OutBroadcast,
         mute: Mute::Forever,
         channel_secret: secret.as_str().to_owned(),
-        ..new_chat(id, name)?
+        ..new_chat(id, name, time)?
     };
     create(tx, record)?;
     Ok(())
 }
 
-fn new_chat(id: &str, name: &str) -> Outcome<ChatRecord> {
+/// The name is as old as it is there: a later one may be on its way here already.
+fn new_chat(id: &str, name: &str, time: i64) -> Outcome<ChatRecord> {
     let group_id = GroupId::parse(id).ok_or_else(|| Failure::refused("the id of a chat cannot be read"))?;
     let name = names::clean_line(name);
     let name = if name.is_empty() { "…".to_owned() } else { name };
-    Ok(ChatRecord { group_id: group_id.to_string(), name, encrypted: true, ..Default::default() })
+    Ok(ChatRecord {
+        group_id: group_id.to_string(),
+        name,
+        name_changed: time,
+        encrypted: true,
+        ..Default::default()
+    })
 }
 
 /// Makes the chat unless it is there.
@@ -204,7 +211,6 @@ fn create(tx: &mut Tx<'_, '_>, record: ChatRecord) -> Outcome<Option<ChatId>> {
     if chats::by_group_id(tx.store, tx.profile, &record.group_id)?.is_some() {
         return Ok(None);
     }
-    let record = ChatRecord { name_changed: tx.now, ..record };
     tx.msgs_changed_all();
     Ok(Some(chats::create(tx, record)?))
 }

@@ -168,6 +168,11 @@ async fn a_group_that_nobody_knows_of_is_on_both_with_its_members() {
         ids.into_iter().map(|id| desk.message(id).text).collect::<Vec<_>>()
     };
     assert_eq!(shown(&one.0, mine), shown(&other.0, theirs));
+    one.does(CreateGroup { name: "Square".to_owned(), unencrypted: false }).await;
+    other.0.waits(30);
+    other.hears(&one.leaves().await).await;
+    let named = [one.group("Square").1.name_changed, other.group("Square").1.name_changed];
+    assert_eq!(named[0], named[1], "what is heard late is no later name");
 }
 
 #[tokio::test]
