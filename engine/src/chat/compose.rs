@@ -9,8 +9,8 @@ use volary_storage::records::{
 };
 use volary_storage::{StoreError, View};
 
-use super::locations;
 use super::sending::{self, CannotSend};
+use super::{announcing, locations};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -204,7 +204,7 @@ pub fn send(
     if !record.encrypted && config::flag(tx.store, tx.profile, config::key::FORCE_ENCRYPTION)? {
         return refuse_unencrypted(tx, record);
     }
-    promote(tx, chat)?;
+    announcing::promote(tx, chat)?;
     let with_group_data = chats::load(tx.store, tx.profile, chat)?
         .is_some_and(|group| group.chat_type == ChatType::Group && group.name_changed == tx.now);
     let mut record = MessageRecord { with_group_data, ..record };
@@ -321,19 +321,6 @@ pub fn unencrypted_hint(view: &impl View, texts: &Texts, profile: ProfileId) -> 
 /// The sort time of a message that goes to the bottom of a chat now.
 pub fn bottom(tx: &Tx<'_, '_>, chat: ChatId) -> Result<i64, StoreError> {
     Ok(messages::newest_id(tx.store, tx.profile, chat)?.map_or(tx.now, |(sort, _)| sort.max(tx.now)))
-}
-
-/// A group is announced by its first message.
-pub fn promote(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
-    let now = tx.now;
-    chats::update(tx, chat, |record| {
-        if record.unpromoted {
-            record.unpromoted = false;
-            record.name_changed = now;
-            record.description_changed = now;
-        }
-    })?;
-    Ok(())
 }
 
 /// Sends a message that makes a change. Returns its id.

@@ -5,7 +5,7 @@ use volary_storage::View;
 use volary_storage::records::{ChatRecord, ChatType, SystemType};
 
 use super::compose::{self, Audience, SystemMessage, load_chat};
-use super::info_texts;
+use super::{announcing, info_texts};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -107,7 +107,7 @@ pub fn add_member_by(
         return Ok(());
     }
     if by_handshake {
-        compose::promote(tx, chat)?;
+        announcing::promote(tx, chat)?;
     }
     let new = members::add(tx, chat, contact, now)?;
     if new {

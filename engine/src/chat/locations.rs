@@ -9,6 +9,7 @@ use volary_proto::v1::event;
 use volary_storage::records::{LocationRecord, MessageRecord, SystemType};
 use volary_storage::{StoreError, View};
 
+use super::announcing;
 use super::compose::{self, SystemMessage, load_chat};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
@@ -66,7 +67,7 @@ pub fn stream(tx: &mut Tx<'_, '_>, chat: ChatId, seconds: i64) -> Outcome<()> {
     }
     if !was_active {
         compose::check_can_send(tx.store, tx.profile, chat)?;
-        compose::promote(tx, chat)?;
+        announcing::promote(tx, chat)?;
         let line = tx.texts.get(text::STREAMING_ENABLED);
         let system = SystemMessage { intent: Intent::LocationStreaming, text: line, ..Default::default() };
         compose::send_system(tx, chat, system)?;

@@ -12,6 +12,7 @@
 //! | [`sending`] | who may send |
 
 pub mod aging;
+pub mod announcing;
 pub mod calls;
 pub mod channels;
 pub mod compose;

@@ -2,6 +2,7 @@
 
 use volary_storage::records::{Block, ChatType, ContactOrigin, MessageState, Mute, ViewType, Visibility};
 
+use super::announcing;
 use super::compose::load_chat;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
@@ -123,7 +124,9 @@ pub fn delete_messages(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
 pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(MessageId, ChatId)]) -> Outcome<()> {
     let mut touched: Vec<ChatId> = Vec::new();
     for (id, chat) in found {
-        outbox::cancel(tx, *id)?;
+        if outbox::cancel(tx, *id)? {
+            announcing::heard(tx, *chat)?;
+        }
         let record = messages::load(tx.store, tx.profile, *id)?;
         messages::bury(tx, *id, true)?;
         tx.msg_deleted(*chat, *id);
@@ -135,6 +138,7 @@ pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(MessageId, ChatId)]) -> Ou
         }
     }
     for chat in touched {
+        announcing::taken_back(tx, chat)?;
         tx.msgs_changed(chat);
         tx.chatlist_item_changed(Some(chat));
     }

@@ -13,7 +13,7 @@ use volary_storage::records::{
 };
 
 use super::{HIDDEN, Origin, contact_of};
-use crate::chat::{channels, compose, groups};
+use crate::chat::{announcing, channels, compose, groups};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -52,7 +52,7 @@ pub(super) fn run(tx: &mut Tx<'_, '_>, effect: Effect, source: &Origin<'_>) -> O
         }
         Effect::PromoteGroup(id) => {
             let (chat, _) = group(tx, &id)?;
-            Ok(compose::promote(tx, chat)?)
+            Ok(announcing::promote(tx, chat)?)
         }
         Effect::AddMember { chat, fingerprint } => add_member(tx, &chat, &fingerprint),
         Effect::AnnounceMember { chat, fingerprint, to_member_only } => {

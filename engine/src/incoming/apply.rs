@@ -10,6 +10,7 @@ use super::contacts::{self as people, People};
 use super::fate::{Copies, Fate, Reason, Wait};
 use super::open::{Content, Opened};
 use super::{app_updates, assign, calls, group, locations, realtime, route, special, store};
+use crate::chat::announcing;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -193,7 +194,7 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
 fn announced_elsewhere(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<()> {
     let Some(id) = &parsed.group.id else { return Ok(()) };
     if let Some((chat, _)) = chats::by_group_id(tx.store, tx.profile, id.as_str())?
-        && chats::update(tx, chat, |record| record.unpromoted = false)?
+        && announcing::heard(tx, chat)?
     {
         tx.chat_modified(chat);
     }

@@ -236,7 +236,7 @@ fn after(
     let mut unarchived = false;
     let outgoing = who.outgoing;
     chats::update(tx, chat.id, |record| {
-        record.unpromoted = false;
+        (record.unpromoted, record.unheard) = (false, false);
         record.last_subject = subject;
         if outgoing {
             record.blocked = Block::Not;

@@ -8,6 +8,7 @@ use volary_storage::records::{
 };
 use volary_storage::tables::GOSSIPED;
 
+use crate::chat::announcing;
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, TransportId};
@@ -46,6 +47,12 @@ pub fn sent(
         record.sent_ok = now;
         record.sent_failed = 0;
     })?;
+    // Also if it was deleted while it was on its way.
+    if let Some(chat) = job.chat
+        && announcing::heard(tx, chat)?
+    {
+        tx.chat_modified(chat);
+    }
     if !outbox::remove(tx, sequence)? {
         return Ok(());
     }

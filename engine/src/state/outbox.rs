@@ -246,13 +246,25 @@ pub fn remove(tx: &mut Tx<'_, '_>, sequence: u64) -> Result<bool, StoreError> {
     tx.store.remove(&OUTBOX, &key)
 }
 
-/// Takes all entries of a message from the queue; what waited behind them can go.
-pub fn cancel(tx: &mut Tx<'_, '_>, message: MessageId) -> Result<(), StoreError> {
-    for (sequence, _) in of_message(tx.store, tx.profile, message)? {
+/// Takes all entries of a message from the queue; what waited behind them can go. Tells whether some have got it already.
+pub fn cancel(tx: &mut Tx<'_, '_>, message: MessageId) -> Result<bool, StoreError> {
+    let mut left = false;
+    for (sequence, job) in of_message(tx.store, tx.profile, message)? {
+        left |= job.pre_sent || !job.done.is_empty();
         remove(tx, sequence)?;
         tx.effects().outbox = true;
     }
-    Ok(())
+    Ok(left)
+}
+
+/// Whether a mail of a chat waits to be sent.
+pub fn has_mail_of(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<bool, StoreError> {
+    for row in readable(view, profile)? {
+        if row?.1.chat == Some(chat) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A message is queued anew as a whole: what was held of it is not needed any more.

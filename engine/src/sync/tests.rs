@@ -480,7 +480,7 @@ async fn a_group_that_was_announced_meanwhile_keeps_what_is_newer_and_loses_nobo
         other.does(SetChatDescription { chat_id: theirs, description: "flat".to_owned() }).await;
         other.does(RemoveContactFromChat { chat_id: theirs, contact_id: anna.get() }).await;
         one.0.waits(wait);
-        one.0.change(move |tx| Ok(crate::chat::compose::promote(tx, mine)?)).await;
+        one.0.change(move |tx| Ok(crate::chat::announcing::promote(tx, mine)?)).await;
         one.0.waits(10);
         one.hears(&other.leaves().await).await;
         let record = one.0.db.look(|view| chats::load(view, PROFILE, mine)).unwrap().unwrap();

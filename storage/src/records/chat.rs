@@ -150,6 +150,8 @@ record! {
         pub last_subject: String = 23,
         /// A mailing list named several post addresses: nobody can tell which one is right.
         pub list_post_disputed: bool = 24,
+        /// The mails that announce it all wait to be sent: nobody else has heard of it.
+        pub unheard: bool = 25,
         /// Since when the own location is streamed here; 0 if it is not.
         pub stream_begin: i64 = 40,
         /// Until when.

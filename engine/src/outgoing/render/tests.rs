@@ -1,7 +1,7 @@
 use volary_storage::records::HeaderRecord;
 
 use super::*;
-use crate::chat::{features, groups};
+use crate::chat::{announcing, features, groups};
 use crate::ground::ids::MessageId;
 use crate::testing::{Desk, PROFILE};
 
@@ -72,7 +72,7 @@ async fn a_mail_that_waited_says_what_was_changed_and_not_what_became_of_it() {
         .change(move |tx| {
             let group = groups::create(tx, "One")?;
             groups::add_member(tx, group, anna)?;
-            compose::promote(tx, group)?;
+            announcing::promote(tx, group)?;
             Ok(group)
         })
         .await;

@@ -1,0 +1,99 @@
+//! A group is announced by its first message. As long as no mail of it has left, that can be taken back.
+
+use volary_storage::StoreError;
+
+use crate::ground::db::Tx;
+use crate::ground::events::Events as _;
+use crate::ground::ids::ChatId;
+use crate::state::{chats, outbox};
+
+/// A message announces a group that nobody else knows of.
+pub fn promote(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
+    let now = tx.now;
+    chats::update(tx, chat, |record| {
+        if record.unpromoted {
+            record.unpromoted = false;
+            record.unheard = true;
+            record.name_changed = now;
+            record.description_changed = now;
+        }
+    })?;
+    Ok(())
+}
+
+/// A mail of the chat has left, or one has come: others know of it. Tells whether that is new.
+pub fn heard(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<bool, StoreError> {
+    chats::update(tx, chat, |record| (record.unpromoted, record.unheard) = (false, false))
+}
+
+/// Messages were deleted while they waited to be sent. If no other one waits, nobody else will hear of a group that was to
+/// be announced.
+pub fn taken_back(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
+    let is_unheard = chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.unheard);
+    if !is_unheard || outbox::has_mail_of(tx.store, tx.profile, chat)? {
+        return Ok(());
+    }
+    chats::update(tx, chat, |record| (record.unpromoted, record.unheard) = (true, false))?;
+    tx.chat_modified(chat);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{groups, requests};
+    use crate::outgoing::complete::{Traces, sent};
+    use crate::testing::{Desk, PROFILE};
+
+    async fn with_group() -> (Desk, ChatId) {
+        let desk = Desk::new().await;
+        let group = desk.change(|tx| groups::create(tx, "Round")).await;
+        (desk, group)
+    }
+
+    fn is_announced(desk: &Desk, chat: ChatId) -> bool {
+        !desk.db.look(|view| chats::load(view, PROFILE, chat)).unwrap().unwrap().unpromoted
+    }
+
+    async fn deletes(desk: &Desk, message: crate::ground::ids::MessageId) {
+        desk.change(move |tx| requests::delete_messages(tx, &[message])).await;
+    }
+
+    #[tokio::test]
+    async fn a_group_is_not_announced_by_messages_that_were_deleted_before_they_left() {
+        let (desk, group) = with_group().await;
+        assert!(!is_announced(&desk, group));
+        let first = desk.says(group, "first").await;
+        let second = desk.says(group, "second").await;
+        assert!(is_announced(&desk, group));
+        deletes(&desk, first).await;
+        assert!(is_announced(&desk, group), "the second one tells of it");
+        deletes(&desk, second).await;
+        assert!(!is_announced(&desk, group));
+    }
+
+    #[tokio::test]
+    async fn a_group_that_somebody_has_heard_of_stays_announced() {
+        let (desk, group) = with_group().await;
+        let first = desk.says(group, "first").await;
+        let entries = desk.db.look(|view| outbox::entries(view, PROFILE, 10)).unwrap();
+        let (sequence, job) = entries.into_iter().find(|(_, job)| job.message == first).unwrap();
+        desk.change(move |tx| Ok(sent(tx, sequence, &job, Default::default(), &Traces::default())?)).await;
+        deletes(&desk, first).await;
+        let second = desk.says(group, "second").await;
+        deletes(&desk, second).await;
+        assert!(is_announced(&desk, group));
+    }
+
+    #[tokio::test]
+    async fn a_group_is_announced_by_a_message_that_some_have_got() {
+        let (desk, group) = with_group().await;
+        let first = desk.says(group, "first").await;
+        let entries = desk.db.look(|view| outbox::entries(view, PROFILE, 10)).unwrap();
+        let (sequence, _) = entries.into_iter().find(|(_, job)| job.message == first).unwrap();
+        let got = |job: &mut volary_storage::records::OutboxRecord| job.done.push("bob@two.test".to_owned());
+        desk.change(move |tx| Ok(outbox::update(tx, sequence, got)?)).await;
+        deletes(&desk, first).await;
+        assert!(is_announced(&desk, group));
+    }
+}
