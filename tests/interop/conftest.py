@@ -70,6 +70,15 @@ def pytest_generate_tests(metafunc) -> None:
         metafunc.parametrize("sides", pairs, ids=["-".join(pair) for pair in pairs])
 
 
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Figures that tests have measured."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "figures":
+                terminalreporter.section(report.nodeid.split("::")[-1], "-")
+                terminalreporter.write_line(text)
+
+
 @pytest.fixture
 def one(servers, sides) -> Server:
     return servers(sides[0])

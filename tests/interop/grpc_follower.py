@@ -1,0 +1,41 @@
+"""A frontend in a process of its own: writes the events of a host as lines of JSON, as `volary events` does.
+
+  grpc_follower.py SOCKET [AFTER LOG]      begins after a number, if one is given
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import grpc
+from volary.bus.v1 import bus_pb2, bus_pb2_grpc
+
+
+def line(item) -> dict:
+    what = item.WhichOneof("kind")
+    if what == "started":
+        return {"number": item.number, "log": item.started.log}
+    if what == "gap":
+        return {"number": item.number, "gap": None if item.gap.all else list(item.gap.profiles)}
+    if what != "event":
+        return {"number": item.number}
+    name = item.event.WhichOneof("kind")
+    kind = getattr(item.event, name)
+    event = {"kind": "".join(part.capitalize() for part in name.split("_"))}
+    event |= {to: getattr(kind, of) for of, to in (("chat_id", "chatId"), ("msg_id", "msgId")) if hasattr(kind, of)}
+    return {"contextId": item.event.profile_id, "event": event, "number": item.number}
+
+
+def main() -> None:
+    socket, *position = sys.argv[1:]
+    request = bus_pb2.EventsRequest()
+    if position:
+        request.after, request.log = (int(word) for word in position)
+    channel = grpc.insecure_channel(f"unix:{socket}", [("grpc.default_authority", "localhost")])
+    for item in bus_pb2_grpc.BusStub(channel).Events(request, wait_for_ready=True):
+        print(json.dumps(line(item)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
