@@ -1,6 +1,8 @@
 """A frontend in a process of its own: writes the events of a host as lines of JSON, as `volary events` does.
 
   grpc_follower.py SOCKET [AFTER LOG]      begins after a number, if one is given
+
+When its connection breaks it comes back with the number of its last event.
 """
 
 from __future__ import annotations
@@ -27,14 +29,28 @@ def line(item) -> dict:
     return {"contextId": item.event.profile_id, "event": event, "number": item.number}
 
 
+def follow(bus: bus_pb2_grpc.BusStub, request: bus_pb2.EventsRequest) -> None:
+    """Writes what comes, and keeps in the request how far it got."""
+    for item in bus.Events(request, wait_for_ready=True):
+        if item.WhichOneof("kind") == "started":
+            request.log = item.started.log
+        print(json.dumps(line(item)), flush=True)
+        request.after = item.number
+
+
 def main() -> None:
     socket, *position = sys.argv[1:]
     request = bus_pb2.EventsRequest()
     if position:
         request.after, request.log = (int(word) for word in position)
-    channel = grpc.insecure_channel(f"unix:{socket}", [("grpc.default_authority", "localhost")])
-    for item in bus_pb2_grpc.BusStub(channel).Events(request, wait_for_ready=True):
-        print(json.dumps(line(item)), flush=True)
+    bus = bus_pb2_grpc.BusStub(grpc.insecure_channel(f"unix:{socket}", [("grpc.default_authority", "localhost")]))
+    while True:
+        try:
+            follow(bus, request)
+        except grpc.RpcError as error:
+            # A host closes connections on which it has heard nothing for some time. What comes meanwhile is not lost.
+            if error.code() != grpc.StatusCode.UNAVAILABLE:
+                raise
 
 
 if __name__ == "__main__":

@@ -50,12 +50,26 @@ def stays(what: str, look: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def is_put(address: str, mail: str) -> None:
-    """Puts a mail into a mailbox as a mail server would."""
+def mailbox(address: str) -> imaplib.IMAP4:
+    """Logs in at a mailbox of the lab."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     box = imaplib.IMAP4_SSL(address.rsplit("@", 1)[1], 993, ssl_context=context)
     box.login(address, "any password")
+    return box
+
+
+def mails_in(address: str) -> int:
+    """How many mails lie in a mailbox."""
+    box = mailbox(address)
+    count = int(box.select("INBOX", readonly=True)[1][0])
+    box.logout()
+    return count
+
+
+def is_put(address: str, mail: str) -> None:
+    """Puts a mail into a mailbox as a mail server would."""
+    box = mailbox(address)
     box.append("INBOX", "", None, mail.replace("\n", "\r\n").encode())
     box.logout()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import BINARIES
 from programs import Programs, block, fetched
-from story import Profile, Server, eventually
+from story import Profile, Server, eventually, mails_in
 from terminal import Terminal
 
 PAGE = "docs/bots.md"
@@ -137,7 +138,7 @@ def test_arcanechat_shows_a_chat_and_sends_what_is_typed(programs, peer):
     assert terminal.ends() == 0
 
 
-def test_the_shell_bot_of_the_page_answers(tmp_path, peer):
+def test_the_shell_bot_of_the_page_answers_also_who_came_before_its_host_was_started(tmp_path, peer):
     program = Path(os.environ["VOLARY_RPC_SERVER"]).with_name("volary")
     if not program.exists() or not shutil.which("jq"):
         pytest.skip("volary is not built, or there is no jq")
@@ -148,9 +149,13 @@ def test_the_shell_bot_of_the_page_answers(tmp_path, peer):
     try:
         programs.run(*add)
         invite = re.search(LINK, programs.run(*link)).group()
+        bob = peer.account("Bob")
+        chat = bob.joins(invite)
+        address = json.loads(programs.run("volary", "profile", "list", "--json"))["addresses"][0]
+        eventually("Bob's request lies on the relay", lambda: mails_in(address))
         programs.start(*[word for word in serve if word != "&"]).prints("serving")
         programs.start(*bot)
-        bob = peer.account("Bob")
-        is_answered(bob, chats_with(bob, invite), "hello shell")
+        bob.has_joined()
+        is_answered(bob, chat, "hello shell")
     finally:
         programs.stop()

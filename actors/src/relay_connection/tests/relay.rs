@@ -107,6 +107,24 @@ async fn a_restarted_connection_goes_on_where_it_was_durable() {
 }
 
 #[actix::test]
+async fn mail_that_comes_between_setting_up_and_the_first_connection_is_taken() {
+    let relay = relay(DOMAIN).await;
+    let network = network(&relay);
+    let bob = entered(&relay, "bob", false);
+    configured(&network, &bob).await.unwrap();
+    relay.inject(&bob.addr, mail(1).raw.to_vec());
+    let tried = try_transport(&network, &bob, &FoundServers::default(), None, |_| {}).await.unwrap();
+    let folder = tried.folder.unwrap();
+    assert_eq!(folder.uid_next, 2);
+    assert!((unix_now() - folder.newest_arrival).abs() < 3600, "{folder:?}");
+    relay.inject(&bob.addr, mail(2).raw.to_vec());
+    let wishes = Wishes { uidvalidity: folder.uidvalidity, uid_next: folder.uid_next, ..Wishes::default() };
+    let mut bob = Rig::connect(tried.login, wishes, network);
+    let taken = bob.mails().await;
+    assert_eq!(taken.mails.iter().map(|mail| mail.uid).collect::<Vec<_>>(), [2], "and no older one");
+}
+
+#[actix::test]
 async fn a_relay_that_was_down_is_used_again() {
     let relay = relay(DOMAIN).await;
     let network = network(&relay);
