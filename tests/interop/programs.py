@@ -74,6 +74,8 @@ class Programs:
 
     def __init__(self, server: str, home: Path) -> None:
         self.home = home
+        self.online = ""
+        """What programs that log everything print when they are online."""
         self.running: list[Running] = []
         self.drawing: list[subprocess.Popen] = []
         (home / "server").mkdir(parents=True)

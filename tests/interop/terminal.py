@@ -6,11 +6,13 @@ import fcntl
 import os
 import pty
 import struct
+import subprocess
 import sys
 import termios
 import threading
+from typing import Callable
 
-from programs import SECONDS_TO_END, Programs, fetched
+from programs import SECONDS_TO_END, fetched
 from story import eventually
 
 ROWS, COLUMNS = 40, 120
@@ -19,7 +21,8 @@ ROWS, COLUMNS = 40, 120
 class Terminal:
     """A program on a terminal of its own."""
 
-    def __init__(self, programs: Programs, *line: str) -> None:
+    def __init__(self, start: Callable[[int], subprocess.Popen]) -> None:
+        """`start` is given the descriptor that is to be the program's terminal."""
         sys.path.append(str(fetched("program", "arcanechat-tui")))
         import pyte
 
@@ -28,7 +31,7 @@ class Terminal:
         self.lock = threading.Lock()
         self.side, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        self.process = programs.draws(inner, *line)
+        self.process = start(inner)
         os.close(inner)
         threading.Thread(target=self.read, daemon=True).start()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from deltachat_rpc_client import DeltaChat, Rpc
 from story import PATIENCE, Server, eventually
+from terminal import Terminal
 from test_grpc import Frontend, schema  # noqa: F401
 from test_websocket import BRIDGE
 
@@ -92,6 +93,19 @@ def delivered(events: list[tuple]) -> set[int]:
 def numbered(follower: Follower) -> list[tuple]:
     """All events with their numbers."""
     return [(item["number"], item["contextId"], item["event"]["kind"]) for _, item in follower.events()]
+
+
+def opens_window(host: "Host", profile: int, chat: str) -> Terminal | None:
+    """A user interface in Rust, where one is built (host/frontends), with the newest chat open."""
+    program = host.program.with_name("volary-terminal")
+    if not program.exists():
+        return None
+    window = Terminal(lambda inner: subprocess.Popen(
+        [program, host.folder, str(profile)], stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
+        env=os.environ | {"TERM": "xterm-256color"}))
+    window.shows(chat)
+    window.types("\x1b[B")
+    return window
 
 
 class Load:
@@ -199,6 +213,12 @@ def test_frontends_of_five_kinds_share_a_host(host, schema, started, monkeypatch
         request.send_message.chat_id, request.send_message.data.text = chat, text
         return grpc.stub.Call(request, timeout=PATIENCE).id.id
 
+    window = opens_window(host, at_bob, "Alice")
+    if window:
+        started.append(window)
+        window.types("typed in a window\r")
+        alice.receives("typed in a window")
+
     load = Load([
         lambda text: stdio.rpc.misc_send_text_message(at_bob, chat, text),
         lambda text: websocket.rpc.misc_send_text_message(at_bob, chat, text),
@@ -224,6 +244,9 @@ def test_frontends_of_five_kinds_share_a_host(host, schema, started, monkeypatch
     eventually("who was killed has missed nothing, and heard nothing twice", lambda: in_two_lives() == numbered(rust))
     assert numbered(stopped) == numbered(rust)
     assert not [item for one in (rust, stopped, killed, back) for _, item in one.seen if "gap" in item]
+
+    if window:
+        window.shows(f"message {len(load.sent) - 1}")
 
     lines = [f"{len(load.sent)} messages, {PER_SECOND} a second; from sending to the first event about it:"]
     for name, frontend in steady.items():
