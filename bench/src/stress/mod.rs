@@ -10,6 +10,7 @@
 //! | `talk` | sends at a rate, receives, checks |
 //! | `backup` | a run of its own: the host is backed up while they talk |
 //! | `outage` | a run of its own: all profiles lose their relay |
+//! | `frontends` | a run of its own: many frontends listen to one host |
 //! | [`ledger`] | what was said and who heard it: exactly once, in order |
 //! | `process` | what `/proc` tells of a process |
 //! | `figures` | everything that was measured, as JSON |
@@ -23,6 +24,7 @@
 mod backup;
 mod failure;
 mod figures;
+mod frontends;
 mod html;
 mod idle;
 pub mod ledger;
@@ -84,6 +86,10 @@ async fn command(cli: &Cli) -> Result<bool, Failure> {
     Ok(match &cli.command {
         Some(Command::Outage(options)) => outage::run(options).await?.is_flawless(),
         Some(Command::Backup(options)) => backup::run(options).await?.is_flawless(),
+        Some(Command::Frontends(options)) => {
+            frontends::run(options).await?;
+            true
+        }
         None => run(&cli.options).await?.is_flawless(),
     })
 }

@@ -22,6 +22,7 @@ pub(super) enum Command {
     Outage(OutageOptions),
     /// The host is backed up while everybody talks: figures, and a comparison of what is restored
     Backup(BackupOptions),
+    Frontends(FrontendsOptions),
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +91,20 @@ pub(super) struct OutageOptions {
     pub(super) report: PathBuf,
 }
 
+/// Many frontends listen to one host: what each costs, how fast they hear of changes, how fast a query is answered
+#[derive(Debug, Args)]
+pub(super) struct FrontendsOptions {
+    /// How many, each on a profile of its own
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1900))]
+    pub(super) frontends: u32,
+    /// The `volary` program that is the host; without it the one beside this program
+    #[arg(long, value_name = "FILE")]
+    pub(super) volary: Option<PathBuf>,
+    /// Where the figures go, as .json
+    #[arg(long, value_name = "FILE", default_value = "volary-frontends")]
+    pub(super) report: PathBuf,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -102,6 +117,7 @@ mod tests {
         assert!(Cli::try_parse_from(["volary-stress", "--profiles", "7"]).is_ok());
         assert!(Cli::try_parse_from(["volary-stress", "outage", "--profiles", "7", "--down", "3"]).is_ok());
         assert!(Cli::try_parse_from(["volary-stress", "backup", "--profiles", "7", "--fill", "3"]).is_ok());
+        assert!(Cli::try_parse_from(["volary-stress", "frontends", "--frontends", "7"]).is_ok());
         assert!(Cli::try_parse_from(["volary-stress", "--profiles", "7", "outage"]).is_err());
     }
 }

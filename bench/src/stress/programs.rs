@@ -80,7 +80,7 @@ impl RelayProcess {
 }
 
 /// Asks a process to end, and makes it end.
-async fn end(child: &mut Child) {
+pub(super) async fn end(child: &mut Child) {
     if let Some(pid) = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
     }
