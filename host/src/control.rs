@@ -9,16 +9,19 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::Duration;
 
 use prost::Message as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use volary_proto::{Call, Error, ErrorCode, Outcome, Request, outcome};
 
 use crate::engine::Engine;
+use crate::places::{Place, Places};
+use crate::seldom::Seldom;
 
 /// Name of the socket in the folder.
 const SOCKET: &str = "control.sock";
@@ -30,11 +33,21 @@ const MAX_FRAME: usize = 64 << 20;
 const MAX_LENGTH_BYTES: usize = 5;
 /// Connections at a time; more wait.
 const MAX_CONNECTIONS: usize = 32;
+/// How long the first request may take.
+const FIRST_REQUEST: Duration = Duration::from_secs(30);
+/// How long the next one may take, while a person is asked something perhaps.
+const NEXT_REQUEST: Duration = Duration::from_secs(600);
+/// How long an answer may not be taken.
+const SEND_TIME: Duration = Duration::from_secs(60);
+/// Pause after a connection could not be accepted.
+const AFTER_TROUBLE: Duration = Duration::from_secs(1);
 
 /// The served socket; it goes when this is dropped.
 pub struct Control {
     path: PathBuf,
     task: JoinHandle<()>,
+    /// Connections that ask nothing end with it.
+    _served: watch::Sender<()>,
 }
 
 impl Control {
@@ -42,8 +55,9 @@ impl Control {
     pub fn serve(engine: Engine) -> io::Result<Self> {
         let path = engine.dir().join(SOCKET);
         let listener = bind(engine.dir())?;
-        let task = tokio::spawn(accept(listener, engine));
-        Ok(Self { path, task })
+        let (served, ended) = watch::channel(());
+        let task = tokio::spawn(accept(listener, engine, ended));
+        Ok(Self { path, task, _served: served })
     }
 }
 
@@ -76,38 +90,54 @@ fn short<T>(dir: &Path, name: &str, act: impl FnOnce(&Path) -> io::Result<T>) ->
     act(&Path::new("/proc/self/fd").join(number.to_string()).join(name))
 }
 
-async fn accept(listener: UnixListener, engine: Engine) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    while let Ok(place) = places.clone().acquire_owned().await {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+async fn accept(listener: UnixListener, engine: Engine, ended: watch::Receiver<()>) {
+    let places = Places::new(MAX_CONNECTIONS);
+    let (refused, trouble) = (Seldom::default(), Seldom::default());
+    let ours = rustix::process::geteuid().as_raw();
+    loop {
+        let accepted =
+            listener.accept().await.and_then(|(stream, _)| Ok((stream.peer_cred()?.uid(), stream)));
+        match accepted {
+            Ok((user, stream)) if user == ours || user == 0 => {
+                let (engine, place, ended) = (engine.clone(), places.take().await, ended.clone());
+                tokio::spawn(async move {
+                    if let Err(error) = attend(stream, &engine, &place, ended).await {
+                        tracing::debug!(%error, "a connection to the control socket failed");
+                    }
+                });
+            }
+            Ok((user, _)) => {
+                if let Some(times) = refused.now() {
+                    tracing::warn!(user, times, "another user is refused at the control socket");
+                }
+            }
             Err(error) => {
                 // Too many open files, most likely: they come back.
-                tracing::warn!(%error, "the control socket takes no connection");
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                continue;
+                if let Some(times) = trouble.now() {
+                    tracing::warn!(%error, times, "the control socket takes no connection");
+                }
+                tokio::time::sleep(AFTER_TROUBLE).await;
             }
-        };
-        let engine = engine.clone();
-        tokio::spawn(async move {
-            if let Err(error) = attend(stream, &engine).await {
-                tracing::debug!(%error, "a connection to the control socket failed");
-            }
-            drop(place);
-        });
+        }
     }
 }
 
 /// Answers the requests of a connection.
-async fn attend(mut stream: UnixStream, engine: &Engine) -> io::Result<()> {
-    let peer = stream.peer_cred()?.uid();
-    let ours = rustix::process::geteuid();
-    if peer != ours.as_raw() && peer != 0 {
-        tracing::warn!(uid = peer, "another user is refused at the control socket");
-        return Ok(());
-    }
+async fn attend(
+    mut stream: UnixStream,
+    engine: &Engine,
+    place: &Place,
+    mut ended: watch::Receiver<()>,
+) -> io::Result<()> {
     let (mut from, mut to) = stream.split();
-    while let Some(frame) = read_frame(&mut from).await? {
+    loop {
+        let frame = tokio::select! {
+            frame = timeout(NEXT_REQUEST, read_frame(&mut from)) => frame??,
+            () = place.outstayed(FIRST_REQUEST) => return Err(io::ErrorKind::TimedOut.into()),
+            _ = ended.changed() => return Ok(()),
+        };
+        let Some(frame) = frame else { return Ok(()) };
+        place.standing().becomes_known();
         let outcome = match Request::decode(frame.as_slice()) {
             Ok(request) => {
                 let mut none = [0; 1];
@@ -123,9 +153,9 @@ async fn attend(mut stream: UnixStream, engine: &Engine) -> io::Result<()> {
             Ok(answer) => outcome::Kind::Answer(answer),
             Err(error) => outcome::Kind::Error(error),
         };
-        to.write_all(&Outcome { kind: Some(kind) }.encode_length_delimited_to_vec()).await?;
+        let outcome = Outcome { kind: Some(kind) }.encode_length_delimited_to_vec();
+        timeout(SEND_TIME, to.write_all(&outcome)).await??;
     }
-    Ok(())
 }
 
 /// Reads a frame; `None` at the end of the stream.

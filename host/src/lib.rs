@@ -162,6 +162,8 @@ pub mod grpc;
 #[cfg(feature = "jsonrpc")]
 pub mod jsonrpc;
 pub mod memory;
+mod places;
+mod seldom;
 #[cfg(feature = "websocket")]
 pub mod websocket;
 

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -71,28 +74,41 @@ pub struct TokenInfo {
     pub read_only: bool,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
     #[serde(default)]
     token: Vec<TokenInfo>,
 }
 
-/// The tokens of a folder. The file is read anew for each question, so that other processes may change it.
+/// The tokens of a folder. Other processes may change the file: it is looked at for each question, and read when it is
+/// another one, so that a stranger who tries tokens costs no more than that.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     path: PathBuf,
+    known: Arc<Mutex<Option<Known>>>,
+}
+
+/// What was read last.
+type Known = (Stamp, Arc<Content>);
+
+/// What tells one file of tokens from another: it is replaced as a whole, which gives it a new number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    number: u64,
+    changed: Option<SystemTime>,
+    bytes: u64,
 }
 
 impl Tokens {
     /// The tokens of the engine in this folder.
     pub fn of(folder: &Path) -> Self {
-        Self { path: folder.join(FILE) }
+        Self { path: folder.join(FILE), known: Arc::default() }
     }
 
     /// All of them.
     pub fn list(&self) -> Result<Vec<TokenInfo>, TokenError> {
-        Ok(self.read()?.token)
+        Ok(self.read()?.token.clone())
     }
 
     /// Makes a token and returns it. It is not stored and cannot be shown again.
@@ -101,7 +117,7 @@ impl Tokens {
         if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(usable) {
             return Err(TokenError::Name(name.to_owned()));
         }
-        let mut content = self.read()?;
+        let mut content = Content::clone(&*self.read()?);
         if content.token.iter().any(|token| token.name == name) {
             return Err(TokenError::Taken(name.to_owned()));
         }
@@ -119,7 +135,7 @@ impl Tokens {
 
     /// Takes a token back. Connections that use it end within half a minute.
     pub fn remove(&self, name: &str) -> Result<(), TokenError> {
-        let mut content = self.read()?;
+        let mut content = Content::clone(&*self.read()?);
         let before = content.token.len();
         content.token.retain(|token| token.name != name);
         if content.token.len() == before {
@@ -132,13 +148,14 @@ impl Tokens {
     pub fn find(&self, shown: &str) -> Result<Option<TokenInfo>, TokenError> {
         let shown = blake3::hash(shown.as_bytes());
         let mut found = None;
-        for token in self.read()?.token {
+        let content = self.read()?;
+        for token in &content.token {
             // The comparison of this type takes the same time wherever the difference is.
             if blake3::Hash::from_hex(&token.hash).is_ok_and(|hash| hash == shown) {
                 found = Some(token);
             }
         }
-        Ok(found)
+        Ok(found.cloned())
     }
 
     /// Whether a token is still valid, with what it allowed when it was shown.
@@ -146,14 +163,29 @@ impl Tokens {
         Ok(self.read()?.token.contains(token))
     }
 
-    fn read(&self) -> Result<Content, TokenError> {
+    fn read(&self) -> Result<Arc<Content>, TokenError> {
+        let failed = |error| TokenError::File { path: self.path.clone(), error };
+        let about = match fs::metadata(&self.path) {
+            Ok(about) => about,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Arc::default()),
+            Err(error) => return Err(failed(error)),
+        };
+        let stamp = Stamp { number: about.ino(), changed: about.modified().ok(), bytes: about.len() };
+        let mut known = self.known.lock();
+        if let Some((known, content)) = &*known
+            && *known == stamp
+        {
+            return Ok(content.clone());
+        }
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::default()),
-            Err(error) => return Err(TokenError::File { path: self.path.clone(), error }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Arc::default()),
+            Err(error) => return Err(failed(error)),
         };
-        toml::from_str(&text)
-            .map_err(|error| TokenError::Form { path: self.path.clone(), error: Box::new(error) })
+        let content: Arc<Content> = toml::from_str(&text)
+            .map_err(|error| TokenError::Form { path: self.path.clone(), error: Box::new(error) })?;
+        *known = Some((stamp, content.clone()));
+        Ok(content)
     }
 
     fn write(&self, content: &Content) -> Result<(), TokenError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use volary_engine::webxdc::instance::{AppFile, OpenApp};
 use volary_proto::{
@@ -27,6 +28,8 @@ const ASK: &str = "/__webxdc__/";
 const WAIT: Duration = Duration::from_secs(25);
 /// Pieces of a file that wait for a slow browser.
 const PIECES: usize = 4;
+/// How long a browser may not take the next piece, with a paused video perhaps.
+const TAKE_TIME: Duration = Duration::from_secs(600);
 /// What an update may be longer than an app is told.
 const SLACK: usize = 1024;
 
@@ -141,8 +144,10 @@ async fn file(shared: &Arc<Shared>, instance: &Arc<Instance>, path: &str) -> Rep
     };
     let name = if path == "/" { "index.html".to_owned() } else { path.trim_start_matches('/').to_owned() };
     let kind = types::by_name(&name);
-    // It is never closed.
+    // Neither is ever closed.
+    let Ok(own_place) = instance.reads.clone().acquire_owned().await else { return done() };
     let Ok(place) = shared.limits.reads.clone().acquire_owned().await else { return done() };
+    let runtime = Handle::current();
     let (shared, instance) = (shared.clone(), instance.clone());
     let (size, sized) = tokio::sync::oneshot::channel();
     let (sender, receiver) = mpsc::channel(PIECES);
@@ -152,7 +157,7 @@ async fn file(shared: &Arc<Shared>, instance: &Arc<Instance>, path: &str) -> Rep
         match shared.engine.app_file(instance.profile, instance.message, &name, opened) {
             Ok(file) => {
                 let _ = size.send(Ok(file.size()));
-                if let Some(opened) = send(file, &sender)
+                if let Some(opened) = send(file, &sender, &runtime)
                     && !instance.has_ended()
                 {
                     shared.archives.keep(&instance.name, opened);
@@ -162,7 +167,7 @@ async fn file(shared: &Arc<Shared>, instance: &Arc<Instance>, path: &str) -> Rep
                 let _ = size.send(Err(error));
             }
         }
-        drop(place);
+        drop((place, own_place));
     });
     match sized.await {
         Ok(Ok(length)) => pieces(kind, length, receiver),
@@ -173,12 +178,13 @@ async fn file(shared: &Arc<Shared>, instance: &Arc<Instance>, path: &str) -> Rep
 }
 
 /// Sends a file; the archive, if it was read without trouble.
-fn send(file: AppFile, pieces: &mpsc::Sender<io::Result<Bytes>>) -> Option<OpenApp> {
-    match file.copy(|piece| pieces.blocking_send(Ok(Bytes::from(piece))).is_ok()) {
+fn send(file: AppFile, pieces: &mpsc::Sender<io::Result<Bytes>>, runtime: &Handle) -> Option<OpenApp> {
+    let take = |piece| runtime.block_on(pieces.send_timeout(piece, TAKE_TIME)).is_ok();
+    match file.copy(|piece| take(Ok(Bytes::from(piece)))) {
         Ok(opened) => Some(opened),
         Err(error) => {
             // The browser sees that the file broke off.
-            let _ = pieces.blocking_send(Err(io::Error::other(error.to_string())));
+            take(Err(io::Error::other(error.to_string())));
             None
         }
     }

@@ -14,6 +14,7 @@ use super::names::{self, Host};
 use super::reply::{Reply, text};
 use super::{Shared, app, list, page, wipe};
 use crate::accept;
+use crate::places::{Places, Standing};
 
 /// Connections at a time; a browser opens six for each origin.
 const MAX_CONNECTIONS: usize = 512;
@@ -25,29 +26,25 @@ const MAX_HEAD: usize = 1 << 20;
 
 /// What is shared out among all connections.
 pub struct Limits {
-    connections: Arc<Semaphore>,
+    connections: Places,
     /// Places for reading files.
     pub reads: Arc<Semaphore>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-            reads: Arc::new(Semaphore::new(MAX_READS)),
-        }
+        Self { connections: Places::new(MAX_CONNECTIONS), reads: Arc::new(Semaphore::new(MAX_READS)) }
     }
 }
 
 /// Accepts connections for ever. They end with this.
 pub async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let places = shared.limits.connections.clone();
-    accept::accept(listener, places, move |stream| {
+    accept::accept(listener, &shared.limits.connections, |stream, standing| {
         let shared = shared.clone();
         async move {
             let service = service_fn(|request| {
-                let shared = shared.clone();
-                async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+                let (shared, standing) = (shared.clone(), standing.clone());
+                async move { Ok::<_, Infallible>(answer(&shared, &standing, request).await) }
             });
             let served =
                 accept::http().max_buf_size(MAX_HEAD).serve_connection(TokioIo::new(stream), service).await;
@@ -59,19 +56,28 @@ pub async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     .await;
 }
 
-async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Reply {
+async fn answer(shared: &Arc<Shared>, standing: &Standing, request: Request<Incoming>) -> Reply {
     if !matches!(*request.method(), Method::GET | Method::POST) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST");
     }
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     match names::parse(host, shared.port) {
-        Some(Host::Page(name)) if name == shared.list => list::answer(shared, request).await,
+        Some(Host::Page(name)) if name == shared.list => {
+            standing.becomes_known();
+            list::answer(shared, request).await
+        }
         Some(Host::Page(name)) => match shared.running.get(name) {
-            Some(instance) => page::answer(shared, &instance, request).await,
+            Some(instance) => {
+                standing.becomes_known();
+                page::answer(shared, &instance, request).await
+            }
             None => text(StatusCode::GONE, "This app is not open."),
         },
         Some(Host::App(name)) => match shared.running.get(name) {
-            Some(instance) => app::answer(shared, &instance, request).await,
+            Some(instance) => {
+                standing.becomes_known();
+                app::answer(shared, &instance, request).await
+            }
             None => wipe::answer(shared, name, request.headers(), request.uri()),
         },
         None => text(StatusCode::NOT_FOUND, "there is nothing here"),

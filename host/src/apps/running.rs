@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use volary_proto::event::Kind;
 
 use super::realtime::Channel;
 
 /// Instances that may run at a time. Each costs some hundred bytes, but a program that opens without end has a fault.
 pub const MAX_RUNNING: usize = 1_000;
+
+/// Files of one instance that are read at a time: as many connections as a browser opens to an origin.
+const MAX_READS: usize = 6;
 
 /// A running instance.
 pub struct Instance {
@@ -24,6 +27,8 @@ pub struct Instance {
     pub update_limit: usize,
     /// Its realtime channel.
     pub realtime: Channel,
+    /// Places for reading its files, so that an app that asks for files and does not take them holds up itself first.
+    pub reads: Arc<Semaphore>,
     state: watch::Sender<State>,
 }
 
@@ -116,8 +121,10 @@ impl Running {
         }
         let state = watch::Sender::new(State::default());
         let realtime = Channel::default();
+        let reads = Arc::new(Semaphore::new(MAX_READS));
+        let own_name = name.clone();
         let instance =
-            Arc::new(Instance { name: name.clone(), profile, message, update_limit, realtime, state });
+            Arc::new(Instance { name: own_name, profile, message, update_limit, realtime, reads, state });
         running.insert(name, instance.clone());
         Some((instance, true))
     }

@@ -39,7 +39,17 @@ pub struct Frames {
 
 impl Frames {
     pub fn new(file: File) -> Self {
-        Self { file, offset: 0, buffer: Vec::new(), buffered_at: 0 }
+        Self::from(file, 0)
+    }
+
+    /// Goes on where others have read up to an offset.
+    pub fn from(file: File, offset: u64) -> Self {
+        Self { file, offset, buffer: Vec::new(), buffered_at: 0 }
+    }
+
+    /// Where the next frame begins.
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// The content of the next frame; none while there is no whole one.

@@ -197,10 +197,11 @@ fn wanted(profiles: Option<&[u32]>) -> impl Fn(u32) -> bool {
     move |profile| profiles.is_none_or(|profiles| profiles.contains(&profile))
 }
 
-/// Reads the files in their order.
+/// Reads the files in their order. Between two reads no file is open: who reads slowly costs no descriptor.
 #[derive(Default)]
 struct Reader {
-    open: Option<(u64, Frames)>,
+    /// The first number of the file that is read, and how far.
+    at: Option<(u64, u64)>,
 }
 
 impl Reader {
@@ -213,17 +214,17 @@ impl Reader {
         until: u64,
         wanted: &impl Fn(u32) -> bool,
     ) -> io::Result<(Vec<Arc<Entry>>, u64)> {
+        let (mut first, mut frames) = match self.at {
+            Some((first, offset)) => (first, open(folder, first, Some(offset))?),
+            None => {
+                // The last file that can hold the next number; before all of them, the first.
+                let at = kept.firsts.partition_point(|first| *first <= place + 1).saturating_sub(1);
+                let Some(first) = kept.firsts.get(at) else { return Ok((Vec::new(), until)) };
+                (*first, open(folder, *first, None)?)
+            }
+        };
         let (mut found, mut reached) = (Vec::new(), place);
         for _ in 0..LOOK {
-            let (first, frames) = match &mut self.open {
-                Some((first, frames)) => (*first, frames),
-                None => {
-                    // The last file that can hold the next number; before all of them, the first.
-                    let at = kept.firsts.partition_point(|first| *first <= place + 1).saturating_sub(1);
-                    let Some(first) = kept.firsts.get(at) else { return Ok((found, until)) };
-                    (*first, &mut self.open.insert(open(folder, *first)?).1)
-                }
-            };
             match frames.next()?.map(|bytes| Entry::from_bytes(&bytes)) {
                 Some(Some(entry)) if entry.number > reached => {
                     reached = entry.number;
@@ -236,18 +237,26 @@ impl Reader {
                 }
                 Some(_) => {}
                 None => match kept.firsts.iter().find(|next| **next > first) {
-                    Some(next) => self.open = Some(open(folder, *next)?),
-                    None => return Ok((found, reached.max(until))),
+                    Some(next) => (first, frames) = (*next, open(folder, *next, None)?),
+                    None => {
+                        reached = reached.max(until);
+                        break;
+                    }
                 },
             }
         }
+        self.at = Some((first, frames.offset()));
         Ok((found, reached))
     }
 }
 
-/// A file, without its head.
-fn open(folder: &Path, first: u64) -> io::Result<(u64, Frames)> {
-    let mut frames = Frames::new(File::open(segments::path(folder, first))?);
+/// A file from an offset on, or without its head.
+fn open(folder: &Path, first: u64, offset: Option<u64>) -> io::Result<Frames> {
+    let file = File::open(segments::path(folder, first))?;
+    if let Some(offset) = offset {
+        return Ok(Frames::from(file, offset));
+    }
+    let mut frames = Frames::new(file);
     frames.next()?;
-    Ok((first, frames))
+    Ok(frames)
 }

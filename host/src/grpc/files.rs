@@ -1,16 +1,15 @@
 //! Files that frontends bring and fetch. What a frontend brings gets a reference, which stands for its path in requests;
 //! paths of the host become references for frontends on other machines.
 
-use std::fs::{self, DirBuilder};
-use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio::task::spawn_blocking;
 use tonic::{Code, Status};
 use volary_engine::ground::artwork;
 use volary_grpc::{DownloadPart, UploadPart};
@@ -26,7 +25,7 @@ const BLOB: &str = "blob:";
 /// Longest file that is taken, in bytes.
 pub const MAX_UPLOAD: u64 = 1 << 30;
 /// Most files that are kept.
-const MAX_FILES: usize = 1000;
+pub const MAX_FILES: usize = 1000;
 /// How long a file is kept.
 const KEPT: Duration = Duration::from_secs(3600);
 /// Longest name of a file, in bytes.
@@ -96,28 +95,22 @@ impl Files {
             return Err(Status::invalid_argument("a file has at least one part"));
         };
         let name = usable(&first.name);
-        let written = async {
-            DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
-            let mut file = File::create(folder.join(&name)).await.map_err(failed)?;
-            let mut next = Some(first);
-            let mut size = 0;
-            while let Some(part) = next {
-                size += part.data.len() as u64;
-                if size > MAX_UPLOAD {
-                    return Err(Status::out_of_range(format!("a file has at most {MAX_UPLOAD} bytes")));
-                }
-                file.write_all(&part.data).await.map_err(failed)?;
-                next = parts.next().await.transpose()?;
+        DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
+        let unfinished = Unfinished(Some(folder.clone()));
+        let path = folder.join(&name);
+        File::create(&path).map_err(failed)?;
+        let mut next = Some(first);
+        let mut size = 0;
+        while let Some(part) = next {
+            size += part.data.len() as u64;
+            if size > MAX_UPLOAD {
+                return Err(Status::out_of_range(format!("a file has at most {MAX_UPLOAD} bytes")));
             }
-            file.flush().await.map_err(failed)
-        };
-        match written.await {
-            Ok(()) => Ok(format!("{UPLOAD}{id}/{name}")),
-            Err(status) => {
-                tokio::fs::remove_dir_all(&folder).await.ok();
-                Err(status)
-            }
+            append(path.clone(), part.data).await.map_err(failed)?;
+            next = parts.next().await.transpose()?;
         }
+        unfinished.finished();
+        Ok(format!("{UPLOAD}{id}/{name}"))
     }
 
     /// Deletes what has been here for long; fails if there is too much else.
@@ -159,13 +152,11 @@ impl Files {
         if !shared && !path.starts_with(own) {
             return Err(missing());
         }
-        let mut file = File::open(&path).await.map_err(|_| missing())?;
-        let about = file.metadata().await.map_err(failed)?;
+        let about = tokio::fs::metadata(&path).await.map_err(|_| missing())?;
         if !about.is_file() {
             return Err(missing());
         }
-        file.seek(io::SeekFrom::Start(offset)).await.map_err(failed)?;
-        Ok(Reading { file, size: about.len(), begun: false })
+        Ok(Reading { path, offset: offset.min(about.len()), size: about.len(), begun: false })
     }
 }
 
@@ -175,9 +166,33 @@ impl Drop for Files {
     }
 }
 
-/// A file on its way to a frontend.
+/// The folder of a file that is not there as a whole yet; it goes when the call fails, is cancelled or takes too long.
+struct Unfinished(Option<PathBuf>);
+
+impl Unfinished {
+    fn finished(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.0 {
+            fs::remove_dir_all(folder).ok();
+        }
+    }
+}
+
+/// Adds a part to a file. While the next one is waited for the file is closed: who is slow costs no descriptor.
+async fn append(path: PathBuf, data: Bytes) -> io::Result<()> {
+    let appending = spawn_blocking(move || OpenOptions::new().append(true).open(path)?.write_all(&data));
+    appending.await.map_err(io::Error::other)?
+}
+
+/// A file on its way to a frontend. While a part is on its way the file is closed.
 pub struct Reading {
-    file: File,
+    path: PathBuf,
+    offset: u64,
     size: u64,
     begun: bool,
 }
@@ -185,15 +200,31 @@ pub struct Reading {
 impl Reading {
     /// The next part; none at the end.
     pub async fn next(&mut self) -> Result<Option<DownloadPart>, Status> {
-        let mut data = vec![0; PART];
-        let read = self.file.read(&mut data).await.map_err(failed)?;
-        data.truncate(read);
+        let (path, offset) = (self.path.clone(), self.offset);
+        let reading = spawn_blocking(move || read_part(&path, offset));
+        let data = reading.await.map_err(io::Error::other).flatten().map_err(failed)?;
+        let read = data.len();
+        self.offset += read as u64;
         let size = if self.begun { 0 } else { self.size };
         // Of an empty file there is one part, too.
         let more = read > 0 || !self.begun;
         self.begun = true;
         Ok(more.then(|| DownloadPart { size, data: Bytes::from(data) }))
     }
+}
+
+/// A part from an offset on; of less than [`PART`] bytes at the end.
+fn read_part(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let (mut data, mut filled) = (vec![0; PART], 0);
+    while filled < PART {
+        match file.read_at(&mut data[filled..], offset + filled as u64)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    data.truncate(filled);
+    Ok(data)
 }
 
 #[allow(clippy::needless_pass_by_value)]

@@ -1,17 +1,19 @@
-//! A connection with its place, and a bound on how long it may say nothing before its first word.
+//! A connection with its place. Until its first call is let in it is a stranger, which has a moment for that and makes
+//! room for others.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Sleep, sleep};
 use tonic::transport::server::Connected;
 
-/// How long the first word may take. Later there are signs of life.
-const FIRST_WORD: Duration = Duration::from_secs(10);
+use crate::places::{Place, Standing};
+
+/// How long the first call may take. Later there are signs of life.
+pub const FIRST_CALL: Duration = Duration::from_secs(30);
 
 /// What a connection is made of.
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -21,21 +23,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for T {}
 /// A connection.
 pub struct Guarded<I> {
     io: I,
-    /// None after the first word.
-    silence: Option<Pin<Box<Sleep>>>,
-    _place: OwnedSemaphorePermit,
+    /// None when it is known.
+    outstayed: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    place: Place,
 }
 
 impl<I> Guarded<I> {
-    pub fn new(io: I, place: OwnedSemaphorePermit) -> Self {
-        Self { io, silence: Some(Box::pin(sleep(FIRST_WORD))), _place: place }
+    pub fn new(io: I, place: Place) -> Self {
+        Self { io, outstayed: Some(Box::pin(place.outstayed(FIRST_CALL))), place }
     }
 }
 
 impl<I> Connected for Guarded<I> {
-    type ConnectInfo = ();
+    type ConnectInfo = Arc<Standing>;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> Arc<Standing> {
+        self.place.standing()
+    }
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
@@ -44,15 +48,15 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.io).poll_read(context, buffer);
-        if polled.is_ready() {
-            self.silence = None;
-        } else if let Some(silence) = &mut self.silence
-            && silence.as_mut().poll(context).is_ready()
-        {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        if let Some(outstayed) = &mut self.outstayed {
+            if outstayed.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            if self.place.is_known() {
+                self.outstayed = None;
+            }
         }
-        polled
+        Pin::new(&mut self.io).poll_read(context, buffer)
     }
 }
 

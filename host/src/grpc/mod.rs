@@ -6,7 +6,8 @@
 //! | `mod.rs` | [`Grpc`]: starting, ending |
 //! | `service` | what a frontend can call |
 //! | `unix`, `tcp` | where frontends connect |
-//! | `guard` | a connection with its place, and a bound on how long it may say nothing |
+//! | `guard` | a connection with its place, and a bound on how long it may be a stranger |
+//! | `deadline` | how long a call may take |
 //! | `admit` | tokens |
 //! | `files` | files that frontends bring and fetch |
 //! | `client` | [`Remote`]: a running host as a [`Bus`] |
@@ -16,6 +17,7 @@
 
 mod admit;
 mod client;
+mod deadline;
 mod files;
 mod guard;
 mod service;
@@ -51,7 +53,7 @@ pub const SOCKET: &str = "bus.sock";
 /// Longest request, in bytes. Files travel by themselves.
 pub const MAX_REQUEST: usize = 16 << 20;
 /// Connections at a time, of each kind.
-pub const MAX_CONNECTIONS: usize = 1000;
+pub const MAX_CONNECTIONS: usize = 2000;
 /// Calls of one connection at a time, those that listen included.
 const MAX_CALLS: u32 = 1000;
 /// Bytes of the fields of a call.
@@ -166,7 +168,11 @@ impl<B: Bus + Sync> Grpc<B> {
         });
         self.serving.spawn(async move {
             reporter.set_serving::<BusServer<Service<B>>>().await;
-            let end = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+            let end = async move {
+                // Without a sender it is the end, too.
+                stopped.wait_for(|stopped| *stopped).await.ok();
+                reporter.set_not_serving::<BusServer<Service<B>>>().await;
+            };
             if let Err(error) = router.serve_with_incoming_shutdown(incoming, end).await {
                 tracing::error!(%error, "the bus is not served any more");
             }

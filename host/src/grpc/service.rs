@@ -17,6 +17,7 @@ use volary_grpc::{
 use volary_proto::{Answer, ErrorCode, GetBlobDir, request};
 
 use super::admit::Caller;
+use super::deadline;
 use super::files::{Files, Reading};
 use crate::access;
 use crate::bus::Bus;
@@ -84,14 +85,15 @@ type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[tonic::async_trait]
 impl<B: Bus + Sync> BusService for Service<B> {
     async fn call(&self, call: Request<volary_proto::Request>) -> Result<Response<Answer>, Status> {
-        let caller = caller(&call)?;
-        Ok(Response::new(self.carry_out(&caller, call.into_inner()).await?))
+        let (caller, deadline) = (caller(&call)?, deadline::of(&call));
+        let answer = deadline::within(deadline, self.carry_out(&caller, call.into_inner())).await?;
+        Ok(Response::new(answer))
     }
 
     type EventsStream = Items<EventsItem>;
 
     async fn events(&self, call: Request<EventsRequest>) -> Result<Response<Self::EventsStream>, Status> {
-        let caller = caller(&call)?;
+        let (caller, deadline) = (caller(&call)?, deadline::of(&call));
         let asked = call.into_inner();
         let from = match asked.after {
             None => Position::Now,
@@ -105,6 +107,7 @@ impl<B: Bus + Sync> BusService for Service<B> {
             files: self.files.clone(),
             stopped: self.stopped.clone(),
             look: Instant::now() + LOOK,
+            deadline,
             begun: false,
         };
         let items = unfold(Some(listening), async |listening| {
@@ -121,7 +124,8 @@ impl<B: Bus + Sync> BusService for Service<B> {
         if caller(&call)?.access.read_only {
             return Err(Status::permission_denied("not allowed: this token only reads"));
         }
-        let reference = self.files.take(call.into_inner()).await?;
+        let deadline = deadline::of(&call);
+        let reference = deadline::within(deadline, self.files.take(call.into_inner())).await?;
         Ok(Response::new(FileReference { reference }))
     }
 
@@ -164,6 +168,7 @@ struct Listening {
     stopped: watch::Receiver<bool>,
     /// When its token is looked at again.
     look: Instant,
+    deadline: Instant,
     begun: bool,
 }
 
@@ -182,6 +187,7 @@ impl Listening {
                 () = async { drop(stopped.wait_for(|stopped| *stopped).await) } => {
                     return Some(Err(Status::unavailable("the host stops")));
                 }
+                () = sleep_until(self.deadline) => return Some(Err(deadline::passed())),
                 () = sleep_until(self.look) => {
                     self.look = Instant::now() + LOOK;
                     if !self.caller.is_still_welcome() {

@@ -2,24 +2,24 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::guard::Guarded;
 use super::{Listen, MAX_CONNECTIONS};
 use crate::access::{self, ListenError};
+use crate::places::{Place, Places};
+use crate::seldom::Seldom;
 
 /// How long the TLS handshake may take.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// Pause after a connection could not be accepted.
 const AFTER_TROUBLE: Duration = Duration::from_millis(100);
 /// The protocol that callers of gRPC ask for.
@@ -48,18 +48,20 @@ pub async fn accept(
     tls: Option<TlsAcceptor>,
     connections: mpsc::Sender<Guarded<Stream>>,
 ) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new(MAX_CONNECTIONS);
+    let trouble = Seldom::default();
     let mut handshakes = JoinSet::new();
     loop {
-        // It is never closed.
-        let Ok(place) = places.clone().acquire_owned().await else { return };
         while handshakes.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {
+                let place = places.take().await;
                 handshakes.spawn(greet(stream, tls.clone(), place, connections.clone()));
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection cannot be accepted");
+                if let Some(times) = trouble.now() {
+                    tracing::warn!(%error, times, "a connection cannot be accepted");
+                }
                 tokio::time::sleep(AFTER_TROUBLE).await;
             }
         }
@@ -69,18 +71,23 @@ pub async fn accept(
 async fn greet(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
-    place: OwnedSemaphorePermit,
+    place: Place,
     connections: mpsc::Sender<Guarded<Stream>>,
 ) {
     // Small answers must not wait for the confirmation of those before.
     stream.set_nodelay(true).ok();
     let stream = match tls {
         None => Stream::Plain(stream),
-        Some(tls) => match timeout(HANDSHAKE_TIME, tls.accept(stream)).await {
-            Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
-            Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
-            Err(_) => return tracing::debug!("a TLS handshake took too long"),
-        },
+        Some(tls) => {
+            let greeted = tokio::select! {
+                greeted = tls.accept(stream) => greeted,
+                () = place.outstayed(HANDSHAKE_TIME) => Err(io::ErrorKind::TimedOut.into()),
+            };
+            match greeted {
+                Ok(stream) => Stream::Tls(Box::new(stream)),
+                Err(error) => return tracing::debug!(%error, "a TLS handshake failed"),
+            }
+        }
     };
     // Nobody takes it when the host stops.
     connections.send(Guarded::new(stream, place)).await.ok();

@@ -152,6 +152,125 @@ async fn a_query_ends_with_its_deadline() {
     assert!(matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded), "{status}");
 }
 
+/// Waits for something that happens by itself.
+async fn eventually(what: &str, look: impl Fn() -> bool) {
+    let waiting = async {
+        while !look() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(timeout(SOON, waiting).await.is_ok(), "{what}");
+}
+
+fn tasks() -> usize {
+    tokio::runtime::Handle::current().metrics().num_alive_tasks()
+}
+
+#[tokio::test]
+async fn what_takes_longer_than_its_deadline_is_told_so_by_the_host() {
+    let host = Host::start();
+    let (_stop, stopped) = watch::channel(false);
+    let service = Service::new(host.script.clone(), host.grpc.log.clone(), host.grpc.files.clone(), stopped);
+    fn within<T>(time: &'static str, message: T) -> Request<T> {
+        let mut call = Admission::of_this_user().admit(Request::new(())).unwrap();
+        call.metadata_mut().insert("grpc-timeout", time.parse().unwrap());
+        call.map(|()| message)
+    }
+    use volary_grpc::bus_server::Bus as _;
+    let asked = volary_proto::Request::new(1, volary_proto::WaitNextMsgs {});
+    let late = timeout(SOON, service.call(within("20m", asked))).await.unwrap().unwrap_err();
+    assert_eq!(late.code(), Code::DeadlineExceeded);
+    let asked = volary_proto::Request::new(1, get("x"));
+    service.call(within("1H", asked.clone())).await.unwrap();
+    service.call(within("nonsense", asked)).await.unwrap();
+    let items = service.events(within("20m", EventsRequest::default())).await.unwrap().into_inner();
+    let items: Vec<_> = timeout(SOON, futures::StreamExt::collect::<Vec<_>>(items)).await.unwrap();
+    assert_eq!(items.len(), 2);
+    assert_eq!(items[1].as_ref().unwrap_err().code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test]
+async fn queries_that_are_cancelled_leave_nothing_behind() {
+    const CALLS: usize = 50;
+    let host = Host::start();
+    let remote = host.connect().await;
+    remote.call(1, get("x")).await.unwrap();
+    let before = tasks();
+    let calls: Vec<_> = (0..CALLS)
+        .map(|_| {
+            let remote = remote.clone();
+            tokio::spawn(async move { remote.call(1, volary_proto::WaitNextMsgs {}).await })
+        })
+        .collect();
+    eventually("all are asked", || host.script.asked().len() == CALLS + 1).await;
+    assert!(tasks() >= before + CALLS);
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
+    eventually("all have ended", || tasks() <= before + 2).await;
+    remote.call(1, get("x")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_whose_frontend_ends_on_the_way_is_not_kept() {
+    let host = Host::start();
+    // A process of its own, as far as connections go.
+    let frontend =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let folder = host.folder.path().to_owned();
+    frontend.spawn(async move {
+        let part = UploadPart { name: "photo.jpg".to_owned(), data: "one".into() };
+        let parts = futures::StreamExt::chain(futures::stream::iter([part]), futures::stream::pending());
+        Remote::connect(&folder).await.unwrap().client().upload(parts).await
+    });
+    let uploads = host.folder.path().join("uploads");
+    let kept = || fs::read_dir(&uploads).unwrap().count();
+    eventually("it comes", || kept() == 1).await;
+    frontend.shutdown_background();
+    eventually("it is gone", || kept() == 0).await;
+}
+
+/// Counts the lines of the log from warnings on.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::atomic::AtomicUsize>);
+
+impl tracing::Subscriber for Lines {
+    fn enabled(&self, about: &tracing::Metadata<'_>) -> bool {
+        *about.level() <= tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn strangers_do_not_fill_the_log() {
+    const CALLS: usize = 300;
+    let mut host = Host::start();
+    let address = host.listen().await;
+    let lines = Lines::default();
+    let _logged = tracing::subscriber::set_default(lines.clone());
+    let begin = std::time::Instant::now();
+    let mut stranger = Far::connect(address, "volary_wrong").await;
+    for _ in 0..CALLS {
+        assert_eq!(stranger.calls(1, get("x")).await.unwrap_err().code(), Code::Unauthenticated);
+    }
+    let logged = lines.0.load(std::sync::atomic::Ordering::Relaxed);
+    let most = 1 + begin.elapsed().as_secs() as usize / 10;
+    assert!((1..=most).contains(&logged), "{logged} lines");
+}
+
 #[tokio::test]
 async fn a_file_that_was_brought_can_be_sent_from_anywhere() {
     let mut host = Host::start();
@@ -357,20 +476,33 @@ async fn the_host_says_that_it_is_well_and_what_it_offers() {
     assert_eq!(health.check(asked.clone()).await.unwrap_err().code(), Code::Unauthenticated);
     let answer = health.check(far.with_token(asked)).await.unwrap().into_inner();
     assert_eq!(answer.status(), tonic_health::pb::health_check_response::ServingStatus::Serving);
+    let all = tonic_health::pb::HealthCheckRequest::default();
+    let answer = health.check(far.with_token(all)).await.unwrap().into_inner();
+    assert_eq!(answer.status(), tonic_health::pb::health_check_response::ServingStatus::Serving);
+    let other = tonic_health::pb::HealthCheckRequest { service: "nobody".to_owned() };
+    assert_eq!(health.check(far.with_token(other)).await.unwrap_err().code(), Code::NotFound);
 
     use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
     use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
     let mut reflection =
         tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient::new(channel);
-    let asked = tonic_reflection::pb::v1::ServerReflectionRequest {
+    let asked = [
+        MessageRequest::ListServices(String::new()),
+        MessageRequest::FileContainingSymbol("volary.v1.Request".to_owned()),
+    ];
+    let asked = asked.map(|asked| tonic_reflection::pb::v1::ServerReflectionRequest {
         host: String::new(),
-        message_request: Some(MessageRequest::ListServices(String::new())),
-    };
-    let asked = far.with_token(futures::stream::iter([asked]));
+        message_request: Some(asked),
+    });
+    let asked = far.with_token(futures::stream::iter(asked));
     let mut answers = reflection.server_reflection_info(asked).await.unwrap().into_inner();
     let answer = answers.message().await.unwrap().unwrap().message_response;
     let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
     assert!(list.service.iter().any(|service| service.name == "volary.bus.v1.Bus"));
+    let answer = answers.message().await.unwrap().unwrap().message_response;
+    assert!(
+        matches!(answer, Some(MessageResponse::FileDescriptorResponse(file)) if !file.file_descriptor_proto.is_empty())
+    );
 }
 
 #[tokio::test]

@@ -6,14 +6,15 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as Probe;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::guard::Guarded;
 use super::{GrpcError, MAX_CONNECTIONS, SOCKET};
+use crate::places::Places;
+use crate::seldom::Seldom;
 
 /// Longest path that the system takes for a socket, with something to spare.
 const MAX_PATH: usize = 100;
@@ -84,22 +85,28 @@ fn reachable<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Re
 
 /// Accepts connections of this user, and of root, for ever.
 pub async fn accept(listener: UnixListener, connections: mpsc::Sender<Guarded<UnixStream>>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new(MAX_CONNECTIONS);
+    let (refused, trouble) = (Seldom::default(), Seldom::default());
     let own = rustix::process::geteuid().as_raw();
     loop {
-        // It is never closed.
-        let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => match stream.peer_cred().map(|peer| peer.uid()) {
                 Ok(user) if user == own || user == 0 => {
+                    let place = places.take().await;
                     if connections.send(Guarded::new(stream, place)).await.is_err() {
                         return;
                     }
                 }
-                other => tracing::warn!(user = ?other, "a program of another user was refused"),
+                other => {
+                    if let Some(times) = refused.now() {
+                        tracing::warn!(user = ?other, times, "a program of another user was refused");
+                    }
+                }
             },
             Err(error) => {
-                tracing::warn!(%error, "a connection cannot be accepted");
+                if let Some(times) = trouble.now() {
+                    tracing::warn!(%error, times, "a connection cannot be accepted");
+                }
                 tokio::time::sleep(AFTER_TROUBLE).await;
             }
         }

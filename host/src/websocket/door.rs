@@ -21,6 +21,8 @@ use super::session::{self, MAX_MESSAGE};
 use crate::accept;
 use crate::access::{Limited, TokenInfo, Tokens};
 use crate::bus::Bus;
+use crate::places::Places;
+use crate::seldom::Seldom;
 
 /// Where clients connect.
 pub const PATH: &str = "/rpc";
@@ -38,11 +40,15 @@ pub struct Door<B> {
     origins: Vec<String>,
     places: Arc<Semaphore>,
     stopped: watch::Receiver<bool>,
+    refused: Seldom,
+    unreadable: Seldom,
 }
 
 impl<B: Bus + Sync> Door<B> {
     pub fn new(bus: B, tokens: Tokens, origins: Vec<String>, stopped: watch::Receiver<bool>) -> Self {
-        Self { bus, tokens, origins, places: Arc::new(Semaphore::new(MAX_SESSIONS)), stopped }
+        let places = Arc::new(Semaphore::new(MAX_SESSIONS));
+        let (refused, unreadable) = (Seldom::default(), Seldom::default());
+        Self { bus, tokens, origins, places, stopped, refused, unreadable }
     }
 
     /// The token that is shown, and a place for its session; else what the client gets to hear.
@@ -51,7 +57,7 @@ impl<B: Bus + Sync> Door<B> {
         if let Some(origin) = origin
             && !self.origins.iter().any(|allowed| origin == allowed.as_str())
         {
-            tracing::info!("a page of an origin that is not allowed was refused");
+            self.refuses("a page of an origin that is not allowed was refused");
             return Err((StatusCode::FORBIDDEN, "this origin is not allowed"));
         }
         let shown = bearer(headers).or_else(|| query_token(uri));
@@ -59,17 +65,25 @@ impl<B: Bus + Sync> Door<B> {
             None => return Err((StatusCode::UNAUTHORIZED, "a token is needed")),
             Some(Ok(found)) => found,
             Some(Err(error)) => {
-                tracing::error!(%error, "tokens cannot be read: nobody can connect");
+                if let Some(times) = self.unreadable.now() {
+                    tracing::error!(%error, times, "tokens cannot be read: nobody can connect");
+                }
                 return Err((StatusCode::SERVICE_UNAVAILABLE, "tokens cannot be read"));
             }
         };
         let Some(token) = found else {
-            tracing::warn!("a client with an unknown token was refused");
+            self.refuses("a client with an unknown token was refused");
             return Err((StatusCode::UNAUTHORIZED, "unknown token"));
         };
         match self.places.clone().try_acquire_owned() {
             Ok(place) => Ok((token, place)),
             Err(_) => Err((StatusCode::SERVICE_UNAVAILABLE, "too many clients")),
+        }
+    }
+
+    fn refuses(&self, what: &str) {
+        if let Some(times) = self.refused.now() {
+            tracing::warn!(times, "{what}");
         }
     }
 }
@@ -94,7 +108,7 @@ fn query_token(uri: &Uri) -> Option<String> {
 /// Accepts connections for ever. Those that have not become a session end with this.
 pub async fn accept<B: Bus + Sync>(listener: TcpListener, tls: Option<TlsAcceptor>, door: Arc<Door<B>>) {
     let router = Router::new().route(PATH, any(enter::<B>)).with_state(door);
-    accept::accept(listener, Arc::new(Semaphore::new(MAX_CONNECTIONS)), move |stream| {
+    accept::accept(listener, &Places::new(MAX_CONNECTIONS), move |stream, _| {
         let (tls, router) = (tls.clone(), router.clone());
         async move {
             // Small answers must not wait for the confirmation of those before.

@@ -18,6 +18,7 @@
 //! | `lines` | lines that are silent, slow or busy; what is shown meanwhile; how often it is tried again |
 //! | `steps` | connections that are cut at any step and after any byte |
 //! | `hostile` | mails that nobody should send |
+//! | `hostile_frontends` | programs that send garbage, leave connections open or never read, on every interface of a host |
 //! | `forged` | mails that claim to be what they are not |
 //! | `faults` | faults of ours: keys that cannot be read, a reader that panics; what is told of mails that are not shown |
 //! | `classic` | mail in clear text: single chats, groups without id, mailing lists |
@@ -42,6 +43,7 @@ mod forged;
 mod frontends;
 mod groups;
 mod hostile;
+mod hostile_frontends;
 mod late;
 mod lines;
 mod meeting;
