@@ -80,6 +80,10 @@ settings:
 jsonrpc:
     VOLARY_WRITE_DOCS=1 cargo test --locked -p volary --features jsonrpc page
 
+# Write docs/protocol.md from the definition of the bus
+protocol:
+    VOLARY_WRITE_DOCS=1 cargo test --locked -p volary --features grpc --lib grpc::page
+
 # Write docs/cli.md from the commands and their options
 cli:
     VOLARY_WRITE_DOCS=1 cargo test --locked -p volary-cli --lib page

@@ -20,6 +20,8 @@ mod client;
 mod deadline;
 mod files;
 mod guard;
+#[cfg(test)]
+mod page;
 mod service;
 mod tcp;
 #[cfg(test)]
