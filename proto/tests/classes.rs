@@ -128,6 +128,7 @@ fn requests_of_a_kind_are_few_and_known() {
     let known = [
         "GetConnectivity",
         "GetConnectivityHtml",
+        "GetRelayStatuses",
         "WaitForAllWorkDone",
         "GetBackupQr",
         "GetBackupQrSvg",

@@ -26,7 +26,8 @@ use volary_mail::login::ConfiguredLogin;
 use volary_mail::proxy::ProxyUrl;
 use volary_proto::v1::{
     Done, Error, Number, RelayCommand, RelayConnectivity, RelayEventKind, RelayFetchNow, RelayNetworkChanged,
-    RelayNotice, RelaySide, RelayUids, answer, event, relay_command, relay_notice::Notice, request,
+    RelayNotice, RelaySide, RelayStatuses, RelayUids, answer, event, relay_command, relay_notice::Notice,
+    request,
 };
 
 type Later = Pin<Box<dyn Future<Output = ()>>>;
@@ -52,6 +53,11 @@ pub async fn request(
         Kind::GetConnectivityHtml(_) => {
             let text = super::connectivity_html::render(&shared)?;
             return Ok(answer::Kind::Text(volary_proto::v1::Text { text }));
+        }
+        Kind::GetRelayStatuses(_) => {
+            let shown = shared.shown.borrow();
+            let relays = shown.values().map(|shown| connectivity::status(shown)).collect();
+            return Ok(answer::Kind::RelayStatuses(RelayStatuses { relays }));
         }
         Kind::GetHttpResponse(call) => {
             return Ok(answer::Kind::HttpResponse(web::document(&shared, &call.url).await?));
