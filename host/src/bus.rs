@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use volary_actors::{Node, bus::EventStream};
+use volary_engine::ground::ids::ProfileId;
 use volary_proto::{Answer, Error, Event, Request};
 
 /// The engine as interfaces for other programs see it. They are written against this, so that their tests need no engine.
@@ -16,6 +17,17 @@ pub trait Bus: Clone + Send + Sync + 'static {
 
     /// All events of all profiles from now on, in the order of commits.
     fn subscribe(&self) -> Self::Events;
+
+    /// Listens to one profile, or to all. What happens after this is answered is among the events; events of other
+    /// profiles may be, too.
+    fn listen(
+        &self,
+        profile: Option<ProfileId>,
+    ) -> impl Future<Output = Result<Self::Events, Error>> + Send + 'static {
+        let _ = profile;
+        let events = self.subscribe();
+        async move { Ok(events) }
+    }
 
     /// Ends all connections, writes what is not written yet, and stops. Nothing is called afterwards.
     fn stop(&self) -> impl Future<Output = ()> + Send + 'static;

@@ -9,6 +9,7 @@ use volary_actors::bus::EventStream;
 use volary_actors::node::{self, Node, NodeOptions};
 use volary_engine::ground::artwork;
 use volary_engine::ground::clock::{Clock, SystemClock};
+use volary_engine::ground::ids::ProfileId;
 #[cfg(feature = "apps")]
 use volary_engine::webxdc::instance::{AppFile, OpenApp};
 use volary_proto::{Answer, Call, Error, Request};
@@ -155,6 +156,14 @@ impl Bus for Engine {
 
     fn subscribe(&self) -> EventStream {
         self.node.subscribe_frontend()
+    }
+
+    fn listen(
+        &self,
+        profile: Option<ProfileId>,
+    ) -> impl Future<Output = Result<EventStream, Error>> + Send + 'static {
+        let events = profile.map_or_else(|| self.node.subscribe(), |profile| self.node.subscribe_to(profile));
+        std::future::ready(Ok(events))
     }
 
     fn stop(&self) -> impl Future<Output = ()> + Send + 'static {

@@ -111,6 +111,7 @@
 //! |---|---|
 //! | `engine` | [`Engine`], what a Rust program uses |
 //! | [`bus`] | the same as a trait, which interfaces for other programs are written against |
+//! | [`handles`] | profiles, chats, messages and contacts as values; lists for user interfaces |
 //! | [`control`] | the socket by which commands on the same machine reach the process that holds a folder |
 //! | `directory` | the folder: whose it is, and who holds it |
 #![cfg_attr(
@@ -159,6 +160,7 @@ mod engine;
 pub mod event_log;
 #[cfg(feature = "grpc")]
 pub mod grpc;
+pub mod handles;
 #[cfg(feature = "jsonrpc")]
 pub mod jsonrpc;
 pub mod memory;
@@ -169,6 +171,7 @@ pub mod websocket;
 
 pub use directory::{DirectoryError, Holder};
 pub use engine::{Engine, EngineOptions, StartError};
+pub use handles::{Chat, ChatId, Contact, ContactId, Message, MessageId, NewMessage, Profile, ProfileId};
 pub use volary_actors::bus::{EventStream, MAX_WAITING_EVENTS};
 pub use volary_engine::ground::clock;
 pub use volary_proto as proto;

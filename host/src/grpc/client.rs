@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
+use volary_engine::ground::ids::ProfileId;
 use volary_grpc::bus_client::BusClient;
 use volary_grpc::{EventsItem, EventsRequest, error, events_item};
 use volary_proto::event::{EventChannelOverflow, Kind};
@@ -153,6 +154,14 @@ impl Bus for Remote {
             }
         });
         RemoteEvents { receiver }
+    }
+
+    fn listen(
+        &self,
+        profile: Option<ProfileId>,
+    ) -> impl Future<Output = Result<RemoteEvents, Error>> + Send + 'static {
+        let remote = self.clone();
+        async move { remote.events(profile.map(ProfileId::get).into_iter().collect()).await }
     }
 
     fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
