@@ -11,6 +11,7 @@
 //! | `answers.proto`, `views.proto`, `qr.proto` | what is answered; serialises to JSON-RPC results as it is |
 //! | `events.proto` | [`Event`]: what has happened |
 //! | `values.proto` | enums that all of them share |
+//! | `embed.proto` | frames of the library for C |
 //! | `relay.proto` | messages between a profile and its relay connections |
 //!
 //! Four hand-written files give the messages their Rust manners: `calls.rs` says in one line for each request which

@@ -61,6 +61,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["volary-proto", "volary-grpc", "volary-mail", "volary-storage", "volary-engine", "volary-actors"],
     ),
     ("host/cli", &["volary", "volary-grpc", "volary-proto", "volary-mail", "volary-relay"]),
+    ("host/c", &["volary", "volary-proto"]),
     ("bench", &["*"]),
     ("tests", &["*"]),
     ("tests/fuzz", &["*"]),
