@@ -16,6 +16,9 @@ use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
 pub(crate) const LOCK_FILE: &str = "accounts.lock";
+/// What may be in a folder before its first use: the lock of a process that was killed at its very first start, a
+/// configuration, and the socket that a service manager has opened.
+const MAY_BE_THERE: [&str; 3] = [LOCK_FILE, "volary.toml", "bus.sock"];
 pub(crate) const CONFIG_FILE: &str = "accounts.toml";
 const CONFIG_TEXT: &str = "# This directory belongs to the Volary engine.\nengine = \"volary\"\nformat = 1\n";
 /// Is there while every event of the last engine on the folder is in the log of events, in whose folder it is.
@@ -172,8 +175,7 @@ fn prepare(path: &Path) -> Result<(), DirectoryError> {
         return Ok(());
     }
     for entry in fs::read_dir(path).map_err(at(path))? {
-        // A process that was killed at its very first start leaves a lock file behind.
-        if entry.map_err(at(path))?.file_name() != LOCK_FILE {
+        if !MAY_BE_THERE.contains(&entry.map_err(at(path))?.file_name().to_string_lossy().as_ref()) {
             return Err(DirectoryError::NotEmpty(path.to_owned()));
         }
     }

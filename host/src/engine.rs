@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use thiserror::Error;
 use volary_actors::bus::EventStream;
@@ -12,10 +13,11 @@ use volary_engine::ground::clock::{Clock, SystemClock};
 use volary_engine::ground::ids::ProfileId;
 #[cfg(feature = "apps")]
 use volary_engine::webxdc::instance::{AppFile, OpenApp};
-use volary_proto::{Answer, Call, Error, Request};
+use volary_proto::{Answer, Call, Error, GetAllAccountIds, GetBlobDir, Request};
 
 use crate::bus::Bus;
 use crate::directory::{AccountsDirectory, DirectoryError};
+use crate::limits::{Limits, Look, Watch};
 
 /// Why an engine does not start.
 #[derive(Debug, Error)]
@@ -65,6 +67,7 @@ impl<P: Into<PathBuf>> From<P> for EngineOptions {
 pub struct Engine {
     node: Node,
     directory: Arc<AccountsDirectory>,
+    watch: Arc<Watch>,
 }
 
 impl Engine {
@@ -86,7 +89,7 @@ impl Engine {
         if options.threads > 0 {
             node.threads = options.threads;
         }
-        Ok(Self { node: Node::start(node)?, directory: Arc::new(directory) })
+        Ok(Self { node: Node::start(node)?, directory: Arc::new(directory), watch: Arc::default() })
     }
 
     /// Carries out a command or query of a profile (0 = the process as a whole). A command is answered after its
@@ -97,7 +100,27 @@ impl Engine {
 
     /// The same for requests whose kind is not known when the program is compiled.
     pub async fn request(&self, request: Request) -> Result<Answer, Error> {
+        // Held until the profile is there, so that several that are made at a time are counted.
+        let mut _making = None;
+        match self.watch.admit(&request, Instant::now())? {
+            None => {}
+            Some(Look::Profiles { most }) => {
+                _making = Some(self.watch.making.lock().await);
+                let there = self.node.call(Request::new(0, GetAllAccountIds {})).await?;
+                Look::refuse_profiles(most, there.take::<GetAllAccountIds>()?.ids.len())?;
+            }
+            Some(Look::Attachments { most, file }) => {
+                let answer = self.node.call(Request::new(request.profile_id, GetBlobDir {})).await?;
+                let folder = PathBuf::from(answer.take::<GetBlobDir>()?.text.unwrap_or_default());
+                Look::refuse_attachments(most, &file, &folder)?;
+            }
+        }
         self.node.call(request).await
+    }
+
+    /// Limits what profiles may ask for, from now on. There are no limits until then.
+    pub fn set_limits(&self, limits: Limits) {
+        self.watch.set(limits);
     }
 
     /// All events of all profiles, and of the process as a whole (profile 0), from now on, in the order of commits.

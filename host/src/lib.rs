@@ -113,6 +113,7 @@
 //! | [`bus`] | the same as a trait, which interfaces for other programs are written against |
 //! | [`handles`] | profiles, chats, messages and contacts as values; lists for user interfaces |
 //! | [`control`] | the socket by which commands on the same machine reach the process that holds a folder |
+//! | [`limits`] | what profiles may ask for, where somebody limits it |
 //! | `directory` | the folder: whose it is, and who holds it |
 #![cfg_attr(
     feature = "jsonrpc",
@@ -163,6 +164,7 @@ pub mod grpc;
 pub mod handles;
 #[cfg(feature = "jsonrpc")]
 pub mod jsonrpc;
+pub mod limits;
 pub mod memory;
 mod places;
 mod seldom;

@@ -20,6 +20,9 @@ pub const MAX_TRIES: u32 = 6;
 /// A mail is held after that many tries that ended with a fault of our own.
 pub const MAX_FAULTS: u32 = 3;
 
+/// Letters of an error that are kept with its mail.
+const MAX_KEPT_ERROR: usize = 300;
+
 /// What a message says that was given up.
 const TOO_MANY_TRIES: &str = "Number of retries exceeded the limit.";
 
@@ -251,6 +254,7 @@ pub fn faulted(
             record.faults = faults;
             record.not_before = retry_at;
             record.unreachable = false;
+            record.last_error = kept(error);
         })?;
         return deadlines::add(tx, retry_at, deadlines::Kind::RetrySending, 0);
     }
@@ -278,6 +282,11 @@ pub fn faulted(
         return Ok(());
     }
     fail_message(tx, message, &held)
+}
+
+/// As much of an error as a row of the queue keeps: servers can answer at length.
+fn kept(error: &str) -> String {
+    error.chars().take(MAX_KEPT_ERROR).collect()
 }
 
 /// The profile was started, perhaps in another version: what is held gets one more try.
@@ -328,6 +337,7 @@ pub fn postponed(
         record.tries = tries;
         record.not_before = retry_at;
         record.unreachable = !counts;
+        record.last_error = kept(error);
     })?;
     if counts {
         outbox::share_tries(tx, sequence, job, tries.min(MAX_TRIES))?;

@@ -9,6 +9,7 @@
 //! | [`messages`], [`listing`], [`facts`] | messages, lists of their ids, facts about them |
 //! | [`locations`] | tracks and places, and to whom the own location is streamed |
 //! | [`not_shown`] | received mails of which nothing is shown |
+//! | [`send_queue`] | what waits to be sent |
 //! | [`search`], [`summary`] | finding messages, and what is shown of one in a line |
 //! | [`stickers`] | the sticker collection |
 //! | [`config`], [`info`] | settings, and facts for logs |
@@ -30,6 +31,7 @@ pub mod messages;
 pub mod not_shown;
 pub mod process;
 pub mod search;
+pub mod send_queue;
 pub mod statistics;
 pub mod stickers;
 pub mod summary;
@@ -160,6 +162,7 @@ fn about_profile(db: &Db, look: &Look<'_>, kind: &request::Kind) -> Outcome<Opti
         Kind::GetStickers(_) => stickers::packs(look)?.into(),
         Kind::ListTransports(_) => list_transports(look)?.into(),
         Kind::GetNotShownMails(call) => not_shown::mails(look, call.limit)?.into(),
+        Kind::GetSendQueue(call) => send_queue::mails(look, call.limit)?.into(),
         _ => return Ok(None),
     }))
 }

@@ -30,8 +30,8 @@ pub(crate) use self::files::{files_of, writes_files};
 #[cfg(feature = "websocket")]
 pub(crate) use self::limited::Limited;
 pub use self::rules::Access;
+pub(crate) use self::tls::Certificates;
 pub use self::tls::TlsFiles;
-pub(crate) use self::tls::acceptor;
 pub use self::tokens::{TokenError, TokenInfo, Tokens};
 
 /// Why nobody can be served at an address.

@@ -59,6 +59,14 @@ fn a_lock_file_alone_is_no_foreign_file() {
 }
 
 #[test]
+fn a_configuration_and_a_socket_may_be_there_before_the_first_use() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("volary.toml"), "").unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("bus.sock")).unwrap();
+    AccountsDirectory::open(dir.path()).unwrap();
+}
+
+#[test]
 fn a_file_or_no_path_at_all_is_refused_as_the_system_says() {
     let file = tempfile::NamedTempFile::new().unwrap();
     assert_eq!(refusal(file.path()), format!("{:?}: Not a directory (os error 20)", file.path()));

@@ -12,7 +12,8 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 use volary_engine::ground::ids::ProfileId;
 use volary_grpc::bus_client::BusClient;
-use volary_grpc::{EventsItem, EventsRequest, error, events_item};
+use volary_grpc::host_client::HostClient;
+use volary_grpc::{EventsItem, EventsRequest, LogLevelRequest, error, events_item};
 use volary_proto::event::{EventChannelOverflow, Kind};
 use volary_proto::{Answer, Call, Error, Event, Request};
 
@@ -44,6 +45,7 @@ pub enum ConnectError {
 #[derive(Clone)]
 pub struct Remote {
     client: BusClient<Channel>,
+    process: HostClient<Channel>,
 }
 
 impl Remote {
@@ -65,7 +67,8 @@ impl Remote {
             let path = path.clone();
             async move { Ok::<_, io::Error>(TokioIo::new(unix::connect(path).await?)) }
         }));
-        Ok(Self { client: BusClient::new(channel).max_decoding_message_size(MAX_ANSWER) })
+        let process = HostClient::new(channel.clone());
+        Ok(Self { client: BusClient::new(channel).max_decoding_message_size(MAX_ANSWER), process })
     }
 
     /// What is generated from the definition, for calls that are not offered here.
@@ -82,6 +85,12 @@ impl Remote {
     pub async fn request(&self, request: Request) -> Result<Answer, Error> {
         let answer = self.client().call(request).await;
         answer.map(tonic::Response::into_inner).map_err(|status| error(&status))
+    }
+
+    /// How much the process of the host logs, in the form of `RUST_LOG`. If a filter is given, it holds from now on.
+    pub async fn log_level(&self, filter: Option<String>) -> Result<String, Error> {
+        let answer = self.process.clone().log_level(LogLevelRequest { filter }).await;
+        answer.map(|answer| answer.into_inner().filter).map_err(|status| error(&status))
     }
 
     /// Numbered events. What happens after this is answered is among them.

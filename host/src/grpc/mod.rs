@@ -9,6 +9,7 @@
 //! | `guard` | a connection with its place, and a bound on how long it may be a stranger |
 //! | `deadline` | how long a call may take |
 //! | `admit` | tokens |
+//! | `process` | what programs of this user can do with the process |
 //! | `files` | files that frontends bring and fetch |
 //! | `client` | [`Remote`]: a running host as a [`Bus`] |
 //!
@@ -22,6 +23,7 @@ mod files;
 mod guard;
 #[cfg(test)]
 mod page;
+mod process;
 mod service;
 mod tcp;
 #[cfg(test)]
@@ -35,18 +37,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tonic::service::interceptor::InterceptorLayer;
 use tonic::transport::Server;
 use volary_grpc::bus_server::BusServer;
+use volary_grpc::host_server::HostServer;
 
 use self::admit::Admission;
 pub use self::client::{ConnectError, Remote, RemoteEvents};
 use self::files::Files;
 use self::guard::Guarded;
+pub use self::process::LogLevel;
+use self::process::Process;
 use self::service::Service;
-use crate::access::{ListenError, TlsFiles, Tokens};
+use crate::access::{Certificates, ListenError, TlsFiles, Tokens};
 use crate::bus::Bus;
 use crate::event_log::EventLog;
 
@@ -110,6 +116,8 @@ pub struct Grpc<B> {
     serving: JoinSet<()>,
     accepting: Vec<AbortHandle>,
     socket: Option<unix::Socket>,
+    certificates: Vec<Arc<Certificates>>,
+    log_level: Option<Arc<dyn LogLevel>>,
 }
 
 impl<B: Bus + Sync> Grpc<B> {
@@ -119,37 +127,78 @@ impl<B: Bus + Sync> Grpc<B> {
         let files = Arc::new(Files::new(folder)?);
         let folder = folder.to_owned();
         let (stop, serving) = (watch::Sender::new(false), JoinSet::new());
-        Ok(Self { bus, log, files, folder, stop, serving, accepting: Vec::new(), socket: None })
+        Ok(Self {
+            bus,
+            log,
+            files,
+            folder,
+            stop,
+            serving,
+            accepting: Vec::new(),
+            socket: None,
+            certificates: Vec::new(),
+            log_level: None,
+        })
+    }
+
+    /// Lets programs of this user change how much this process logs. To be called before they are served.
+    pub fn with_log_level(mut self, level: impl LogLevel) -> Self {
+        self.log_level = Some(Arc::new(level));
+        self
     }
 
     /// Serves the programs of this user on the socket in the folder.
     pub fn on_socket(&mut self) -> Result<PathBuf, GrpcError> {
         let (socket, listener) = unix::Socket::bind(&self.folder)?;
-        let (connections, incoming) = mpsc::channel(1);
-        self.accepting.push(self.serving.spawn(unix::accept(listener, connections)));
-        self.serve(incoming, Admission::of_this_user());
         let path = socket.path().to_owned();
         self.socket = Some(socket);
-        tracing::info!(socket = %path.display(), "the bus is served on a Unix socket");
+        self.on_listener(listener, &path);
         Ok(path)
+    }
+
+    /// The same on a socket that a service manager has opened, which stays when this ends.
+    pub fn on_opened_socket(&mut self, listener: std::os::unix::net::UnixListener) -> Result<(), GrpcError> {
+        let address = listener.local_addr().ok();
+        let path = address.and_then(|address| address.as_pathname().map(Path::to_owned));
+        let path = path.unwrap_or_else(|| self.folder.join(SOCKET));
+        let failed = |error| GrpcError::File { path: path.clone(), error };
+        listener.set_nonblocking(true).map_err(failed)?;
+        let listener = UnixListener::from_std(listener).map_err(failed)?;
+        self.on_listener(listener, &path);
+        Ok(())
+    }
+
+    fn on_listener(&mut self, listener: UnixListener, path: &Path) {
+        let (connections, incoming) = mpsc::channel(1);
+        self.accepting.push(self.serving.spawn(unix::accept(listener, connections)));
+        self.serve(incoming, Admission::of_this_user(), true);
+        tracing::info!(socket = %path.display(), "the bus is served on a Unix socket");
+    }
+
+    /// Reads certificates and keys anew. If one makes no sense, what was there before stays.
+    pub fn reload_tls(&self) -> Result<(), ListenError> {
+        self.certificates.iter().try_for_each(|certificates| certificates.reload())
     }
 
     /// Serves programs that show a token.
     pub async fn on_address(&mut self, listen: Listen, tokens: Tokens) -> Result<SocketAddr, GrpcError> {
-        let (listener, tls) = tcp::bind(&listen).await?;
+        let (listener, certificates) = tcp::bind(&listen).await?;
+        let tls = certificates.as_ref().map(tcp::acceptor).transpose()?;
+        self.certificates.extend(certificates);
         let failed = |error| ListenError::Listen { address: listen.address, error };
         let address = listener.local_addr().map_err(failed)?;
         let (connections, incoming) = mpsc::channel(1);
         self.accepting.push(self.serving.spawn(tcp::accept(listener, tls, connections)));
-        self.serve(incoming, Admission::by_token(tokens));
+        self.serve(incoming, Admission::by_token(tokens), false);
         tracing::info!(%address, "the bus is served over TCP");
         Ok(address)
     }
 
-    fn serve<I: guard::Io>(&mut self, incoming: mpsc::Receiver<Guarded<I>>, admission: Admission) {
+    fn serve<I: guard::Io>(&mut self, incoming: mpsc::Receiver<Guarded<I>>, admission: Admission, own: bool) {
         let mut stopped = self.stop.subscribe();
         let service = Service::new(self.bus.clone(), self.log.clone(), self.files.clone(), stopped.clone());
         let bus = BusServer::new(service).max_decoding_message_size(MAX_REQUEST);
+        let level = self.log_level.clone().filter(|_| own);
         let (reporter, health) = tonic_health::server::health_reporter();
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(volary_grpc::DESCRIPTORS)
@@ -162,6 +211,7 @@ impl<B: Bus + Sync> Grpc<B> {
             .max_concurrent_streams(MAX_CALLS)
             .layer(InterceptorLayer::new(move |call| admission.admit(call)))
             .add_service(bus)
+            .add_optional_service(level.map(|level| HostServer::new(Process(level))))
             .add_service(health)
             .add_optional_service(reflection.ok());
         let incoming = futures::stream::unfold(incoming, async |mut incoming| {

@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::guard::Guarded;
 use super::{Listen, MAX_CONNECTIONS};
-use crate::access::{self, ListenError};
+use crate::access::{Certificates, ListenError};
 use crate::places::{Place, Places};
 use crate::seldom::Seldom;
 
@@ -32,14 +32,19 @@ pub enum Stream {
 }
 
 /// Listens. Without TLS only on the loopback interface.
-pub async fn bind(listen: &Listen) -> Result<(TcpListener, Option<TlsAcceptor>), ListenError> {
+pub async fn bind(listen: &Listen) -> Result<(TcpListener, Option<Arc<Certificates>>), ListenError> {
     let address = listen.address;
     if !address.ip().is_loopback() && listen.tls.is_none() {
         return Err(ListenError::Unprotected(address));
     }
-    let tls = listen.tls.as_ref().map(|files| access::acceptor(files, &[HTTP2])).transpose()?;
+    let certificates = listen.tls.clone().map(Certificates::read).transpose()?;
     let listener = TcpListener::bind(address).await;
-    Ok((listener.map_err(|error| ListenError::Listen { address, error })?, tls))
+    Ok((listener.map_err(|error| ListenError::Listen { address, error })?, certificates))
+}
+
+/// How connections are greeted.
+pub fn acceptor(certificates: &Arc<Certificates>) -> Result<TlsAcceptor, ListenError> {
+    certificates.acceptor(&[HTTP2])
 }
 
 /// Accepts connections for ever.

@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 #[cfg(feature = "apps")]
 pub(crate) use self::door::bearer;
 pub use self::session::MAX_MESSAGE;
-use crate::access::{self, ListenError, TlsFiles, Tokens};
+use crate::access::{Certificates, ListenError, TlsFiles, Tokens};
 use crate::bus::Bus;
 
 /// Where and for whom WebSockets are opened.
@@ -44,6 +44,7 @@ pub struct WebSockets {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
+    certificates: Option<Arc<Certificates>>,
 }
 
 impl WebSockets {
@@ -53,7 +54,8 @@ impl WebSockets {
         if !address.ip().is_loopback() && tls.is_none() {
             return Err(ListenError::Unprotected(address));
         }
-        let tls = tls.map(|files| access::acceptor(&files, &[])).transpose()?;
+        let certificates = tls.map(Certificates::read).transpose()?;
+        let tls = certificates.as_ref().map(|certificates| certificates.acceptor(&[])).transpose()?;
         let failed = |error| ListenError::Listen { address, error };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -61,12 +63,17 @@ impl WebSockets {
         let door = Arc::new(door::Door::new(bus, tokens, origins, stopped));
         let accepting = tokio::spawn(door::accept(listener, tls, door));
         tracing::info!(%address, "JSON-RPC is served over WebSocket");
-        Ok(Self { address, stop, accepting })
+        Ok(Self { address, stop, accepting, certificates })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Reads certificate and key anew. If they make no sense, what was there before stays.
+    pub fn reload_tls(&self) -> Result<(), ListenError> {
+        self.certificates.as_ref().map_or(Ok(()), |certificates| certificates.reload())
     }
 
     /// Ends all sessions and frees the port.

@@ -109,6 +109,8 @@ record! {
         pub faults: u32 = 16,
         /// Why it is not sent now though it is queued: faults of our own. Empty: it is sent. What is behind it goes on.
         pub held: String = 17,
+        /// Why the last try failed; empty before one has.
+        pub last_error: String = 18,
     }
 }
 

@@ -25,7 +25,8 @@ pub(super) fn check(dir: &Path) -> Result<(), Failure> {
     if !dir.is_dir() {
         return Err(format!("{} is not a folder", dir.display()).into());
     }
-    if !dir.join("accounts.toml").exists() {
+    // Where a service manager listens for a host, the folder may be unused until somebody asks.
+    if !dir.join("accounts.toml").exists() && !dir.join(volary::grpc::SOCKET).exists() {
         return Err(format!("{} has no profiles: volary profile add makes some", dir.display()).into());
     }
     Ok(())

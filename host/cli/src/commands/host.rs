@@ -18,7 +18,7 @@ use crate::process::options;
 #[derive(Clone, Debug, Args)]
 pub(super) struct Place {
     /// Folder of the profiles; a host that runs on it does the work
-    #[arg(long, value_name = "DIR", default_value = "profiles")]
+    #[arg(long, value_name = "DIR", env = "VOLARY_DATA", hide_env_values = true, default_value = "profiles")]
     pub(super) data: PathBuf,
     /// Writes JSON, one value on a line
     #[arg(long)]

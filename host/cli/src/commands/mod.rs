@@ -6,6 +6,8 @@
 //! | `demo` | `volary demo`: relay and engine in one process, a story played and checked |
 //! | `serve` | `volary serve`: keeps all profiles of a folder connected |
 //! | `status`, `check` | how the host on a folder is; whether a folder is fit for one |
+//! | `init`, `unit` | what a host is set up with: folder, configuration, units of systemd |
+//! | `queue`, `log_level` | what waits to be sent; how much a running host logs |
 //! | `profile`, `relays` | `volary profile`, `volary relay add`: profiles and their relays |
 //! | `invites` | `volary invite`, `volary join` |
 //! | `chats` | `volary chats`, `volary messages` |
@@ -20,7 +22,7 @@
 //! | `backup` | `volary backup`: backups of the host, made while it runs |
 //! | `token` | `volary token`: who may connect to `volary serve` over a network |
 //! | `relay` | `volary relay`: the embedded relay alone |
-//! | `completions` | `volary completions`: what a shell offers |
+//! | `completions`, `man` | what a shell offers; pages for `man` |
 //! | `page` | `docs/cli.md`, made from all of this |
 //! | `host`, `folder` | what a command works on: a running host, or the folder |
 //! | `output` | lines and JSON |
@@ -40,14 +42,18 @@ mod demo;
 mod events;
 mod folder;
 mod host;
+mod init;
 mod invites;
+mod log_level;
 mod mails;
+mod man;
 mod output;
 // The page has the commands of all features.
 #[cfg(feature = "backup")]
 #[cfg(test)]
 mod page;
 mod profile;
+mod queue;
 mod receive;
 mod relay;
 mod relays;
@@ -56,6 +62,7 @@ mod serve;
 mod statistics;
 mod status;
 mod token;
+mod unit;
 
 pub(crate) use self::serve::serve_control;
 
@@ -82,11 +89,20 @@ While `volary serve` runs on a folder, the other commands reach it through `bus.
 The log goes to standard error; RUST_LOG says how much of it (like \"info\" or \"volary_actors=debug\").
 NO_COLOR switches colours off.";
 
+const SERVE_HELP: &str = "\
+What the command line does not say comes from the environment (VOLARY_…), then from the configuration file, whose keys are
+the names of the options (`volary init` writes one). SIGTERM and SIGINT end it: mail that is due still goes out for up to
+3 s, what is left is counted in the log, and after 5 s it ends in any case. SIGHUP makes it read the configuration again:
+log, limits, certificate and key change; addresses do not.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Shows profiles that meet, chat, read and forget, on a relay inside this process, and checks all of it
     Demo(demo::DemoArgs),
+    /// Makes a folder for profiles, with a commented configuration
+    Init(init::InitArgs),
     /// Keeps all profiles of a folder connected until interrupted
+    #[command(after_help = SERVE_HELP)]
     Serve(serve::ServeArgs),
     /// Shows how the host on a folder is; exits with 1 if it is unwell
     Status(status::StatusArgs),
@@ -121,6 +137,12 @@ enum Command {
     /// Copies all profiles of a folder of chatmail core (Delta Chat), with keys, contacts, chats, messages and files
     #[cfg(feature = "backup")]
     Adopt(adopt::AdoptArgs),
+    /// Lists what waits to be sent
+    Queue(queue::QueueArgs),
+    /// Shows or changes how much a running host logs
+    LogLevel(log_level::LogLevelArgs),
+    /// Prints units for systemd: a service and the socket of its bus
+    Unit(unit::UnitArgs),
     /// Shows the statistics of profiles as they would be sent; nothing is sent
     Statistics(statistics::StatisticsArgs),
     /// Backs up profiles while they run, verifies and lists backups, restores from them
@@ -131,6 +153,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Prints what a shell needs to complete commands
     Completions(completions::CompletionsArgs),
+    /// Writes pages for `man`, one for each command
+    Man(man::ManArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -149,19 +173,20 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         _ => false,
     };
     let default_log = if long_lived { "info" } else { "error" };
-    let _log = log::start(default_log);
+    let log = log::start(default_log);
     volary::descriptors::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(carry_out(command));
+    let outcome = runtime.block_on(carry_out(command, log.level()));
     // Standard input may be in the middle of a read that never ends.
     runtime.shutdown_background();
     outcome
 }
 
-async fn carry_out(command: Command) -> Result<ExitCode, Failure> {
+async fn carry_out(command: Command, level: log::Level) -> Result<ExitCode, Failure> {
     match command {
         Command::Demo(args) => demo::run(args).await?,
-        Command::Serve(args) => serve::run(args).await?,
+        Command::Init(args) => init::run(args).await?,
+        Command::Serve(args) => serve::run(args, level).await?,
         Command::Status(args) => return status::run(args).await,
         Command::Check(args) => return check::run(args).await,
         Command::Profile(args) => profile::run(args).await?,
@@ -176,6 +201,9 @@ async fn carry_out(command: Command) -> Result<ExitCode, Failure> {
         Command::Contacts(args) => contacts::run(args).await?,
         Command::Mails(args) => mails::run(args).await?,
         Command::Dropped(args) => mails::dropped(args).await?,
+        Command::Queue(args) => queue::run(args).await?,
+        Command::LogLevel(args) => log_level::run(args).await?,
+        Command::Unit(args) => unit::run(&args)?,
         Command::Statistics(args) => statistics::run(args).await?,
         Command::Call(args) => call::run(args).await?,
         Command::Token(args) => token::run(&args)?,
@@ -184,6 +212,7 @@ async fn carry_out(command: Command) -> Result<ExitCode, Failure> {
         Command::Adopt(args) => adopt::run(args).await?,
         Command::Apps(args) => apps::run(args).await?,
         Command::Completions(args) => completions::run::<Cli>(&args)?,
+        Command::Man(args) => man::run::<Cli>(&args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

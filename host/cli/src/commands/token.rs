@@ -13,7 +13,14 @@ use crate::process::failure::{Failure, OutputError};
 #[derive(Debug, Args)]
 pub(super) struct TokenArgs {
     /// Folder of the profiles; another process may be using it
-    #[arg(long, value_name = "DIR", global = true, default_value = "profiles")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        env = "VOLARY_DATA",
+        hide_env_values = true,
+        default_value = "profiles"
+    )]
     data: PathBuf,
     #[command(subcommand)]
     command: Command,

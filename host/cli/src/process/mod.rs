@@ -5,7 +5,8 @@
 //! | [`log`] | the log on standard error |
 //! | [`event_log`] | events as lines of the log |
 //! | [`options`] | how the engine starts |
-//! | [`signals`] | the signals that end the process, and the one that does not |
+//! | [`signals`] | the signals that end the process, and the one that makes it read its files again |
+//! | [`systemd`] | readiness, watchdog, sockets and credentials of a service |
 //! | [`failure`] | what a command fails with, and its exit code |
 
 pub(crate) mod event_log;
@@ -13,3 +14,4 @@ pub(crate) mod failure;
 pub(crate) mod log;
 pub(crate) mod options;
 pub(crate) mod signals;
+pub(crate) mod systemd;

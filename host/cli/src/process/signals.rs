@@ -1,4 +1,4 @@
-//! Signals: interrupt and terminate ask the process to end, a hangup does not.
+//! Signals: interrupt and terminate ask the process to end, a hangup asks it to read its files again.
 
 use std::io;
 use std::time::Duration;
@@ -13,6 +13,15 @@ pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// To end.
+    End,
+    /// To read the configuration again.
+    Reload,
 }
 
 impl Signals {
@@ -32,17 +41,20 @@ impl Signals {
         Ok(())
     }
 
+    /// Waits for the next signal. Dropping the future before it is ready loses none.
+    pub(crate) async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+
     /// Waits until the process is asked to end. A hangup (the terminal is closed, or somebody wants files to be read
     /// again) is noted and ignored: there is nothing to read again, and profiles go on without a terminal.
     pub(crate) async fn end(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return,
-                _ = self.terminate.recv() => return,
-                _ = self.hangup.recv() => {
-                    tracing::info!("SIGHUP ignored; SIGTERM or SIGINT ends the process");
-                }
-            }
+        while self.next().await == Asked::Reload {
+            tracing::info!("SIGHUP ignored; SIGTERM or SIGINT ends the process");
         }
     }
 }
