@@ -9,11 +9,10 @@ use prost::Message as _;
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=../proto");
     println!("cargo:rerun-if-changed=build.rs");
-    let mut descriptors =
-        protox::compile(
-            ["volary/bus/v1/bus.proto", "volary/bus/v1/host.proto", "volary/v1/embed.proto"],
-            ["../proto"],
-        )?;
+    let mut descriptors = protox::compile(
+        ["volary/bus/v1/bus.proto", "volary/bus/v1/host.proto", "volary/v1/embed.proto"],
+        ["../proto"],
+    )?;
     let mut config = prost_build::Config::new();
     config.bytes(["."]).extern_path(".volary.v1", "::volary_proto::v1");
     tonic_prost_build::configure()

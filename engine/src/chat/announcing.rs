@@ -43,6 +43,7 @@ mod tests {
     use super::*;
     use crate::chat::{groups, requests};
     use crate::outgoing::complete::{Traces, sent};
+    use crate::state::messages;
     use crate::testing::{Desk, PROFILE};
 
     async fn with_group() -> (Desk, ChatId) {
@@ -70,6 +71,22 @@ mod tests {
         assert!(is_announced(&desk, group), "the second one tells of it");
         deletes(&desk, second).await;
         assert!(!is_announced(&desk, group));
+    }
+
+    #[tokio::test]
+    async fn a_change_whose_line_is_deleted_before_it_left_is_told_all_the_same() {
+        let (desk, group) = with_group().await;
+        let said = desk.says(group, "first").await;
+        desk.change(move |tx| groups::set_timer(tx, group, 60)).await;
+        let line = desk.newest(group);
+        assert_ne!(line, said);
+        deletes(&desk, line).await;
+        let shown = |desk: &Desk| desk.db.look(|view| messages::visible_ids(view, PROFILE, group)).unwrap();
+        assert!(!shown(&desk).contains(&line));
+        let entries = desk.db.look(|view| outbox::entries(view, PROFILE, 10)).unwrap();
+        let (sequence, job) = entries.into_iter().find(|(_, job)| job.message == line).unwrap();
+        desk.change(move |tx| Ok(sent(tx, sequence, &job, Default::default(), &Traces::default())?)).await;
+        assert!(!desk.has(line), "it goes when it has left");
     }
 
     #[tokio::test]

@@ -124,15 +124,8 @@ pub fn delete_messages(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
 pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(MessageId, ChatId)]) -> Outcome<()> {
     let mut touched: Vec<ChatId> = Vec::new();
     for (id, chat) in found {
-        if outbox::cancel(tx, *id)? {
-            announcing::heard(tx, *chat)?;
-        }
-        let record = messages::load(tx.store, tx.profile, *id)?;
-        messages::bury(tx, *id, true)?;
+        forget(tx, *id, *chat)?;
         tx.msg_deleted(*chat, *id);
-        if record.is_some_and(|record| record.view_type == ViewType::Webxdc) {
-            tx.app_deleted(*id);
-        }
         if !touched.contains(chat) {
             touched.push(*chat);
         }
@@ -144,6 +137,25 @@ pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(MessageId, ChatId)]) -> Ou
     }
     tx.msgs_changed_all();
     tx.chatlist_changed();
+    Ok(())
+}
+
+fn forget(tx: &mut Tx<'_, '_>, id: MessageId, chat: ChatId) -> Outcome<()> {
+    let record = messages::load(tx.store, tx.profile, id)?;
+    let is_change = record.as_ref().is_some_and(messages::is_info);
+    if is_change && outbox::is_queued(tx.store, tx.profile, id)? {
+        // What was changed is changed here: the others hear of it, and the message goes then.
+        let now = tx.now;
+        messages::update(tx, id, |record| record.expires = now)?;
+        return Ok(messages::hide(tx, id)?);
+    }
+    if outbox::cancel(tx, id)? {
+        announcing::heard(tx, chat)?;
+    }
+    messages::bury(tx, id, true)?;
+    if record.is_some_and(|record| record.view_type == ViewType::Webxdc) {
+        tx.app_deleted(id);
+    }
     Ok(())
 }
 
