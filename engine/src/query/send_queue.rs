@@ -52,7 +52,10 @@ mod tests {
         let listed = |limit| look(&desk.db, PROFILE, |look| mails(look, limit)).unwrap().mails;
         let before = listed(0).into_iter().last().unwrap();
         assert_eq!((before.message_id, before.chat_id), (message.get(), Some(chat.get())));
-        assert_eq!((before.since, before.tries, before.last_error.as_str()), (desk.now(), 0, ""));
+        let written =
+            look(&desk.db, PROFILE, |look| Ok(messages::load(look.view, PROFILE, message)?)).unwrap();
+        assert_eq!(before.since, written.unwrap().sent);
+        assert_eq!((before.tries, before.last_error.as_str()), (0, ""));
 
         let retry_at = desk.now() + 30;
         let answer = "451 4.7.1 come back later".repeat(40);
