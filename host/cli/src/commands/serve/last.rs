@@ -27,10 +27,9 @@ struct Left {
     due: usize,
 }
 
-/// Ends everything in order, within [`ALL`]; at once if the process is asked again.
-pub(super) async fn end(engine: Engine, mut log: EventLog, interfaces: Interfaces) -> Result<(), Failure> {
+/// Ends everything in order, within [`ALL`]; at once if the process is asked again. Says whether the engine has stopped.
+pub(super) async fn end(engine: Engine, mut log: EventLog, interfaces: Interfaces) -> Result<bool, Failure> {
     let bus = interfaces.close();
-    let mut told = false;
     let stopping = async {
         // Nobody brings anything new, except callers of the bus: it ends first.
         bus.stop().await;
@@ -39,30 +38,28 @@ pub(super) async fn end(engine: Engine, mut log: EventLog, interfaces: Interface
             Ok(left) => tell(left),
             Err(error) => tracing::warn!(%error, "the queues cannot be read"),
         }
-        told = true;
         engine.stop().await;
         log.closed().await;
     };
-    let in_time = tokio::select! {
+    let ended = tokio::select! {
         ended = tokio::time::timeout(ALL, stopping) => ended.is_ok(),
         again = Signals::end_again() => {
             again?;
             tracing::warn!("asked twice: ended before all connections were closed; nothing that was stored is lost");
-            return Ok(());
+            return Ok(false);
         }
     };
-    if in_time {
+    if ended {
         tracing::info!("stopped: all connections are closed, everything is stored");
     } else {
         tracing::warn!(
-            queues_told = told,
             "ended before all connections were closed: they took longer than {} s; nothing that was stored is lost",
             ALL.as_secs()
         );
         // The engine may still be closing its files: the lock of the folder goes with the process, not before.
         std::mem::forget(engine);
     }
-    Ok(())
+    Ok(ended)
 }
 
 /// Waits until nothing is due any more.

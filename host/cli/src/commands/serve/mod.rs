@@ -64,9 +64,10 @@ pub(super) async fn run(args: ServeArgs, level: Level) -> Result<(), Failure> {
     systemd::notify("STOPPING=1");
     watchdog.abort();
     served?;
-    last::end(engine, log, interfaces).await?;
-    // The stream ends with the engine.
-    events.await?;
+    if last::end(engine, log, interfaces).await? {
+        // The stream ends with the engine.
+        events.await?;
+    }
     Ok(())
 }
 

@@ -148,21 +148,27 @@ mod tests {
     fn what_is_counted_and_timed_is_told() {
         let recorder = Recorder::default();
         with_local_recorder(&recorder, || {
-            counter!("a_total", "kind" => "x").increment(2);
-            counter!("a_total", "kind" => "x").increment(1);
-            gauge!("b").set(2.5);
-            histogram!("c_seconds").record(0.003);
-            histogram!("c_seconds").record(100.0);
+            counter!("volary_mailbox_full_total", "actor" => "x").increment(2);
+            counter!("volary_mailbox_full_total", "actor" => "x").increment(1);
+            gauge!("volary_storage_queue_jobs").set(2.5);
+            histogram!("volary_storage_sync_seconds").record(0.003);
+            histogram!("volary_storage_sync_seconds").record(100.0);
         });
         let text = render(recorder.families());
-        assert!(text.contains("a_total{kind=\"x\"} 3\n"), "{text}");
-        assert!(text.contains("# TYPE b gauge\nb 2.5\n"), "{text}");
+        assert!(text.contains("volary_mailbox_full_total{actor=\"x\"} 3\n"), "{text}");
         assert!(
-            text.contains("c_seconds_bucket{le=\"0.0025\"} 0\nc_seconds_bucket{le=\"0.005\"} 1\n"),
+            text.contains("# TYPE volary_storage_queue_jobs gauge\nvolary_storage_queue_jobs 2.5\n"),
             "{text}"
         );
-        assert!(text.contains("c_seconds_bucket{le=\"30\"} 1\nc_seconds_bucket{le=\"+Inf\"} 2\n"), "{text}");
-        assert!(text.contains("c_seconds_sum 100.003\nc_seconds_count 2\n"), "{text}");
+        assert!(
+            text.contains("volary_storage_sync_seconds_bucket{le=\"0.0025\"} 0\nvolary_storage_sync_seconds_bucket{le=\"0.005\"} 1\n"),
+            "{text}"
+        );
+        assert!(text.contains("volary_storage_sync_seconds_bucket{le=\"30\"} 1\nvolary_storage_sync_seconds_bucket{le=\"+Inf\"} 2\n"), "{text}");
+        assert!(
+            text.contains("volary_storage_sync_seconds_sum 100.003\nvolary_storage_sync_seconds_count 2\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -170,7 +176,7 @@ mod tests {
         let recorder = Recorder::default();
         with_local_recorder(&recorder, || {
             for number in 0..2 * MAX_SERIES {
-                counter!("many_total", "number" => number.to_string()).increment(1);
+                counter!("volary_mailbox_full_total", "actor" => number.to_string()).increment(1);
             }
         });
         assert_eq!(recorder.families().len(), MAX_SERIES);
