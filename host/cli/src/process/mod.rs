@@ -2,6 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | [`alive`] | whether the engine answers, for the service manager and for /healthz |
 //! | [`log`] | the log on standard error |
 //! | [`event_log`] | events as lines of the log |
 //! | [`options`] | how the engine starts |
@@ -9,6 +10,7 @@
 //! | [`systemd`] | readiness, watchdog, sockets and credentials of a service |
 //! | [`failure`] | what a command fails with, and its exit code |
 
+pub(crate) mod alive;
 pub(crate) mod event_log;
 pub(crate) mod failure;
 pub(crate) mod log;

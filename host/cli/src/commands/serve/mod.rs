@@ -6,10 +6,8 @@
 //! | `settings` | what it is set up with: command line, environment, file |
 //! | `interfaces` | what it offers to other programs, and what is read again while it runs |
 //! | `metrics` | /metrics and /healthz |
-//! | `alive` | whether the engine answers, for the service manager and for /healthz |
 //! | `last` | the end: what still goes out, and what is left |
 
-mod alive;
 mod interfaces;
 mod last;
 mod metrics;
@@ -30,7 +28,7 @@ use self::settings::Settings;
 use crate::process::failure::Failure;
 use crate::process::log::Level;
 use crate::process::signals::{Asked, Signals};
-use crate::process::{event_log, options, systemd};
+use crate::process::{alive, event_log, options, systemd};
 
 pub(super) async fn run(args: ServeArgs, level: Level) -> Result<(), Failure> {
     let mut signals = Signals::new()?;

@@ -35,7 +35,7 @@ use volary::Engine;
 
 pub(super) use self::host::Host;
 pub(super) use self::recorder::Recorder;
-use super::alive;
+use crate::process::alive;
 use crate::process::failure::Failure;
 
 /// Connections at a time.

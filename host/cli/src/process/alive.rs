@@ -5,13 +5,13 @@ use std::time::Duration;
 use volary::Engine;
 use volary_proto::{GetAllAccountIds, GetConnectivity};
 
-use crate::process::systemd;
+use super::systemd;
 
 /// Longest that an engine may take to answer that is well.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Proves that the engine answers, or says why it does not.
-pub(super) async fn check(engine: &Engine) -> Result<(), String> {
+pub(crate) async fn check(engine: &Engine) -> Result<(), String> {
     let asking = async {
         let profiles = engine.call(0, GetAllAccountIds {}).await?.ids;
         // The supervisor answers this itself or hands it to the actor of the profile; a snapshot alone does not.
@@ -28,7 +28,7 @@ pub(super) async fn check(engine: &Engine) -> Result<(), String> {
 }
 
 /// Gives the service manager signs of life for as long as the engine answers. Ends at once if it wants none.
-pub(super) async fn feed_the_watchdog(engine: Engine) {
+pub(crate) async fn feed_the_watchdog(engine: Engine) {
     let Some(time) = systemd::watchdog() else { return };
     // Twice in the time that is allowed, as is usual; the first one comes at once.
     let mut beats = tokio::time::interval(time / 2);
