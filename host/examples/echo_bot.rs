@@ -10,7 +10,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use volary::handles::{HostEvent, Login};
+use volary::handles::{HostEvent, JoinProgress, Login};
 use volary::proto::{CertificateChecks, Socket};
 use volary::{Engine, Profile};
 use volary_relay::{Relay, RelayConfig};
@@ -49,11 +49,10 @@ async fn run(engine: &Engine, options: &Options) -> Result<(), Box<dyn Error>> {
         let visitor = engine.add_profile().await?;
         visitor.log_in(login(&relay, "visitor01")).await?;
         let messages = options.messages.unwrap_or(TO_THE_VISITOR);
-        let (answered, visited) =
-            tokio::join!(answer(&bot, Some(messages)), visit(&visitor, bot.invite().await?, messages));
+        let invite = bot.invite().await?;
+        let outcome = tokio::try_join!(answer(&bot, Some(messages)), visit(&visitor, invite, messages));
         relay.stop().await;
-        answered?;
-        return visited;
+        return outcome.map(drop);
     };
     if bot.is_configured().await? {
         bot.connect().await?;
@@ -93,14 +92,18 @@ async fn answer(bot: &Profile<Engine>, limit: Option<usize>) -> Result<(), Box<d
 async fn visit(visitor: &Profile<Engine>, invite: String, messages: usize) -> Result<(), Box<dyn Error>> {
     let mut events = visitor.events().await?;
     let chat = visitor.join(invite).await?;
+    let joined = |event: &HostEvent| match event {
+        HostEvent::Joining { progress: JoinProgress::Done, .. } => Some(()),
+        _ => None,
+    };
+    events.find(joined).await.ok_or("the engine has stopped")?;
     for number in 1..=messages {
-        // The first one waits until both know each other.
         chat.send_text(format!("hello, the {number}.")).await?;
         let incoming = |event: &HostEvent| match event {
             HostEvent::Incoming { message, .. } => Some(*message),
             _ => None,
         };
-        let Some(message) = events.find(incoming).await else { return Err("the engine has stopped".into()) };
+        let message = events.find(incoming).await.ok_or("the engine has stopped")?;
         println!("The bot answers: {}", visitor.message(message).load().await?.text);
     }
     Ok(())
