@@ -355,7 +355,7 @@ async fn what_is_left_in_the_queue_is_said_at_the_end_and_listed_without_texts()
             let lines = folder.told(&["queue", "--json", "--profile", "2"]);
             let last = lines.lines().last().unwrap_or("null");
             listed = serde_json::from_str(last).unwrap();
-            listed["chat"].to_string() == chat
+            listed["chat"] == json!(chat.parse::<u32>().unwrap())
         });
         assert_eq!((&listed["profile"], &listed["tries"]), (&json!(2), &json!(0)));
         assert!(listed["since"].as_i64().unwrap() > 1_600_000_000, "{listed}");

@@ -1,6 +1,6 @@
 //! Certificate and key of a listener. They can be read anew while it accepts connections.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -70,8 +70,8 @@ fn load(files: &TlsFiles) -> Result<CertifiedKey, ListenError> {
         .map_err(|error| failed(&files.certificate, error.into()))
 }
 
-fn failed(path: &PathBuf, error: Box<dyn std::error::Error + Send + Sync>) -> ListenError {
-    ListenError::Tls { path: path.clone(), error }
+fn failed(path: &Path, error: Box<dyn std::error::Error + Send + Sync>) -> ListenError {
+    ListenError::Tls { path: path.to_owned(), error }
 }
 
 #[cfg(test)]

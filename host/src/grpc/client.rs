@@ -45,7 +45,8 @@ pub enum ConnectError {
 #[derive(Clone)]
 pub struct Remote {
     client: BusClient<Channel>,
-    process: HostClient<Channel>,
+    // Rarely used: it need not make all of this larger.
+    process: Box<HostClient<Channel>>,
 }
 
 impl Remote {
@@ -67,7 +68,7 @@ impl Remote {
             let path = path.clone();
             async move { Ok::<_, io::Error>(TokioIo::new(unix::connect(path).await?)) }
         }));
-        let process = HostClient::new(channel.clone());
+        let process = Box::new(HostClient::new(channel.clone()));
         Ok(Self { client: BusClient::new(channel).max_decoding_message_size(MAX_ANSWER), process })
     }
 
@@ -89,7 +90,7 @@ impl Remote {
 
     /// How much the process of the host logs, in the form of `RUST_LOG`. If a filter is given, it holds from now on.
     pub async fn log_level(&self, filter: Option<String>) -> Result<String, Error> {
-        let answer = self.process.clone().log_level(LogLevelRequest { filter }).await;
+        let answer = self.process.as_ref().clone().log_level(LogLevelRequest { filter }).await;
         answer.map(|answer| answer.into_inner().filter).map_err(|status| error(&status))
     }
 
