@@ -1,6 +1,6 @@
 //! A host with all its interfaces, and a well-behaved client on each.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -25,8 +25,13 @@ use volary::websocket::{Options, WebSockets};
 use volary_grpc::bus_client::BusClient;
 use volary_grpc::{EventsItem, EventsRequest, events_item};
 use volary_proto::event::Kind;
-use volary_proto::{AddAccount, GetConfig, SetConfig};
+use volary_proto::{
+    AddAccount, AddDeviceMessage, AddPseudoTransport, GetConfig, MakeVcard, MessageData, SELF_CONTACT,
+    SetConfig,
+};
 use volary_tests::patience;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 /// Where programs connect to a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +76,10 @@ impl Host {
         let folder = tempfile::tempdir().expect("a folder");
         let engine = Engine::start(folder.path()).await.expect("the engine starts");
         let profile = engine.call(0, AddAccount {}).await.expect("a profile").id;
+        // An app tells who its user is: there has to be a key.
+        let addr = "frontends@_relay.test".to_owned();
+        engine.call(profile, AddPseudoTransport { addr }).await.expect("a relay without servers");
+        engine.call(profile, MakeVcard { contact_ids: vec![SELF_CONTACT] }).await.expect("a key");
         let tokens = Tokens::of(engine.dir());
         let token = tokens.add("frontend", Access::default()).expect("a token");
         let log = EventLog::of(&engine).expect("a log");
@@ -111,6 +120,23 @@ impl Host {
         let url = format!("ws://{}/rpc?token={}", self.websockets.address(), self.token);
         let request = url.into_client_request().expect("a request");
         tokio_tungstenite::connect_async(request).await.expect("a session").0
+    }
+
+    /// Opens an app that consists of a page and a large file; the name and port where it is served.
+    pub async fn opens_app(&self, label: &str, large: &[u8]) -> String {
+        let mut archive = ZipWriter::new(io::Cursor::new(Vec::new()));
+        let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        for (name, content) in [("index.html", &b"<p>app</p>"[..]), ("large.bin", large)] {
+            archive.start_file(name, stored).expect("a file");
+            archive.write_all(content).expect("its content");
+        }
+        let path = self.folder.path().join(format!("{label}.xdc"));
+        std::fs::write(&path, archive.finish().expect("an archive").into_inner()).expect("a file");
+        let data = MessageData { file: Some(path.to_string_lossy().into_owned()), ..MessageData::default() };
+        let add = AddDeviceMessage { label: label.to_owned(), data: Some(data) };
+        let message = self.engine.call(self.profile, add).await.expect("a message");
+        let url = self.apps.open(self.profile, message.id.expect("it is new"), "").await.expect("it opens");
+        format!("app.{}", url.trim_start_matches("http://").trim_end_matches('/'))
     }
 
     /// A request for the list of apps.
@@ -222,8 +248,15 @@ impl Clients {
     }
 }
 
+/// A request of an app for one of its own files.
+pub fn file_request(app: &str, path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {app}\r\nSec-Fetch-Dest: empty\r\nSec-Fetch-Site: same-origin\r\n\r\n"
+    )
+}
+
 /// Reads a reply of HTTP/1.1 and gives its first line.
-async fn reads_reply(stream: &mut BufReader<Box<dyn Wire>>) -> io::Result<String> {
+pub async fn reads_reply(stream: &mut BufReader<Box<dyn Wire>>) -> io::Result<String> {
     let (mut first, mut length) = (String::new(), 0);
     loop {
         let mut line = String::new();

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::Message;
 use volary::jsonrpc;
 use volary_tests::{eventually, patience};
 
-use self::host::{Clients, Host, INTERFACES, Interface, Wire};
+use self::host::{Clients, Host, INTERFACES, Interface, Wire, file_request, reads_reply};
 
 /// Rounds of garbage on each interface.
 const ROUNDS: u64 = 3;
@@ -175,6 +175,31 @@ async fn who_never_reads_what_he_asked_for_slows_nobody() {
     drop((open, sessions));
     calms_down(before).await;
     drop(clients);
+    host.ends().await;
+}
+
+#[tokio::test]
+async fn an_app_that_does_not_take_its_files_holds_up_itself_alone() {
+    // More than files of all apps may be read at a time.
+    const GREEDY: usize = 40;
+    let host = Host::starts().await;
+    // More than the buffers of a connection take.
+    let mut large = vec![0; 12 << 20];
+    rand::RngCore::fill_bytes(&mut ChaCha8Rng::seed_from_u64(1), &mut large);
+    let (greedy, other) = (host.opens_app("greedy", &large).await, host.opens_app("other", b"small").await);
+    let mut open = Vec::new();
+    for _ in 0..GREEDY {
+        let mut wire = host.connect(Interface::Apps).await.expect("everybody may connect");
+        wire.write_all(file_request(&greedy, "/large.bin").as_bytes()).await.expect("it is read");
+        open.push(wire);
+    }
+    // One of them is served: what is asked for later comes behind the others.
+    open[0].read_exact(&mut [0; 1000]).await.expect("a file");
+    let mut browser = BufReader::new(host.connect(Interface::Apps).await.expect("everybody may connect"));
+    browser.write_all(file_request(&other, "/large.bin").as_bytes()).await.expect("it is read");
+    let reply = timeout(patience(), reads_reply(&mut browser)).await.expect("another app is served");
+    assert_eq!(reply.expect("a reply"), "HTTP/1.1 200 OK");
+    drop(open);
     host.ends().await;
 }
 
