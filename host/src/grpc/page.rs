@@ -10,7 +10,7 @@ use volary_proto::{CALLS, Error, ErrorCode, Mode, Scope};
 use super::{files, guard, tcp};
 
 /// What stands before the reference.
-const HEAD: &str = include_str!("page.md");
+const HEAD: &str = include_str!("page.md.in");
 /// Where the definition is.
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/proto");
 /// Where the page is in the repository.
