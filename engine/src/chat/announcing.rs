@@ -41,22 +41,31 @@ pub fn taken_back(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::compose::{self, NewMessage};
     use crate::chat::{groups, requests};
+    use crate::ground::ids::MessageId;
     use crate::outgoing::complete::{Traces, sent};
-    use crate::state::messages;
+    use crate::state::{members, messages};
     use crate::testing::{Desk, PROFILE};
 
     async fn with_group() -> (Desk, ChatId) {
         let desk = Desk::new().await;
+        let (bob, _) = desk.knows(&["bob@two.test"]).await;
         let group = desk.change(|tx| groups::create(tx, "Round")).await;
+        desk.change(move |tx| Ok(members::add(tx, group, bob, 1)?)).await;
         (desk, group)
+    }
+
+    async fn says(desk: &Desk, chat: ChatId, text: &str) -> MessageId {
+        let new = NewMessage { text: text.to_owned(), ..Default::default() };
+        desk.change(move |tx| compose::send(tx, chat, new, None)).await
     }
 
     fn is_announced(desk: &Desk, chat: ChatId) -> bool {
         !desk.db.look(|view| chats::load(view, PROFILE, chat)).unwrap().unwrap().unpromoted
     }
 
-    async fn deletes(desk: &Desk, message: crate::ground::ids::MessageId) {
+    async fn deletes(desk: &Desk, message: MessageId) {
         desk.change(move |tx| requests::delete_messages(tx, &[message])).await;
     }
 
@@ -64,8 +73,8 @@ mod tests {
     async fn a_group_is_not_announced_by_messages_that_were_deleted_before_they_left() {
         let (desk, group) = with_group().await;
         assert!(!is_announced(&desk, group));
-        let first = desk.says(group, "first").await;
-        let second = desk.says(group, "second").await;
+        let first = says(&desk, group, "first").await;
+        let second = says(&desk, group, "second").await;
         assert!(is_announced(&desk, group));
         deletes(&desk, first).await;
         assert!(is_announced(&desk, group), "the second one tells of it");
@@ -76,7 +85,7 @@ mod tests {
     #[tokio::test]
     async fn a_change_whose_line_is_deleted_before_it_left_is_told_all_the_same() {
         let (desk, group) = with_group().await;
-        let said = desk.says(group, "first").await;
+        let said = says(&desk, group, "first").await;
         desk.change(move |tx| groups::set_timer(tx, group, 60)).await;
         let line = desk.newest(group);
         assert_ne!(line, said);
@@ -92,12 +101,12 @@ mod tests {
     #[tokio::test]
     async fn a_group_that_somebody_has_heard_of_stays_announced() {
         let (desk, group) = with_group().await;
-        let first = desk.says(group, "first").await;
+        let first = says(&desk, group, "first").await;
         let entries = desk.db.look(|view| outbox::entries(view, PROFILE, 10)).unwrap();
         let (sequence, job) = entries.into_iter().find(|(_, job)| job.message == first).unwrap();
         desk.change(move |tx| Ok(sent(tx, sequence, &job, Default::default(), &Traces::default())?)).await;
         deletes(&desk, first).await;
-        let second = desk.says(group, "second").await;
+        let second = says(&desk, group, "second").await;
         deletes(&desk, second).await;
         assert!(is_announced(&desk, group));
     }
@@ -105,7 +114,7 @@ mod tests {
     #[tokio::test]
     async fn a_group_is_announced_by_a_message_that_some_have_got() {
         let (desk, group) = with_group().await;
-        let first = desk.says(group, "first").await;
+        let first = says(&desk, group, "first").await;
         let entries = desk.db.look(|view| outbox::entries(view, PROFILE, 10)).unwrap();
         let (sequence, _) = entries.into_iter().find(|(_, job)| job.message == first).unwrap();
         let got = |job: &mut volary_storage::records::OutboxRecord| job.done.push("bob@two.test".to_owned());

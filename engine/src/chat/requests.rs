@@ -125,7 +125,6 @@ pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(MessageId, ChatId)]) -> Ou
     let mut touched: Vec<ChatId> = Vec::new();
     for (id, chat) in found {
         forget(tx, *id, *chat)?;
-        tx.msg_deleted(*chat, *id);
         if !touched.contains(chat) {
             touched.push(*chat);
         }
@@ -147,12 +146,15 @@ fn forget(tx: &mut Tx<'_, '_>, id: MessageId, chat: ChatId) -> Outcome<()> {
         // What was changed is changed here: the others hear of it, and the message goes then.
         let now = tx.now;
         messages::update(tx, id, |record| record.expires = now)?;
-        return Ok(messages::hide(tx, id)?);
+        messages::hide(tx, id)?;
+        tx.msg_deleted(chat, id);
+        return Ok(());
     }
     if outbox::cancel(tx, id)? {
         announcing::heard(tx, chat)?;
     }
     messages::bury(tx, id, true)?;
+    tx.msg_deleted(chat, id);
     if record.is_some_and(|record| record.view_type == ViewType::Webxdc) {
         tx.app_deleted(id);
     }

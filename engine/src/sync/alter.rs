@@ -21,7 +21,7 @@ pub fn alter(tx: &mut Tx<'_, '_>, id: &ChatName, action: Action, time: i64) -> O
             let contact = contact(tx, id)?;
             of_contact(tx, contact, action, time)
         }
-        (ChatName::Grpid(id), Action::CreateGroupEncrypted(name)) => create_group(tx, id, &name, time),
+        (ChatName::Grpid(id), Action::CreateGroupEncrypted(name)) => create_group(tx, id, &name),
         (ChatName::Grpid(id), Action::CreateOutBroadcast { chat_name, secret }) => {
             create_channel(tx, id, &chat_name, &secret, time)
         }
@@ -170,8 +170,9 @@ fn describe(tx: &mut Tx<'_, '_>, chat: ChatId, text: &str, time: i64) -> Outcome
     Ok(())
 }
 
-fn create_group(tx: &mut Tx<'_, '_>, id: &str, name: &str, time: i64) -> Outcome<()> {
-    let record = ChatRecord { chat_type: ChatType::Group, unpromoted: true, ..new_chat(id, name, time)? };
+/// As on the device that made it, the name has no time before the group is announced: any announced name is later.
+fn create_group(tx: &mut Tx<'_, '_>, id: &str, name: &str) -> Outcome<()> {
+    let record = ChatRecord { chat_type: ChatType::Group, unpromoted: true, ..new_chat(id, name)? };
     if let Some(chat) = create(tx, record)? {
         let now = tx.now;
         members::add(tx, chat, ContactId::SELF, now)?;
@@ -186,24 +187,18 @@ fn create_channel(tx: &mut Tx<'_, '_>, id: &str, name: &str, secret: &str, time:
         chat_type: ChatType::OutBroadcast,
         mute: Mute::Forever,
         channel_secret: secret.as_str().to_owned(),
-        ..new_chat(id, name, time)?
+        name_changed: time,
+        ..new_chat(id, name)?
     };
     create(tx, record)?;
     Ok(())
 }
 
-/// The name is as old as it is there: a later one may be on its way here already.
-fn new_chat(id: &str, name: &str, time: i64) -> Outcome<ChatRecord> {
+fn new_chat(id: &str, name: &str) -> Outcome<ChatRecord> {
     let group_id = GroupId::parse(id).ok_or_else(|| Failure::refused("the id of a chat cannot be read"))?;
     let name = names::clean_line(name);
     let name = if name.is_empty() { "…".to_owned() } else { name };
-    Ok(ChatRecord {
-        group_id: group_id.to_string(),
-        name,
-        name_changed: time,
-        encrypted: true,
-        ..Default::default()
-    })
+    Ok(ChatRecord { group_id: group_id.to_string(), name, encrypted: true, ..Default::default() })
 }
 
 /// Makes the chat unless it is there.
