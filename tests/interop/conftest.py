@@ -106,6 +106,17 @@ def devices(one, other, tmp_path):
 
 
 @pytest.fixture
+def relays_stay():
+    """Nobody switches relays meanwhile: for tests that use the second or the third one."""
+    if os.geteuid() != 0:
+        yield  # nor can anybody
+        return
+    with open(Lab().folder / "switch.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+@pytest.fixture
 def lab() -> Lab:
     """The relays, to switch off and on; only for tests in the group `relay-switch`, which run one by one."""
     if os.geteuid() != 0:

@@ -106,6 +106,7 @@ def said_by_others(chat) -> list[str]:
     return [message["text"] for message in chat.messages() if message["fromId"] != 1]
 
 
+@pytest.mark.usefixtures("relays_stay")
 def test_cmping_pings_between_two_relays(programs):
     printed = programs.has("cmping").run("cmping", "-c", "3", "-i", "0.1", "_lab.test", "_lab2.test")
     assert "3 transmitted, 3 received, 0.00% loss" in printed

@@ -2,6 +2,7 @@
 
 import secrets
 
+import pytest
 from story import SELF, Chat, Message, Profile, eventually
 
 
@@ -139,6 +140,7 @@ def test_saved_and_deleted_messages(devices, other):
     assert not Message(second, saved).gone()
 
 
+@pytest.mark.usefixtures("relays_stay")
 def test_relays(devices, other):
     """Relays that one device adds the other uses, with the login, until one of them removes it."""
     for adds, hears in [devices, devices[::-1]]:
