@@ -51,6 +51,19 @@ fn payloads_are_written_as_chatmail_core_writes_them() {
     }
 }
 
+// Found by fuzzing: each device that read and wrote it changed such a number a little.
+#[test]
+fn numbers_stay_the_same_however_often_they_are_read() {
+    for number in
+        ["3e+23", "2.9999999999999997e+23", "0.1", "1.7976931348623157e+308", "5e-324", "9007199254740993.0"]
+    {
+        let first = Update::from_wire(&format!("{{\"payload\":{number}}}")).unwrap();
+        let again = Update::from_wire(&first.to_wire()).unwrap();
+        assert_eq!(again.to_wire(), first.to_wire(), "{number}");
+        assert_eq!(first.payload.as_f64(), number.parse().ok(), "{number}");
+    }
+}
+
 #[test]
 fn what_is_no_update_is_refused_with_the_reason() {
     for (text, reason) in [
