@@ -6,7 +6,7 @@
 //! | `door` | who may come in: origin, token, bounds |
 //! | `session` | a client: one message is one line of JSON-RPC |
 //!
-//! Tokens, what they allow, and TLS: [`access`].
+//! Tokens, what they allow, and TLS: [`crate::access`].
 //!
 //! `docs/websocket.md` tells how clients connect. Compiled with the feature `websocket` only.
 
