@@ -85,6 +85,7 @@ impl Places {
 
 impl Place {
     /// Whether the connection keeps its place.
+    #[cfg(feature = "grpc")]
     pub fn is_known(&self) -> bool {
         self.standing.is_known()
     }
