@@ -202,7 +202,7 @@ pub struct FileEntry {
     /// Its length.
     #[prost(uint64, tag = "2")]
     pub length: u64,
-    /// Id of the chunk that holds its [`FileRecord`].
+    /// Id of the chunk that holds its `FileRecord`.
     #[prost(bytes = "vec", tag = "3")]
     pub id: Vec<u8>,
 }
