@@ -49,7 +49,6 @@ def web(lab):
     server.server_close()
 
 
-@pytest.mark.usefixtures("relays_stay")
 @pytest.mark.xdist_group("web server of the lab")
 def test_servers_are_found_and_people_write_to_each_other(one, other, web):
     """Who is found so writes to somebody on another relay and gets an answer."""
