@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod login;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use volary_relay::{AccountRules, Relay, RelayConfig};
+use volary_relay::Relay;
+
+use login::{login, relay};
 
 const VOLARY: &str = env!("CARGO_BIN_EXE_volary");
 
@@ -87,21 +91,6 @@ impl Drop for Folder {
             host.wait().ok();
         }
     }
-}
-
-async fn relay() -> Relay {
-    let config = RelayConfig { accounts: AccountRules::relaxed(), ..RelayConfig::for_domain("_one.test") };
-    Relay::start(config).await.unwrap()
-}
-
-/// How a profile logs in at a relay on this machine, as a parameter of JSON-RPC.
-fn login(relay: &Relay, name: &str) -> Value {
-    json!({
-        "addr": format!("{name}@_one.test"), "password": "correct horse",
-        "imapServer": "127.0.0.1", "imapPort": relay.imap_tls_port(), "imapSecurity": "ssl",
-        "smtpServer": "127.0.0.1", "smtpPort": relay.smtp_tls_port(), "smtpSecurity": "ssl",
-        "certificateChecks": "acceptInvalidCertificates",
-    })
 }
 
 fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {

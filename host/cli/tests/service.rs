@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod login;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,7 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use volary_relay::{AccountRules, Relay, RelayConfig};
+
+use login::{login, relay};
 
 const VOLARY: &str = env!("CARGO_BIN_EXE_volary");
 /// Longest that anything here may take.
@@ -314,21 +317,9 @@ fn limits_of_the_configuration_hold_and_change_while_the_host_runs() {
     folder.ends();
 }
 
-/// How a profile logs in at a relay on this machine, as a parameter of JSON-RPC.
-fn login(relay: &Relay, name: &str) -> Value {
-    json!({
-        "addr": format!("{name}@_one.test"), "password": "correct horse",
-        "imapServer": "127.0.0.1", "imapPort": relay.imap_tls_port(), "imapSecurity": "ssl",
-        "smtpServer": "127.0.0.1", "smtpPort": relay.smtp_tls_port(), "smtpSecurity": "ssl",
-        "certificateChecks": "acceptInvalidCertificates",
-    })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_left_in_the_queue_is_said_at_the_end_and_listed_without_texts() {
-    let rules = AccountRules::relaxed();
-    let config = RelayConfig { accounts: rules, ..RelayConfig::for_domain("_one.test") };
-    let relay = Relay::start(config).await.unwrap();
+    let relay = relay().await;
     let mut folder = Folder::new();
     let mut command = serve();
     command.arg("--data").arg(folder.path());
