@@ -32,7 +32,7 @@ def packages(tmp_path_factory) -> Path:
         # Debug information takes longer to pack than all tests of this file.
         program = folder / "volary-rpc-server"
         quietly("objcopy", "--strip-all", os.environ["VOLARY_RPC_SERVER"], program)
-    quietly(sys.executable, ROOT / "packages/build", program, folder / "built")
+    quietly(sys.executable, ROOT / "packaging/server/build", program, folder / "built")
     return folder / "built"
 
 
@@ -83,12 +83,12 @@ def test_npm_packages_are_installed_and_their_server_is_used(packages, tmp_path,
 
 def test_the_same_program_gives_the_same_packages(tmp_path):
     for folder in ("once", "again"):
-        quietly(sys.executable, ROOT / "packages/build", shutil.which("true"), tmp_path / folder)
+        quietly(sys.executable, ROOT / "packaging/server/build", shutil.which("true"), tmp_path / folder)
     once, again = ({path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()} for folder in ("once", "again"))
     assert once == again and len(once) == 3
 
 
 def test_a_program_for_something_else_is_not_packed(tmp_path):
     (tmp_path / "program").write_text("#!/bin/sh\n")
-    done = subprocess.run([ROOT / "packages/build", tmp_path / "program", tmp_path], stderr=subprocess.PIPE, text=True)
+    done = subprocess.run([ROOT / "packaging/server/build", tmp_path / "program", tmp_path], stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1 and "not a 64-bit program for Linux" in done.stderr
