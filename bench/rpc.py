@@ -14,6 +14,7 @@ from pathlib import Path
 IDLE = 4000  # connectivity: connected, nothing to do
 PATIENCE = 60  # seconds for anything that is waited for
 PARALLEL = 4  # profiles that are configured at the same time
+CHUNK = 1 << 16  # bytes read at once; Python would fetch the memory for much more anew from the system each time
 
 
 class Failure(Exception):
@@ -43,11 +44,18 @@ class Server:
         self.opened_s = time.perf_counter() - self.started
         self.event_request = self.send("get_next_event_batch")
 
-    def send(self, method: str, *params: object) -> int:
+    def line(self, method: str, *params: object) -> bytes:
+        """A request with the next number."""
         self.last_id += 1
         request = {"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}
-        self.process.stdin.write(json.dumps(request).encode() + b"\n")
+        return json.dumps(request).encode() + b"\n"
+
+    def write(self, lines: bytes) -> None:
+        self.process.stdin.write(lines)
         self.process.stdin.flush()
+
+    def send(self, method: str, *params: object) -> int:
+        self.write(self.line(method, *params))
         return self.last_id
 
     def pump(self, patience: float = PATIENCE) -> int | None:
@@ -57,7 +65,7 @@ class Server:
             left = deadline - time.perf_counter()
             if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
                 return None
-            chunk = os.read(self.process.stdout.fileno(), 1 << 20)
+            chunk = os.read(self.process.stdout.fileno(), CHUNK)
             if not chunk:
                 raise Failure("the server ended")
             self.buffer += chunk
@@ -85,9 +93,12 @@ class Server:
         return self.result(self.send(method, *params))
 
     def timed(self, method: str, *params: object) -> float:
-        """Seconds until the answer is there, without the time that Python takes to read it."""
+        """Seconds from writing the request until the answer is there, without the time that Python takes to make the one
+        and to read the other."""
+        line = self.line(method, *params)
+        number = self.last_id
         begin = time.perf_counter()
-        number = self.send(method, *params)
+        self.write(line)
         while number not in self.results:
             if self.pump() is None:
                 raise Failure("no answer in time")
@@ -97,22 +108,17 @@ class Server:
 
     def block(self, count: int, method: str, *params: object) -> float:
         """Seconds for some calls that are sent in one piece, until all are answered; hardly any of it is Python's."""
-        lines = []
-        for _ in range(count):
-            self.last_id += 1
-            lines.append(json.dumps({"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}))
-        block = "".join(f"{line}\n" for line in lines).encode()
+        block = b"".join(self.line(method, *params) for _ in range(count))
         # Events that come meanwhile are none of the answers.
         while self.pump(0) is not None:
             pass
         answers = bytearray()
         begin = time.perf_counter()
-        self.process.stdin.write(block)
-        self.process.stdin.flush()
+        self.write(block)
         while answers.count(b"\n") < count:
             if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
                 raise Failure("no answer in time")
-            answers += os.read(self.process.stdout.fileno(), 1 << 20)
+            answers += os.read(self.process.stdout.fileno(), CHUNK)
         took = time.perf_counter() - begin
         if b'"error"' in answers:
             raise Failure("a call of a block failed")
