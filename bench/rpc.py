@@ -29,10 +29,16 @@ class Server:
     """
 
     def __init__(self, binary: Path, accounts: Path, **environment: str):
+        self.start(binary, **environment, DC_ACCOUNTS_PATH=str(accounts), RUST_LOG="error")
+        self.call("get_system_info")
+        self.opened_s = time.perf_counter() - self.started
+        self.event_request = self.send("get_next_event_batch")
+
+    def start(self, program: Path | str, **environment: str) -> None:
         self.started = time.perf_counter()
-        environment = {**os.environ, **environment, "DC_ACCOUNTS_PATH": str(accounts), "RUST_LOG": "error"}
         self.process = subprocess.Popen(
-            [binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**os.environ, **environment},
         )
         self.pid = self.process.pid
         self.buffer = bytearray()
@@ -40,9 +46,7 @@ class Server:
         self.results: dict[int, object] = {}
         self.events: list[tuple[int, dict]] = []
         self.arrived = 0.0
-        self.call("get_system_info")
-        self.opened_s = time.perf_counter() - self.started
-        self.event_request = self.send("get_next_event_batch")
+        self.event_request = 0
 
     def line(self, method: str, *params: object) -> bytes:
         """A request with the next number."""
@@ -73,7 +77,7 @@ class Server:
         line, self.buffer = self.buffer[:end], self.buffer[end + 1 :]
         answer = json.loads(line)
         number = answer.get("id")
-        if number == getattr(self, "event_request", None):
+        if number == self.event_request:
             self.events += [(event["contextId"], event["event"]) for event in answer["result"]]
             self.event_request = self.send("get_next_event_batch")
         elif number is not None:
@@ -168,6 +172,14 @@ class Server:
 
 
 # Profiles
+
+
+
+class Echo(Server):
+    """A program that gives each line back as it is: what takes time with it is the pipe and the client."""
+
+    def __init__(self) -> None:
+        self.start("cat")
 
 
 def user_name(length: int) -> str:

@@ -1,19 +1,23 @@
 //! A backup as a stream becomes attachments of a profile and a plain database.
 
 use std::collections::HashMap;
-use std::io::{self, BufWriter, Read, Seek as _, SeekFrom, Write};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
+use std::thread;
 
 use volary_backup::archive::{self, Part};
 use volary_backup::{BackupError, cipher};
 use volary_storage::Blobs;
 
 use super::meter::Metered;
-use super::{BUFFER, private_file};
+use super::{BUFFER, Discarded, private_file};
 use crate::ground::error::{Failure, Outcome};
 
 /// Name of the database while it is read, in the folder of the profile.
 pub const DATABASE: &str = "import.db";
+/// What is at the end of its name while it is encrypted.
+const ENCRYPTED: &str = "encrypted";
 /// Where rows say that a file is an attachment.
 const FOLDER: &str = "$BLOBDIR/";
 /// Bytes of a header that say how the database is journalled: never with a log beside it.
@@ -46,51 +50,73 @@ pub fn attaching(error: BackupError) -> Failure {
     Failure::refused(format!("cannot import unpacked database: failed to attach backup database: {error}"))
 }
 
-/// Reads a stream to its end.
+/// Reads a stream to its end. An encrypted database is decrypted on a thread of its own while the attachments come: deriving
+/// its key alone takes a third of a second.
 pub fn run(
     stream: &mut Metered<'_, '_, dyn Read + '_>,
     passphrase: &str,
     database: &Path,
     blobs: &Blobs,
 ) -> Outcome<Files> {
+    let encrypted = database.with_extension(ENCRYPTED);
+    let _discarded = Discarded(vec![encrypted.clone()]);
     let mut files = Files::default();
-    let mut unopened = false;
-    let unpacked = archive::unpack(&mut *stream, |part, content| match part {
-        Part::Database => match take_database(content, passphrase, database) {
-            // The rest is read all the same: who sends it waits for that.
-            Err(BackupError::NotADatabase) => {
-                unopened = true;
+    let (unpacked, decrypted) = thread::scope(|threads| {
+        let mut decrypting = None;
+        let unpacked = archive::unpack(&mut *stream, |part, content| match part {
+            Part::Database if passphrase.is_empty() => take_database(content, database),
+            Part::Database => {
+                io::copy(content, &mut private_file(&encrypted)?)?;
+                decrypting = Some(threads.spawn(|| decrypt(&encrypted, passphrase, database)));
                 Ok(())
             }
-            taken => taken,
-        },
-        Part::Blob(name) => {
-            let extension = Path::new(&name).extension().map(|end| end.to_string_lossy().into_owned());
-            let mut counted = Counted { content, bytes: 0 };
-            let ours = blobs.put_reader(&mut counted, &extension.unwrap_or_default())?;
-            files.add(name, ours.as_str().to_owned(), counted.bytes);
-            Ok(())
-        }
+            Part::Blob(name) => take_blob(name, content, blobs, &mut files),
+        });
+        (unpacked, decrypting.map_or(Ok(Ok(())), thread::ScopedJoinHandle::join))
     });
     if stream.is_cancelled() {
         return Err(Failure::Cancelled);
     }
-    if unopened {
-        return Err(attaching(BackupError::NotADatabase));
+    let decrypted =
+        decrypted.map_err(|_| Failure::Internal("the thread that decrypts panicked".to_owned()))?;
+    // A wrong passphrase counts before a stream that ends early: it is what the user can put right.
+    if let Err(error @ BackupError::NotADatabase) = decrypted {
+        return Err(attaching(error));
     }
     unpacked?;
+    decrypted?;
     Ok(files)
 }
 
-fn take_database(content: &mut dyn Read, passphrase: &str, database: &Path) -> Result<(), BackupError> {
-    let mut out = BufWriter::with_capacity(BUFFER, private_file(database)?);
-    let mut content = content;
-    if passphrase.is_empty() {
-        io::copy(&mut content, &mut out)?;
-    } else {
-        cipher::decrypt(&mut content, passphrase, &mut out)?;
-    }
-    out.flush()?;
+fn take_blob(
+    name: String,
+    content: &mut dyn Read,
+    blobs: &Blobs,
+    files: &mut Files,
+) -> Result<(), BackupError> {
+    let extension = Path::new(&name).extension().map(|end| end.to_string_lossy().into_owned());
+    let mut counted = Counted { content, bytes: 0 };
+    let ours = blobs.put_reader(&mut counted, &extension.unwrap_or_default())?;
+    files.add(name, ours.as_str().to_owned(), counted.bytes);
+    Ok(())
+}
+
+fn decrypt(encrypted: &Path, passphrase: &str, database: &Path) -> Result<(), BackupError> {
+    let mut encrypted = BufReader::with_capacity(BUFFER, File::open(encrypted)?);
+    write_database(database, |out| cipher::decrypt(&mut encrypted, passphrase, out))
+}
+
+fn take_database(mut content: &mut dyn Read, database: &Path) -> Result<(), BackupError> {
+    write_database(database, |out| Ok(io::copy(&mut content, out).map(drop)?))
+}
+
+/// Writes the plain database, and says in it that there is no log beside it.
+fn write_database(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<(), BackupError>,
+) -> Result<(), BackupError> {
+    let mut out = BufWriter::with_capacity(BUFFER, private_file(path)?);
+    write(&mut out)?;
     let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.seek(SeekFrom::Start(JOURNAL.0))?;
     file.write_all(&JOURNAL.1)?;

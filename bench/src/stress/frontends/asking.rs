@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Instant;
 
+use tokio::time::sleep;
 use volary::Engine;
 use volary::grpc::Remote;
 use volary::proto::GetConfig;
 
 use super::figures::Times;
-use super::host;
+use super::{SETTLE, host};
 use crate::stress::failure::Failure;
 use crate::stress::people;
 
@@ -45,6 +46,8 @@ pub(super) async fn on_socket(folder: &Path, profile: u32) -> Result<Times, Fail
 }
 
 async fn ask(folder: &Path, profile: u32) -> Result<Times, Failure> {
+    // The host still has to do with the profiles that were just made.
+    sleep(SETTLE).await;
     let remote = Remote::connect(folder).await.map_err(|error| Failure::Program(error.to_string()))?;
     let mut took = Vec::with_capacity(QUERIES);
     for number in 0..WARM_UP + QUERIES {

@@ -11,15 +11,13 @@ use volary::proto::{Event, SetConfig};
 use volary::{Engine, EventStream};
 use volary_grpc::{EventsItem, EventsRequest, events_item};
 
-use super::CHANGES;
 use super::figures::{Cost, Times};
 use super::host::{Host, call};
+use super::{CHANGES, SETTLE};
 use crate::stress::failure::{Failure, PATIENCE};
 use crate::stress::people;
 use crate::stress::process::Reading;
 
-/// Pause before memory is read.
-const SETTLE: Duration = Duration::from_secs(2);
 /// Any number without a common factor with that of the profiles visits all of them in a mixed order.
 const STRIDE: usize = 7919;
 

@@ -16,6 +16,8 @@ mod figures;
 mod host;
 mod listening;
 
+use std::time::Duration;
+
 use volary::Engine;
 
 use self::figures::{Figures, InProcess, OnSocket};
@@ -30,6 +32,8 @@ use volary::proto::AddAccount;
 const SHARED: usize = 500;
 /// Changes whose way is measured one after the other.
 const CHANGES: usize = 2000;
+/// Pause before something is measured, until what came before is done.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// Everybody has heard what was for him.
 pub(super) async fn run(options: &FrontendsOptions) -> Result<Figures, Failure> {
