@@ -7,6 +7,8 @@
 //! All calls block on the disk, so none belongs into a job of the writer: a blob is stored first, and the job that
 //! refers to it knows its name, also from [`BlobName::of`]. Errors name the file that they are about.
 
+mod series;
+
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -15,6 +17,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+pub use self::series::Series;
 use crate::error::with_path;
 use crate::write_back::WriteBack;
 use crate::{measures, private, writer};
@@ -140,6 +143,15 @@ impl Blobs {
     /// Stores what `source` gives, piece by piece. It is durable when this returns.
     pub fn put_reader(&self, source: &mut impl Read, extension: &str) -> io::Result<BlobName> {
         not_on_the_writer();
+        let copied = self.copied(source, extension)?;
+        let name = copied.name.clone();
+        copied.settle(self)?;
+        self.sync_dir()?;
+        Ok(name)
+    }
+
+    /// Copies what `source` gives to a temporary file.
+    fn copied(&self, source: &mut impl Read, extension: &str) -> io::Result<Copied> {
         let mut temporary = self.temporary()?;
         let mut hasher = blake3::Hasher::new();
         let mut piece = vec![0; PIECE];
@@ -160,13 +172,7 @@ impl Blobs {
             temporary.write(&piece[..count])?;
             write_back.grown(&temporary.file, length).map_err(with_path(&temporary.path))?;
         }
-        write_back.end().map_err(with_path(&temporary.path))?;
-        let name = BlobName::new(&hasher.finalize(), extension);
-        if !self.renewed(&name, length)? {
-            temporary.settle(&self.path(&name))?;
-        }
-        self.sync_dir()?;
-        Ok(name)
+        Ok(Copied { temporary, write_back, name: BlobName::new(&hasher.finalize(), extension), length })
     }
 
     /// Opens a blob for reading.
@@ -286,6 +292,25 @@ fn sync_folder(dir: &Path) -> io::Result<()> {
 /// All profiles would wait for the disk.
 fn not_on_the_writer() {
     debug_assert!(!writer::is_this_thread(), "a blob is stored by a job of the writer");
+}
+
+/// A blob that is complete, and not on the disk yet.
+struct Copied {
+    temporary: Temporary,
+    write_back: WriteBack,
+    name: BlobName,
+    length: u64,
+}
+
+impl Copied {
+    /// Gives it its name. The folder is synced after that.
+    fn settle(mut self, blobs: &Blobs) -> io::Result<()> {
+        self.write_back.end().map_err(with_path(&self.temporary.path))?;
+        if !blobs.renewed(&self.name, self.length)? {
+            self.temporary.settle(&blobs.path(&self.name))?;
+        }
+        Ok(())
+    }
 }
 
 /// A file that is being written. Goes away unless it is settled.

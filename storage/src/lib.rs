@@ -58,7 +58,7 @@ mod write_tx;
 mod writer;
 
 pub use barrier::{Barrier, Written};
-pub use blobs::{BlobName, Blobs, MAX_BLOB_BYTES, NotABlobName};
+pub use blobs::{BlobName, Blobs, MAX_BLOB_BYTES, NotABlobName, Series};
 pub use error::{OpenError, StoreError};
 pub use ids::{ChatId, ContactId, LocationId, MessageId, ProfileId, TransportId};
 pub use key::{AsKey, Key, PerProfile, Prefix, Scope, Whole};

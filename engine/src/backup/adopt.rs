@@ -21,6 +21,8 @@ use crate::ground::ids::ProfileId;
 
 /// Folder of the stickers, beside the database; in it one folder for each pack.
 const STICKERS: &str = "stickers";
+/// What was tried when an attachment could not be copied.
+const STORING: &str = "attachments cannot be copied";
 /// What follows the name of the database in that of the folder of attachments, and of the files that SQLite keeps.
 const BLOBS: &str = "-blobs";
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -134,6 +136,7 @@ fn lay(
     out.flush().map_err(reading)?;
     copy_stickers(&from.stickers, &folder_of(db, profile)?.join(STICKERS)).map_err(reading)?;
     let mut files = Files::default();
+    let mut attachments = blobs.series().map_err(Failure::file(STORING))?;
     for entry in fs::read_dir(&from.blobs).map_err(reading)? {
         let entry = entry.map_err(reading)?;
         let (true, Ok(name)) = (is_file(&entry).map_err(reading)?, entry.file_name().into_string()) else {
@@ -143,10 +146,11 @@ fn lay(
         let length = file.metadata().map_err(reading)?.len();
         let mut file = BufReader::with_capacity(BUFFER, file);
         let extension = Path::new(&name).extension().map(|end| end.to_string_lossy().into_owned());
-        let ours = blobs.put_reader(&mut meter.reads(&mut file), &extension.unwrap_or_default());
-        let ours = ours.map_err(|error| meter.failure("attachments cannot be copied", error))?;
+        let ours = attachments.put_reader(&mut meter.reads(&mut file), &extension.unwrap_or_default());
+        let ours = ours.map_err(|error| meter.failure(STORING, error))?;
         files.add(name, ours.as_str().to_owned(), length);
     }
+    attachments.finish().map_err(Failure::file(STORING))?;
     Ok(files)
 }
 

@@ -8,7 +8,7 @@ use std::thread;
 
 use volary_backup::archive::{self, Part};
 use volary_backup::{BackupError, cipher};
-use volary_storage::Blobs;
+use volary_storage::{Blobs, Series};
 
 use super::meter::Metered;
 use super::{BUFFER, Discarded, private_file};
@@ -61,6 +61,7 @@ pub fn run(
     let encrypted = database.with_extension(ENCRYPTED);
     let _discarded = Discarded(vec![encrypted.clone()]);
     let mut files = Files::default();
+    let mut attachments = blobs.series().map_err(BackupError::from)?;
     let (unpacked, decrypted) = thread::scope(|threads| {
         let mut decrypting = None;
         let unpacked = archive::unpack(&mut *stream, |part, content| match part {
@@ -70,7 +71,7 @@ pub fn run(
                 decrypting = Some(threads.spawn(|| decrypt(&encrypted, passphrase, database)));
                 Ok(())
             }
-            Part::Blob(name) => take_blob(name, content, blobs, &mut files),
+            Part::Blob(name) => take_blob(name, content, &mut attachments, &mut files),
         });
         (unpacked, decrypting.map_or(Ok(Ok(())), thread::ScopedJoinHandle::join))
     });
@@ -85,18 +86,19 @@ pub fn run(
     }
     unpacked?;
     decrypted?;
+    attachments.finish().map_err(BackupError::from)?;
     Ok(files)
 }
 
 fn take_blob(
     name: String,
     content: &mut dyn Read,
-    blobs: &Blobs,
+    attachments: &mut Series,
     files: &mut Files,
 ) -> Result<(), BackupError> {
     let extension = Path::new(&name).extension().map(|end| end.to_string_lossy().into_owned());
     let mut counted = Counted { content, bytes: 0 };
-    let ours = blobs.put_reader(&mut counted, &extension.unwrap_or_default())?;
+    let ours = attachments.put_reader(&mut counted, &extension.unwrap_or_default())?;
     files.add(name, ours.as_str().to_owned(), counted.bytes);
     Ok(())
 }

@@ -298,7 +298,9 @@ fn bring(
     place: &LeavingRecord,
 ) -> Done<Known> {
     let profile = place.profile;
-    let blobs = Blobs::new(blob_dir(db.dir(), &place.uuid));
+    let storing = "an attachment cannot be written";
+    let mut attachments =
+        Blobs::new(blob_dir(db.dir(), &place.uuid)).series().map_err(Failure::file(storing))?;
     let mut known = Known { former: record.id, ..Default::default() };
     let (mut rows, mut bytes) = (Vec::new(), 0);
     let mut stream = reader.stream(record);
@@ -318,11 +320,11 @@ fn bring(
                 let mut content =
                     Content { pieces: reader.file(record, &file)?, piece: Vec::new(), at: 0, failed: None };
                 let extension = file.name.split_once('.').map_or("", |(_, extension)| extension);
-                let stored = blobs.put_reader(&mut content, extension);
+                let stored = attachments.put_reader(&mut content, extension);
                 if let Some(error) = content.failed {
                     return Err(error.into());
                 }
-                let stored = stored.map_err(Failure::file("an attachment cannot be written"))?;
+                let stored = stored.map_err(Failure::file(storing))?;
                 if stored.as_str() != file.name {
                     return Err(unreadable(record));
                 }
@@ -332,6 +334,7 @@ fn bring(
         }
     }
     put(db, profile, rows)?;
+    attachments.finish().map_err(Failure::file(storing))?;
     job.go_on(bytes as u64)?;
     match known.profile {
         Some(_) => Ok(known),
