@@ -5,13 +5,12 @@
 //! | `rules` | [`Access`]: what a token allows |
 //! | `files`, `answers` | which fields of requests and answers name files of the host |
 //! | `tokens` | [`Tokens`]: the file of tokens |
-//! | `limited` | the engine as a client with a token sees it |
+//! | `limited` | [`Limited`]: the engine as a client sees it that may not do everything |
 //! | `tls` | certificate and key |
 
 #[cfg(feature = "grpc")]
 mod answers;
 mod files;
-#[cfg(feature = "websocket")]
 mod limited;
 mod rules;
 mod tls;
@@ -27,8 +26,7 @@ use thiserror::Error;
 pub(crate) use self::answers::{paths_of_answer, paths_of_event};
 #[cfg(feature = "grpc")]
 pub(crate) use self::files::{files_of, writes_files};
-#[cfg(feature = "websocket")]
-pub(crate) use self::limited::Limited;
+pub use self::limited::Limited;
 pub use self::rules::Access;
 pub(crate) use self::tls::Certificates;
 pub use self::tls::TlsFiles;

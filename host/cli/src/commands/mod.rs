@@ -13,7 +13,7 @@
 //! | `chats` | `volary chats`, `volary messages` |
 //! | `send`, `receive` | `volary send`, `volary receive` |
 //! | `events` | `volary events`: what happens, as lines of JSON |
-//! | `call` | `volary call`: any method of the JSON-RPC interface |
+//! | `call`, `rpc` | `volary call`, `volary rpc`: any method of the JSON-RPC interface, once or for a client |
 //! | `apps` | `volary apps`: in-chat apps: what they tell, their updates and files, opening and closing |
 //! | `contacts` | `volary contacts`: who is verified, and who introduced whom |
 //! | `mails` | `volary mails --not-shown`, `volary dropped`: received mails of which nothing is shown, and why |
@@ -57,6 +57,7 @@ mod queue;
 mod receive;
 mod relay;
 mod relays;
+mod rpc;
 mod send;
 mod serve;
 mod statistics;
@@ -149,6 +150,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Calls any method of the JSON-RPC interface
     Call(call::CallArgs),
+    /// Speaks JSON-RPC on standard input and output, for a client of the running host
+    Rpc(rpc::RpcArgs),
     /// Makes, lists and takes back tokens, with which programs connect to `volary serve` over a network
     Token(token::TokenArgs),
     /// Prints what a shell needs to complete commands
@@ -206,6 +209,7 @@ async fn carry_out(command: Command, level: log::Level) -> Result<ExitCode, Fail
         Command::Unit(args) => unit::run(&args)?,
         Command::Statistics(args) => statistics::run(args).await?,
         Command::Call(args) => call::run(args).await?,
+        Command::Rpc(args) => rpc::run(args).await?,
         Command::Token(args) => token::run(&args)?,
         Command::Backup(args) => backup::run(args).await?,
         #[cfg(feature = "backup")]
