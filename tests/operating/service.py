@@ -19,7 +19,7 @@ EXPOSED = 2.0
 def check(machine: Debian, person: Person) -> None:
     for part in (is_ready, is_readable, is_confined, reads_again, has_credentials, comes_back_when_killed,
                  comes_back_when_it_hangs, starts_when_somebody_connects, keeps_limits, takes_files, writes_backups,
-                 shows_apps, waits_for_a_good_configuration, drains, is_upgraded, goes_and_leaves_the_profiles):
+                 shows_apps, has_realtime_channels, waits_for_a_good_configuration, drains, is_upgraded, goes_and_leaves_the_profiles):
         begun = time.monotonic()
         part(machine, person)
         print(f"{time.monotonic() - begun:6.1f} s  {part.__name__.replace('_', ' ')}", flush=True)
@@ -194,6 +194,32 @@ def shows_apps(machine: Debian, person: Person) -> None:
     url = machine.run(f"{HOST} apps --data {DATA} open {profile} {message.rstrip(':')}").strip()
     assert "<html" in machine.run(f"curl --silent --fail '{url}'").lower()
     sets(machine)
+    machine.run("systemctl restart volary.service")
+
+
+def has_realtime_channels(machine: Debian, _: Person) -> None:
+    """Between two profiles of the host: sockets, threads and memory of the endpoints are what the unit allows."""
+    drop_in(machine, "Environment=VOLARY_ON_LOOPBACK=1")
+    machine.run("systemctl restart volary.service")
+    invite = machine.run(f"{HOST} invite --data {DATA} --profile 12").strip()
+    chat = json.loads(machine.run(f"{HOST} join --data {DATA} --profile 13 --json --wait '{invite}'"))["chat"]
+    sent = machine.run(f"{HOST} send --data {DATA} --profile 13 --chat {chat} --file /tmp/poll.xdc 'an app for you, too'").strip()
+    machine.wait("the app has come", f"{HOST} chats --data {DATA} --profile 12 | grep -q 'an app for you, too'", 20)
+    assert "You said: an app" not in machine.run(f"sleep 1; {HOST} chats --data {DATA} --profile 12"), "bots talk to each other"
+    chats = map(json.loads, machine.run(f"{HOST} chats --data {DATA} --profile 12 --json").splitlines())
+    chat = max(chats, key=lambda chat: chat["lastUpdated"])["id"]
+    messages = map(json.loads, machine.run(f"{HOST} messages --data {DATA} --profile 12 --json {chat}").splitlines())
+    came = next(message["id"] for message in messages if message.get("fileName") == "poll.xdc")
+    call = f"{HOST} call --data {DATA}"
+    events = machine.start(f"timeout 6 {HOST} events --data {DATA}")
+    for profile, message in ((12, came), (13, sent)):
+        machine.run(f"{call} send_webxdc_realtime_advertisement '[{profile},{message}]'")
+    for number in range(4):
+        time.sleep(1)
+        machine.run(f"{call} send_webxdc_realtime_data '[13,{sent},[1,2,{number}]]'")
+    heard = [line for line in events.communicate()[0].splitlines() if '"WebxdcRealtimeData"' in line]
+    assert any(json.loads(line)["contextId"] == 12 for line in heard), heard
+    no_drop_in(machine)
     machine.run("systemctl restart volary.service")
 
 
