@@ -100,6 +100,7 @@ def reads_again(machine: Debian, _: Person) -> None:
 
 
 def has_credentials(machine: Debian, person: Person) -> None:
+    sets(machine, reload=False)
     machine.run("openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost "
                 "-keyout /srv/key.pem -out /etc/ssl/certs/volary.pem && install -m 600 /srv/key.pem /etc/ssl/private/volary.pem")
     drop_in(machine, "LoadCredential=tls-key:/etc/ssl/private/volary.pem")
