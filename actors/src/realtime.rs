@@ -127,7 +127,7 @@ impl Handler<Join> for Realtime {
             let nodes = state.nodes(app)?;
             state.apps.borrow_mut().insert(topic, app);
             node.join(topic, &nodes).await.map_err(failed)?;
-            tracing::debug!(profile = %state.profile, message = %app, nodes = nodes.len(), "realtime channel joined");
+            tracing::debug!(profile = %state.profile, msg = %app, nodes = nodes.len(), "realtime channel joined");
             let address = node.address().await.map_err(failed);
             if address.is_err() {
                 // Nobody would find it, and the app is told that it has not joined.
@@ -246,7 +246,7 @@ impl State {
     async fn leave(&self, topic: Topic) {
         let joined = self.apps.borrow_mut().remove(&topic);
         if let (Some(app), Some(node)) = (joined, self.node.get()) {
-            tracing::debug!(profile = %self.profile, message = %app, "realtime channel left");
+            tracing::debug!(profile = %self.profile, msg = %app, "realtime channel left");
             node.leave(topic).await;
         }
     }

@@ -323,7 +323,7 @@ async fn listen(engine: Engine, events: EventStream, conversation: Arc<Conversat
                 }
             }
             Some(Kind::MsgFailed(failed)) => {
-                tracing::warn!(profile, message = failed.msg_id, "a message was given up");
+                tracing::warn!(profile, msg = failed.msg_id, "a message was given up");
                 conversation.refused.fetch_add(1, Relaxed);
             }
             Some(Kind::EventChannelOverflow(lost)) => {

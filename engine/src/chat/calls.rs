@@ -77,7 +77,7 @@ pub fn place(tx: &mut Tx<'_, '_>, chat: ChatId, new: NewCall) -> Outcome<Message
         ..Default::default()
     };
     let id = compose::send(tx, chat, message, None)?;
-    tracing::info!(profile = %tx.profile, %chat, message = %id, "call placed");
+    tracing::info!(profile = %tx.profile, %chat, msg = %id, "call placed");
     rings_until(tx, id, call.rings_for(tx.now))?;
     Ok(id)
 }
@@ -168,7 +168,7 @@ fn change(
         }));
     })?;
     deadlines::cancel_single(tx, Kind::CallRingsOut, u64::from(id))?;
-    tracing::info!(profile = %tx.profile, chat = %record.chat, message = %id, ?trigger, "call changed");
+    tracing::info!(profile = %tx.profile, chat = %record.chat, msg = %id, ?trigger, "call changed");
     let mut refused = None;
     for effect in effects {
         let sent = carry_out(tx, id, record, effect, &quoted, answer);

@@ -37,7 +37,7 @@ pub(super) async fn choose(db: &Db, profile: ProfileId, saved: ChatId) -> Result
             Ok::<_, Failure>(config::set(tx, config::key::WEBXDC_INTEGRATION, Some(&map.to_string()))?)
         });
         set.await?;
-        tracing::info!(%profile, message = %map, "an app is the map from now on");
+        tracing::info!(%profile, msg = %map, "an app is the map from now on");
     }
     Ok(())
 }

@@ -92,7 +92,7 @@ pub fn came(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Outco
         return Ok(());
     }
     let reception = reception(tx, &record, &chat)?;
-    tracing::info!(profile = %tx.profile, chat = %record.chat, message = %id, ?reception, "call came");
+    tracing::info!(profile = %tx.profile, chat = %record.chat, msg = %id, ?reception, "call came");
     let Some(Reception::Alerting { rings, seconds }) = reception else { return Ok(()) };
     if rings && let Some(call) = &record.call {
         tx.tell(event::Kind::IncomingCall(event::IncomingCall {

@@ -187,7 +187,7 @@ pub const DAMAGED: &str = "The queued mail was damaged on the disk of this devic
 pub fn fail_damaged(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
     for (sequence, message) in outbox::damaged(tx.store, tx.profile)? {
         let id = message.map(MessageId::get);
-        tracing::error!(profile = %tx.profile, sequence, message = id, "an entry of the send queue cannot be read");
+        tracing::error!(profile = %tx.profile, sequence, msg = id, "an entry of the send queue cannot be read");
         outbox::remove_damaged(tx, sequence, message)?;
         match message {
             Some(message) => fail_message(tx, message, DAMAGED)?,
@@ -210,7 +210,7 @@ pub fn dropped(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result
 fn given_up(tx: &mut Tx<'_, '_>, sequence: u64, job: &OutboxRecord) -> Result<(), StoreError> {
     let msg =
         format!("Message {} did not reach all of its recipients: {MAX_TRIES} tries failed", job.message);
-    tracing::warn!(profile = %tx.profile, message = %job.message, "given up for the recipients that are left");
+    tracing::warn!(profile = %tx.profile, msg = %job.message, "given up for the recipients that are left");
     tx.emit(event::Kind::Warning(event::Warning { msg }));
     dropped(tx, sequence, job)?;
     if job.kind == JobKind::KeyUpdate {
@@ -261,7 +261,7 @@ pub fn faulted(
     let (profile, message) = (tx.profile, job.message);
     tracing::error!(
         %profile,
-        %message,
+        msg = %message,
         sequence,
         error,
         "a mail is held: sending it fails by a fault of our own"

@@ -50,7 +50,7 @@ pub fn render(view: &impl View, context: &Context<'_>, job: &OutboxRecord) -> Ou
     };
     let intent = Intent::of(&message).inspect_err(|error| {
         let (profile, chat, message) = (context.profile, message.chat, job.message);
-        tracing::error!(%profile, %chat, %message, %error, "a queued message is not understood and not sent");
+        tracing::error!(%profile, %chat, msg = %message, %error, "a queued message is not understood and not sent");
     })?;
     let targets = targets(view, context, job, &message, &chat)?;
     let letter = Letter { job, message: &message, intent, chat, targets };

@@ -51,6 +51,6 @@ pub fn advertise(tx: &mut Tx<'_, '_>, instance: MessageId, address: &NodeAddress
         // There is nobody to tell.
         messages::bury(tx, id, false)?;
     }
-    tracing::debug!(profile = %tx.profile, chat = %app.chat, message = %instance, "a realtime address is announced");
+    tracing::debug!(profile = %tx.profile, chat = %app.chat, msg = %instance, "a realtime address is announced");
     Ok(())
 }

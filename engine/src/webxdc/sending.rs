@@ -129,7 +129,7 @@ fn queue(tx: &mut Tx<'_, '_>, instance: MessageId, app: &MessageRecord) -> Outco
             messages::bury(tx, id, false)?;
         }
         tracing::debug!(
-            profile = %tx.profile, chat = %app.chat, message = %instance, count = taken, "updates of an app are queued"
+            profile = %tx.profile, chat = %app.chat, msg = %instance, count = taken, "updates of an app are queued"
         );
     }
     let now = tx.now.saturating_mul(1000);

@@ -127,7 +127,7 @@ async fn stay(shared: &Shared, instance: &Instance) {
             Err(error) => {
                 if !std::mem::replace(&mut told, true) {
                     let (profile, message) = (instance.profile, instance.message);
-                    tracing::info!(profile, message, %error, "a realtime channel cannot be joined yet");
+                    tracing::info!(profile, msg = message, %error, "a realtime channel cannot be joined yet");
                 }
                 tokio::select! {
                     () = tokio::time::sleep(pause) => pause = LONGEST_PAUSE.min(pause * 2),

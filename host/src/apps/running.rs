@@ -155,12 +155,7 @@ impl Running {
         self.by_name.lock().retain(|_, instance| {
             let ends = which(instance);
             if ends {
-                tracing::info!(
-                    profile = instance.profile,
-                    message = instance.message,
-                    ?end,
-                    "an app has ended"
-                );
+                tracing::info!(profile = instance.profile, msg = instance.message, ?end, "an app has ended");
                 instance.end(end);
                 count += 1;
             }

@@ -98,7 +98,7 @@ impl Storage {
                 state.asked.clear();
             }
             state.asked.insert(name.to_owned());
-            tracing::info!(profile = id.0, message = id.1, "a browser was asked to remove what an app kept");
+            tracing::info!(profile = id.0, msg = id.1, "a browser was asked to remove what an app kept");
         }
     }
 

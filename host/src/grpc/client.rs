@@ -1,22 +1,25 @@
 //! A running host, as another program sees it through its socket.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::StreamExt as _;
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 use volary_engine::ground::ids::ProfileId;
 use volary_grpc::bus_client::BusClient;
 use volary_grpc::host_client::HostClient;
-use volary_grpc::{EventsItem, EventsRequest, LogLevelRequest, error, events_item};
+use volary_grpc::{EventsItem, EventsRequest, LogLevelRequest, UploadPart, error, events_item};
 use volary_proto::event::{EventChannelOverflow, Kind};
 use volary_proto::{Answer, Call, Error, Event, Request};
 
+use super::files::{self, Files};
 use super::{SOCKET, unix};
 use crate::bus::{Bus, EventSource};
 
@@ -24,6 +27,8 @@ use crate::bus::{Bus, EventSource};
 const MAX_ANSWER: usize = 1 << 30;
 /// Events that wait for a [`RemoteEvents`] that is not read; the others wait in the log of the host.
 const MAX_WAITING: usize = 256;
+/// Parts of a file that are read before the host takes them.
+const MAX_PARTS: usize = 4;
 
 /// Why a host cannot be reached.
 #[derive(Debug, Error)]
@@ -41,9 +46,46 @@ pub enum ConnectError {
     },
 }
 
+/// Why a file cannot be brought to a host.
+#[derive(Debug, Error)]
+pub enum BringError {
+    /// It cannot be read.
+    #[error("{path}: {error}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: io::Error,
+    },
+    /// The host does not take it.
+    #[error("{0}")]
+    Host(Error),
+}
+
+/// A file that a host was brought. It is removed there when this is dropped, and after an hour in any case.
+#[derive(Debug)]
+pub struct Brought {
+    reference: String,
+    folder: PathBuf,
+}
+
+impl Brought {
+    /// What stands for the path of the file in requests.
+    pub fn reference(&self) -> &str {
+        &self.reference
+    }
+}
+
+impl Drop for Brought {
+    fn drop(&mut self) {
+        Files::discard(&self.folder, &self.reference);
+    }
+}
+
 /// A running host. Cheap to clone.
 #[derive(Clone)]
 pub struct Remote {
+    folder: Arc<Path>,
     client: BusClient<Channel>,
     // Rarely used: it need not make all of this larger.
     process: Box<HostClient<Channel>>,
@@ -69,7 +111,11 @@ impl Remote {
             async move { Ok::<_, io::Error>(TokioIo::new(unix::connect(path).await?)) }
         }));
         let process = Box::new(HostClient::new(channel.clone()));
-        Ok(Self { client: BusClient::new(channel).max_decoding_message_size(MAX_ANSWER), process })
+        Ok(Self {
+            folder: folder.into(),
+            client: BusClient::new(channel).max_decoding_message_size(MAX_ANSWER),
+            process,
+        })
     }
 
     /// What is generated from the definition, for calls that are not offered here.
@@ -94,6 +140,26 @@ impl Remote {
         answer.map(|answer| answer.into_inner().filter).map_err(|status| error(&status))
     }
 
+    /// Brings a file that the host may not see: it can have another view of the file system, or not the right to read it.
+    pub async fn bring(&self, file: &Path) -> Result<Brought, BringError> {
+        let (sender, receiver) = mpsc::channel(MAX_PARTS);
+        let path = file.to_owned();
+        let reading = spawn_blocking(move || read(&path, &sender));
+        let parts = futures::stream::unfold(receiver, |mut parts| async move {
+            let part = parts.recv().await;
+            part.map(|part| (part, parts))
+        });
+        let answer = self.client().upload(parts.boxed()).await;
+        // A file that could not be read to its end has ended early for the host.
+        let read = reading.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let brought = answer.map(|answer| Brought {
+            reference: answer.into_inner().reference,
+            folder: self.folder.to_path_buf(),
+        });
+        read.map_err(|error| BringError::File { path: file.to_owned(), error })?;
+        brought.map_err(|status| BringError::Host(error(&status)))
+    }
+
     /// Numbered events. What happens after this is answered is among them.
     pub async fn follow(&self, request: EventsRequest) -> Result<Streaming<EventsItem>, Error> {
         let answer = self.client().events(request).await;
@@ -106,6 +172,24 @@ impl Remote {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         tokio::spawn(forward(items, sender));
         Ok(RemoteEvents { receiver })
+    }
+}
+
+/// Reads a file in parts, as long as somebody takes them. An empty file is one empty part.
+fn read(path: &Path, parts: &mpsc::Sender<UploadPart>) -> io::Result<()> {
+    let mut file = std::fs::File::open(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut first = Some(name);
+    loop {
+        let mut data = Vec::new();
+        file.by_ref().take(files::PART as u64).read_to_end(&mut data)?;
+        if data.is_empty() && first.is_none() {
+            return Ok(());
+        }
+        let part = UploadPart { name: first.take().unwrap_or_default(), data: data.into() };
+        if parts.blocking_send(part).is_err() {
+            return Ok(());
+        }
     }
 }
 

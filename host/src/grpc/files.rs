@@ -33,7 +33,7 @@ const MAX_NAME: usize = 200;
 /// Random bytes of a reference: who knows it may use the file.
 const ID_BYTES: usize = 16;
 /// Bytes of a part that is sent.
-const PART: usize = 64 << 10;
+pub(super) const PART: usize = 64 << 10;
 
 /// The files of a host.
 pub struct Files {
@@ -111,6 +111,14 @@ impl Files {
         }
         unfinished.finished();
         Ok(format!("{UPLOAD}{id}/{name}"))
+    }
+
+    /// Removes a file that was brought to the host of a folder, on the machine of that host.
+    pub fn discard(host: &Path, reference: &str) {
+        let id = reference.strip_prefix(UPLOAD).and_then(|rest| rest.split('/').next());
+        if let Some(id) = id.filter(|id| is_id(id)) {
+            fs::remove_dir_all(host.join(FOLDER).join(id)).ok();
+        }
     }
 
     /// Deletes what has been here for long; fails if there is too much else.

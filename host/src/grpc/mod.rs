@@ -46,7 +46,7 @@ use volary_grpc::bus_server::BusServer;
 use volary_grpc::host_server::HostServer;
 
 use self::admit::Admission;
-pub use self::client::{ConnectError, Remote, RemoteEvents};
+pub use self::client::{BringError, Brought, ConnectError, Remote, RemoteEvents};
 use self::files::Files;
 use self::guard::Guarded;
 pub use self::process::LogLevel;

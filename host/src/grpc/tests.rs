@@ -294,6 +294,31 @@ async fn a_file_that_was_brought_can_be_sent_from_anywhere() {
 }
 
 #[tokio::test]
+async fn a_file_that_the_host_cannot_see_is_brought_and_goes_with_its_use() {
+    let host = Host::start();
+    let remote = host.connect().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let content = (0..251).cycle().take(3 * files::PART + 5).collect::<Vec<_>>();
+    for (name, content) in [("photo.jpg", content.as_slice()), ("empty.txt", &[])] {
+        let path = elsewhere.path().join(name);
+        fs::write(&path, content).unwrap();
+        let brought = remote.bring(&path).await.unwrap();
+        fs::remove_file(&path).unwrap();
+        remote.request(volary_proto::Request::new(1, sends(brought.reference()))).await.unwrap();
+        let asked = host.script.asked();
+        let Some(request::Kind::SendMessage(sent)) = asked.last() else { panic!("{asked:?}") };
+        let there = PathBuf::from(sent.data.as_ref().unwrap().file.as_ref().unwrap());
+        assert_eq!(there.file_name().unwrap(), name);
+        assert_eq!(fs::read(&there).unwrap(), content);
+        drop(brought);
+        assert!(!there.parent().unwrap().exists());
+    }
+    let error = remote.bring(&elsewhere.path().join("photo.jpg")).await.unwrap_err().to_string();
+    assert!(error.contains("photo.jpg: No such file"), "{error}");
+    assert_eq!(fs::read_dir(host.folder.path().join("uploads")).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn no_path_of_the_host_crosses_a_network() {
     let mut host = Host::start();
     let address = host.listen().await;

@@ -35,7 +35,7 @@ pub(super) async fn run(args: AdoptArgs) -> Result<(), Failure> {
     }
     let passphrase =
         if from.is_encrypted() { Some(passphrase(args.passphrase_file.as_deref())?) } else { None };
-    let engine = Engine::start(&args.data).await?;
+    let engine = super::folder::make(&args.data).await?;
     let outcome = copy(&engine, &from, passphrase.as_deref()).await;
     engine.stop().await;
     outcome

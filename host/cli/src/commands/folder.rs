@@ -1,5 +1,7 @@
 //! The folder that a command works on.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use volary::Engine;
@@ -10,7 +12,27 @@ use crate::process::options;
 /// Opens a folder that has been used before: a mistyped path makes no new one.
 pub(super) async fn open(dir: &Path) -> Result<Engine, Failure> {
     check(dir)?;
+    make(dir).await
+}
+
+/// The same for a folder that need not be there.
+pub(super) async fn make(dir: &Path) -> Result<Engine, Failure> {
+    if let Ok(about) = fs::metadata(dir) {
+        usable(dir, rustix::process::geteuid().as_raw(), about.uid())?;
+    }
     Ok(Engine::start(options::for_folder(dir)).await?)
+}
+
+/// Keeps root from making files in the folder of a service, which that could not open.
+fn usable(dir: &Path, user: u32, owner: u32) -> Result<(), Failure> {
+    if user != 0 || owner == 0 {
+        return Ok(());
+    }
+    let dir = dir.display();
+    Err(format!(
+        "{dir} belongs to user {owner}, who could not use what root makes in it: sudo -u '#{owner}' volary …"
+    )
+    .into())
 }
 
 /// Refuses what is no folder of profiles.
@@ -30,4 +52,18 @@ pub(super) fn check(dir: &Path) -> Result<(), Failure> {
         return Err(format!("{} has no profiles: volary profile add makes some", dir.display()).into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_makes_no_files_in_the_folder_of_somebody_else() {
+        let dir = Path::new("/var/lib/volary");
+        assert!(usable(dir, 0, 997).unwrap_err().to_string().contains("sudo -u '#997' volary"));
+        for (user, owner) in [(0, 0), (997, 997), (1000, 997)] {
+            usable(dir, user, owner).unwrap();
+        }
+    }
 }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use clap::Args;
 use volary::bus::{Bus, EventSource as _};
 use volary::event_log::EventLog;
-use volary::grpc::{ConnectError, Remote, RemoteEvents};
+use volary::grpc::{BringError, Brought, ConnectError, Remote, RemoteEvents};
 use volary::{Engine, EventStream, jsonrpc};
 use volary_proto::{Answer, Call, Error, Event, GetAllAccountIds, IsConfigured, Request, StartIo};
 
 use super::folder;
 use crate::process::failure::Failure;
-use crate::process::options;
 
 /// Where the profiles are.
 #[derive(Clone, Debug, Args)]
@@ -55,7 +54,7 @@ impl Host {
         match Remote::connect(dir).await {
             Ok(remote) => Ok(Self::There(remote, dir.to_owned())),
             Err(ConnectError::NoHost(_)) => {
-                let engine = Engine::start(options::for_folder(dir)).await?;
+                let engine = folder::make(dir).await?;
                 // A frontend that comes back to the next host learns of what is done here.
                 let log = EventLog::of(&engine)?;
                 Ok(Self::Here(engine, log))
@@ -80,6 +79,18 @@ impl Host {
         match self {
             Self::Here(engine, _) => engine.request(request).await,
             Self::There(remote, _) => Bus::call(remote, request).await,
+        }
+    }
+
+    /// A file of this process as requests name it. A running host is brought it: as a service it has another `/tmp`, sees
+    /// no home folders, and may be another user than the one who calls.
+    pub(super) async fn file(&self, path: &Path) -> Result<File, Failure> {
+        match self {
+            Self::Here(..) => match path.canonicalize() {
+                Ok(path) => Ok(File::Here(path.to_string_lossy().into_owned())),
+                Err(error) => Err(BringError::File { path: path.to_owned(), error }.into()),
+            },
+            Self::There(remote, _) => Ok(File::There(remote.bring(path).await?)),
         }
     }
 
@@ -144,6 +155,22 @@ impl Host {
 
 fn listed(profiles: &[u32]) -> String {
     profiles.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A file for a request, to be kept until the request is answered.
+pub(super) enum File {
+    Here(String),
+    There(Brought),
+}
+
+impl File {
+    /// What stands for it in requests.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Here(path) => path.clone(),
+            Self::There(brought) => brought.reference().to_owned(),
+        }
+    }
 }
 
 /// What happens at a host.

@@ -8,7 +8,7 @@ use serde_json::json;
 use volary_proto::event::Kind;
 use volary_proto::{CreateChatByContactId, CreateContact, MessageData, SendMessage};
 
-use super::host::{Host, One};
+use super::host::{File, Host, One};
 use super::output;
 use crate::process::failure::Failure;
 
@@ -36,25 +36,19 @@ pub(super) struct SendArgs {
 }
 
 pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
-    let data = data(&args)?;
+    let text = text(&args)?;
     let host = Host::open(&args.one.place.data).await?;
-    let outcome = send(&host, &args, data).await;
+    let outcome = send(&host, &args, text).await;
     host.close().await;
     outcome
 }
 
-fn data(args: &SendArgs) -> Result<MessageData, Failure> {
-    let text = match args.text.as_deref() {
+fn text(args: &SendArgs) -> Result<Option<String>, Failure> {
+    Ok(match args.text.as_deref() {
         Some("-") => Some(from_stdin()?),
         None if args.file.is_none() => Some(from_stdin()?),
         text => text.map(str::to_owned),
-    };
-    // The host may run in another folder.
-    let file = args.file.as_ref().map(|file| match file.canonicalize() {
-        Ok(file) => Ok(file.to_string_lossy().into_owned()),
-        Err(error) => Err(format!("{}: {error}", file.display())),
-    });
-    Ok(MessageData { text, file: file.transpose()?, ..MessageData::default() })
+    })
 }
 
 fn from_stdin() -> Result<String, Failure> {
@@ -64,7 +58,7 @@ fn from_stdin() -> Result<String, Failure> {
     if text.is_empty() { Err("there is no text on standard input".into()) } else { Ok(text.to_owned()) }
 }
 
-async fn send(host: &Host, args: &SendArgs, data: MessageData) -> Result<(), Failure> {
+async fn send(host: &Host, args: &SendArgs, text: Option<String>) -> Result<(), Failure> {
     let profile = host.profile(args.one.profile).await?;
     let chat_id = match (args.chat, &args.to) {
         (Some(chat), _) => chat,
@@ -75,7 +69,13 @@ async fn send(host: &Host, args: &SendArgs, data: MessageData) -> Result<(), Fai
         }
     };
     let mut events = host.events().await?;
+    let file = match &args.file {
+        Some(file) => Some(host.file(file).await?),
+        None => None,
+    };
+    let data = MessageData { text, file: file.as_ref().map(File::text), ..MessageData::default() };
     let message = host.call(profile, SendMessage { chat_id, data: Some(data) }).await?.id;
+    drop(file);
     if args.wait {
         host.connect(profile).await?;
         loop {

@@ -91,6 +91,8 @@ Description=Volary: host for Delta Chat and chatmail profiles
 Documentation=man:volary-serve(1)
 Wants=network-online.target
 After=network-online.target
+# What is wrong may pass: a full disk, another process in the folder, a typing error. It is tried until it works.
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -104,6 +106,8 @@ TimeoutStopSec=15
 User={user}
 {state}UMask=0077
 LimitNOFILE=524288
+# Keys and messages are in the memory.
+LimitCORE=0
 CapabilityBoundingSet=
 LockPersonality=yes
 MemoryDenyWriteExecute=yes

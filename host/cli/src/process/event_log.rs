@@ -46,16 +46,16 @@ fn line(event: &Event) {
             text_line!(info, profile, &connected.msg, relay);
         }
         Kind::IncomingMsg(new) => {
-            event_line!(info, profile, chat = new.chat_id, message = new.msg_id, "received");
+            event_line!(info, profile, chat = new.chat_id, msg = new.msg_id, "received");
         }
         Kind::MsgDelivered(sent) => {
-            event_line!(info, profile, chat = sent.chat_id, message = sent.msg_id, "sent");
+            event_line!(info, profile, chat = sent.chat_id, msg = sent.msg_id, "sent");
         }
         Kind::MsgFailed(failed) => {
-            event_line!(warn, profile, chat = failed.chat_id, message = failed.msg_id, "cannot be sent");
+            event_line!(warn, profile, chat = failed.chat_id, msg = failed.msg_id, "cannot be sent");
         }
         Kind::MsgRead(read) => {
-            event_line!(info, profile, chat = read.chat_id, message = read.msg_id, "was read");
+            event_line!(info, profile, chat = read.chat_id, msg = read.msg_id, "was read");
         }
         Kind::SecurejoinInviterProgress(joined) => {
             let (contact, chat) = (joined.contact_id, joined.chat_id);

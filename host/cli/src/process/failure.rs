@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
+use super::journal;
+
 /// What a command fails with: whatever it is, it is shown.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -22,7 +24,8 @@ pub(crate) fn exit_code(outcome: Result<(), Failure>, line: impl FnOnce(&Failure
         Err(failure) if nobody_reads(&failure) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nobody is left to tell when standard error is closed.
-            writeln!(io::stderr(), "{}", line(&failure)).ok();
+            let priority = if journal::reads(&io::stderr()) { journal::FAILURE } else { "" };
+            writeln!(io::stderr(), "{priority}{}", line(&failure)).ok();
             ExitCode::FAILURE
         }
     }

@@ -15,6 +15,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::process::journal;
 use crate::text::Colours;
 
 /// Lines that may wait for standard error.
@@ -54,7 +55,8 @@ enum Entry {
     Mark(SyncSender<()>),
 }
 
-/// Starts the log as `RUST_LOG` says, otherwise as `default` does. Lines have colours on terminals only.
+/// Starts the log as `RUST_LOG` says, otherwise as `default` does. Lines have colours on terminals only,
+/// and what the journal has anyway is not in them.
 pub(crate) fn start(default: &str) -> Log {
     let wanted = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|text| !text.is_empty());
     let (text, filter, misread) = match wanted.as_ref().map(EnvFilter::try_new) {
@@ -74,9 +76,14 @@ pub(crate) fn start(default: &str) -> Log {
     let lines = Lines { sender, unsaid: waiting, dropped };
     let (filter, handle) = reload::Layer::new(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(lines.clone());
-    let layer = layer.with_ansi(Colours::wanted_on(&io::stderr()).are_on());
+    let registry = tracing_subscriber::registry().with(filter);
     // A logger that is already set stays.
-    if tracing_subscriber::registry().with(filter).with(layer).try_init().is_ok() {
+    let set = if journal::reads(&io::stderr()) {
+        registry.with(layer.with_ansi(false).event_format(journal::Entries::default())).try_init()
+    } else {
+        registry.with(layer.with_ansi(Colours::wanted_on(&io::stderr()).are_on())).try_init()
+    };
+    if set.is_ok() {
         level.handle = Some(handle);
     }
     if let Some(error) = misread {

@@ -38,7 +38,7 @@ impl Host {
     pub(super) async fn of_folder(dir: &Path) -> Result<Self, Failure> {
         match Self::running(dir).await? {
             Some(host) => Ok(host),
-            None => Ok(Self::Own(Engine::start(dir).await?)),
+            None => Ok(Self::Own(folder::make(dir).await?)),
         }
     }
 
@@ -52,7 +52,7 @@ impl Host {
     pub(super) async fn carry_out<C: Asked>(self, call: C) -> Result<C::Answer, Failure> {
         match self {
             Self::Running(mut work, look) => {
-                watched(C::WORK, work.call(0, call), async move |bar: &ProgressBar| {
+                let outcome = watched(C::WORK, work.call(0, call), async move |bar: &ProgressBar| {
                     let mut look = look;
                     loop {
                         tokio::time::sleep(LOOK).await;
@@ -61,7 +61,8 @@ impl Host {
                         }
                     }
                 })
-                .await
+                .await;
+                outcome.map_err(|failure| explained(&failure.to_string()))
             }
             Self::Own(engine) => {
                 let asked = engine.clone();
@@ -79,6 +80,19 @@ impl Host {
             }
         }
     }
+}
+
+/// The host may be a service that is kept from the folder of the backups.
+fn explained(failure: &str) -> Failure {
+    // Not there, no right to it, read-only.
+    let about_files = ["(os error 2)", "(os error 13)", "(os error 30)"];
+    if about_files.iter().any(|error| failure.contains(error)) {
+        return format!(
+            "{failure}; the running host does the work: if it is a service, its unit says what it reaches (ReadWritePaths=)"
+        )
+        .into();
+    }
+    failure.into()
 }
 
 /// Does what needs no profiles, with an engine on a folder that goes at the end.

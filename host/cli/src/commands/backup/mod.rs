@@ -129,6 +129,7 @@ async fn create(args: CreateArgs) -> Result<(), Failure> {
     let host = Host::of_profiles(&args.data).await?;
     let keep = args.keep.unwrap_or_default();
     let made = host.carry_out(CreateHostBackup { target, passphrase, profiles: args.profile, keep }).await?;
+    is_there(&args.backup, &made.name)?;
     let mut out = stdout().lock();
     let (profiles, changed) = (count(made.profiles.len(), "profile"), made.changed);
     let line = format!(
@@ -147,6 +148,19 @@ async fn create(args: CreateArgs) -> Result<(), Failure> {
         Some(pruned) => show_pruned(&mut out, &pruned),
         None => Ok(()),
     }
+}
+
+/// Makes sure that the host has written into the folder that was meant, and not into one that it alone sees at this path.
+fn is_there(backup: &Path, name: &str) -> Result<(), Failure> {
+    if backup.join("snapshots").join(format!("{name}.snapshot")).exists() {
+        return Ok(());
+    }
+    let backup = backup.display();
+    Err(format!(
+        "the backup is not in {backup}: the running host wrote it into another folder that it sees there, as a service does \
+         with a /tmp of its own (PrivateTmp=)"
+    )
+    .into())
 }
 
 fn show_pruned(out: &mut impl std::io::Write, pruned: &PrunedHostBackups) -> Result<(), Failure> {
@@ -310,4 +324,19 @@ impl Asked for VerifyHostBackups {
 
 impl Asked for ListHostBackups {
     const WORK: &'static str = "list";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_that_is_somewhere_else_is_no_success() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = is_there(folder.path(), "20261129T193711Z-bc7fa695").unwrap_err().to_string();
+        assert!(error.contains("another folder"), "{error}");
+        std::fs::create_dir(folder.path().join("snapshots")).unwrap();
+        std::fs::write(folder.path().join("snapshots/20261129T193711Z-bc7fa695.snapshot"), "").unwrap();
+        is_there(folder.path(), "20261129T193711Z-bc7fa695").unwrap();
+    }
 }
