@@ -448,6 +448,8 @@ impl In<'_> {
             Ok(())
         })?;
         let mut rows: Vec<tables::Transport> = self.older.login.iter().cloned().collect();
+        // Older releases had no relays that contacts do not hear of.
+        let says_published = self.reader.has("transports", "is_published")?;
         self.reader.each::<tables::Transport, Failure>(|row| {
             rows.push(row);
             Ok(())
@@ -471,10 +473,14 @@ impl In<'_> {
                 uid_next: state.map_or(0, |state| count(state.uid_next)),
                 received: row.last_rcvd_timestamp,
                 ..TransportRecord::default()
+                unpublished: says_published && row.is_published == 0,
             };
             found.push((transport, folder, record));
         }
-        found.truncate(transports::MAX_TRANSPORTS);
+        if found.len() > transports::MAX_TOGETHER {
+            tracing::warn!(profile = %self.profile, relays = found.len(), "more relays than a profile can have: the last ones are left out");
+            found.truncate(transports::MAX_TOGETHER);
+        }
         Ok(found)
     }
 }

@@ -477,3 +477,27 @@ async fn tombstones_and_mail_that_waits_stay_known() {
     assert_eq!(record.state, MessageState::OutPending);
     assert!(copy.db.look(|view| outbox::is_queued(view, PROFILE, id)).unwrap());
 }
+
+#[tokio::test]
+async fn relays_that_contacts_do_not_hear_of_and_more_than_one_may_add_come_along() {
+    let desk = rich().await;
+    for number in 2..=7 {
+        desk.gets_address(&format!("me@{number}.test")).await;
+    }
+    desk.change(|tx| {
+        let second = transports::all(tx.store, PROFILE)?[1].0;
+        Ok(transports::update(tx, second, |record| record.unpublished = true)?)
+    })
+    .await;
+    let out = tempfile::tempdir().unwrap();
+    let file = exported(&desk, out.path(), "");
+    let copy = fresh().await;
+    imports(&copy, &file, "").unwrap();
+    let relays = |desk: &Desk| -> Vec<(String, bool)> {
+        let all = desk.db.look(|view| transports::all(view, PROFILE)).unwrap();
+        all.into_iter().map(|(_, record)| (record.addr, record.unpublished)).collect()
+    };
+    assert_eq!(relays(&copy), relays(&desk));
+    assert_eq!(relays(&copy).len(), 7);
+    assert_eq!(relays(&copy)[1], ("me@2.test".to_owned(), true));
+}
