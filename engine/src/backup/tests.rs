@@ -501,3 +501,18 @@ async fn relays_that_contacts_do_not_hear_of_and_more_than_one_may_add_come_alon
     assert_eq!(relays(&copy).len(), 7);
     assert_eq!(relays(&copy)[1], ("me@2.test".to_owned(), true));
 }
+
+#[tokio::test]
+async fn the_note_of_an_earlier_transfer_is_a_matter_of_the_device_that_gave() {
+    let desk = rich().await;
+    desk.change(crate::chat::device::note_transfer).await;
+    let out = tempfile::tempdir().unwrap();
+    let file = exported(&desk, out.path(), "");
+    let copy = fresh().await;
+    imports(&copy, &file, "").unwrap();
+    copy.waits(2 * 3600);
+    copy.change(crate::chat::device::restore_transfer_notice).await;
+    let device = copy.db.look(|view| chats::single_of(view, PROFILE, ContactId::DEVICE)).unwrap();
+    let shown = device.map(|chat| copy.db.look(|view| messages::visible_ids(view, PROFILE, chat)).unwrap());
+    assert!(shown.unwrap_or_default().is_empty(), "this device gave nothing away");
+}
