@@ -72,7 +72,8 @@ impl From<BackupError> for Failure {
 }
 
 /// Makes a profile ready to be streamed: its rows as one database at `database`, encrypted with a passphrase unless that is
-/// empty, and the list of its attachments. Own devices get copies of everything from now on.
+/// empty, and the list of its attachments. What is not encrypted yet stays in the folder of the profile. Own devices get
+/// copies of everything from now on.
 pub fn prepare(
     db: &Db,
     profile: ProfileId,
@@ -189,15 +190,13 @@ fn fill(
     device: rows_in::Device,
     cancel: &Cancel,
     lay: impl FnOnce(&Path, &Blobs) -> Outcome<unpack::Files>,
-) -> Outcome<Tally> {
-    let folder = folder_of(db, profile)?;
+) -> Outcome<(Tally, u32)> {
     let is_arriving = db.look(|view| profiles::load(view, profile))?.is_some_and(|record| record.arriving);
     if !is_arriving && db.look(profiles::manager)?.importing.contains(&profile) {
         return Err(Failure::refused("what an interrupted import left is still being removed; try again"));
     }
     block_on(db.transact_durably(profile, profiles::begin_import))?;
-    fs::create_dir_all(&folder).map_err(Failure::file(folder.display().to_string()))?;
-    let database = folder.join(unpack::DATABASE);
+    let database = own_folder(db, profile)?.join(unpack::DATABASE);
     let kept = Discarded(vec![database.clone()]);
     let blobs = Blobs::new(blob_dir_of(db, profile)?);
     let files = lay(&database, &blobs)?;
@@ -241,6 +240,17 @@ fn folder_of(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {
 }
 
 fn blob_dir_of(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {
+/// The folder of a profile, made if there was no file yet.
+fn own_folder(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {
+    let folder = folder_of(db, profile)?;
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(&folder).map_err(Failure::file(folder.display().to_string()))?;
+    Ok(folder)
+}
+
     let folder = folder_of(db, profile)?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(blob_dir(db.dir(), &name))

@@ -516,3 +516,26 @@ async fn the_note_of_an_earlier_transfer_is_a_matter_of_the_device_that_gave() {
     let shown = device.map(|chat| copy.db.look(|view| messages::visible_ids(view, PROFILE, chat)).unwrap());
     assert!(shown.unwrap_or_default().is_empty(), "this device gave nothing away");
 }
+
+#[tokio::test]
+async fn clear_text_never_lies_beside_an_encrypted_file() {
+    let desk = rich().await;
+    let out = tempfile::tempdir().unwrap();
+    // No place for what is not encrypted yet but a folder in its way.
+    let plain = folder_of(&desk.db, PROFILE).unwrap().join(process::OFFERED_PLAIN);
+    fs::create_dir(&plain).unwrap();
+    assert!(export_file(&desk.db, PROFILE, out.path(), "secret", &Cancel::default()).is_err());
+    assert_eq!(out.path().read_dir().unwrap().count(), 0);
+    fs::remove_dir(&plain).unwrap();
+    exported(&desk, out.path(), "secret");
+    assert!(!plain.exists());
+}
+
+#[tokio::test]
+async fn a_profile_without_any_file_goes_out() {
+    let desk = Desk::new().await;
+    let folder = folder_of(&desk.db, PROFILE).unwrap();
+    assert!(!folder.exists());
+    let package = prepare(&desk.db, PROFILE, "", &folder.join(process::OFFERED), &Cancel::default()).unwrap();
+    assert!(package.bytes() > 0);
+}
