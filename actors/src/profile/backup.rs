@@ -43,8 +43,13 @@ pub async fn adopt(
     alone(shared, profile, move |db, id, cancel| {
         let from = backup::foreign(Path::new(&call.path))?;
         let passphrase = call.passphrase.unwrap_or_default();
-        let (found, taken) = backup::adopt(db, id, &from, &passphrase, cancel)?;
-        Ok(Adopted { profile_id: id.get(), found: Some(found), taken: Some(taken) })
+        let came = backup::adopt(db, id, &from, &passphrase, cancel)?;
+        Ok(Adopted {
+            profile_id: id.get(),
+            found: Some(came.found),
+            taken: Some(came.taken),
+            missing_files: came.missing,
+        })
     })
     .await
 }

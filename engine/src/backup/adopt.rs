@@ -87,7 +87,7 @@ pub fn adopt(
     from: &Foreign,
     passphrase: &str,
     cancel: &Cancel,
-) -> Outcome<(Tally, Tally)> {
+) -> Outcome<Came> {
     Meter::begins(db, profile);
     let adopted = unused(db, profile).and_then(|()| {
         whole_or_nothing(db, profile, || {
@@ -95,12 +95,23 @@ pub fn adopt(
                 |database: &Path, blobs: &Blobs| lay(db, profile, from, passphrase, database, blobs, cancel);
             fill(db, profile, rows_in::Device::Same, cancel, lay)
         })
+/// What came of a profile.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Came {
+    /// What there was.
+    pub found: Tally,
+    /// What there is now.
+    pub taken: Tally,
+    /// Files that rows name and that were not there.
+    pub missing: u32,
+}
+
     });
-    let adopted = adopted.and_then(|found| {
+    let adopted = adopted.and_then(|(found, missing)| {
         let blobs = Blobs::new(blob_dir_of(db, profile)?);
         let taken = db.read(|view| tally::taken(view, profile, &blobs))?;
-        tracing::info!(%profile, messages = taken.messages, files = taken.files, "a profile of chatmail core was copied");
-        Ok((found, taken))
+        tracing::info!(%profile, messages = taken.messages, files = taken.files, missing, "a profile of chatmail core was copied");
+        Ok(Came { found, taken, missing })
     });
     told(db, profile, adopted)
 }

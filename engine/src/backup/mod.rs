@@ -47,7 +47,7 @@ use volary_backup::database::{OLDEST_SCHEMA, Reader, VERSION};
 use volary_proto::v1::{Tally, event};
 use volary_storage::Blobs;
 
-pub use self::adopt::{Foreign, adopt, foreign};
+pub use self::adopt::{Came, Foreign, adopt, foreign};
 pub use self::meter::{Cancel, Meter};
 pub use self::package::Package;
 use crate::commands::process;
@@ -183,7 +183,8 @@ fn unused(db: &Db, profile: ProfileId) -> Outcome<()> {
     }
 }
 
-/// Fills a profile from what `lay` leaves: a plain database at a path, and attachments. Says how much there was where it stays the same device.
+/// Fills a profile from what `lay` leaves: a plain database at a path, and attachments. Says how much there was where it
+/// stays the same device, and how many files were missing.
 fn fill(
     db: &Db,
     profile: ProfileId,
@@ -205,7 +206,7 @@ fn fill(
     let found = match device {
         rows_in::Device::Same => tally::found(&opened, &files)?,
         // Nobody asks: what the other device has is not here to compare with.
-        rows_in::Device::Another => Tally::default(),
+        rows_in::Device::Another => (Tally::default(), 0),
     };
     rows_in::run(db, profile, &opened, &files, device, cancel)?;
     drop(kept);
@@ -239,7 +240,6 @@ fn folder_of(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {
     Ok(db.dir().join(record.uuid))
 }
 
-fn blob_dir_of(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {
 /// The folder of a profile, made if there was no file yet.
 fn own_folder(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {
     let folder = folder_of(db, profile)?;
@@ -251,6 +251,7 @@ fn own_folder(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {
     Ok(folder)
 }
 
+fn blob_dir_of(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {
     let folder = folder_of(db, profile)?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(blob_dir(db.dir(), &name))
