@@ -59,6 +59,11 @@ pub fn check_foreign(path: &str) -> Result<(), Error> {
     backup::foreign(Path::new(path)).map(|_| ()).map_err(Error::from)
 }
 
+/// Refuses a profile that a program may be writing: its files are about to go.
+pub fn check_unused(path: &str) -> Result<(), Error> {
+    backup::foreign(Path::new(path)).and_then(|from| from.not_in_use()).map_err(Error::from)
+}
+
 /// Removes the files of a profile that was copied.
 pub fn remove_foreign(path: &str) {
     let removed = backup::foreign(Path::new(path)).map_err(|error| error.to_string());

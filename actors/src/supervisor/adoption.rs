@@ -29,6 +29,7 @@ pub async fn adopt(db: &Db, supervisor: &Addr<Supervisor>, call: AdoptAccount) -
 
 /// Moves a profile here and selects it.
 pub async fn migrate(db: &Db, supervisor: &Addr<Supervisor>, path: String) -> Result<ProfileId, Error> {
+    backup::check_unused(&path)?;
     let call = AdoptAccount { path: path.clone(), ..AdoptAccount::default() };
     let adopted = adopt(db, supervisor, call).await?;
     let profile = ProfileId::new(adopted.profile_id);

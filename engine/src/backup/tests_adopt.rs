@@ -108,6 +108,22 @@ async fn what_is_no_profile_is_refused() {
 }
 
 #[tokio::test]
+async fn a_profile_that_a_program_has_open_is_not_moved() {
+    let (desk, from) = (rich().await, tempfile::tempdir().unwrap());
+    let folder = from.path().join("one");
+    fs::create_dir(&folder).unwrap();
+    let database = laid_out(&desk, &folder, "");
+    let moved = || foreign(&database).unwrap().not_in_use();
+    assert!(moved().is_ok(), "nobody can tell");
+    let held = File::create(from.path().join("accounts.lock")).unwrap();
+    assert!(moved().is_ok());
+    held.lock().unwrap();
+    assert!(moved().unwrap_err().to_string().contains("is in use"));
+    drop(held);
+    assert!(moved().is_ok());
+}
+
+#[tokio::test]
 async fn a_profile_whose_copy_was_killed_is_gone_after_the_next_start() {
     let desk = rich().await;
     let wanted = ProfileId::new(40);
