@@ -94,6 +94,12 @@ fn of_contact(tx: &mut Tx<'_, '_>, contact: ContactId, action: Action, time: i64
 
 fn of_chat(tx: &mut Tx<'_, '_>, chat: ChatId, action: Action, time: i64) -> Outcome<()> {
     match action {
+            if action == Action::Accept
+                && contacts::load(tx.store, tx.profile, contact)?.is_some_and(|record| record.blocked)
+            {
+                // Accepted there after it was blocked here: of the two, the later one counts.
+                requests::block_contact(tx, contact, false)?;
+            }
         Action::Block => requests::block_chat(tx, chat),
         Action::Unblock => {
             if chats::update(tx, chat, |record| record.blocked = Block::Not)? {

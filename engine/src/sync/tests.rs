@@ -490,3 +490,44 @@ async fn a_group_that_was_announced_meanwhile_keeps_what_is_newer_and_loses_nobo
         assert_eq!(members, [ContactId::SELF, anna]);
     }
 }
+
+#[tokio::test]
+async fn of_a_block_and_an_acceptance_both_devices_keep_the_later_one() {
+    for accepted_last in [true, false] {
+        let (one, other) = Device::pair().await;
+        let mut told = Vec::new();
+        for device in [&one, &other] {
+            device.0.knows(&["anna@x.test"]).await;
+        }
+        let (blocker, accepter) = (&one, &other);
+        let anna = |device: &Device| {
+            device.0.db.look(|view| contacts::all_by_addr(view, PROFILE, "anna@x.test")).unwrap()[0].0
+        };
+        let mut request = Vec::new();
+        for device in [&one, &other] {
+            let contact = anna(device);
+            request.push(
+                device.0.change(move |tx| Ok(chats::ensure_single(tx, contact, Block::Request)?)).await,
+            );
+        }
+        let (first, second) = if accepted_last { (blocker, accepter) } else { (accepter, blocker) };
+        second.0.waits(5);
+        for device in [first, second] {
+            if std::ptr::eq(device, blocker) {
+                device.does(BlockChat { chat_id: request[0].get() }).await;
+            } else {
+                device.does(AcceptChat { chat_id: request[1].get() }).await;
+            }
+            told.push(device.leaves().await);
+        }
+        second.hears(&told[0]).await;
+        first.hears(&told[1]).await;
+        for (device, chat) in [(&one, request[0]), (&other, request[1])] {
+            let contact =
+                device.0.db.look(|view| contacts::load(view, PROFILE, anna(device))).unwrap().unwrap();
+            let chat = device.0.db.look(|view| chats::load(view, PROFILE, chat)).unwrap().unwrap();
+            let expected = if accepted_last { (false, Block::Not) } else { (true, Block::Yes) };
+            assert_eq!((contact.blocked, chat.blocked), expected, "accepted last: {accepted_last}");
+        }
+    }
+}
