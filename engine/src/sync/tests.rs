@@ -531,3 +531,53 @@ async fn of_a_block_and_an_acceptance_both_devices_keep_the_later_one() {
         }
     }
 }
+
+impl Device {
+    /// A group without an id, of which the last line was written by this device alone.
+    async fn has_picnic(&self) -> ChatId {
+        let line = |chat, mid: &str, sort| volary_storage::records::MessageRecord {
+            chat,
+            mid: mid.to_owned(),
+            in_reply_to: "picnic@x.test".to_owned(),
+            sort,
+            ..Default::default()
+        };
+        self.0
+            .change(move |tx| {
+                let name = "Picnic".to_owned();
+                let group = ChatRecord { chat_type: ChatType::Group, name, ..Default::default() };
+                let chat = chats::create(tx, group)?;
+                messages::insert(tx, &line(chat, "cake@x.test", 5))?;
+                messages::insert(tx, &line(chat, "", 6))?;
+                Ok(chat)
+            })
+            .await
+    }
+}
+
+#[tokio::test]
+async fn a_group_without_an_id_is_named_by_its_newest_mail() {
+    let (one, _) = Device::pair().await;
+    let chat_id = one.has_picnic().await.get();
+    one.does(SetChatVisibility { chat_id, visibility: ChatVisibility::Pinned.into() }).await;
+    let json = volary_mail::sync::write(&one.leaves().await[0].change).unwrap();
+    assert!(json.contains(r#"{"Msgids":["picnic@x.test","cake@x.test"]}"#), "{json}");
+}
+
+#[tokio::test]
+async fn of_two_places_of_a_group_without_an_id_both_devices_keep_the_later_one() {
+    let (one, other) = Device::pair().await;
+    let (mine, theirs) = (one.has_picnic().await, other.has_picnic().await);
+    let place =
+        |chat: ChatId, to: ChatVisibility| SetChatVisibility { chat_id: chat.get(), visibility: to.into() };
+    one.does(place(mine, ChatVisibility::Pinned)).await;
+    other.0.waits(1);
+    other.does(place(theirs, ChatVisibility::Archived)).await;
+    let (here, there) = (one.leaves().await, other.leaves().await);
+    one.hears(&there).await;
+    other.hears(&here).await;
+    let shown = |device: &Device, chat| {
+        device.0.db.look(|view| chats::load(view, PROFILE, chat)).unwrap().unwrap().visibility
+    };
+    assert_eq!((shown(&one, mine), shown(&other, theirs)), (Visibility::Archived, Visibility::Archived));
+}
