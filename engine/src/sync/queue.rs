@@ -3,7 +3,7 @@
 //! At most one message with changes is queued at a time. It is made when the profile can send and takes all that wait
 //! then; what comes later goes with the next. So a retry never holds more than the mail that a relay may have taken.
 
-use volary_mail::sync::{Change, join, write};
+use volary_mail::sync::{Change, MAX_ITEMS, join, write};
 use volary_storage::records::{Block, SyncItemRecord};
 use volary_storage::tables::SYNC_ITEMS;
 use volary_storage::{StoreError, View};
@@ -71,7 +71,7 @@ pub fn gather(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     let (mut bytes, mut count) = (0, 0);
     for (sequence, record) in rows(tx.store, profile)? {
         bytes += record.data.len();
-        if count > 0 && bytes > MAX_BYTES {
+        if count == MAX_ITEMS || (count > 0 && bytes > MAX_BYTES) {
             break;
         }
         count += 1;

@@ -581,3 +581,20 @@ async fn of_two_places_of_a_group_without_an_id_both_devices_keep_the_later_one(
     };
     assert_eq!((shown(&one, mine), shown(&other, theirs)), (Visibility::Archived, Visibility::Archived));
 }
+
+#[tokio::test]
+async fn a_message_holds_no_more_changes_than_are_read() {
+    let (one, _) = Device::pair().await;
+    let most = volary_mail::sync::MAX_ITEMS;
+    one.0
+        .change(move |tx| {
+            for number in 0..most + 5 {
+                let change = volary_mail::sync::Change::DeleteMessages { msgs: vec![format!("{number}@x")] };
+                queue::push(tx, &change)?;
+            }
+            Ok(())
+        })
+        .await;
+    assert_eq!(one.leaves().await.len(), most);
+    assert_eq!(one.leaves().await.len(), 5);
+}
