@@ -78,12 +78,21 @@ impl Target {
         }
         for entry in fs::read_dir(dir).map_err(VaultError::io(dir))? {
             let name = entry.map_err(VaultError::io(dir))?.file_name();
-            // What a first backup leaves behind that was killed in its first moments.
-            let known =
-                name.to_str().is_some_and(|name| name.starts_with(files::TEMPORARY) || name == "lost+found");
+            // What a first backup leaves behind that was killed in its first moments, and what another one has begun.
+            let known = name.to_str().is_some_and(|name| {
+                name.starts_with(files::TEMPORARY) || [LOCK, KEY_FILE, "lost+found"].contains(&name)
+            });
+            if !known && Self::is_one(dir)? {
+                return Self::open(dir, passphrase);
+            }
             if !known {
                 return Err(VaultError::NotEmpty(dir.to_owned()));
             }
+        }
+        // Of two hosts that make the same folder theirs, the keys of one would be written over those of the other.
+        let _lock = locked(dir)?;
+        if Self::is_one(dir)? {
+            return Self::open(dir, passphrase);
         }
         let keys = Keys::create(dir, passphrase)?;
         tracing::info!(path = %dir.display(), "a folder for backups is made");
@@ -217,17 +226,7 @@ impl Target {
 
     /// Sees to it that nobody else writes.
     pub(crate) fn lock(&self) -> Result<File, VaultError> {
-        let path = self.dir.join(LOCK);
-        let file = lock_file(&path).map_err(VaultError::io(&path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(VaultError::Locked(self.dir.clone())),
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                tracing::warn!(path = %path.display(), "the file system knows no locks: see to it that one backup runs at a time");
-                Ok(file)
-            }
-            Err(TryLockError::Error(error)) => Err(VaultError::io(&path)(error)),
-        }
+        locked(&self.dir)
     }
 
     pub(crate) fn packs_dir(&self) -> PathBuf {
@@ -240,6 +239,21 @@ impl Target {
 
     pub(crate) fn snapshot_path(&self, name: &str) -> PathBuf {
         self.snapshots_dir().join(format!("{name}{EXTENSION}"))
+    }
+}
+
+/// Sees to it that nobody else writes into a folder.
+fn locked(dir: &Path) -> Result<File, VaultError> {
+    let path = dir.join(LOCK);
+    let file = lock_file(&path).map_err(VaultError::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(VaultError::Locked(dir.to_owned())),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+            tracing::warn!(path = %path.display(), "the file system knows no locks: see to it that one backup runs at a time");
+            Ok(file)
+        }
+        Err(TryLockError::Error(error)) => Err(VaultError::io(&path)(error)),
     }
 }
 

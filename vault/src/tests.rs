@@ -183,6 +183,36 @@ fn a_folder_of_other_things_is_left_alone() {
 }
 
 #[test]
+fn two_hosts_that_make_the_same_folder_theirs_share_its_keys_or_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("backup");
+    let together = std::sync::Barrier::new(2);
+    let opened: Vec<Result<Target, VaultError>> = std::thread::scope(|scope| {
+        let open = || {
+            together.wait();
+            Target::open_or_create(&dir, &passphrase())
+        };
+        let both = [scope.spawn(open), scope.spawn(open)];
+        both.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let host = Host::new(10);
+    let mut made = 0;
+    for target in opened {
+        match target {
+            Ok(target) => made += usize::from(!host.back_up(&target, &[1]).0.name.is_empty()),
+            Err(error) => assert!(matches!(error, VaultError::Locked(_)), "{error}"),
+        }
+    }
+    assert!(made > 0);
+    let target = Target::open(&dir, &passphrase()).unwrap();
+    let names = target.names().unwrap();
+    assert_eq!(names.len(), made);
+    for name in names {
+        host.compare(&target, &name);
+    }
+}
+
+#[test]
 fn one_backup_at_a_time_writes_into_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let target = Target::open_or_create(folder.path(), &passphrase()).unwrap();

@@ -43,8 +43,13 @@ pub async fn adopt(
     alone(shared, profile, move |db, id, cancel| {
         let from = backup::foreign(Path::new(&call.path))?;
         let passphrase = call.passphrase.unwrap_or_default();
-        let (found, taken) = backup::adopt(db, id, &from, &passphrase, cancel)?;
-        Ok(Adopted { profile_id: id.get(), found: Some(found), taken: Some(taken) })
+        let came = backup::adopt(db, id, &from, &passphrase, cancel)?;
+        Ok(Adopted {
+            profile_id: id.get(),
+            found: Some(came.found),
+            taken: Some(came.taken),
+            missing_files: came.missing,
+        })
     })
     .await
 }
@@ -52,6 +57,11 @@ pub async fn adopt(
 /// Refuses a path at which no profile lies.
 pub fn check_foreign(path: &str) -> Result<(), Error> {
     backup::foreign(Path::new(path)).map(|_| ()).map_err(Error::from)
+}
+
+/// Refuses a profile that a program may be writing: its files are about to go.
+pub fn check_unused(path: &str) -> Result<(), Error> {
+    backup::foreign(Path::new(path)).and_then(|from| from.not_in_use()).map_err(Error::from)
 }
 
 /// Removes the files of a profile that was copied.

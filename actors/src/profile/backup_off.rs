@@ -28,6 +28,11 @@ pub fn check_foreign(_: &str) -> Result<(), Error> {
     Err(without())
 }
 
+/// Refuses.
+pub fn check_unused(_: &str) -> Result<(), Error> {
+    Err(without())
+}
+
 /// There is nothing to remove.
 pub fn remove_foreign(_: &str) {}
 

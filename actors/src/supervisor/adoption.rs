@@ -16,7 +16,7 @@ pub async fn adopt(db: &Db, supervisor: &Addr<Supervisor>, call: AdoptAccount) -
     if !call.source.is_empty()
         && let Some(known) = db.look(|view| profiles::from_source(view, &call.source))?
     {
-        return Ok(Adopted { profile_id: known.get(), found: None, taken: None });
+        return Ok(Adopted { profile_id: known.get(), ..Adopted::default() });
     }
     backup::check_foreign(&call.path)?;
     let profile = process::add_arriving(db, call.source.clone(), ProfileId::new(call.wanted_id)).await?;
@@ -29,6 +29,7 @@ pub async fn adopt(db: &Db, supervisor: &Addr<Supervisor>, call: AdoptAccount) -
 
 /// Moves a profile here and selects it.
 pub async fn migrate(db: &Db, supervisor: &Addr<Supervisor>, path: String) -> Result<ProfileId, Error> {
+    backup::check_unused(&path)?;
     let call = AdoptAccount { path: path.clone(), ..AdoptAccount::default() };
     let adopted = adopt(db, supervisor, call).await?;
     let profile = ProfileId::new(adopted.profile_id);

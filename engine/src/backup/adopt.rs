@@ -1,6 +1,6 @@
 //! A profile of chatmail core that lies on this disk becomes ours. Its files are read and never written.
 
-use std::fs::{self, DirEntry, File};
+use std::fs::{self, DirEntry, File, TryLockError};
 use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,8 @@ const STORING: &str = "attachments cannot be copied";
 /// What follows the name of the database in that of the folder of attachments, and of the files that SQLite keeps.
 const BLOBS: &str = "-blobs";
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+/// The file that programs hold which use a folder with profiles.
+const LOCK: &str = "accounts.lock";
 
 /// The files of one profile.
 #[derive(Clone, Debug)]
@@ -53,6 +55,20 @@ pub fn foreign(database: &Path) -> Outcome<Foreign> {
 }
 
 impl Foreign {
+    /// Refuses if a program has the folder of chatmail core open that the profile is in.
+    pub fn not_in_use(&self) -> Outcome<()> {
+        let Some(folder) = self.database.parent().and_then(Path::parent) else { return Ok(()) };
+        // Where there is no such file, or no locks, nobody can tell.
+        let Ok(lock) = File::open(folder.join(LOCK)) else { return Ok(()) };
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(Failure::refused(format!(
+                "{} is in use (its {LOCK} is held): end the program that uses it, and try again",
+                folder.display()
+            ))),
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+        }
+    }
+
     /// Removes the files.
     pub fn remove(&self) -> io::Result<()> {
         for ending in BESIDE {
@@ -81,6 +97,17 @@ impl Foreign {
     }
 }
 
+/// What came of a profile.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Came {
+    /// What there was.
+    pub found: Tally,
+    /// What there is now.
+    pub taken: Tally,
+    /// Files that rows name and that were not there.
+    pub missing: u32,
+}
+
 /// Fills an unused profile with what there is of another. Says how much there was and how much came. Emits progress. When it
 /// fails, the profile is empty.
 pub fn adopt(
@@ -89,7 +116,7 @@ pub fn adopt(
     from: &Foreign,
     passphrase: &str,
     cancel: &Cancel,
-) -> Outcome<(Tally, Tally)> {
+) -> Outcome<Came> {
     Meter::begins(db, profile);
     let adopted = unused(db, profile).and_then(|()| {
         whole_or_nothing(db, profile, || {
@@ -98,11 +125,11 @@ pub fn adopt(
             fill(db, profile, rows_in::Device::Same, cancel, lay)
         })
     });
-    let adopted = adopted.and_then(|found| {
+    let adopted = adopted.and_then(|(found, missing)| {
         let blobs = Blobs::new(blob_dir_of(db, profile)?);
         let taken = db.read(|view| tally::taken(view, profile, &blobs))?;
-        tracing::info!(%profile, messages = taken.messages, files = taken.files, "a profile of chatmail core was copied");
-        Ok((found, taken))
+        tracing::info!(%profile, messages = taken.messages, files = taken.files, missing, "a profile of chatmail core was copied");
+        Ok(Came { found, taken, missing })
     });
     told(db, profile, adopted)
 }

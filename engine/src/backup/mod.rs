@@ -47,7 +47,7 @@ use volary_backup::database::{OLDEST_SCHEMA, Reader, VERSION};
 use volary_proto::v1::{Tally, event};
 use volary_storage::Blobs;
 
-pub use self::adopt::{Foreign, adopt, foreign};
+pub use self::adopt::{Came, Foreign, adopt, foreign};
 pub use self::meter::{Cancel, Meter};
 pub use self::package::Package;
 use crate::commands::process;
@@ -72,7 +72,8 @@ impl From<BackupError> for Failure {
 }
 
 /// Makes a profile ready to be streamed: its rows as one database at `database`, encrypted with a passphrase unless that is
-/// empty, and the list of its attachments. Own devices get copies of everything from now on.
+/// empty, and the list of its attachments. What is not encrypted yet stays in the folder of the profile. Own devices get
+/// copies of everything from now on.
 pub fn prepare(
     db: &Db,
     profile: ProfileId,
@@ -182,22 +183,21 @@ fn unused(db: &Db, profile: ProfileId) -> Outcome<()> {
     }
 }
 
-/// Fills a profile from what `lay` leaves: a plain database at a path, and attachments. Says how much there was where it stays the same device.
+/// Fills a profile from what `lay` leaves: a plain database at a path, and attachments. Says how much there was where it
+/// stays the same device, and how many files were missing.
 fn fill(
     db: &Db,
     profile: ProfileId,
     device: rows_in::Device,
     cancel: &Cancel,
     lay: impl FnOnce(&Path, &Blobs) -> Outcome<unpack::Files>,
-) -> Outcome<Tally> {
-    let folder = folder_of(db, profile)?;
+) -> Outcome<(Tally, u32)> {
     let is_arriving = db.look(|view| profiles::load(view, profile))?.is_some_and(|record| record.arriving);
     if !is_arriving && db.look(profiles::manager)?.importing.contains(&profile) {
         return Err(Failure::refused("what an interrupted import left is still being removed; try again"));
     }
     block_on(db.transact_durably(profile, profiles::begin_import))?;
-    fs::create_dir_all(&folder).map_err(Failure::file(folder.display().to_string()))?;
-    let database = folder.join(unpack::DATABASE);
+    let database = own_folder(db, profile)?.join(unpack::DATABASE);
     let kept = Discarded(vec![database.clone()]);
     let blobs = Blobs::new(blob_dir_of(db, profile)?);
     let files = lay(&database, &blobs)?;
@@ -206,7 +206,7 @@ fn fill(
     let found = match device {
         rows_in::Device::Same => tally::found(&opened, &files)?,
         // Nobody asks: what the other device has is not here to compare with.
-        rows_in::Device::Another => Tally::default(),
+        rows_in::Device::Another => (Tally::default(), 0),
     };
     rows_in::run(db, profile, &opened, &files, device, cancel)?;
     drop(kept);
@@ -238,6 +238,17 @@ fn folder_of(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {
     let record = db.look(|view| profiles::load(view, profile))?;
     let record = record.ok_or_else(|| Failure::refused(format!("account with id {profile} not found")))?;
     Ok(db.dir().join(record.uuid))
+}
+
+/// The folder of a profile, made if there was no file yet.
+fn own_folder(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {
+    let folder = folder_of(db, profile)?;
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(&folder).map_err(Failure::file(folder.display().to_string()))?;
+    Ok(folder)
 }
 
 fn blob_dir_of(db: &Db, profile: ProfileId) -> Outcome<PathBuf> {

@@ -10,7 +10,8 @@ use volary_backup::database::Writer;
 use volary_storage::{BlobName, Blobs};
 
 use super::meter::{Cancel, Meter};
-use super::{BUFFER, Discarded, blob_dir_of, private_file, rows_out};
+use super::{BUFFER, Discarded, blob_dir_of, own_folder, private_file, rows_out};
+use crate::commands::process::OFFERED_PLAIN;
 use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ProfileId;
@@ -32,7 +33,8 @@ pub fn make(
     database: &Path,
     cancel: &Cancel,
 ) -> Outcome<Package> {
-    let plain = database.with_extension("plain");
+    // The folder of the profile is there for a database that is offered, and clear text does not leave it.
+    let plain = own_folder(db, profile)?.join(OFFERED_PLAIN);
     let kept = Discarded(vec![database.to_owned(), plain.clone()]);
     let blobs = Blobs::new(blob_dir_of(db, profile)?);
     let mut writer = Writer::create(if passphrase.is_empty() { database } else { &plain })?;

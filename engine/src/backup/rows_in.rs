@@ -133,6 +133,7 @@ impl In<'_> {
 
     fn settings(&self) -> Outcome<()> {
         let picture = self.reader.config(key::SELFAVATAR)?.map(|reference| self.files.of(&reference).0);
+        let elsewhere = self.device == Device::Another;
         self.table::<tables::Config>(move |tx, row| {
             let mut text = row.value;
             if row.keyname == key::SELFAVATAR {
@@ -141,7 +142,7 @@ impl In<'_> {
                     return Ok(());
                 }
             }
-            if settings::is_taken(&row.keyname) {
+            if settings::is_taken(&row.keyname) && !(elsewhere && settings::stays(&row.keyname)) {
                 tx.store.put(&CONFIG, &(tx.profile, row.keyname), &TextRecord { text })?;
             }
             Ok(())
@@ -447,6 +448,8 @@ impl In<'_> {
             states.push(row);
             Ok(())
         })?;
+        // Older releases had no relays that contacts do not hear of.
+        let says_published = self.reader.has("transports", "is_published")?;
         let mut rows: Vec<tables::Transport> = self.older.login.iter().cloned().collect();
         self.reader.each::<tables::Transport, Failure>(|row| {
             rows.push(row);
@@ -470,11 +473,15 @@ impl In<'_> {
                 uid_validity: state.map_or(0, |state| count(state.uidvalidity)),
                 uid_next: state.map_or(0, |state| count(state.uid_next)),
                 received: row.last_rcvd_timestamp,
+                unpublished: says_published && row.is_published == 0,
                 ..TransportRecord::default()
             };
             found.push((transport, folder, record));
         }
-        found.truncate(transports::MAX_TRANSPORTS);
+        if found.len() > transports::MAX_TOGETHER {
+            tracing::warn!(profile = %self.profile, relays = found.len(), "more relays than a profile can have: the last ones are left out");
+            found.truncate(transports::MAX_TOGETHER);
+        }
         Ok(found)
     }
 }

@@ -115,7 +115,7 @@ impl Out<'_> {
                 entered_param: record.entered.clone(),
                 configured_param: login,
                 add_timestamp: record.added,
-                is_published: 1,
+                is_published: (!record.unpublished).into(),
                 last_rcvd_timestamp: record.received,
             })?;
             if record.uid_validity != 0 {

@@ -19,8 +19,8 @@ use crate::state::config::{self, key};
 /// Type of chats with one contact, which show its picture.
 const SINGLE: i64 = 100;
 
-/// What there is in a database, with attachments by name.
-pub fn found(reader: &Reader, files: &Files) -> Outcome<Tally> {
+/// What there is in a database, with attachments by name; and how many files it names that are not there.
+pub fn found(reader: &Reader, files: &Files) -> Outcome<(Tally, u32)> {
     let mut counted = Counted::default();
     counted.file(files, &reader.config(key::SELFAVATAR)?.unwrap_or_default());
     reader.each::<tables::Contact, Failure>(|row| {
@@ -56,7 +56,7 @@ pub fn found(reader: &Reader, files: &Files) -> Outcome<Tally> {
     })?;
     let mut tally = counted.tally;
     tally.keys = number(older::fingerprints(reader)?.len()) + u32::from(older::own_key(reader)?.is_some());
-    Ok(tally)
+    Ok((tally, counted.missing))
 }
 
 /// What there is of a profile here.
@@ -92,6 +92,7 @@ fn number(count: usize) -> u32 {
 #[derive(Default)]
 struct Counted {
     tally: Tally,
+    missing: u32,
 }
 
 impl Counted {
@@ -105,11 +106,13 @@ impl Counted {
         self.file(files, Params::parse(params).get(letter).unwrap_or_default());
     }
 
-    /// A file that came; one that was missing already is not missed.
+    /// A file that came, or one that was missing already.
     fn file(&mut self, files: &Files, reference: &str) {
         let (name, bytes) = files.of(reference);
         if !name.is_empty() {
             self.add(bytes);
+        } else if !reference.is_empty() {
+            self.missing += 1;
         }
     }
 

@@ -477,3 +477,65 @@ async fn tombstones_and_mail_that_waits_stay_known() {
     assert_eq!(record.state, MessageState::OutPending);
     assert!(copy.db.look(|view| outbox::is_queued(view, PROFILE, id)).unwrap());
 }
+
+#[tokio::test]
+async fn relays_that_contacts_do_not_hear_of_and_more_than_one_may_add_come_along() {
+    let desk = rich().await;
+    for number in 2..=7 {
+        desk.gets_address(&format!("me@{number}.test")).await;
+    }
+    desk.change(|tx| {
+        let second = transports::all(tx.store, PROFILE)?[1].0;
+        Ok(transports::update(tx, second, |record| record.unpublished = true)?)
+    })
+    .await;
+    let out = tempfile::tempdir().unwrap();
+    let file = exported(&desk, out.path(), "");
+    let copy = fresh().await;
+    imports(&copy, &file, "").unwrap();
+    let relays = |desk: &Desk| -> Vec<(String, bool)> {
+        let all = desk.db.look(|view| transports::all(view, PROFILE)).unwrap();
+        all.into_iter().map(|(_, record)| (record.addr, record.unpublished)).collect()
+    };
+    assert_eq!(relays(&copy), relays(&desk));
+    assert_eq!(relays(&copy).len(), 7);
+    assert_eq!(relays(&copy)[1], ("me@2.test".to_owned(), true));
+}
+
+#[tokio::test]
+async fn the_note_of_an_earlier_transfer_is_a_matter_of_the_device_that_gave() {
+    let desk = rich().await;
+    desk.change(crate::chat::device::note_transfer).await;
+    let out = tempfile::tempdir().unwrap();
+    let file = exported(&desk, out.path(), "");
+    let copy = fresh().await;
+    imports(&copy, &file, "").unwrap();
+    copy.waits(2 * 3600);
+    copy.change(crate::chat::device::restore_transfer_notice).await;
+    let device = copy.db.look(|view| chats::single_of(view, PROFILE, ContactId::DEVICE)).unwrap();
+    let shown = device.map(|chat| copy.db.look(|view| messages::visible_ids(view, PROFILE, chat)).unwrap());
+    assert!(shown.unwrap_or_default().is_empty(), "this device gave nothing away");
+}
+
+#[tokio::test]
+async fn clear_text_never_lies_beside_an_encrypted_file() {
+    let desk = rich().await;
+    let out = tempfile::tempdir().unwrap();
+    // No place for what is not encrypted yet but a folder in its way.
+    let plain = folder_of(&desk.db, PROFILE).unwrap().join(process::OFFERED_PLAIN);
+    fs::create_dir(&plain).unwrap();
+    assert!(export_file(&desk.db, PROFILE, out.path(), "secret", &Cancel::default()).is_err());
+    assert_eq!(out.path().read_dir().unwrap().count(), 0);
+    fs::remove_dir(&plain).unwrap();
+    exported(&desk, out.path(), "secret");
+    assert!(!plain.exists());
+}
+
+#[tokio::test]
+async fn a_profile_without_any_file_goes_out() {
+    let desk = Desk::new().await;
+    let folder = folder_of(&desk.db, PROFILE).unwrap();
+    assert!(!folder.exists());
+    let package = prepare(&desk.db, PROFILE, "", &folder.join(process::OFFERED), &Cancel::default()).unwrap();
+    assert!(package.bytes() > 0);
+}

@@ -43,7 +43,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-fn adopts(desk: &Desk, database: &Path, passphrase: &str) -> Outcome<(Tally, Tally)> {
+fn adopts(desk: &Desk, database: &Path, passphrase: &str) -> Outcome<Came> {
     adopt(&desk.db, PROFILE, &foreign(database)?, passphrase, &Cancel::default())
 }
 
@@ -53,8 +53,8 @@ async fn everything_comes_and_is_counted_and_the_original_stays_as_it_was() {
     let database = laid_out(&desk, from.path(), "");
     let before = contents(from.path());
     let copy = fresh().await;
-    let (found, taken) = adopts(&copy, &database, "").unwrap();
-    assert_eq!(found, taken);
+    let Came { found, taken, missing } = adopts(&copy, &database, "").unwrap();
+    assert_eq!((found, missing), (taken, 0));
     let messages = desk.db.look(|view| Ok(view.scan_prefix(&MESSAGES, &PROFILE)?.keys().count())).unwrap();
     assert_eq!(found.messages as usize, messages);
     assert!(found.contacts == 2 && found.keys == 3 && found.chats >= 2 && found.updates == 1, "{found:?}");
@@ -77,8 +77,20 @@ async fn an_encrypted_database_needs_its_passphrase() {
         assert!(refused.contains(says), "{refused}");
         assert!(is_empty(&copy));
     }
-    let (found, taken) = adopts(&copy, &database, "secret").unwrap();
+    let Came { found, taken, .. } = adopts(&copy, &database, "secret").unwrap();
     assert_eq!(found, taken);
+}
+
+#[tokio::test]
+async fn files_that_are_not_there_are_counted_and_the_rest_comes() {
+    let (desk, from) = (rich().await, tempfile::tempdir().unwrap());
+    let database = laid_out(&desk, from.path(), "");
+    let attachments = from.path().join("dc.db-blobs");
+    fs::remove_dir_all(&attachments).unwrap();
+    fs::create_dir(&attachments).unwrap();
+    let came = adopts(&fresh().await, &database, "").unwrap();
+    assert_eq!((came.found, came.found.files), (came.taken, 0));
+    assert_eq!(came.missing, 2, "a file and the own picture");
 }
 
 #[tokio::test]
@@ -93,6 +105,22 @@ async fn what_is_no_profile_is_refused() {
     let copy = fresh().await;
     assert!(adopts(&copy, &database, "").is_err());
     assert!(is_empty(&copy));
+}
+
+#[tokio::test]
+async fn a_profile_that_a_program_has_open_is_not_moved() {
+    let (desk, from) = (rich().await, tempfile::tempdir().unwrap());
+    let folder = from.path().join("one");
+    fs::create_dir(&folder).unwrap();
+    let database = laid_out(&desk, &folder, "");
+    let moved = || foreign(&database).unwrap().not_in_use();
+    assert!(moved().is_ok(), "nobody can tell");
+    let held = File::create(from.path().join("accounts.lock")).unwrap();
+    assert!(moved().is_ok());
+    held.lock().unwrap();
+    assert!(moved().unwrap_err().to_string().contains("is in use"));
+    drop(held);
+    assert!(moved().is_ok());
 }
 
 #[tokio::test]

@@ -48,7 +48,8 @@ pub async fn import(
     let imported = async {
         no_passphrase(passphrase)?;
         let path = PathBuf::from(path);
-        if !path.is_dir() {
+        // What is not there has no keys: chatmail core says the same of it.
+        if path.exists() && !path.is_dir() {
             return import_file(db, profile, path).await;
         }
         let folder = path.clone();
@@ -122,6 +123,9 @@ fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// The files of a folder that may be keys, in order of their names.
 fn key_files(dir: &Path) -> Outcome<Vec<PathBuf>> {
+    if !dir.exists() {
+        return Ok(Vec::new());
+    }
     let entries = fs::read_dir(dir).map_err(Failure::file(dir.display().to_string()))?;
     let armored = |path: &PathBuf| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("asc"));
     let mut files: Vec<PathBuf> =

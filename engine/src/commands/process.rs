@@ -17,8 +17,8 @@ use crate::state::profiles;
 
 /// Name of the database in the folder of the profile while it is offered to a second device.
 pub const OFFERED: &str = "transfer.db";
-/// The same before it is encrypted.
-const OFFERED_PLAIN: &str = "transfer.plain";
+/// A database that goes out, before it is encrypted.
+pub(crate) const OFFERED_PLAIN: &str = "transfer.plain";
 /// The greatest number of a profile that is given out as it is wanted.
 const LAST_WANTED: ProfileId = ProfileId::new(1_000_000_000);
 
@@ -100,8 +100,8 @@ pub async fn finish_imports(db: &Db, interrupted: Vec<ProfileId>) -> Outcome<()>
     Ok(())
 }
 
-/// Removes databases that were made for a second device, when the process ended before it was served. `started`: later ones
-/// are in use.
+/// Removes databases that were made for a second device or a backup, when the process ended before these were done.
+/// `started`: later ones are in use.
 pub fn remove_left_files(db: &Db, started: SystemTime) -> Outcome<()> {
     for profile in db.look(profiles::ids)? {
         let Some(record) = db.look(|view| profiles::load(view, profile))? else { continue };

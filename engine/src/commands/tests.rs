@@ -418,6 +418,9 @@ async fn transfers_of_keys_tell_how_they_go() {
     let success = ["1", "private", "public", "1000"];
     let expected = [&failure[..], &success, &failure, &success, &failure, &failure];
     assert_eq!(told, expected.concat());
+    let nowhere = format!("{path}/nowhere");
+    let refused = desk.tries(ImportSelfKeys { path: nowhere.clone(), passphrase: None }).await.unwrap_err();
+    assert_eq!(refused, format!("No private keys found in {nowhere}."));
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use crate::ground::ids::ContactId;
 use crate::ground::intent::Intent;
 use crate::ground::texts::id as text;
 use crate::state::{chats, config, keys, messages, verification};
+use crate::sync::queue;
 
 /// The own picture is sent again to a contact after that many seconds (14 days).
 pub const AVATAR_PERIOD: i64 = 14 * 24 * 3600;
@@ -183,7 +184,11 @@ fn encrypted(
     let gossiped =
         if channel { Vec::new() } else { gossip(view, context, job, message, &usable, &mut outgoing)? };
     let avatar_to = avatar(view, context, intent, &usable, &mut outgoing)?;
-    let recipients = recipients(view, context, job, &usable)?;
+    let mut recipients = recipients(view, context, job, &usable)?;
+    if *intent == Intent::Sync && !recipients.is_empty() {
+        let left = queue::left_relays(view, profile, job.message)?;
+        recipients.splice(0..0, left.into_iter().filter(|addr| !job.done.contains(addr)));
+    }
     let certificates: Vec<Certificate> =
         usable.iter().filter_map(|target| target.certificate.clone()).collect();
     let mut mails = Vec::new();

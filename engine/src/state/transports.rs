@@ -11,6 +11,9 @@ use crate::ground::ids::{ProfileId, TransportId};
 /// The user may add transports up to that many.
 pub const MAX_TRANSPORTS: usize = 5;
 
+/// More transports a profile never has: two devices may each have added what one may have at most.
+pub const MAX_TOGETHER: usize = 2 * MAX_TRANSPORTS;
+
 /// The transport that a profile was set up with: its login never leaves the device.
 pub const FIRST: TransportId = TransportId::new(1);
 

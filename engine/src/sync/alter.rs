@@ -2,6 +2,7 @@
 
 use volary_mail::ids::{ChannelSecret, GroupId};
 use volary_mail::sync::{Action, ChatName, MuteTime, Visibility as Place};
+use volary_storage::StoreError;
 use volary_storage::records::{Block, ChatRecord, ChatType, ContactOrigin, Mute, Visibility};
 
 use crate::chat::compose::load_chat;
@@ -29,19 +30,25 @@ pub fn alter(tx: &mut Tx<'_, '_>, id: &ChatName, action: Action, time: i64) -> O
             Some((chat, _)) => of_chat(tx, chat, action, time),
             None => Err(Failure::refused("the group is not known")),
         },
-        (ChatName::Msgids(mids), action) => {
-            for mid in mids {
-                if let Some((_, message)) = messages::by_mid(tx.store, tx.profile, mid)? {
-                    return of_chat(tx, message.chat, action, time);
-                }
-            }
-            Err(Failure::refused("no message of the chat is known"))
-        }
+        (ChatName::Msgids(mids), action) => match chat_of(tx, mids)? {
+            Some(chat) => of_chat(tx, chat, action, time),
+            None => Err(Failure::refused("no message of the chat is known")),
+        },
         (ChatName::Device, action) => match chats::single_of(tx.store, tx.profile, ContactId::DEVICE)? {
             Some(chat) => of_chat(tx, chat, action, time),
             None => Ok(()),
         },
     }
+}
+
+/// The chat of the first message that is known.
+pub fn chat_of(tx: &Tx<'_, '_>, mids: &[String]) -> Result<Option<ChatId>, StoreError> {
+    for mid in mids {
+        if let Some((_, message)) = messages::by_mid(tx.store, tx.profile, mid)? {
+            return Ok(Some(message.chat));
+        }
+    }
+    Ok(None)
 }
 
 /// The contact of a single chat; an unknown one is made, hidden.
@@ -87,6 +94,12 @@ fn of_contact(tx: &mut Tx<'_, '_>, contact: ContactId, action: Action, time: i64
                 // An unknown chat does not appear only because it was pinned elsewhere.
                 None => chats::ensure_single(tx, contact, Block::Yes)?,
             };
+            if action == Action::Accept
+                && contacts::load(tx.store, tx.profile, contact)?.is_some_and(|record| record.blocked)
+            {
+                // Accepted there after it was blocked here: of the two, the later one counts.
+                requests::block_contact(tx, contact, false)?;
+            }
             of_chat(tx, chat, action, time)
         }
     }

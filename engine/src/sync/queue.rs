@@ -3,7 +3,7 @@
 //! At most one message with changes is queued at a time. It is made when the profile can send and takes all that wait
 //! then; what comes later goes with the next. So a retry never holds more than the mail that a relay may have taken.
 
-use volary_mail::sync::{Change, join, write};
+use volary_mail::sync::{Change, MAX_ITEMS, join, write};
 use volary_storage::records::{Block, SyncItemRecord};
 use volary_storage::tables::SYNC_ITEMS;
 use volary_storage::{StoreError, View};
@@ -14,10 +14,12 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::{ContactId, MessageId, ProfileId};
 use crate::ground::intent::Intent;
-use crate::state::{chats, config, messages, outbox};
+use crate::state::{chats, config, messages, outbox, transports};
 
 /// Bytes of changes in one message.
 const MAX_BYTES: usize = 4 << 20;
+/// How long changes go to a relay that was removed, too, in seconds.
+const LEFT_FOR: i64 = 86_400;
 
 /// Whether changes are shared. What is changed meanwhile stays a matter of this device.
 pub fn is_on(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
@@ -71,7 +73,7 @@ pub fn gather(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     let (mut bytes, mut count) = (0, 0);
     for (sequence, record) in rows(tx.store, profile)? {
         bytes += record.data.len();
-        if count > 0 && bytes > MAX_BYTES {
+        if count == MAX_ITEMS || (count > 0 && bytes > MAX_BYTES) {
             break;
         }
         count += 1;
@@ -95,6 +97,18 @@ pub fn content(view: &impl View, profile: ProfileId, mail: MessageId) -> Result<
     let rows = rows(view, profile)?;
     let of_mail = rows.iter().filter(|(_, record)| record.mail == Some(mail));
     Ok(join(of_mail.map(|(_, record)| (record.time, record.order, record.data.as_str()))))
+}
+
+/// Relays that were removed shortly before the changes of a message, or since. Another device may know no other one yet:
+/// without a copy there it would never hear of the one that took its place.
+pub fn left_relays(view: &impl View, profile: ProfileId, mail: MessageId) -> Result<Vec<String>, StoreError> {
+    let rows = rows(view, profile)?;
+    let of_mail = rows.iter().filter(|(_, record)| record.mail == Some(mail));
+    let Some(first) = of_mail.map(|(_, record)| record.time).min() else { return Ok(Vec::new()) };
+    let own = transports::own_addrs(view, profile)?;
+    let removals = transports::removals(view, profile)?.into_iter();
+    let left = removals.filter(|(addr, time)| time.saturating_add(LEFT_FOR) >= first && !own.contains(addr));
+    Ok(left.map(|(addr, _)| addr).collect())
 }
 
 /// A message has left the queue: what it brought does not wait any more, and the next may follow.

@@ -13,8 +13,6 @@ use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::ProfileId;
 use crate::state::{keys, transports};
 
-/// More relays are not taken from other devices. Two devices may each have added what one may have at most.
-const MOST: usize = 2 * transports::MAX_TRANSPORTS;
 /// Seconds by which the clocks of two devices and a relay may differ.
 const CLOCKS_DIFFER: i64 = 600;
 
@@ -95,7 +93,7 @@ fn take(tx: &mut Tx<'_, '_>, told: SharedRelay) -> Outcome<bool> {
     }
     let known = transports::all(tx.store, profile)?;
     let Some((id, record)) = known.iter().find(|(_, record)| record.addr == addr) else {
-        if known.len() >= MOST {
+        if known.len() >= transports::MAX_TOGETHER {
             return Err(Failure::refused("there are too many"));
         }
         tracing::info!(%profile, relay = shortened(&addr), "another device has added a relay");

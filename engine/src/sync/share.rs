@@ -19,7 +19,8 @@ pub fn name_of(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<Opt
     if !record.group_id.is_empty() {
         return Ok(Some(ChatName::Grpid(record.group_id)));
     }
-    let Some((_, newest)) = messages::newest_id(view, profile, chat)? else { return Ok(None) };
+    // Lines that this device has written itself are in no other.
+    let Some(newest) = messages::newest_mail(view, profile, chat)? else { return Ok(None) };
     let Some(newest) = messages::load(view, profile, newest)? else { return Ok(None) };
     let ids: Vec<String> =
         [newest.in_reply_to, newest.mid].into_iter().filter(|mid| !mid.is_empty()).collect();

@@ -9,6 +9,7 @@ use volary_storage::records::{ChatType, SyncStampRecord};
 use volary_storage::tables::SYNC_STAMPS;
 use volary_storage::{StoreError, View as _};
 
+use super::alter;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::state::chats;
@@ -82,8 +83,11 @@ fn subject(tx: &Tx<'_, '_>, change: &Change) -> Result<Option<String>, StoreErro
                 ChatName::ContactFingerprint(fingerprint) => format!("key {fingerprint}"),
                 ChatName::Grpid(id) => format!("group {id}"),
                 ChatName::Device => "device".to_owned(),
-                // It has a different name after each message.
-                ChatName::Msgids(_) => return Ok(None),
+                // It has a different name after each message, but stamps are a matter of this device.
+                ChatName::Msgids(mids) => match alter::chat_of(tx, mids)? {
+                    Some(chat) => format!("chat {chat}"),
+                    None => return Ok(None),
+                },
             };
             let what = match action {
                 Action::Block | Action::Unblock | Action::Accept => "request",

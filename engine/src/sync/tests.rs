@@ -490,3 +490,111 @@ async fn a_group_that_was_announced_meanwhile_keeps_what_is_newer_and_loses_nobo
         assert_eq!(members, [ContactId::SELF, anna]);
     }
 }
+
+#[tokio::test]
+async fn of_a_block_and_an_acceptance_both_devices_keep_the_later_one() {
+    for accepted_last in [true, false] {
+        let (one, other) = Device::pair().await;
+        let mut told = Vec::new();
+        for device in [&one, &other] {
+            device.0.knows(&["anna@x.test"]).await;
+        }
+        let (blocker, accepter) = (&one, &other);
+        let anna = |device: &Device| {
+            device.0.db.look(|view| contacts::all_by_addr(view, PROFILE, "anna@x.test")).unwrap()[0].0
+        };
+        let mut request = Vec::new();
+        for device in [&one, &other] {
+            let contact = anna(device);
+            request.push(
+                device.0.change(move |tx| Ok(chats::ensure_single(tx, contact, Block::Request)?)).await,
+            );
+        }
+        let (first, second) = if accepted_last { (blocker, accepter) } else { (accepter, blocker) };
+        second.0.waits(5);
+        for device in [first, second] {
+            if std::ptr::eq(device, blocker) {
+                device.does(BlockChat { chat_id: request[0].get() }).await;
+            } else {
+                device.does(AcceptChat { chat_id: request[1].get() }).await;
+            }
+            told.push(device.leaves().await);
+        }
+        second.hears(&told[0]).await;
+        first.hears(&told[1]).await;
+        for (device, chat) in [(&one, request[0]), (&other, request[1])] {
+            let contact =
+                device.0.db.look(|view| contacts::load(view, PROFILE, anna(device))).unwrap().unwrap();
+            let chat = device.0.db.look(|view| chats::load(view, PROFILE, chat)).unwrap().unwrap();
+            let expected = if accepted_last { (false, Block::Not) } else { (true, Block::Yes) };
+            assert_eq!((contact.blocked, chat.blocked), expected, "accepted last: {accepted_last}");
+        }
+    }
+}
+
+impl Device {
+    /// A group without an id, of which the last line was written by this device alone.
+    async fn has_picnic(&self) -> ChatId {
+        let line = |chat, mid: &str, sort| volary_storage::records::MessageRecord {
+            chat,
+            mid: mid.to_owned(),
+            in_reply_to: "picnic@x.test".to_owned(),
+            sort,
+            ..Default::default()
+        };
+        self.0
+            .change(move |tx| {
+                let name = "Picnic".to_owned();
+                let group = ChatRecord { chat_type: ChatType::Group, name, ..Default::default() };
+                let chat = chats::create(tx, group)?;
+                messages::insert(tx, &line(chat, "cake@x.test", 5))?;
+                messages::insert(tx, &line(chat, "", 6))?;
+                Ok(chat)
+            })
+            .await
+    }
+}
+
+#[tokio::test]
+async fn a_group_without_an_id_is_named_by_its_newest_mail() {
+    let (one, _) = Device::pair().await;
+    let chat_id = one.has_picnic().await.get();
+    one.does(SetChatVisibility { chat_id, visibility: ChatVisibility::Pinned.into() }).await;
+    let json = volary_mail::sync::write(&one.leaves().await[0].change).unwrap();
+    assert!(json.contains(r#"{"Msgids":["picnic@x.test","cake@x.test"]}"#), "{json}");
+}
+
+#[tokio::test]
+async fn of_two_places_of_a_group_without_an_id_both_devices_keep_the_later_one() {
+    let (one, other) = Device::pair().await;
+    let (mine, theirs) = (one.has_picnic().await, other.has_picnic().await);
+    let place =
+        |chat: ChatId, to: ChatVisibility| SetChatVisibility { chat_id: chat.get(), visibility: to.into() };
+    one.does(place(mine, ChatVisibility::Pinned)).await;
+    other.0.waits(1);
+    other.does(place(theirs, ChatVisibility::Archived)).await;
+    let (here, there) = (one.leaves().await, other.leaves().await);
+    one.hears(&there).await;
+    other.hears(&here).await;
+    let shown = |device: &Device, chat| {
+        device.0.db.look(|view| chats::load(view, PROFILE, chat)).unwrap().unwrap().visibility
+    };
+    assert_eq!((shown(&one, mine), shown(&other, theirs)), (Visibility::Archived, Visibility::Archived));
+}
+
+#[tokio::test]
+async fn a_message_holds_no_more_changes_than_are_read() {
+    let (one, _) = Device::pair().await;
+    let most = volary_mail::sync::MAX_ITEMS;
+    one.0
+        .change(move |tx| {
+            for number in 0..most + 5 {
+                let change = volary_mail::sync::Change::DeleteMessages { msgs: vec![format!("{number}@x")] };
+                queue::push(tx, &change)?;
+            }
+            Ok(())
+        })
+        .await;
+    assert_eq!(one.leaves().await.len(), most);
+    assert_eq!(one.leaves().await.len(), 5);
+}

@@ -134,7 +134,10 @@ fn has_space(db: &Db, chosen: &[&vault::ProfileRecord]) -> Done<()> {
     let Some(free) = volary_storage::free_space(db.dir()) else { return Ok(()) };
     if free < wanted.saturating_add(KEEP_FREE) {
         let source = io::ErrorKind::StorageFull.into();
-        let context = format!("{} bytes are free for {}, and {wanted} are needed", free, db.dir().display());
+        let context = format!(
+            "{free} bytes are free for {}, and {wanted} are needed beside the {KEEP_FREE} that stay free",
+            db.dir().display()
+        );
         return Err(Failure::File { context, source }.into());
     }
     Ok(())

@@ -7,7 +7,7 @@ use futures::{
     future::{self, Either},
 };
 use tokio::{
-    io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, BufReader},
     sync::{Semaphore, watch},
 };
 use volary_proto::{
@@ -59,16 +59,22 @@ where
     session.run(session.read(input)).await
 }
 
-/// Carries out one line and returns the line that answers it, both without line end; empty if there is no answer.
+/// Carries out one line and returns the line that answers it, however long that takes; both are without line end.
 pub async fn call<B: Bus>(bus: B, mut line: Vec<u8>) -> Vec<u8> {
-    let (writer, answers) = tokio::io::duplex(ONE_ANSWER);
     line.retain(|byte| *byte != b'\n');
-    let mut answer = Vec::new();
-    let mut answers = BufReader::new(answers);
-    tokio::join!(serve(bus, &line[..], writer), async {
-        // The session closes its side when all is answered.
-        answers.read_until(b'\n', &mut answer).await.ok();
-    });
+    if line.is_empty() {
+        return Vec::new();
+    }
+    line.push(b'\n');
+    let (writer, answers) = tokio::io::duplex(ONE_ANSWER);
+    // A session ends soon after its input, and what waits for somebody (a second device, say) then has no answer any more.
+    let (_open, silence) = tokio::io::duplex(1);
+    let input = BufReader::new((&line[..]).chain(silence));
+    let (mut answer, mut answers) = (Vec::new(), BufReader::new(answers));
+    tokio::select! {
+        _ = serve(bus, input, writer) => {}
+        _ = answers.read_until(b'\n', &mut answer) => {}
+    }
     while answer.last() == Some(&b'\n') {
         answer.pop();
     }

@@ -104,3 +104,43 @@ async fn a_mail_that_waited_says_what_was_changed_and_not_what_became_of_it() {
     assert!(renamed.contains(&ChatHeader::GroupName("Two".to_owned())));
     assert!(renamed.contains(&ChatHeader::GroupNameTimestamp(time)));
 }
+
+#[tokio::test]
+async fn changes_go_to_a_relay_that_was_just_removed_too() {
+    use crate::commands::relays;
+    use crate::state::transports;
+    let desk = Desk::new().await;
+    desk.change(|tx| Ok(config::set(tx, config::key::BCC_SELF, Some("1"))?)).await;
+    for addr in ["me@two.test", "me@three.test"] {
+        desk.gets_address(addr).await;
+    }
+    relays::delete(&desk.db, PROFILE, "me@two.test".to_owned()).await.unwrap();
+    desk.change(queue::gather).await;
+    let told = |desk: &Desk| {
+        let queued = desk.db.look(|view| crate::state::outbox::entries(view, PROFILE, 100)).unwrap();
+        rendered(desk, queued[0].1.message).unwrap().unwrap().mails[0].recipients.clone()
+    };
+    assert_eq!(told(&desk), ["me@two.test", "me@three.test", "me@one.test"]);
+    // A message does not.
+    let chat = desk.chat_with(ContactId::SELF).await;
+    let note = desk.says(chat, "note").await;
+    let mails = rendered(&desk, note).unwrap().unwrap().mails;
+    assert_eq!(mails[0].recipients, ["me@three.test", "me@one.test"]);
+    // Nor do later changes.
+    desk.change(|tx| {
+        let (_, row) = crate::state::outbox::entries(tx.store, PROFILE, 100)?[0].clone();
+        let sequence = crate::state::outbox::entries(tx.store, PROFILE, 100)?[0].0;
+        crate::state::outbox::remove(tx, sequence)?;
+        Ok(queue::done(tx, row.message)?)
+    })
+    .await;
+    desk.waits(2 * 86_400);
+    desk.change(|tx| {
+        let relays = crate::sync::relays::state(tx.store, PROFILE)?;
+        queue::push(tx, &volary_mail::sync::Change::Transports(relays))?;
+        queue::gather(tx)
+    })
+    .await;
+    assert_eq!(told(&desk), ["me@three.test", "me@one.test"]);
+    assert_eq!(desk.db.look(|view| transports::removals(view, PROFILE)).unwrap().len(), 1);
+}

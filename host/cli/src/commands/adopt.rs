@@ -1,14 +1,16 @@
 //! `volary adopt`: the profiles of a folder of chatmail core (Delta Chat) become ours.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _, stdout};
+use std::env;
+use std::io::{self, IsTerminal as _, Write as _, stdout};
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use clap::Args;
+use console::Term;
 use volary::Engine;
 use volary::adopt::{ForeignAccount, ForeignFolder, adopt};
 use volary_proto::{Adopted, Error, GetConfig, Tally};
 
+use super::backup::first_line;
 use crate::process::failure::{Failure, OutputError};
 use crate::text::plain;
 
@@ -33,8 +35,7 @@ pub(super) async fn run(args: AdoptArgs) -> Result<(), Failure> {
     if from.accounts().is_empty() {
         return Err(format!("{} has no profiles", args.from.display()).into());
     }
-    let passphrase =
-        if from.is_encrypted() { Some(passphrase(args.passphrase_file.as_deref())?) } else { None };
+    let passphrase = if from.is_encrypted() { passphrase(args.passphrase_file.as_deref())? } else { None };
     let engine = super::folder::make(&args.data).await?;
     let outcome = copy(&engine, &from, passphrase.as_deref()).await;
     engine.stop().await;
@@ -51,7 +52,7 @@ async fn copy(engine: &Engine, from: &ForeignFolder, passphrase: Option<&str>) -
         results.push((account.clone(), outcome.clone()));
     })
     .await?;
-    let mut wrong = Vec::new();
+    let (mut wrong, mut missing) = (Vec::new(), 0);
     for (account, outcome) in &results {
         let address = match outcome {
             Ok(adopted) => address(engine, adopted.profile_id).await?,
@@ -59,18 +60,30 @@ async fn copy(engine: &Engine, from: &ForeignFolder, passphrase: Option<&str>) -
         };
         let (text, is_whole) = report(account, outcome, &address);
         write!(stdout().lock(), "{text}").map_err(OutputError::from)?;
+        missing += outcome.as_ref().map_or(0, |adopted| adopted.missing_files);
         if !is_whole {
             wrong.push(account.id.to_string());
         }
     }
     if wrong.is_empty() {
-        writeln!(stdout().lock(), "All of it is here. The folder that it came from is as it was.")
+        let what = match missing {
+            0 => "All of it is here.".to_owned(),
+            1 => "All that was there is here; a file was missing.".to_owned(),
+            files => format!("All that was there is here; {files} files were missing."),
+        };
+        writeln!(stdout().lock(), "{what} The folder that it came from is as it was.")
             .map_err(OutputError::from)?;
         return Ok(());
     }
+    let hint = match passphrase {
+        None if from.is_encrypted() => {
+            format!("; an encrypted database needs a --passphrase-file, or {VARIABLE}")
+        }
+        _ => String::new(),
+    };
     Err(format!(
         "not everything came of profile {} (numbers of the folder that it came from); the rest is here, and the folder is \
-         as it was",
+         as it was{hint}",
         wrong.join(", ")
     )
     .into())
@@ -88,7 +101,10 @@ fn report(account: &ForeignAccount, outcome: &Result<Adopted, Error>, address: &
         Ok(adopted) => {
             let head = format!("Profile {} is now profile {} <{address}>", account.id, adopted.profile_id);
             match (&adopted.found, &adopted.taken) {
-                (Some(found), Some(taken)) => (format!("{head}\n{}", table(found, taken)), found == taken),
+                (Some(found), Some(taken)) => (
+                    format!("{head}\n{}{}", table(found, taken), missing(adopted.missing_files)),
+                    found == taken,
+                ),
                 _ => (format!("{head}; it was copied before\n"), true),
             }
         }
@@ -113,29 +129,32 @@ fn table(found: &Tally, taken: &Tally) -> String {
     rows.iter().map(line).collect()
 }
 
-/// The passphrase, from a file, the environment or the terminal.
-fn passphrase(file: Option<&Path>) -> Result<String, Failure> {
-    let text = match (file, env::var(VARIABLE)) {
-        (Some(file), _) => {
-            fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?
-        }
-        (None, Ok(text)) => text,
-        (None, Err(_)) if io::stdin().is_terminal() => ask()?,
-        (None, Err(_)) => {
-            return Err(format!(
-                "a database of the folder is encrypted: name a --passphrase-file, or set {VARIABLE}"
+/// Files that were missing already.
+fn missing(files: u32) -> String {
+    match files {
+        0 => String::new(),
+        files => {
+            format!(
+                "  {:<16}{files:>14} there (they are named, and were not in the folder)\n",
+                "missing files"
             )
-            .into());
         }
-    };
-    Ok(text.lines().next().unwrap_or_default().to_owned())
+    }
 }
 
-fn ask() -> Result<String, Failure> {
-    write!(io::stderr(), "A database of the folder is encrypted. Its passphrase (it is shown): ")?;
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(line)
+/// The passphrase, from a file, the environment or the terminal. Without any the profiles that need none are copied: what
+/// looks like an encrypted database may be a damaged one.
+fn passphrase(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    match (file, env::var(VARIABLE)) {
+        (Some(file), _) => first_line(file).map(Some),
+        (None, Ok(text)) => Ok(Some(text.lines().next().unwrap_or_default().to_owned())),
+        (None, Err(_)) if io::stdin().is_terminal() => {
+            let terminal = Term::stderr();
+            terminal.write_str("A database of the folder is encrypted. Its passphrase: ")?;
+            Ok(Some(terminal.read_secure_line()?))
+        }
+        (None, Err(_)) => Ok(None),
+    }
 }
 
 #[cfg(test)]
@@ -150,17 +169,28 @@ mod tests {
     fn a_difference_is_marked_and_counts_as_failure() {
         let found = Tally { messages: 10, contacts: 3, ..Tally::default() };
         let taken = Tally { messages: 9, ..found };
-        let adopted = |taken| Ok(Adopted { profile_id: 7, found: Some(found), taken: Some(taken) });
+        let adopted = |taken| {
+            Ok(Adopted { profile_id: 7, found: Some(found), taken: Some(taken), ..Adopted::default() })
+        };
         let (text, is_whole) = report(&account(), &adopted(taken), "a@x");
         assert!(text.starts_with("Profile 2 is now profile 7 <a@x>\n") && !is_whole, "{text}");
         assert_eq!(text.lines().filter(|line| line.contains("differs")).count(), 1);
         let (text, is_whole) = report(&account(), &adopted(found), "a@x");
-        assert!(is_whole && !text.contains("differs"));
+        assert!(is_whole && !text.contains("differs") && !text.contains("missing"));
+        let bare = Adopted { profile_id: 7, found: Some(found), taken: Some(found), missing_files: 3 };
+        let (text, is_whole) = report(&account(), &Ok(bare), "a@x");
+        assert!(
+            is_whole
+                && text.ends_with(
+                    "  missing files                3 there (they are named, and were not in the folder)\n"
+                ),
+            "{text}"
+        );
     }
 
     #[test]
     fn what_was_copied_before_is_no_failure_and_what_fails_is() {
-        let before = Ok(Adopted { profile_id: 7, found: None, taken: None });
+        let before = Ok(Adopted { profile_id: 7, ..Adopted::default() });
         assert!(report(&account(), &before, "a@x").1);
         let failed = Err(Error::failed("no database found: x"));
         assert_eq!(

@@ -343,3 +343,16 @@ async fn one_line_is_carried_out_and_answered() {
     let answer = timeout(SOON, call(Script::default(), line.into_bytes())).await.unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&answer).unwrap()["result"], "bot");
 }
+
+#[tokio::test]
+async fn one_line_is_answered_also_if_it_waits_for_something() {
+    let line = json!({"id": 1, "method": "sleep", "params": [0.6]}).to_string();
+    let answer = timeout(SOON, call(Script::default(), line.into_bytes())).await.unwrap();
+    assert_eq!(
+        serde_json::from_slice::<Value>(&answer).unwrap(),
+        json!({"jsonrpc": "2.0", "id": 1, "result": null})
+    );
+    assert!(timeout(SOON, call(Script::default(), b"\n".to_vec())).await.unwrap().is_empty());
+    let refused = timeout(SOON, call(Script::default(), b"no request".to_vec())).await.unwrap();
+    assert!(serde_json::from_slice::<Value>(&refused).unwrap()["error"]["message"].is_string());
+}

@@ -22,6 +22,8 @@ use volary_proto::{
 
 use self::host::Host;
 use self::passphrase::PassphraseArgs;
+#[cfg(feature = "backup")]
+pub(super) use self::passphrase::first_line;
 use crate::process::failure::{Failure, OutputError};
 use crate::text::plain;
 

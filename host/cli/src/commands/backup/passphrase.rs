@@ -43,7 +43,8 @@ impl PassphraseArgs {
     }
 }
 
-fn first_line(path: &Path) -> Result<String, Failure> {
+/// The first line of a file.
+pub(in crate::commands) fn first_line(path: &Path) -> Result<String, Failure> {
     let at = |error: io::Error| format!("{}: {error}", path.display());
     let mut text = String::new();
     File::open(path).map_err(at)?.take(MAX_BYTES).read_to_string(&mut text).map_err(at)?;
