@@ -7,7 +7,7 @@ use futures::{
     future::{self, Either},
 };
 use tokio::{
-    io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt as _, BufReader},
     sync::{Semaphore, watch},
 };
 use volary_proto::{
@@ -34,7 +34,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(60);
 const LAST_POLLS: Duration = Duration::from_millis(150);
 /// How long the client may then take to read the answers.
 const LAST_READING: Duration = Duration::from_secs(5);
-/// Bytes of an answer on their way to [`call`].
+/// Bytes of a line on their way through [`call`].
 const ONE_ANSWER: usize = 64 << 10;
 /// Longest sleep that is accepted, in seconds.
 const MAX_SLEEP: f64 = 10.0 * 365.0 * 86_400.0;
@@ -59,15 +59,19 @@ where
     session.run(session.read(input)).await
 }
 
-/// Carries out one line and returns the line that answers it, both without line end; empty if there is no answer.
+/// Carries out one line and returns the line that answers it, both without line end. Waits for as long as that takes.
 pub async fn call<B: Bus>(bus: B, mut line: Vec<u8>) -> Vec<u8> {
     let (writer, answers) = tokio::io::duplex(ONE_ANSWER);
+    let (mut requests, input) = tokio::io::duplex(ONE_ANSWER);
     line.retain(|byte| *byte != b'\n');
+    line.push(b'\n');
     let mut answer = Vec::new();
     let mut answers = BufReader::new(answers);
-    tokio::join!(serve(bus, &line[..], writer), async {
-        // The session closes its side when all is answered.
+    tokio::join!(serve(bus, BufReader::new(input), writer), async {
+        requests.write_all(&line).await.ok();
+        // What waits for something to happen would end with the input.
         answers.read_until(b'\n', &mut answer).await.ok();
+        drop(requests);
     });
     while answer.last() == Some(&b'\n') {
         answer.pop();

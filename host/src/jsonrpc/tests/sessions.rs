@@ -343,3 +343,11 @@ async fn one_line_is_carried_out_and_answered() {
     let answer = timeout(SOON, call(Script::default(), line.into_bytes())).await.unwrap();
     assert_eq!(serde_json::from_slice::<Value>(&answer).unwrap()["result"], "bot");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_line_that_waits_for_something_is_answered_when_it_has_happened() {
+    let line = json!({"jsonrpc": "2.0", "id": 1, "method": "wait_next_msgs", "params": [1]}).to_string();
+    // The scripted engine answers after an hour.
+    let answer = call(Script::default(), line.into_bytes()).await;
+    assert_eq!(answer, br#"{"jsonrpc":"2.0","id":1,"result":[]}"#);
+}
