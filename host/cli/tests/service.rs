@@ -282,6 +282,11 @@ fn metrics_and_health_are_served_on_loopback_without_a_series_for_each_profile()
     assert!(!get(&address, &long).starts_with("HTTP/1.1 200 "), "a head that is too long is refused");
     assert!(get(&address, &page("/healthz")).ends_with("ok\n"), "others go on");
     folder.ends();
+    let silent: Vec<TcpStream> = (0..500).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    let begun = Instant::now();
+    assert!(get(&address, &page("/healthz")).ends_with("ok\n"), "who says nothing keeps nobody out");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    drop(silent);
 
     let refused = folder.refused(&["serve", "--metrics", "0.0.0.0:0"]);
     assert!(refused.contains("loopback addresses alone"), "{refused}");
