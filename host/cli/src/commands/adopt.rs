@@ -9,6 +9,7 @@ use volary::Engine;
 use volary::adopt::{ForeignAccount, ForeignFolder, adopt};
 use volary_proto::{Adopted, Error, GetConfig, Tally};
 
+use super::folder;
 use crate::process::failure::{Failure, OutputError};
 use crate::text::plain;
 
@@ -35,6 +36,7 @@ pub(super) async fn run(args: AdoptArgs) -> Result<(), Failure> {
     }
     let passphrase =
         if from.is_encrypted() { Some(passphrase(args.passphrase_file.as_deref())?) } else { None };
+    folder::check_owner(&args.data)?;
     let engine = Engine::start(&args.data).await?;
     let outcome = copy(&engine, &from, passphrase.as_deref()).await;
     engine.stop().await;

@@ -55,6 +55,7 @@ impl Host {
         match Remote::connect(dir).await {
             Ok(remote) => Ok(Self::There(remote, dir.to_owned())),
             Err(ConnectError::NoHost(_)) => {
+                folder::check_owner(dir)?;
                 let engine = Engine::start(options::for_folder(dir)).await?;
                 // A frontend that comes back to the next host learns of what is done here.
                 let log = EventLog::of(&engine)?;

@@ -50,7 +50,8 @@ enum Command {
 
 pub(super) fn run(args: &TokenArgs) -> Result<(), Failure> {
     folder::check(&args.data)?;
-    let lines = lines(&args.data, &args.command)?;
+    folder::check_owner(&args.data)?;
+    let lines = lines(&args.data, &args.command, args.json)?;
     Ok(stdout().lock().write_all(lines.as_bytes()).map_err(OutputError::from)?)
 }
 

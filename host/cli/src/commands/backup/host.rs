@@ -38,7 +38,10 @@ impl Host {
     pub(super) async fn of_folder(dir: &Path) -> Result<Self, Failure> {
         match Self::running(dir).await? {
             Some(host) => Ok(host),
-            None => Ok(Self::Own(Engine::start(dir).await?)),
+            None => {
+                folder::check_owner(dir)?;
+                Ok(Self::Own(Engine::start(dir).await?))
+            }
         }
     }
 
