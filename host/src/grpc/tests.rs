@@ -152,6 +152,16 @@ async fn a_query_ends_with_its_deadline() {
     assert!(matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded), "{status}");
 }
 
+#[tokio::test]
+async fn who_has_stopped_listening_holds_no_call_though_nothing_happens() {
+    let host = Host::start();
+    let remote = host.connect().await;
+    for _ in 0..MAX_CALLS + 50 {
+        drop(timeout(SOON, remote.events(vec![1])).await.unwrap().unwrap());
+    }
+    timeout(SOON, remote.call(1, get("x"))).await.unwrap().unwrap();
+}
+
 /// Waits for something that happens by itself.
 async fn eventually(what: &str, look: impl Fn() -> bool) {
     let waiting = async {
