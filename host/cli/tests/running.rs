@@ -129,6 +129,21 @@ fn meet_and_talk(folder: &Folder, relay: &Relay) {
     assert!(!folder.told(&["receive"], &["--profile", "1"], "").contains("from standard input"), "once");
     let chats = folder.told(&["chats"], &["--profile", "1", "--search", "bobby"], "");
     assert!(chats.contains("bobby") && chats.contains("from standard input"), "{chats}");
+
+    // The name of a file is told, not that of what a link points at.
+    let files = folder.dir.path();
+    std::fs::write(files.join("0123"), "content").unwrap();
+    std::os::unix::fs::symlink("0123", files.join("a file, ü.txt")).unwrap();
+    let file = files.join("a file, ü.txt");
+    let sent = folder.json(
+        &["send"],
+        &["--profile", "2", "--chat", &chat, "--file", file.to_str().unwrap(), "a file"],
+        "",
+    );
+    let message = folder.json(&["call"], &["get_message", &format!("[2, {}]", sent["message"])], "");
+    assert_eq!((&message["fileName"], &message["fileBytes"]), (&json!("a file, ü.txt"), &json!(7)));
+    let refused = folder.volary(&["send"], &["--profile", "2", "--chat", &chat, "--file", "/tmp"], "");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("/tmp is a folder"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,6 +187,10 @@ async fn a_story_is_told_by_commands_beside_a_running_host() {
         // The same commands open the folder now.
         assert_eq!(folder.told(&["profile", "set"], &["1", "displayname=Alice A."], ""), "");
         assert!(folder.told(&["profile", "list"], &[], "").contains("Alice A. <alice@_one.test>"));
+        // What takes its time is waited for.
+        assert_eq!(folder.told(&["call"], &["sleep", "[0.5]"], ""), "null");
+        let nobody = folder.volary(&["events"], &["--profile", "9"], "");
+        assert!(String::from_utf8_lossy(&nobody.stderr).contains("has no profile 9"), "{nobody:?}");
         let failed = folder.volary(&["call"], &["get_config", "[9, \"addr\"]"], "");
         assert_eq!(failed.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&failed.stderr).contains("account with id 9 not found"));

@@ -4,8 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::stream;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use thiserror::Error;
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -13,7 +16,7 @@ use tower::service_fn;
 use volary_engine::ground::ids::ProfileId;
 use volary_grpc::bus_client::BusClient;
 use volary_grpc::host_client::HostClient;
-use volary_grpc::{EventsItem, EventsRequest, LogLevelRequest, error, events_item};
+use volary_grpc::{EventsItem, EventsRequest, LogLevelRequest, UploadPart, error, events_item};
 use volary_proto::event::{EventChannelOverflow, Kind};
 use volary_proto::{Answer, Call, Error, Event, Request};
 
@@ -24,6 +27,9 @@ use crate::bus::{Bus, EventSource};
 const MAX_ANSWER: usize = 1 << 30;
 /// Events that wait for a [`RemoteEvents`] that is not read; the others wait in the log of the host.
 const MAX_WAITING: usize = 256;
+
+/// Bytes of a file that are sent together.
+const PART: usize = 64 << 10;
 
 /// Why a host cannot be reached.
 #[derive(Debug, Error)]
@@ -86,6 +92,42 @@ impl Remote {
     pub async fn request(&self, request: Request) -> Result<Answer, Error> {
         let answer = self.client().call(request).await;
         answer.map(tonic::Response::into_inner).map_err(|status| error(&status))
+    }
+
+    /// Brings a file, and returns what stands for its path in requests. It need not be one that the host can read. The host
+    /// keeps it for an hour.
+    pub async fn upload(&self, path: &Path) -> Result<String, Error> {
+        let failed = |error: io::Error| Error::failed(format!("{}: {error}", path.display()));
+        let file = tokio::fs::File::open(path).await.map_err(failed)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let unread = Arc::new(Mutex::new(None));
+        let parts = stream::unfold(Some((file, name)), {
+            let unread = unread.clone();
+            move |state| {
+                let unread = unread.clone();
+                async move {
+                    let (mut file, name) = state?;
+                    let mut data = vec![0; PART];
+                    match file.read(&mut data).await {
+                        Ok(0) if name.is_empty() => None,
+                        Ok(read) => {
+                            data.truncate(read);
+                            let more = (read > 0).then_some((file, String::new()));
+                            Some((UploadPart { name, data: data.into() }, more))
+                        }
+                        Err(error) => {
+                            *unread.lock() = Some(error);
+                            None
+                        }
+                    }
+                }
+            }
+        });
+        let answer = self.client().upload(parts).await;
+        if let Some(error) = unread.lock().take() {
+            return Err(failed(error));
+        }
+        answer.map(|answer| answer.into_inner().reference).map_err(|status| error(&status))
     }
 
     /// How much the process of the host logs, in the form of `RUST_LOG`. If a filter is given, it holds from now on.

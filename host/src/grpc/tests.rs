@@ -304,6 +304,27 @@ async fn a_file_that_was_brought_can_be_sent_from_anywhere() {
 }
 
 #[tokio::test]
+async fn a_program_brings_files_that_the_host_cannot_read_itself() {
+    let host = Host::start();
+    let remote = host.connect().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let content: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
+    for (name, content) in [("a picture.jpg", &content[..]), ("empty", &[][..])] {
+        fs::write(elsewhere.path().join(name), content).unwrap();
+        let brought = remote.upload(&elsewhere.path().join(name)).await.unwrap();
+        assert!(brought.starts_with("upload:") && brought.ends_with(name), "{brought}");
+        remote.call(1, sends(&brought)).await.unwrap();
+        let asked = host.script.asked();
+        let Some(request::Kind::SendMessage(sent)) = asked.last() else { panic!("{asked:?}") };
+        assert_eq!(fs::read(sent.data.as_ref().unwrap().file.as_ref().unwrap()).unwrap(), content);
+    }
+    let missing = remote.upload(&elsewhere.path().join("missing")).await.unwrap_err();
+    assert!(missing.message.contains("missing: No such file"), "{}", missing.message);
+    let folder = remote.upload(elsewhere.path()).await.unwrap_err();
+    assert!(folder.message.contains("Is a directory"), "{}", folder.message);
+}
+
+#[tokio::test]
 async fn no_path_of_the_host_crosses_a_network() {
     let mut host = Host::start();
     let address = host.listen().await;

@@ -84,6 +84,22 @@ impl Host {
         }
     }
 
+    /// What stands for a file in requests. A host that runs may be another user, and see other folders: it is brought to it.
+    pub(super) async fn file(&self, path: &Path) -> Result<String, Failure> {
+        let named = |error: std::io::Error| format!("{}: {error}", path.display());
+        if std::fs::metadata(path).map_err(named)?.is_dir() {
+            return Err(format!("{} is a folder", path.display()).into());
+        }
+        match self {
+            Self::There(remote, _) => Ok(remote.upload(path).await?),
+            Self::Here(..) => {
+                let path = std::path::absolute(path).map_err(named)?;
+                let text = path.to_str().map(str::to_owned);
+                text.ok_or_else(|| format!("{} is not UTF-8", path.display()).into())
+            }
+        }
+    }
+
     /// What happens from now on.
     pub(super) async fn events(&self) -> Result<Events, Error> {
         match self {

@@ -1,6 +1,6 @@
 //! `volary send`: writes a message.
 
-use std::io::{Read as _, stdin};
+use std::io::{Read, stdin};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -36,36 +36,40 @@ pub(super) struct SendArgs {
 }
 
 pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
-    let data = data(&args)?;
+    let text = text(&args)?;
     let host = Host::open(&args.one.place.data).await?;
-    let outcome = send(&host, &args, data).await;
+    let outcome = send(&host, &args, text).await;
     host.close().await;
     outcome
 }
 
-fn data(args: &SendArgs) -> Result<MessageData, Failure> {
-    let text = match args.text.as_deref() {
-        Some("-") => Some(from_stdin()?),
-        None if args.file.is_none() => Some(from_stdin()?),
+fn text(args: &SendArgs) -> Result<Option<String>, Failure> {
+    Ok(match args.text.as_deref() {
+        Some("-") => Some(read(stdin())?),
+        None if args.file.is_none() => Some(read(stdin())?),
         text => text.map(str::to_owned),
-    };
-    // The host may run in another folder.
-    let file = args.file.as_ref().map(|file| match file.canonicalize() {
-        Ok(file) => Ok(file.to_string_lossy().into_owned()),
-        Err(error) => Err(format!("{}: {error}", file.display())),
-    });
-    Ok(MessageData { text, file: file.transpose()?, ..MessageData::default() })
+    })
 }
 
-fn from_stdin() -> Result<String, Failure> {
+/// The text that comes from standard input.
+fn read(input: impl Read) -> Result<String, Failure> {
     let mut text = String::new();
-    stdin().take(MAX_TEXT).read_to_string(&mut text)?;
+    let failed = |error| format!("standard input: {error}");
+    input.take(MAX_TEXT + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_TEXT {
+        return Err(format!("the text on standard input has more than {MAX_TEXT} bytes").into());
+    }
     let text = text.trim_end();
     if text.is_empty() { Err("there is no text on standard input".into()) } else { Ok(text.to_owned()) }
 }
 
-async fn send(host: &Host, args: &SendArgs, data: MessageData) -> Result<(), Failure> {
+async fn send(host: &Host, args: &SendArgs, text: Option<String>) -> Result<(), Failure> {
     let profile = host.profile(args.one.profile).await?;
+    let file = match &args.file {
+        Some(path) => Some(host.file(path).await?),
+        None => None,
+    };
+    let data = MessageData { text, file, ..MessageData::default() };
     let chat_id = match (args.chat, &args.to) {
         (Some(chat), _) => chat,
         (None, address) => {
@@ -97,5 +101,21 @@ async fn send(host: &Host, args: &SendArgs, data: MessageData) -> Result<(), Fai
         output::json(&json!({"message": message, "chat": chat_id}))
     } else {
         output::line(message.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_taken_as_a_whole_or_not_at_all() {
+        assert_eq!(read(&b"one\ntwo \n\n"[..]).unwrap(), "one\ntwo");
+        let longest = "x".repeat(usize::try_from(MAX_TEXT).unwrap());
+        assert_eq!(read(longest.as_bytes()).unwrap(), longest);
+        let longer = format!("{longest}y");
+        assert!(read(longer.as_bytes()).unwrap_err().to_string().contains("more than 1048576 bytes"));
+        assert!(read(&b" \n"[..]).unwrap_err().to_string().contains("no text"));
+        assert!(read(&b"\xff"[..]).unwrap_err().to_string().starts_with("standard input: "));
     }
 }
