@@ -26,6 +26,9 @@ use crate::event_log::{Entry, EventLog, Follow, Gap, Item, Position, Subscriptio
 /// Pause between looks whether the token of a frontend that listens is still valid.
 const LOOK: Duration = Duration::from_secs(20);
 
+/// Most profiles that a frontend names when it listens. One that wants more listens to all of them.
+pub const MAX_PROFILES: usize = 10_000;
+
 /// The bus of one host.
 pub struct Service<B> {
     bus: B,
@@ -66,7 +69,15 @@ impl<B: Bus + Sync> Service<B> {
     async fn carry_out(&self, caller: &Caller, mut request: volary_proto::Request) -> Result<Answer, Status> {
         self.admit(caller, &mut request)?;
         let lists_profiles = matches!(request.kind, Some(request::Kind::GetAllAccountIds(_)));
-        let answer = self.bus.call(request).await.map_err(|error| status(&error))?;
+        let files = request.kind.as_mut().map(access::files_of).unwrap_or_default();
+        let brought: Vec<String> = files.into_iter().map(|path| path.clone()).collect();
+        let answer = self.bus.call(request).await.map_err(|mut error| {
+            if caller.is_remote() {
+                self.files.hide_in(&mut error.message);
+            }
+            status(&error)
+        })?;
+        brought.iter().for_each(|path| self.files.was_used(path));
         let mut answer = caller.access.narrow_answer(lists_profiles, answer);
         if caller.is_remote() {
             access::paths_of_answer(&mut answer, &mut |path| self.files.hide(path));
@@ -99,6 +110,11 @@ impl<B: Bus + Sync> BusService for Service<B> {
             None => Position::Now,
             Some(number) => Position::After { log: asked.log, number },
         };
+        if asked.profiles.len() > MAX_PROFILES {
+            let text =
+                format!("at most {MAX_PROFILES} profiles can be named; without any, events of all come");
+            return Err(status(&volary_proto::Error::invalid(text)));
+        }
         let profiles = caller.access.profiles_of(asked.profiles).map_err(|error| status(&error))?;
         let subscription = self.log.follow(Follow { profiles, from });
         let listening = Listening {
@@ -207,7 +223,8 @@ impl Listening {
             Item::Event(event) => {
                 let mut event = volary_proto::Event::clone(event);
                 if self.caller.is_remote() {
-                    access::paths_of_event(&mut event, &mut |path| self.files.hide(path));
+                    access::paths_of_event(&mut event, &mut |path| self.files.hide_file(path));
+                    access::texts_of_event(&mut event, &mut |text| self.files.hide_in(text));
                 }
                 events_item::Kind::Event(event)
             }

@@ -72,6 +72,7 @@ impl Bus for Script {
                     tokio::time::sleep(Duration::from_secs(3600)).await;
                     Ok(Answer::new(Ids::default()))
                 }
+                request::Kind::CheckQr(check) => Err(Error::failed(check.qr)),
                 request::Kind::GetInfo(_) => panic!("scripted panic"),
                 _ => Err(Error::new(
                     ErrorCode::NotFound,
