@@ -57,7 +57,7 @@ pub(super) async fn run(args: ServeArgs, level: Level) -> Result<(), Failure> {
     }
     systemd::notify("READY=1");
     let watchdog = tokio::spawn(alive::feed_the_watchdog(engine.clone()));
-    let reload = || reload(&args, &usual, &engine, &level, &interfaces);
+    let reload = || reload(&args, &settings, &usual, &engine, &level, &interfaces);
     let served = until_the_end(&engine, &settings, &mut signals, reload).await;
     systemd::notify("STOPPING=1");
     watchdog.abort();
@@ -101,10 +101,20 @@ async fn until_the_end(
 }
 
 /// Reads the configuration again. What makes no sense changes nothing.
-fn reload(args: &ServeArgs, usual: &str, engine: &Engine, level: &Level, interfaces: &Interfaces) {
+fn reload(
+    args: &ServeArgs,
+    running: &Settings,
+    usual: &str,
+    engine: &Engine,
+    level: &Level,
+    interfaces: &Interfaces,
+) {
     systemd::notify_of_reloading();
     match args.settings() {
         Ok(settings) => {
+            for key in running.need_a_restart(&settings) {
+                tracing::warn!(key, "it has changed, which takes effect at the next start");
+            }
             if let Err(error) = level.set(settings.log.as_deref().unwrap_or(usual)) {
                 tracing::error!(error, "the level of the log stays as it is");
             }
