@@ -43,10 +43,19 @@ pub(super) async fn run(args: ServeArgs, level: Level) -> Result<(), Failure> {
     }
     let engine = Engine::start(options::for_folder(&settings.data)).await?;
     engine.set_limits(settings.limits);
-    let log = EventLog::of(&engine)?;
+    let mut log = EventLog::of(&engine)?;
     let events = tokio::spawn(event_log::write(engine.events()));
     // Before the connections: a frontend that comes early gets what they bring.
-    let interfaces = Interfaces::start(&engine, &log, &settings, socket, level.clone(), recorder).await?;
+    let interfaces = match Interfaces::start(&engine, &log, &settings, socket, level.clone(), recorder).await
+    {
+        Ok(interfaces) => interfaces,
+        Err(error) => {
+            // An address that is taken is no reason for a gap in the log of events.
+            engine.stop().await;
+            log.closed().await;
+            return Err(error);
+        }
+    };
     let profiles = engine.call(0, GetAllAccountIds {}).await?.ids.len();
     engine.call(0, StartIoForAllAccounts {}).await?;
     tracing::info!(profiles, folder = %engine.dir().display(), pid = std::process::id(), "serving");
