@@ -201,13 +201,28 @@ async fn a_story_is_told_by_commands_beside_a_running_host() {
 #[test]
 fn twenty_profiles_are_made_at_once_and_a_shell_gets_its_completions() {
     let folder = Folder::new();
-    let made = folder.told(&["profile", "add"], &["--count", "20", "--bot"], "");
+    let made = folder.told(&["profile", "add"], &["--count", "20", "--bot", "--name", "Echo"], "");
     assert_eq!(made.lines().count(), 20);
+    let listed = folder.told(&["profile", "list"], &[], "");
+    assert!(listed.starts_with("   1  Echo <no relay yet>\n   2  Echo <"), "{listed}");
     assert_eq!(folder.json(&["call"], &["get_config", "[20, \"bot\"]"], ""), json!("1"));
     let checked = folder.volary(&["check"], &[], "");
     let told = String::from_utf8_lossy(&checked.stdout);
     assert!(checked.status.code() == Some(1) && told.contains("✓ the database opens"), "{told}");
     assert!(told.contains("✗ every profile has a relay: profiles 1, 2, 3"), "{told}");
+    for (command, arguments, reason) in [
+        (&["messages"][..], &["--profile", "1", "999"][..], "Chat#999"),
+        (&["send"][..], &["--profile", "1", "--chat", "10", ""][..], "the text is empty"),
+        (
+            &["relay", "add"][..],
+            &["--profile", "1", "example"][..],
+            "neither the code of a relay nor an address",
+        ),
+    ] {
+        let refused = folder.volary(command, arguments, "");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(refused.status.code() == Some(1) && said.contains(reason), "{command:?}: {said}");
+    }
     let script = Command::new(VOLARY).args(["completions", "bash"]).output().unwrap();
     assert!(String::from_utf8(script.stdout).unwrap().contains("profile"));
 }

@@ -47,6 +47,7 @@ fn text(args: &SendArgs) -> Result<Option<String>, Failure> {
     Ok(match args.text.as_deref() {
         Some("-") => Some(read(stdin())?),
         None if args.file.is_none() => Some(read(stdin())?),
+        Some("") if args.file.is_none() => return Err("the text is empty".into()),
         text => text.map(str::to_owned),
     })
 }
