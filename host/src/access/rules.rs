@@ -52,10 +52,9 @@ impl Access {
             request::Kind::ForwardMessagesToAccount(forward) => forward.account_id,
             _ => request.profile_id,
         };
-        if self.has(request.profile_id) && self.has(other) {
-            Ok(())
-        } else {
-            Err(Error::not_found(format!("account with id {} not found", request.profile_id)))
+        match [request.profile_id, other].into_iter().find(|id| !self.has(*id)) {
+            None => Ok(()),
+            Some(id) => Err(Error::not_found(format!("account with id {id} not found"))),
         }
     }
 
@@ -184,7 +183,8 @@ mod tests {
         let forward =
             |account_id| volary_proto::ForwardMessagesToAccount { account_id, ..Default::default() };
         assert!(allows(&some, Request::new(2, forward(2))));
-        assert!(!allows(&some, Request::new(2, forward(1))));
+        let refused = some.check(&Request::new(2, forward(1))).unwrap_err();
+        assert_eq!(refused.message, "account with id 1 not found");
         assert!(allows(&some, Request::new(0, GetAllAccountIds {})));
         let all = Answer::new(Ids { ids: vec![1, 2, 3] });
         assert_eq!(some.narrow_answer(true, all.clone()), Answer::new(Ids { ids: vec![2] }));
