@@ -89,13 +89,13 @@ impl Files {
         }
     }
 
-    /// Takes the folder of the host out of a text.
+    /// Puts references into the place of paths in a text that names files of the host.
     pub fn hide_in(&self, text: &mut String) {
         /// A folder of so few letters may be anything.
         const SHORT: usize = 4;
         let host = self.host.to_string_lossy();
         if host.len() > SHORT && text.contains(&*host) {
-            *text = text.replace(&*host, "…");
+            *text = text.replace(&format!("{host}/"), BLOB).replace(&*host, "…");
         }
     }
 
@@ -348,6 +348,9 @@ mod tests {
         let mut text = format!("the disk is full: 5 bytes are free for {}", host.path().display());
         files.hide_in(&mut text);
         assert_eq!(text, "the disk is full: 5 bytes are free for …");
+        let mut text = format!("File: {}/uuid/a.jpg, name: a.jpg", host.path().display());
+        files.hide_in(&mut text);
+        assert_eq!(text, "File: blob:uuid/a.jpg, name: a.jpg");
         let hidden = |path: &str| {
             let mut path = path.to_owned();
             files.hide_file(&mut path);

@@ -14,7 +14,7 @@ use volary_grpc::bus_server::Bus as BusService;
 use volary_grpc::{
     DownloadPart, DownloadRequest, EventsItem, EventsRequest, FileReference, UploadPart, events_item, status,
 };
-use volary_proto::{Answer, ErrorCode, GetBlobDir, request};
+use volary_proto::{Answer, ErrorCode, GetBlobDir, answer, request};
 
 use super::admit::Caller;
 use super::deadline;
@@ -69,6 +69,7 @@ impl<B: Bus + Sync> Service<B> {
     async fn carry_out(&self, caller: &Caller, mut request: volary_proto::Request) -> Result<Answer, Status> {
         self.admit(caller, &mut request)?;
         let lists_profiles = matches!(request.kind, Some(request::Kind::GetAllAccountIds(_)));
+        let tells_file = matches!(request.kind, Some(request::Kind::GetMessageInfo(_)));
         let files = request.kind.as_mut().map(access::files_of).unwrap_or_default();
         let brought: Vec<String> = files.into_iter().map(|path| path.clone()).collect();
         let answer = self.bus.call(request).await.map_err(|mut error| {
@@ -81,6 +82,9 @@ impl<B: Bus + Sync> Service<B> {
         let mut answer = caller.access.narrow_answer(lists_profiles, answer);
         if caller.is_remote() {
             access::paths_of_answer(&mut answer, &mut |path| self.files.hide(path));
+            if let (true, Some(answer::Kind::Text(told))) = (tells_file, &mut answer.kind) {
+                self.files.hide_in(&mut told.text);
+            }
         }
         Ok(answer)
     }

@@ -366,7 +366,11 @@ async fn no_path_of_the_host_crosses_a_network() {
     }
     // The scripted engine refuses with the text of the file.
     let refused = far.calls(1, volary_proto::CheckQr { qr: format!("{folder}/x cannot be read") }).await;
-    assert_eq!(refused.unwrap_err().message(), "…/x cannot be read");
+    assert_eq!(refused.unwrap_err().message(), "blob:x cannot be read");
+    // It tells where the attachments are.
+    host.script.set_blob_dir(&host.folder.path().join("uuid"));
+    let told = far.calls(1, volary_proto::GetMessageInfo { msg_id: 1 }).await.unwrap();
+    assert_eq!(told.take::<volary_proto::GetMessageInfo>().unwrap().text, "File: blob:uuid, name: a.jpg");
 }
 
 #[tokio::test]
