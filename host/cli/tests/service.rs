@@ -317,6 +317,11 @@ fn limits_of_the_configuration_hold_and_change_while_the_host_runs() {
     let refused = folder.refused(&["send", "--chat", "999", "--file", file.to_str().unwrap()]);
     assert!(refused.contains("the file has 11 bytes, and this host allows 10"), "{refused}");
 
+    // All of a configuration holds, or nothing.
+    folder.config("log = \"volary=loud\"\n");
+    folder.signal(rustix::process::Signal::HUP);
+    folder.logs("everything stays as it is");
+    assert!(folder.refused(&["profile", "add"]).contains("may have 1"));
     folder.config("");
     folder.signal(rustix::process::Signal::HUP);
     folder.logs("the configuration was read again");

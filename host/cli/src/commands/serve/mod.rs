@@ -119,13 +119,15 @@ fn reload(
     interfaces: &Interfaces,
 ) {
     systemd::notify_of_reloading();
-    match args.settings() {
+    // The log comes first: all of the configuration holds, or nothing.
+    let read = args.settings().and_then(|settings| {
+        level.set(settings.log.as_deref().unwrap_or(usual))?;
+        Ok(settings)
+    });
+    match read {
         Ok(settings) => {
             for key in running.need_a_restart(&settings) {
                 tracing::warn!(key, "it has changed, which takes effect at the next start");
-            }
-            if let Err(error) = level.set(settings.log.as_deref().unwrap_or(usual)) {
-                tracing::error!(error, "the level of the log stays as it is");
             }
             engine.set_limits(settings.limits);
             interfaces.reload();
