@@ -19,8 +19,8 @@ const MAX_REMEMBERED: usize = 4096;
 /// What profiles may ask for. Each limit can be left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Messages that a profile sends in a minute: reactions, edits, deletions for all, updates of apps, calls and changes
-    /// of groups count, too.
+    /// Messages that a profile sends in a minute: reactions, edits, deletions for all, updates of apps, calls, changes of
+    /// groups, and requests to join count, too.
     pub messages_per_minute: Option<u32>,
     /// Bytes of a file that is sent.
     pub largest_file: Option<u64>,
@@ -105,6 +105,11 @@ impl Watch {
         *rate = rate.refilled(most, now);
         // Numbers of messages are far below what an `f64` counts exactly.
         let sent = sent as f64;
+        if sent > f64::from(most) {
+            // However long somebody waits.
+            let text = format!("{sent} messages at once: a profile may send {most} a minute on this host");
+            return Err(Error::failed(text));
+        }
         if sent > rate.left {
             tracing::warn!(profile, limit = most, "refused: the profile sends more than it may in a minute");
             let text =
@@ -174,6 +179,8 @@ fn file_of(kind: &request::Kind) -> Option<&str> {
     match kind {
         request::Kind::SendMessage(send) => send.data.as_ref()?.file.as_deref(),
         request::Kind::SetDraft(draft) => draft.file.as_deref(),
+        request::Kind::AddDeviceMessage(add) => add.data.as_ref()?.file.as_deref(),
+        request::Kind::CopyToBlobDir(copy) => Some(&copy.path),
         _ => None,
     }
 }
@@ -193,6 +200,10 @@ fn messages_of(kind: &request::Kind) -> usize {
         | Kind::SendEditRequest(_)
         | Kind::SendWebxdcStatusUpdate(_)
         | Kind::PlaceOutgoingCall(_)
+        | Kind::AcceptIncomingCall(_)
+        | Kind::EndCall(_)
+        | Kind::SecureJoin(_)
+        | Kind::SendLocationsToChat(_)
         | Kind::AddContactToChat(_)
         | Kind::RemoveContactFromChat(_)
         | Kind::SetChatName(_)
@@ -210,7 +221,7 @@ fn messages_of(kind: &request::Kind) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use volary_proto::{AddAccount, ForwardMessages, GetMessage, MessageData, SendMessage};
+    use volary_proto::{AddAccount, CopyToBlobDir, ForwardMessages, GetMessage, MessageData, SendMessage};
 
     use super::*;
 
@@ -242,6 +253,10 @@ mod tests {
         assert!(watch.admit(&send(1), later).is_err());
         assert!(watch.admit(&forward, start + MINUTE * 3).is_ok(), "no more than a minute is saved up");
         assert!(watch.admit(&forward, start + MINUTE * 3).is_err());
+        let too_many = Request::new(2, ForwardMessages { msg_ids: (1..=61).collect(), chat_id: 10 });
+        let refused = watch.admit(&too_many, start + MINUTE * 9).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::Failed, "it helps nobody to try again");
+        assert_eq!(refused.message, "61 messages at once: a profile may send 60 a minute on this host");
     }
 
     #[test]
@@ -276,6 +291,8 @@ mod tests {
         let small = watch(Limits { largest_file: Some(99), ..Limits::default() });
         let refused = small.admit(&send, now).unwrap_err().message;
         assert_eq!(refused, "the file has 100 bytes, and this host allows 99");
+        let copy = Request::new(1, CopyToBlobDir { path: path.to_string_lossy().into_owned() });
+        assert!(small.admit(&copy, now).unwrap_err().message.contains("allows 99"));
         let full = watch(Limits { attachment_bytes: Some(150), ..Limits::default() });
         let look = full.admit(&send, now).unwrap();
         assert_eq!(look, Some(Look::Attachments { most: 150, file: path.clone() }));

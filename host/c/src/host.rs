@@ -1,9 +1,12 @@
 //! An engine with a runtime: frames in and out.
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use parking_lot::RwLock;
 use prost::Message as _;
 use thiserror::Error;
@@ -11,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use volary::{Engine, EventStream, StartError};
 use volary_proto::{
-    Error, FrameAnswer, FrameFromHost, FrameToHost, Outcome, Request, frame_from_host, outcome,
+    Error, FrameAnswer, FrameFromHost, FrameToHost, Mode, Outcome, Request, frame_from_host, outcome,
 };
 
 /// Longest frame that is taken.
@@ -101,13 +104,20 @@ impl Host {
         let running = running.as_ref().ok_or(Refused::Closed)?;
         let place = running.places.clone().try_acquire_owned().map_err(|_| Refused::Busy)?;
         let (engine, answers) = (running.engine.clone(), running.answers.clone());
-        running.runtime.spawn(async move {
+        let changes = request.mode() == Some(Mode::Command);
+        let mut work = Box::pin(async move {
             let outcome = answer(&engine, request).await;
             let answer = FrameAnswer { id: frame.id, outcome: Some(outcome) };
             let frame = FrameFromHost { kind: Some(frame_from_host::Kind::Answer(answer)) };
             // Nobody receives any more when the host was closed.
             let _ = answers.send(Answered { frame, _place: place });
         });
+        // The first step of a command puts it into the mailbox of its owner. It is taken here, so that commands keep the
+        // order of their frames.
+        let _inside = running.runtime.enter();
+        if !changes || work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            running.runtime.spawn(work);
+        }
         Ok(())
     }
 
@@ -148,17 +158,11 @@ impl Drop for Host {
 
 async fn answer(engine: &Engine, request: Request) -> Outcome {
     // A fault that ends the task would leave a program waiting for ever.
-    let asked = tokio::spawn({
-        let engine = engine.clone();
-        async move { engine.request(request).await }
+    let asked = AssertUnwindSafe(engine.request(request)).catch_unwind();
+    let answer = asked.await.unwrap_or_else(|_| {
+        tracing::error!("a request ended with a panic");
+        Err(Error::internal("a fault of the engine; its log says more"))
     });
-    let answer = match asked.await {
-        Ok(answer) => answer,
-        Err(error) => {
-            tracing::error!(%error, "a request ended with a panic");
-            Err(Error::internal("a fault of the engine; its log says more"))
-        }
-    };
     let kind = match answer {
         Ok(answer) => outcome::Kind::Answer(answer),
         Err(error) => outcome::Kind::Error(error),

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::ptr;
 use std::thread;
@@ -9,8 +10,8 @@ use std::time::Duration;
 
 use prost::Message as _;
 use volary_proto::{
-    AddAccount, FrameFromHost, FrameToHost, GetAllAccountIds, Request, WaitNextMsgs, answer, event,
-    frame_from_host, outcome, request,
+    AddAccount, AddDeviceMessage, FrameFromHost, FrameToHost, GetAllAccountIds, MessageData, Request,
+    WaitNextMsgs, answer, event, frame_from_host, outcome, request,
 };
 
 use crate::host::{MAX_FRAME, MAX_UNDER_WAY};
@@ -190,5 +191,33 @@ fn answers_that_nobody_receives_are_bounded() {
     assert!(error().contains("1000"), "{}", error());
     receive(host, PATIENCE_MS).unwrap();
     assert_eq!(ask(host, 9_999, 0, GetAllAccountIds {}), VolaryStatus::Ok, "there is a place again");
+    assert_eq!(volary_close(host), VolaryStatus::Ok);
+}
+
+#[test]
+fn commands_keep_the_order_of_their_frames() {
+    const MESSAGES: u64 = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let host = create(folder.path());
+    assert_eq!(ask(host, 0, 0, AddAccount {}), VolaryStatus::Ok);
+    assert!(matches!(answer_to(host, 0), outcome::Kind::Answer(_)));
+    for number in 1..=MESSAGES {
+        let data = MessageData { text: Some(number.to_string()), ..MessageData::default() };
+        assert_eq!(
+            ask(host, number, 1, AddDeviceMessage { label: number.to_string(), data: Some(data) }),
+            VolaryStatus::Ok
+        );
+    }
+    let mut ids = BTreeMap::new();
+    while ids.len() < MESSAGES as usize {
+        let Some(frame_from_host::Kind::Answer(told)) = receive(host, PATIENCE_MS).unwrap().kind else {
+            continue;
+        };
+        let Some(outcome::Kind::Answer(answer)) = told.outcome.unwrap().kind else { panic!("{}", told.id) };
+        let Some(answer::Kind::MaybeId(made)) = answer.kind else { panic!("{answer:?}") };
+        ids.insert(told.id, made.id.unwrap());
+    }
+    let ids: Vec<u32> = ids.into_values().collect();
+    assert!(ids.is_sorted(), "{ids:?}");
     assert_eq!(volary_close(host), VolaryStatus::Ok);
 }

@@ -129,6 +129,21 @@ fn meet_and_talk(folder: &Folder, relay: &Relay) {
     assert!(!folder.told(&["receive"], &["--profile", "1"], "").contains("from standard input"), "once");
     let chats = folder.told(&["chats"], &["--profile", "1", "--search", "bobby"], "");
     assert!(chats.contains("bobby") && chats.contains("from standard input"), "{chats}");
+
+    // The name of a file is told, not that of what a link points at.
+    let files = folder.dir.path();
+    std::fs::write(files.join("0123"), "content").unwrap();
+    std::os::unix::fs::symlink("0123", files.join("a file, ü.txt")).unwrap();
+    let file = files.join("a file, ü.txt");
+    let sent = folder.json(
+        &["send"],
+        &["--profile", "2", "--chat", &chat, "--file", file.to_str().unwrap(), "a file"],
+        "",
+    );
+    let message = folder.json(&["call"], &["get_message", &format!("[2, {}]", sent["message"])], "");
+    assert_eq!((&message["fileName"], &message["fileBytes"]), (&json!("a file, ü.txt"), &json!(7)));
+    let refused = folder.volary(&["send"], &["--profile", "2", "--chat", &chat, "--file", "/tmp"], "");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("/tmp is a folder"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,6 +187,10 @@ async fn a_story_is_told_by_commands_beside_a_running_host() {
         // The same commands open the folder now.
         assert_eq!(folder.told(&["profile", "set"], &["1", "displayname=Alice A."], ""), "");
         assert!(folder.told(&["profile", "list"], &[], "").contains("Alice A. <alice@_one.test>"));
+        // What takes its time is waited for.
+        assert_eq!(folder.told(&["call"], &["sleep", "[0.5]"], ""), "null");
+        let nobody = folder.volary(&["events"], &["--profile", "9"], "");
+        assert!(String::from_utf8_lossy(&nobody.stderr).contains("has no profile 9"), "{nobody:?}");
         let failed = folder.volary(&["call"], &["get_config", "[9, \"addr\"]"], "");
         assert_eq!(failed.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&failed.stderr).contains("account with id 9 not found"));
@@ -182,13 +201,28 @@ async fn a_story_is_told_by_commands_beside_a_running_host() {
 #[test]
 fn twenty_profiles_are_made_at_once_and_a_shell_gets_its_completions() {
     let folder = Folder::new();
-    let made = folder.told(&["profile", "add"], &["--count", "20", "--bot"], "");
+    let made = folder.told(&["profile", "add"], &["--count", "20", "--bot", "--name", "Echo"], "");
     assert_eq!(made.lines().count(), 20);
+    let listed = folder.told(&["profile", "list"], &[], "");
+    assert!(listed.starts_with("   1  Echo <no relay yet>\n   2  Echo <"), "{listed}");
     assert_eq!(folder.json(&["call"], &["get_config", "[20, \"bot\"]"], ""), json!("1"));
     let checked = folder.volary(&["check"], &[], "");
     let told = String::from_utf8_lossy(&checked.stdout);
     assert!(checked.status.code() == Some(1) && told.contains("✓ the database opens"), "{told}");
     assert!(told.contains("✗ every profile has a relay: profiles 1, 2, 3"), "{told}");
+    for (command, arguments, reason) in [
+        (&["messages"][..], &["--profile", "1", "999"][..], "Chat#999"),
+        (&["send"][..], &["--profile", "1", "--chat", "10", ""][..], "the text is empty"),
+        (
+            &["relay", "add"][..],
+            &["--profile", "1", "example"][..],
+            "neither the code of a relay nor an address",
+        ),
+    ] {
+        let refused = folder.volary(command, arguments, "");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(refused.status.code() == Some(1) && said.contains(reason), "{command:?}: {said}");
+    }
     let script = Command::new(VOLARY).args(["completions", "bash"]).output().unwrap();
     assert!(String::from_utf8(script.stdout).unwrap().contains("profile"));
 }

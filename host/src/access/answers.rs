@@ -58,8 +58,24 @@ pub fn paths_of_answer(answer: &mut Answer, change: &mut impl FnMut(&mut String)
 
 /// Changes every path in an event.
 pub fn paths_of_event(event: &mut Event, change: &mut impl FnMut(&mut String)) {
-    if let Some(event::Kind::ImexFileWritten(written)) = &mut event.kind {
-        change(&mut written.path);
+    use event::Kind;
+    match &mut event.kind {
+        Some(Kind::ImexFileWritten(written)) => change(&mut written.path),
+        Some(Kind::NewBlobFile(new)) => change(&mut new.file),
+        Some(Kind::DeletedBlobFile(deleted)) => change(&mut deleted.file),
+        _ => {}
+    }
+}
+
+/// Changes every text of an event that is made for people and may name paths.
+pub fn texts_of_event(event: &mut Event, change: &mut impl FnMut(&mut String)) {
+    use event::Kind;
+    match &mut event.kind {
+        Some(Kind::Info(told)) => change(&mut told.msg),
+        Some(Kind::Warning(told)) => change(&mut told.msg),
+        Some(Kind::Error(told)) => change(&mut told.msg),
+        Some(Kind::ConfigureProgress(progress)) => each(&mut progress.comment, change),
+        _ => {}
     }
 }
 

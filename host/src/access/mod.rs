@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 #[cfg(feature = "grpc")]
-pub(crate) use self::answers::{paths_of_answer, paths_of_event};
+pub(crate) use self::answers::{paths_of_answer, paths_of_event, texts_of_event};
 #[cfg(feature = "grpc")]
 pub(crate) use self::files::{files_of, writes_files};
 pub use self::limited::Limited;

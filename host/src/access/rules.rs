@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use volary_engine::ground::settings::{self, Form};
 use volary_proto::{
     Account, Accounts, Answer, Error, ErrorCode, Event, Ids, Mode, Request, Scope, account, answer, event,
     request,
@@ -38,8 +39,11 @@ impl Access {
         if self.is_full() {
             return Ok(());
         }
-        if self.read_only && (kind.mode() == Mode::Command || shows_secrets(kind) || asks_others(kind)) {
+        if self.read_only && (kind.mode() == Mode::Command || shows_secrets(kind)) {
             return Err(refused("only reads"));
+        }
+        if asks_others(kind) {
+            return Err(refused("does not fetch pages from where the host is"));
         }
         if kind.scope() == Scope::Process {
             return if concerns_nobody(kind) { Ok(()) } else { Err(refused("does not control the process")) };
@@ -48,10 +52,9 @@ impl Access {
             request::Kind::ForwardMessagesToAccount(forward) => forward.account_id,
             _ => request.profile_id,
         };
-        if self.has(request.profile_id) && self.has(other) {
-            Ok(())
-        } else {
-            Err(Error::not_found(format!("account with id {} not found", request.profile_id)))
+        match [request.profile_id, other].into_iter().find(|id| !self.has(*id)) {
+            None => Ok(()),
+            Some(id) => Err(Error::not_found(format!("account with id {id} not found"))),
         }
     }
 
@@ -123,13 +126,23 @@ fn concerns_nobody(kind: &request::Kind) -> bool {
 /// Questions whose answers give power over the profile.
 fn shows_secrets(kind: &request::Kind) -> bool {
     use request::Kind;
-    matches!(
-        kind,
-        Kind::ListTransports(_) | Kind::GetBackupQr(_) | Kind::GetBackupQrSvg(_) | Kind::GetIceServers(_)
-    )
+    match kind {
+        Kind::ListTransports(_) | Kind::GetBackupQr(_) | Kind::GetBackupQrSvg(_) | Kind::GetIceServers(_) => {
+            true
+        }
+        Kind::GetConfig(get) => is_secret(&get.key),
+        Kind::BatchGetConfig(get) => get.keys.iter().any(|key| is_secret(key)),
+        _ => false,
+    }
 }
 
-/// Questions that make the host talk to somebody whom the client names.
+/// Whether a setting is a password, or may have one in it, as addresses of proxies do.
+fn is_secret(key: &str) -> bool {
+    settings::find(key).is_some_and(|setting| matches!(setting.form, Form::Secret | Form::Proxies))
+}
+
+/// Questions that make the host talk to somebody whom the client names, and tell what it hears: the host may be where the
+/// client is not, for instance behind a firewall.
 fn asks_others(kind: &request::Kind) -> bool {
     matches!(kind, request::Kind::GetHttpResponse(_))
 }
@@ -137,8 +150,8 @@ fn asks_others(kind: &request::Kind) -> bool {
 #[cfg(test)]
 mod tests {
     use volary_proto::{
-        ExportBackup, GetAllAccountIds, GetChatlistEntries, GetHttpResponse, ListTransports, RemoveAccount,
-        SendMessage, SetConfig, VcardSource, vcard_source,
+        BatchGetConfig, ExportBackup, GetAllAccountIds, GetChatlistEntries, GetConfig, GetHttpResponse,
+        ListTransports, RemoveAccount, SendMessage, SetConfig, VcardSource, vcard_source,
     };
 
     use super::*;
@@ -170,7 +183,8 @@ mod tests {
         let forward =
             |account_id| volary_proto::ForwardMessagesToAccount { account_id, ..Default::default() };
         assert!(allows(&some, Request::new(2, forward(2))));
-        assert!(!allows(&some, Request::new(2, forward(1))));
+        let refused = some.check(&Request::new(2, forward(1))).unwrap_err();
+        assert_eq!(refused.message, "account with id 1 not found");
         assert!(allows(&some, Request::new(0, GetAllAccountIds {})));
         let all = Answer::new(Ids { ids: vec![1, 2, 3] });
         assert_eq!(some.narrow_answer(true, all.clone()), Answer::new(Ids { ids: vec![2] }));
@@ -186,6 +200,26 @@ mod tests {
         assert!(!allows(&reads, Request::new(1, SendMessage::default())));
         assert!(!allows(&reads, Request::new(1, ListTransports {})));
         assert!(!allows(&reads, Request::new(1, GetHttpResponse::default())));
+        let get = |key: &str| Request::new(1, GetConfig { key: key.to_owned() });
+        let several = |keys: &[&str]| {
+            Request::new(1, BatchGetConfig { keys: keys.iter().map(|key| (*key).to_owned()).collect() })
+        };
+        assert!(allows(&reads, get("displayname")));
+        assert!(allows(&reads, several(&["displayname", "ui.theme"])));
+        for secret in
+            ["mail_pw", "send_pw", "configured_mail_pw", "proxy_url", "socks5_password", "ice_servers"]
+        {
+            assert!(!allows(&reads, get(secret)), "{secret}");
+            assert!(!allows(&reads, several(&["displayname", secret])), "{secret}");
+        }
+        assert!(allows(&access(Some(&[1]), false), get("mail_pw")), "who may change it may see it");
+    }
+
+    #[test]
+    fn only_a_full_token_has_the_host_fetch_pages() {
+        let fetch = || Request::new(1, GetHttpResponse { url: "http://127.0.0.1:9464/metrics".to_owned() });
+        assert!(!allows(&access(Some(&[1]), false), fetch()));
+        assert!(allows(&access(None, false), fetch()));
     }
 
     #[test]

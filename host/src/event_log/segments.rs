@@ -111,7 +111,7 @@ impl Segments {
             kept: Arc::default(),
             current: None,
             broken: None,
-            state: State { log: rand::random(), reserved: 1 },
+            state: State { log: new_id(), reserved: 1 },
         };
         match state {
             Some(state) => complete &= segments.go_on(state, firsts).map_err(failed)?,
@@ -315,6 +315,13 @@ impl Reached {
         profiles.sort_unstable();
         (!profiles.is_empty()).then_some(Gap::Of(profiles))
     }
+}
+
+/// The id of a new log: never 0, which stands for none, and in JSON the same number for all programs, of which many have only
+/// 53 bits.
+fn new_id() -> u64 {
+    const BITS: u32 = 53;
+    (rand::random::<u64>() >> (u64::BITS - BITS)).max(1)
 }
 
 /// The file that begins with a number.

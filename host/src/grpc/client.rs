@@ -196,7 +196,12 @@ fn read(path: &Path, parts: &mpsc::Sender<UploadPart>) -> io::Result<()> {
 /// Hands on the events until either side ends.
 async fn forward(mut items: Streaming<EventsItem>, events: mpsc::Sender<Arc<Event>>) {
     loop {
-        let item = match items.message().await {
+        let item = tokio::select! {
+            item = items.message() => item,
+            // Otherwise the host would be listened to until something happens, by nobody.
+            () = events.closed() => return,
+        };
+        let item = match item {
             Ok(Some(item)) => item,
             Ok(None) => return,
             Err(status) => return tracing::debug!(%status, "the events of the host have ended"),

@@ -1,6 +1,7 @@
 //! Files that frontends bring and fetch. What a frontend brings gets a reference, which stands for its path in requests;
 //! paths of the host become references for frontends on other machines.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
@@ -9,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 use tonic::{Code, Status};
 use volary_engine::ground::artwork;
@@ -28,6 +30,8 @@ pub const MAX_UPLOAD: u64 = 1 << 30;
 pub const MAX_FILES: usize = 1000;
 /// How long a file is kept.
 const KEPT: Duration = Duration::from_secs(3600);
+/// Bytes of the disk that files leave free. The engine, which needs less to be free, goes on when they find no place.
+pub const LEFT_FREE: u64 = 64 << 20;
 /// Longest name of a file, in bytes.
 const MAX_NAME: usize = 200;
 /// Random bytes of a reference: who knows it may use the file.
@@ -40,6 +44,8 @@ pub struct Files {
     /// The folder of the profiles.
     host: PathBuf,
     uploads: PathBuf,
+    /// Folders of what was used in a request that was carried out.
+    used: Mutex<HashSet<String>>,
 }
 
 impl Files {
@@ -51,7 +57,7 @@ impl Files {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => DirBuilder::new().mode(0o700).create(&uploads).map_err(failed)?,
         }
-        Ok(Self { host: host.to_owned(), uploads })
+        Ok(Self { host: host.to_owned(), uploads, used: Mutex::default() })
     }
 
     /// Whether a path is a reference to something that a frontend has brought.
@@ -75,6 +81,32 @@ impl Files {
         Ok(())
     }
 
+    /// Notes that a request with this path was carried out: what was brought for it makes room when others need it.
+    pub fn was_used(&self, path: &str) {
+        let below = Path::new(path).strip_prefix(&self.uploads);
+        if let Some(Component::Normal(id)) = below.ok().and_then(|below| below.components().next()) {
+            self.used.lock().insert(id.to_string_lossy().into_owned());
+        }
+    }
+
+    /// Puts references into the place of paths in a text that names files of the host.
+    pub fn hide_in(&self, text: &mut String) {
+        /// A folder of so few letters may be anything.
+        const SHORT: usize = 4;
+        let host = self.host.to_string_lossy();
+        if host.len() > SHORT && text.contains(&*host) {
+            *text = text.replace(&format!("{host}/"), BLOB).replace(&*host, "…");
+        }
+    }
+
+    /// Puts a reference into the place of the path of a file of the host; of other files only the name is told.
+    pub fn hide_file(&self, path: &mut String) {
+        self.hide(path);
+        if path.starts_with('/') {
+            *path = path.rsplit('/').next().unwrap_or_default().to_owned();
+        }
+    }
+
     /// Puts a reference into the place of a path of the host.
     pub fn hide(&self, path: &mut String) {
         let below = Path::new(path.as_str()).strip_prefix(&self.host);
@@ -88,7 +120,7 @@ impl Files {
         &self,
         mut parts: impl Stream<Item = Result<UploadPart, Status>> + Unpin,
     ) -> Result<String, Status> {
-        self.forget_old().await?;
+        self.make_room().await?;
         let id = hex::encode(rand::random::<[u8; ID_BYTES]>());
         let folder = self.uploads.join(&id);
         let Some(first) = parts.next().await.transpose()? else {
@@ -106,6 +138,7 @@ impl Files {
             if size > MAX_UPLOAD {
                 return Err(Status::out_of_range(format!("a file has at most {MAX_UPLOAD} bytes")));
             }
+            self.has_space()?;
             append(path.clone(), part.data).await.map_err(failed)?;
             next = parts.next().await.transpose()?;
         }
@@ -121,23 +154,41 @@ impl Files {
         }
     }
 
-    /// Deletes what has been here for long; fails if there is too much else.
-    async fn forget_old(&self) -> Result<(), Status> {
-        let mut left = 0;
+    /// Deletes what has been here for long and, where that is not enough, what was used, the oldest first. Fails if there
+    /// is too much else.
+    async fn make_room(&self) -> Result<(), Status> {
+        let mut there = Vec::new();
         let mut entries = tokio::fs::read_dir(&self.uploads).await.map_err(failed)?;
         while let Some(entry) = entries.next_entry().await.map_err(failed)? {
             let changed = entry.metadata().await.and_then(|about| about.modified());
             let age = changed.ok().and_then(|changed| SystemTime::now().duration_since(changed).ok());
-            if age.is_some_and(|age| age > KEPT) {
-                tokio::fs::remove_dir_all(entry.path()).await.ok();
-            } else {
-                left += 1;
+            there.push((age.unwrap_or_default(), entry.file_name().to_string_lossy().into_owned()));
+        }
+        there.sort_unstable_by(|one, other| other.cmp(one));
+        let mut left = there.len();
+        for (age, id) in there {
+            if age <= KEPT && (left < MAX_FILES || !self.used.lock().contains(&id)) {
+                continue;
             }
+            tokio::fs::remove_dir_all(self.uploads.join(&id)).await.ok();
+            self.used.lock().remove(&id);
+            left -= 1;
         }
         if left < MAX_FILES {
             Ok(())
         } else {
             Err(Status::resource_exhausted("too many uploads wait to be used"))
+        }
+    }
+
+    /// Fails while the disk is nearly full.
+    fn has_space(&self) -> Result<(), Status> {
+        // Where the system does not say, a write does.
+        let free = rustix::fs::statvfs(&self.uploads).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        if free.unwrap_or(u64::MAX) >= LEFT_FREE {
+            Ok(())
+        } else {
+            Err(Status::resource_exhausted("the disk of the host is nearly full"))
         }
     }
 
@@ -273,6 +324,49 @@ mod tests {
         assert_eq!(usable(".."), "file");
         assert_eq!(usable(""), "file");
         assert!(usable(&format!("{}.jpg", "x".repeat(500))).ends_with("xx.jpg"));
+    }
+
+    #[tokio::test]
+    async fn what_was_used_makes_room_and_what_was_not_stays() {
+        let host = tempfile::tempdir().unwrap();
+        let files = Files::new(host.path()).unwrap();
+        let brings = async || {
+            let part = UploadPart { name: "a.txt".to_owned(), data: Bytes::from_static(b"x") };
+            files.take(futures::stream::iter([Ok(part)])).await
+        };
+        let mut first = brings().await.unwrap();
+        let mut second = brings().await.unwrap();
+        for _ in 2..MAX_FILES {
+            brings().await.unwrap();
+        }
+        assert_eq!(brings().await.unwrap_err().code(), Code::ResourceExhausted, "nothing was used yet");
+        let mut path = second.clone();
+        files.resolve(&mut path).unwrap();
+        files.was_used(&path);
+        brings().await.unwrap();
+        assert!(files.resolve(&mut second).is_err(), "it made room");
+        files.resolve(&mut first).unwrap();
+        assert_eq!(brings().await.unwrap_err().code(), Code::ResourceExhausted);
+    }
+
+    #[test]
+    fn paths_in_texts_and_of_files_elsewhere_are_not_told() {
+        let host = tempfile::tempdir().unwrap();
+        let files = Files::new(host.path()).unwrap();
+        let mut text = format!("the disk is full: 5 bytes are free for {}", host.path().display());
+        files.hide_in(&mut text);
+        assert_eq!(text, "the disk is full: 5 bytes are free for …");
+        let mut text = format!("File: {}/uuid/a.jpg, name: a.jpg", host.path().display());
+        files.hide_in(&mut text);
+        assert_eq!(text, "File: blob:uuid/a.jpg, name: a.jpg");
+        let hidden = |path: &str| {
+            let mut path = path.to_owned();
+            files.hide_file(&mut path);
+            path
+        };
+        assert_eq!(hidden("/home/alice/backup.tar"), "backup.tar");
+        assert_eq!(hidden(&host.path().join("a/b.tar").to_string_lossy()), "blob:a/b.tar");
+        assert_eq!(hidden("$BLOBDIR/a.jpg"), "$BLOBDIR/a.jpg");
     }
 
     #[test]

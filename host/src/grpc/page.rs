@@ -7,7 +7,7 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 use volary_proto::{CALLS, Error, ErrorCode, Mode, Scope};
 
-use super::{files, guard, tcp};
+use super::{files, guard, service, tcp};
 
 /// What stands before the reference.
 const HEAD: &str = include_str!("page.md.in");
@@ -278,6 +278,8 @@ fn head(schema: &Schema) -> String {
         ("{keepalive}", seconds(super::KEEPALIVE)),
         ("{upload}", (files::MAX_UPLOAD >> 30).to_string()),
         ("{files}", files::MAX_FILES.to_string()),
+        ("{free}", (files::LEFT_FREE >> 20).to_string()),
+        ("{profiles}", service::MAX_PROFILES.to_string()),
     ]
     .into_iter()
     .fold(HEAD.to_owned(), |page, (mark, value)| page.replace(mark, &value))

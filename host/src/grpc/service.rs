@@ -14,7 +14,7 @@ use volary_grpc::bus_server::Bus as BusService;
 use volary_grpc::{
     DownloadPart, DownloadRequest, EventsItem, EventsRequest, FileReference, UploadPart, events_item, status,
 };
-use volary_proto::{Answer, ErrorCode, GetBlobDir, request};
+use volary_proto::{Answer, ErrorCode, GetBlobDir, answer, request};
 
 use super::admit::Caller;
 use super::deadline;
@@ -25,6 +25,9 @@ use crate::event_log::{Entry, EventLog, Follow, Gap, Item, Position, Subscriptio
 
 /// Pause between looks whether the token of a frontend that listens is still valid.
 const LOOK: Duration = Duration::from_secs(20);
+
+/// Most profiles that a frontend names when it listens. One that wants more listens to all of them.
+pub const MAX_PROFILES: usize = 10_000;
 
 /// The bus of one host.
 pub struct Service<B> {
@@ -66,10 +69,22 @@ impl<B: Bus + Sync> Service<B> {
     async fn carry_out(&self, caller: &Caller, mut request: volary_proto::Request) -> Result<Answer, Status> {
         self.admit(caller, &mut request)?;
         let lists_profiles = matches!(request.kind, Some(request::Kind::GetAllAccountIds(_)));
-        let answer = self.bus.call(request).await.map_err(|error| status(&error))?;
+        let tells_file = matches!(request.kind, Some(request::Kind::GetMessageInfo(_)));
+        let files = request.kind.as_mut().map(access::files_of).unwrap_or_default();
+        let brought: Vec<String> = files.into_iter().map(|path| path.clone()).collect();
+        let answer = self.bus.call(request).await.map_err(|mut error| {
+            if caller.is_remote() {
+                self.files.hide_in(&mut error.message);
+            }
+            status(&error)
+        })?;
+        brought.iter().for_each(|path| self.files.was_used(path));
         let mut answer = caller.access.narrow_answer(lists_profiles, answer);
         if caller.is_remote() {
             access::paths_of_answer(&mut answer, &mut |path| self.files.hide(path));
+            if let (true, Some(answer::Kind::Text(told))) = (tells_file, &mut answer.kind) {
+                self.files.hide_in(&mut told.text);
+            }
         }
         Ok(answer)
     }
@@ -99,6 +114,11 @@ impl<B: Bus + Sync> BusService for Service<B> {
             None => Position::Now,
             Some(number) => Position::After { log: asked.log, number },
         };
+        if asked.profiles.len() > MAX_PROFILES {
+            let text =
+                format!("at most {MAX_PROFILES} profiles can be named; without any, events of all come");
+            return Err(status(&volary_proto::Error::invalid(text)));
+        }
         let profiles = caller.access.profiles_of(asked.profiles).map_err(|error| status(&error))?;
         let subscription = self.log.follow(Follow { profiles, from });
         let listening = Listening {
@@ -207,7 +227,8 @@ impl Listening {
             Item::Event(event) => {
                 let mut event = volary_proto::Event::clone(event);
                 if self.caller.is_remote() {
-                    access::paths_of_event(&mut event, &mut |path| self.files.hide(path));
+                    access::paths_of_event(&mut event, &mut |path| self.files.hide_file(path));
+                    access::texts_of_event(&mut event, &mut |text| self.files.hide_in(text));
                 }
                 events_item::Kind::Event(event)
             }

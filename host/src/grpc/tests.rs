@@ -152,6 +152,16 @@ async fn a_query_ends_with_its_deadline() {
     assert!(matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded), "{status}");
 }
 
+#[tokio::test]
+async fn who_has_stopped_listening_holds_no_call_though_nothing_happens() {
+    let host = Host::start();
+    let remote = host.connect().await;
+    for _ in 0..MAX_CALLS + 50 {
+        drop(timeout(SOON, remote.events(vec![1])).await.unwrap().unwrap());
+    }
+    timeout(SOON, remote.call(1, get("x"))).await.unwrap().unwrap();
+}
+
 /// Waits for something that happens by itself.
 async fn eventually(what: &str, look: impl Fn() -> bool) {
     let waiting = async {
@@ -343,6 +353,46 @@ async fn no_path_of_the_host_crosses_a_network() {
     let inside = host.folder.path().join("uuid/dc.db-blobs/a.jpg").to_string_lossy().into_owned();
     let answer = far.calls(1, get(&inside)).await.unwrap().take::<GetConfig>().unwrap();
     assert_eq!(answer.text.as_deref(), Some("blob:uuid/dc.db-blobs/a.jpg"));
+
+    let mut items = far.client.events(far.with_token(EventsRequest::default())).await.unwrap().into_inner();
+    next(&mut items).await;
+    let written = |path: &str| event::Kind::ImexFileWritten(event::ImexFileWritten { path: path.to_owned() });
+    let warning = |text: String| event::Kind::Warning(event::Warning { msg: text });
+    let folder = host.folder.path().display();
+    for (told, heard) in [
+        (written("/home/alice/backup.tar"), written("backup.tar")),
+        (written(&inside), written("blob:uuid/dc.db-blobs/a.jpg")),
+        (warning(format!("{folder} is nearly full")), warning("… is nearly full".to_owned())),
+    ] {
+        host.events.send(Event { profile_id: 1, kind: Some(told) }).unwrap();
+        let heard = Event { profile_id: 1, kind: Some(heard) };
+        assert_eq!(next(&mut items).await.kind, Some(events_item::Kind::Event(heard)));
+    }
+    // The scripted engine refuses with the text of the file.
+    let refused = far.calls(1, volary_proto::CheckQr { qr: format!("{folder}/x cannot be read") }).await;
+    assert_eq!(refused.unwrap_err().message(), "blob:x cannot be read");
+    // It tells where the attachments are.
+    host.script.set_blob_dir(&host.folder.path().join("uuid"));
+    let told = far.calls(1, volary_proto::GetMessageInfo { msg_id: 1 }).await.unwrap();
+    assert_eq!(told.take::<volary_proto::GetMessageInfo>().unwrap().text, "File: blob:uuid, name: a.jpg");
+}
+
+#[tokio::test]
+async fn who_names_too_many_profiles_is_refused() {
+    let host = Host::start();
+    let remote = host.connect().await;
+    let naming = |count: usize| EventsRequest {
+        profiles: (1..=u32::try_from(count).unwrap()).collect(),
+        ..EventsRequest::default()
+    };
+    let error = remote.follow(naming(service::MAX_PROFILES + 1)).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Invalid);
+    let mut items = remote.follow(naming(service::MAX_PROFILES)).await.unwrap();
+    next(&mut items).await;
+    host.events.send(Event { profile_id: 9_999, ..info(1) }).unwrap();
+    assert!(
+        matches!(next(&mut items).await.kind, Some(events_item::Kind::Event(event)) if event.profile_id == 9_999)
+    );
 }
 
 #[tokio::test]

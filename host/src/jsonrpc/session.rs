@@ -34,7 +34,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(60);
 const LAST_POLLS: Duration = Duration::from_millis(150);
 /// How long the client may then take to read the answers.
 const LAST_READING: Duration = Duration::from_secs(5);
-/// Bytes of an answer on their way to [`call`].
+/// Bytes of a line on their way through [`call`].
 const ONE_ANSWER: usize = 64 << 10;
 /// Longest sleep that is accepted, in seconds.
 const MAX_SLEEP: f64 = 10.0 * 365.0 * 86_400.0;

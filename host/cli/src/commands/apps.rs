@@ -32,7 +32,14 @@ const MAX_ANSWER: u64 = 16 << 20;
 #[derive(Debug, Args)]
 pub(super) struct AppsArgs {
     /// Folder of the profiles; another process may be using it (for list, open and close: `volary serve --apps`)
-    #[arg(long, value_name = "DIR", global = true, default_value = "profiles")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        global = true,
+        env = "VOLARY_DATA",
+        hide_env_values = true,
+        default_value = "profiles"
+    )]
     data: PathBuf,
     #[command(subcommand)]
     command: Command,

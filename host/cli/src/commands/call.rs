@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::host::{Host, Place};
 use super::output;
 use crate::process::failure::Failure;
+use crate::process::signals::Signals;
 
 #[derive(Debug, Args)]
 #[command(
@@ -25,8 +26,13 @@ pub(super) async fn run(args: CallArgs) -> Result<(), Failure> {
     let params: Value = serde_json::from_str(&args.params)
         .map_err(|error| format!("the parameters are not JSON: {error}"))?;
     let line = json!({"jsonrpc": "2.0", "id": 1, "method": args.method, "params": params}).to_string();
+    let mut signals = Signals::new()?;
     let host = Host::open(&args.place.data).await?;
-    let answer = host.json_rpc(line.into_bytes()).await;
+    // Some methods wait until something happens.
+    let answer = tokio::select! {
+        answer = host.json_rpc(line.into_bytes()) => answer,
+        () = signals.end() => Err("interrupted: the call was not answered yet".into()),
+    };
     host.close().await;
     let answer: Value = serde_json::from_slice(&answer?)?;
     match answer.get("error") {

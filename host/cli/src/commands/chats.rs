@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use clap::Args;
 use volary_proto::{
-    ChatListItemFetchResult, GetChatlistEntries, GetChatlistItems, GetMessageIds, GetMessages,
+    ChatListItemFetchResult, GetBasicChat, GetChatlistEntries, GetChatlistItems, GetMessageIds, GetMessages,
     LAST_RESERVED_ID, Message, MessageLoadResult, MessageState, SELF_CONTACT, chat_list_item_fetch_result,
     message_load_result,
 };
@@ -87,6 +87,8 @@ pub(super) async fn messages(args: MessagesArgs) -> Result<(), Failure> {
 
 async fn list_messages(host: &Host, args: &MessagesArgs) -> Result<(), Failure> {
     let profile = host.profile(args.one.profile).await?;
+    // A chat that is not there has no messages: that is not what was meant.
+    host.call(profile, GetBasicChat { chat_id: args.chat }).await?;
     let mut ids = host.call(profile, GetMessageIds { chat_id: args.chat, ..Default::default() }).await?.ids;
     if args.limit > 0 {
         ids.drain(..ids.len().saturating_sub(args.limit));

@@ -40,6 +40,10 @@ pub(super) async fn run(args: EventsArgs) -> Result<(), Failure> {
 }
 
 async fn follow(host: &Host, args: EventsArgs) -> Result<(), Failure> {
+    for profile in args.profiles.iter().filter(|profile| **profile > 0) {
+        // Of one that is not there nothing would ever come.
+        host.profile(Some(*profile)).await?;
+    }
     match host {
         Host::There(remote, _) => numbered(remote, args).await,
         Host::Here(..) if args.after.is_some() => {

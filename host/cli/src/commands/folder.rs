@@ -1,6 +1,7 @@
 //! The folder that a command works on.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -8,6 +9,9 @@ use volary::Engine;
 
 use crate::process::failure::Failure;
 use crate::process::options;
+
+/// What every folder of profiles has.
+const MARK: &str = "accounts.toml";
 
 /// Opens a folder that has been used before: a mistyped path makes no new one.
 pub(super) async fn open(dir: &Path) -> Result<Engine, Failure> {
@@ -17,10 +21,17 @@ pub(super) async fn open(dir: &Path) -> Result<Engine, Failure> {
 
 /// The same for a folder that need not be there.
 pub(super) async fn make(dir: &Path) -> Result<Engine, Failure> {
-    if let Ok(about) = fs::metadata(dir) {
-        usable(dir, rustix::process::geteuid().as_raw(), about.uid())?;
-    }
+    check_owner(dir)?;
     Ok(Engine::start(options::for_folder(dir)).await?)
+}
+
+/// Refuses to work as root in a folder of somebody else.
+pub(super) fn check_owner(dir: &Path) -> Result<(), Failure> {
+    match fs::metadata(dir) {
+        Ok(about) => usable(dir, rustix::process::geteuid().as_raw(), about.uid()),
+        // Whatever else is wrong is told by whoever opens the folder.
+        Err(_) => Ok(()),
+    }
 }
 
 /// Keeps root from making files in the folder of a service, which that could not open.
@@ -37,7 +48,7 @@ fn usable(dir: &Path, user: u32, owner: u32) -> Result<(), Failure> {
 
 /// Refuses what is no folder of profiles.
 pub(super) fn check(dir: &Path) -> Result<(), Failure> {
-    if !dir.exists() {
+    if !there(dir)? {
         return Err(format!(
             "there is no folder {}; --data names the one that the profiles are in",
             dir.display()
@@ -48,10 +59,22 @@ pub(super) fn check(dir: &Path) -> Result<(), Failure> {
         return Err(format!("{} is not a folder", dir.display()).into());
     }
     // Where a service manager listens for a host, the folder may be unused until somebody asks.
-    if !dir.join("accounts.toml").exists() && !dir.join(volary::grpc::SOCKET).exists() {
+    if !there(&dir.join(MARK))? && !there(&dir.join(volary::grpc::SOCKET))? {
         return Err(format!("{} has no profiles: volary profile add makes some", dir.display()).into());
     }
     Ok(())
+}
+
+/// Whether a file is there, as far as this user may know.
+fn there(path: &Path) -> Result<bool, Failure> {
+    path.try_exists().map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "{}: {error}; only its owner uses a folder of profiles (sudo -u USER volary …)",
+            path.display()
+        )
+        .into(),
+        _ => format!("{}: {error}", path.display()).into(),
+    })
 }
 
 #[cfg(test)]

@@ -86,10 +86,12 @@ impl Host {
     /// no home folders, and may be another user than the one who calls.
     pub(super) async fn file(&self, path: &Path) -> Result<File, Failure> {
         match self {
-            Self::Here(..) => match path.canonicalize() {
-                Ok(path) => Ok(File::Here(path.to_string_lossy().into_owned())),
-                Err(error) => Err(BringError::File { path: path.to_owned(), error }.into()),
-            },
+            Self::Here(..) => {
+                let failed = |error| BringError::File { path: path.to_owned(), error };
+                let path = path.canonicalize().map_err(failed)?;
+                let text = path.to_str().ok_or_else(|| format!("{} is not UTF-8", path.display()))?;
+                Ok(File::Here(text.to_owned()))
+            }
             Self::There(remote, _) => Ok(File::There(remote.bring(path).await?)),
         }
     }

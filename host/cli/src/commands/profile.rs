@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use volary_proto::{
     Account, AddAccount, AddOrUpdateTransport, AddTransportFromQr, BatchSetConfig, ConfigEntry,
-    EnteredLoginParam, Error, GetAllAccounts, ListTransports, RemoveAccount, StartIo, account,
+    EnteredLoginParam, Error, GetAllAccounts, GetConfig, ListTransports, RemoveAccount, StartIo, account,
 };
 
 use super::host::{Host, Place};
@@ -16,6 +16,8 @@ use crate::text::plain;
 
 /// Most profiles that are made by one command.
 const MAX_COUNT: i64 = 10_000;
+/// The setting that is the name of a profile.
+const NAME: &str = "displayname";
 /// Longest password that is read from standard input, in bytes.
 const MAX_PASSWORD: u64 = 1024;
 
@@ -133,9 +135,7 @@ async fn add(host: &Host, place: &Place, new: &New, count: u32) -> Result<(), Fa
 
 async fn set_up(host: &Host, profile: u32, new: &New) -> Result<(), Error> {
     let mut entries = Vec::new();
-    entries.extend(
-        new.name.clone().map(|name| ConfigEntry { key: "displayname".to_owned(), value: Some(name) }),
-    );
+    entries.extend(new.name.clone().map(|name| ConfigEntry { key: NAME.to_owned(), value: Some(name) }));
     if new.bot {
         entries.push(ConfigEntry { key: "bot".to_owned(), value: Some("1".to_owned()) });
     }
@@ -177,7 +177,11 @@ pub(super) async fn addresses(host: &Host, profile: u32) -> Result<Vec<String>, 
 async fn list(host: &Host, place: &Place) -> Result<(), Failure> {
     let accounts = host.call(0, GetAllAccounts {}).await?.accounts;
     for account in accounts {
-        let (profile, name) = identity(&account);
+        let (profile, mut name) = identity(&account);
+        if name.is_none() {
+            // Profiles without a relay are listed without their names.
+            name = host.call(profile, GetConfig { key: NAME.to_owned() }).await?.text;
+        }
         let addresses = addresses(host, profile).await?;
         if place.json {
             output::json(&json!({"profile": profile, "name": name, "addresses": addresses}))?;

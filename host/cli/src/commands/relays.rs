@@ -66,6 +66,9 @@ async fn carry_out(host: &Host, one: &One, command: RelaysCommand) -> Result<(),
         RelaysCommand::Add { code, .. } if is_code(&code) => {
             host.call(profile, AddTransportFromQr { qr: code }).await?;
         }
+        RelaysCommand::Add { code, .. } if !code.contains('@') => {
+            return Err(format!("{code:?} is neither the code of a relay nor an address").into());
+        }
         RelaysCommand::Add { code: address, .. } => {
             let param = Some(profile::with_password(address)?);
             host.call(profile, AddOrUpdateTransport { param }).await?;

@@ -1,6 +1,6 @@
 //! `volary send`: writes a message.
 
-use std::io::{Read as _, stdin};
+use std::io::{Read, stdin};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -45,21 +45,31 @@ pub(super) async fn run(args: SendArgs) -> Result<(), Failure> {
 
 fn text(args: &SendArgs) -> Result<Option<String>, Failure> {
     Ok(match args.text.as_deref() {
-        Some("-") => Some(from_stdin()?),
-        None if args.file.is_none() => Some(from_stdin()?),
+        Some("-") => Some(read(stdin())?),
+        None if args.file.is_none() => Some(read(stdin())?),
+        Some("") if args.file.is_none() => return Err("the text is empty".into()),
         text => text.map(str::to_owned),
     })
 }
 
-fn from_stdin() -> Result<String, Failure> {
+/// The text that comes from standard input.
+fn read(input: impl Read) -> Result<String, Failure> {
     let mut text = String::new();
-    stdin().take(MAX_TEXT).read_to_string(&mut text)?;
+    let failed = |error| format!("standard input: {error}");
+    input.take(MAX_TEXT + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_TEXT {
+        return Err(format!("the text on standard input has more than {MAX_TEXT} bytes").into());
+    }
     let text = text.trim_end();
     if text.is_empty() { Err("there is no text on standard input".into()) } else { Ok(text.to_owned()) }
 }
 
 async fn send(host: &Host, args: &SendArgs, text: Option<String>) -> Result<(), Failure> {
     let profile = host.profile(args.one.profile).await?;
+    let file = match &args.file {
+        Some(path) => Some(host.file(path).await?),
+        None => None,
+    };
     let chat_id = match (args.chat, &args.to) {
         (Some(chat), _) => chat,
         (None, address) => {
@@ -69,10 +79,6 @@ async fn send(host: &Host, args: &SendArgs, text: Option<String>) -> Result<(), 
         }
     };
     let mut events = host.events().await?;
-    let file = match &args.file {
-        Some(file) => Some(host.file(file).await?),
-        None => None,
-    };
     let data = MessageData { text, file: file.as_ref().map(File::text), ..MessageData::default() };
     let message = host.call(profile, SendMessage { chat_id, data: Some(data) }).await?.id;
     drop(file);
@@ -97,5 +103,21 @@ async fn send(host: &Host, args: &SendArgs, text: Option<String>) -> Result<(), 
         output::json(&json!({"message": message, "chat": chat_id}))
     } else {
         output::line(message.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_taken_as_a_whole_or_not_at_all() {
+        assert_eq!(read(&b"one\ntwo \n\n"[..]).unwrap(), "one\ntwo");
+        let longest = "x".repeat(usize::try_from(MAX_TEXT).unwrap());
+        assert_eq!(read(longest.as_bytes()).unwrap(), longest);
+        let longer = format!("{longest}y");
+        assert!(read(longer.as_bytes()).unwrap_err().to_string().contains("more than 1048576 bytes"));
+        assert!(read(&b" \n"[..]).unwrap_err().to_string().contains("no text"));
+        assert!(read(&b"\xff"[..]).unwrap_err().to_string().starts_with("standard input: "));
     }
 }

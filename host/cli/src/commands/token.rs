@@ -5,6 +5,7 @@ use std::io::{Write as _, stdout};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 use volary::access::{Access, TokenInfo, Tokens};
 
 use super::folder;
@@ -22,6 +23,9 @@ pub(super) struct TokenArgs {
         default_value = "profiles"
     )]
     data: PathBuf,
+    /// Writes JSON, one value on a line
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -50,24 +54,31 @@ enum Command {
 
 pub(super) fn run(args: &TokenArgs) -> Result<(), Failure> {
     folder::check(&args.data)?;
-    let lines = lines(&args.data, &args.command)?;
+    folder::check_owner(&args.data)?;
+    let lines = lines(&args.data, &args.command, args.json)?;
     Ok(stdout().lock().write_all(lines.as_bytes()).map_err(OutputError::from)?)
 }
 
-fn lines(folder: &Path, command: &Command) -> Result<String, Failure> {
+fn lines(folder: &Path, command: &Command, json: bool) -> Result<String, Failure> {
     let tokens = Tokens::of(folder);
     Ok(match command {
         Command::Add { name, profiles, read_only } => {
             let profiles: BTreeSet<u32> = profiles.iter().copied().collect();
             let profiles = (!profiles.is_empty()).then_some(profiles);
-            format!("{}\n", tokens.add(name, Access { profiles, read_only: *read_only })?)
+            let token = tokens.add(name, Access { profiles, read_only: *read_only })?;
+            if json { format!("{}\n", json!({"name": name, "token": token})) } else { format!("{token}\n") }
         }
-        Command::List => tokens.list()?.iter().map(line).collect(),
+        Command::List => tokens.list()?.iter().map(if json { as_json } else { line }).collect(),
         Command::Remove { name } => {
             tokens.remove(name)?;
             String::new()
         }
     })
+}
+
+fn as_json(token: &TokenInfo) -> String {
+    let TokenInfo { name, profiles, read_only, .. } = token;
+    format!("{}\n", json!({"name": name, "profiles": profiles, "readOnly": read_only}))
 }
 
 fn line(token: &TokenInfo) -> String {
@@ -88,7 +99,7 @@ mod tests {
     #[test]
     fn tokens_are_made_listed_and_taken_back() {
         let folder = tempfile::tempdir().unwrap();
-        let run = |command| lines(folder.path(), &command);
+        let run = |command| lines(folder.path(), &command, false);
         let add = |name: &str, profiles: &[u32], read_only| Command::Add {
             name: name.into(),
             profiles: profiles.into(),
@@ -99,6 +110,12 @@ mod tests {
         assert_eq!(run(Command::List).unwrap(), "desktop: all profiles\nviewer: profiles 1, 3, reads only\n");
         run(Command::Remove { name: "desktop".into() }).unwrap();
         assert_eq!(run(Command::List).unwrap(), "viewer: profiles 1, 3, reads only\n");
+        let as_json = |command| lines(folder.path(), &command, true).unwrap();
+        let made: serde_json::Value = serde_json::from_str(&as_json(add("bot", &[], false))).unwrap();
+        assert!(made["name"] == "bot" && made["token"].as_str().unwrap().starts_with("volary_"), "{made}");
+        run(Command::Remove { name: "bot".into() }).unwrap();
+        let listed = "{\"name\":\"viewer\",\"profiles\":[1,3],\"readOnly\":true}\n";
+        assert_eq!(as_json(Command::List), listed);
         assert_eq!(
             run(Command::Remove { name: "desktop".into() }).unwrap_err().to_string(),
             "there is no token named \"desktop\""

@@ -14,6 +14,9 @@ use crate::process::failure::Failure;
 const SERVICE: &str = "volary.service";
 /// Name of the socket of its bus.
 const SOCKET: &str = "volary.socket";
+/// Where the service may write besides the folder of the profiles, if it is there when the service starts: the host itself
+/// writes the backups that `volary backup` orders.
+const BACKUPS: &str = "/var/backups/volary";
 
 #[derive(Debug, Args)]
 #[command(
@@ -104,7 +107,8 @@ WatchdogSec=60
 TimeoutStartSec=120
 TimeoutStopSec=15
 User={user}
-{state}UMask=0077
+{state}ReadWritePaths=-{BACKUPS}
+UMask=0077
 LimitNOFILE=524288
 # Keys and messages are in the memory.
 LimitCORE=0
@@ -172,6 +176,7 @@ mod tests {
         assert_eq!(quoted(Path::new("/srv/volary")).unwrap(), "/srv/volary");
         let elsewhere = service("/usr/bin/volary", "/srv/volary", "volary");
         assert!(elsewhere.contains("ReadWritePaths=/srv/volary\n") && !elsewhere.contains("StateDirectory"));
+        assert!(elsewhere.contains("ReadWritePaths=-/var/backups/volary\n"), "where backups go");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::mpsc;
 use volary_proto::{
-    Answer, Done, Error, ErrorCode, Event, Id, Ids, MaybeText, Message, Request, event, request,
+    Answer, Done, Error, ErrorCode, Event, Id, Ids, MaybeText, Message, Request, Text, event, request,
 };
 
 use crate::bus::{Bus, EventSource};
@@ -72,6 +72,11 @@ impl Bus for Script {
                     tokio::time::sleep(Duration::from_secs(3600)).await;
                     Ok(Answer::new(Ids::default()))
                 }
+                request::Kind::GetMessageInfo(_) => {
+                    let folder = script.blob_dir.lock().unwrap().clone().unwrap_or_default();
+                    Ok(Answer::new(Text { text: format!("File: {folder}, name: a.jpg") }))
+                }
+                request::Kind::CheckQr(check) => Err(Error::failed(check.qr)),
                 request::Kind::GetInfo(_) => panic!("scripted panic"),
                 _ => Err(Error::new(
                     ErrorCode::NotFound,

@@ -43,10 +43,19 @@ pub(super) async fn run(args: ServeArgs, level: Level) -> Result<(), Failure> {
     }
     let engine = Engine::start(options::for_folder(&settings.data)).await?;
     engine.set_limits(settings.limits);
-    let log = EventLog::of(&engine)?;
+    let mut log = EventLog::of(&engine)?;
     let events = tokio::spawn(event_log::write(engine.events()));
     // Before the connections: a frontend that comes early gets what they bring.
-    let interfaces = Interfaces::start(&engine, &log, &settings, socket, level.clone(), recorder).await?;
+    let interfaces = match Interfaces::start(&engine, &log, &settings, socket, level.clone(), recorder).await
+    {
+        Ok(interfaces) => interfaces,
+        Err(error) => {
+            // An address that is taken is no reason for a gap in the log of events.
+            engine.stop().await;
+            log.closed().await;
+            return Err(error);
+        }
+    };
     let profiles = engine.call(0, GetAllAccountIds {}).await?.ids.len();
     engine.call(0, StartIoForAllAccounts {}).await?;
     tracing::info!(profiles, folder = %engine.dir().display(), pid = std::process::id(), "serving");
@@ -57,7 +66,7 @@ pub(super) async fn run(args: ServeArgs, level: Level) -> Result<(), Failure> {
     }
     systemd::notify("READY=1");
     let watchdog = tokio::spawn(alive::feed_the_watchdog(engine.clone()));
-    let reload = || reload(&args, &usual, &engine, &level, &interfaces);
+    let reload = || reload(&args, &settings, &usual, &engine, &level, &interfaces);
     let served = until_the_end(&engine, &settings, &mut signals, reload).await;
     systemd::notify("STOPPING=1");
     watchdog.abort();
@@ -101,12 +110,24 @@ async fn until_the_end(
 }
 
 /// Reads the configuration again. What makes no sense changes nothing.
-fn reload(args: &ServeArgs, usual: &str, engine: &Engine, level: &Level, interfaces: &Interfaces) {
+fn reload(
+    args: &ServeArgs,
+    running: &Settings,
+    usual: &str,
+    engine: &Engine,
+    level: &Level,
+    interfaces: &Interfaces,
+) {
     systemd::notify_of_reloading();
-    match args.settings() {
+    // The log comes first: all of the configuration holds, or nothing.
+    let read = args.settings().and_then(|settings| {
+        level.set(settings.log.as_deref().unwrap_or(usual))?;
+        Ok(settings)
+    });
+    match read {
         Ok(settings) => {
-            if let Err(error) = level.set(settings.log.as_deref().unwrap_or(usual)) {
-                tracing::error!(error, "the level of the log stays as it is");
+            for key in running.need_a_restart(&settings) {
+                tracing::warn!(key, "it has changed, which takes effect at the next start");
             }
             engine.set_limits(settings.limits);
             interfaces.reload();

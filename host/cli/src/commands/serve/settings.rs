@@ -140,7 +140,8 @@ impl ServeArgs {
             self.tls_certificate.as_ref().or(file.tls_certificate.as_ref()),
             self.tls_key.as_ref().or(file.tls_key.as_ref()),
         )?;
-        let origins = if self.origin.is_empty() { file.origin } else { self.origin.clone() };
+        let origins = if self.origin.is_empty() { &file.origin } else { &self.origin };
+        let origins = origins.iter().map(|text| origin(text)).collect::<Result<Vec<_>, _>>()?;
         let websocket = self.websocket.or(file.websocket);
         if websocket.is_none() && !origins.is_empty() {
             return Err("an origin is given, but no address for WebSockets".into());
@@ -157,6 +158,23 @@ impl ServeArgs {
             metrics: self.metrics.or(file.metrics),
             limits: self.limits.before(file.limits),
         })
+    }
+}
+
+impl Settings {
+    /// The keys whose new values a host that runs does not take over.
+    pub(super) fn need_a_restart(&self, new: &Self) -> Vec<&'static str> {
+        let lasting = |settings: &Self| {
+            [
+                ("data", format!("{:?}", settings.data)),
+                ("apps", format!("{:?}", settings.apps)),
+                ("websocket, origin or a path of TLS", format!("{:?}", settings.websocket)),
+                ("listen or a path of TLS", format!("{:?}", settings.listen)),
+                ("metrics", format!("{:?}", settings.metrics)),
+            ]
+        };
+        let both = lasting(self).into_iter().zip(lasting(new));
+        both.filter(|(old, new)| old != new).map(|((key, _), _)| key).collect()
     }
 }
 
@@ -185,6 +203,21 @@ impl File {
     /// Reads a configuration.
     pub(in crate::commands) fn parse(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
+    }
+}
+
+/// An origin as browsers write it: without it, a page would be refused and nobody would know why.
+fn origin(text: &str) -> Result<String, Failure> {
+    let written = text.trim_end_matches('/').to_ascii_lowercase();
+    match written.split_once("://") {
+        Some((scheme, host))
+            if !scheme.is_empty() && !host.is_empty() && !host.contains(['/', '?', '#', '*']) =>
+        {
+            Ok(written)
+        }
+        _ => {
+            Err(format!("{text:?} is no origin: it is like https://chat.example.org, without a path").into())
+        }
     }
 }
 
@@ -240,6 +273,38 @@ mod tests {
     fn a_file_that_was_named_has_to_be_there() {
         let error = with_file("", |args| args.config = Some("/nowhere/volary.toml".into())).unwrap_err();
         assert!(error.starts_with("/nowhere/volary.toml: "), "{error}");
+    }
+
+    #[test]
+    fn what_needs_a_restart_is_told() {
+        let read = |file: &str| {
+            let args = |args: &mut ServeArgs| args.data = Some("profiles".into());
+            let folder = tempfile::tempdir().unwrap();
+            let config = folder.path().join(FILE);
+            fs::write(&config, file).unwrap();
+            with_file("", |all| {
+                args(all);
+                all.config = Some(config);
+            })
+            .unwrap()
+        };
+        let old = read("log = \"info\"\nlisten = \"127.0.0.1:1\"\n");
+        assert!(old.need_a_restart(&read("listen = \"127.0.0.1:1\"\n[limits]\nprofiles = 1\n")).is_empty());
+        let new = read("listen = \"127.0.0.1:2\"\nmetrics = \"127.0.0.1:3\"\n");
+        assert_eq!(old.need_a_restart(&new), ["listen or a path of TLS", "metrics"]);
+    }
+
+    #[test]
+    fn origins_are_what_browsers_write() {
+        let file = |origin: &str| format!("websocket = \"127.0.0.1:0\"\norigin = [{origin:?}]\n");
+        let read = |origin: &str| {
+            with_file(&file(origin), |_| {}).map(|settings| settings.websocket.unwrap().origins.remove(0))
+        };
+        assert_eq!(read("https://Chat.example.org/").unwrap(), "https://chat.example.org");
+        assert_eq!(read("http://localhost:3000").unwrap(), "http://localhost:3000");
+        for wrong in ["chat.example.org", "https://chat.example.org/app", "*", "null", "https://"] {
+            assert!(read(wrong).unwrap_err().contains("is no origin"), "{wrong}");
+        }
     }
 
     #[test]

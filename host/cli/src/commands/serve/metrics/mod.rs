@@ -16,9 +16,11 @@ mod recorder;
 mod table;
 mod text;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -29,8 +31,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use volary::Engine;
 
 pub(super) use self::host::Host;
@@ -44,7 +45,7 @@ const MAX_CONNECTIONS: usize = 32;
 const MAX_HEAD: usize = 16 << 10;
 /// Fields of a request.
 const MAX_FIELDS: usize = 50;
-/// How long the head of a request may take, and a connection without requests stays.
+/// How long the head of a request may take.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Pause after a connection could not be accepted.
 const AFTER_TROUBLE: Duration = Duration::from_millis(100);
@@ -92,19 +93,19 @@ impl Drop for Metrics {
 }
 
 async fn accept(listener: TcpListener, source: Arc<Source>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut open = VecDeque::new();
     loop {
-        // It is never closed.
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        while connections.try_join_next().is_some() {}
         match listener.accept().await {
             Ok((stream, _)) => {
-                let source = source.clone();
-                connections.spawn(async move {
-                    serve(stream, source).await;
-                    drop(place);
-                });
+                while connections.try_join_next().is_some() {}
+                open.retain(|one: &Open| !one.task.is_finished());
+                if open.len() >= MAX_CONNECTIONS {
+                    make_room(&mut open);
+                }
+                let asks = Arc::<AtomicBool>::default();
+                let task = connections.spawn(serve(stream, source.clone(), asks.clone()));
+                open.push_back(Open { task, asks });
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection for metrics cannot be accepted");
@@ -114,14 +115,33 @@ async fn accept(listener: TcpListener, source: Arc<Source>) {
     }
 }
 
-async fn serve(stream: TcpStream, source: Arc<Source>) {
+/// A connection.
+struct Open {
+    task: AbortHandle,
+    /// It has asked something, and is being answered.
+    asks: Arc<AtomicBool>,
+}
+
+/// Ends the oldest connection that has asked nothing, so that connections that are left open keep nobody out. Without
+/// one, the oldest.
+fn make_room(open: &mut VecDeque<Open>) {
+    let silent = open.iter().position(|one| !one.asks.load(Ordering::Relaxed));
+    if let Some(one) = open.remove(silent.unwrap_or_default()) {
+        one.task.abort();
+    }
+}
+
+/// Answers one request.
+async fn serve(stream: TcpStream, source: Arc<Source>, asks: Arc<AtomicBool>) {
     let service = service_fn(|request| {
+        asks.store(true, Ordering::Relaxed);
         let source = source.clone();
         async move { Ok::<_, Infallible>(answer(&source, &request).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
+        .keep_alive(false)
         .max_buf_size(MAX_HEAD)
         .max_headers(MAX_FIELDS);
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
