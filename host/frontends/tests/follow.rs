@@ -112,9 +112,9 @@ async fn person(engine: &Engine, relay: &Relay, name: &str) -> Profile<Engine> {
     profile
 }
 
-fn serve(engine: &Engine) -> Grpc<Engine> {
-    let log = EventLog::of(engine).unwrap();
-    let mut grpc = Grpc::new(engine.clone(), log, engine.dir()).unwrap();
+/// A host that other programs reach.
+async fn serve(engine: &Engine, log: &EventLog) -> Grpc<Engine> {
+    let mut grpc = Grpc::new(engine.clone(), log.clone(), engine.dir()).unwrap();
     grpc.on_socket().unwrap();
     grpc
 }
@@ -128,7 +128,8 @@ fn a_program_follows_a_host_that_goes_away_and_comes_back() {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let world = runtime.block_on(World::new(folder.path()));
-    let mut grpc = runtime.block_on(async { serve(&world.engine) });
+    let log = EventLog::of(&world.engine).unwrap();
+    let mut grpc = runtime.block_on(serve(&world.engine, &log));
 
     let mut program = Program::new(folder.path(), Some(world.alice.id().get()));
     program.shows("the chat list", |model| is_listed(model, "bobby"));
@@ -157,7 +158,7 @@ fn a_program_follows_a_host_that_goes_away_and_comes_back() {
     runtime.block_on(grpc.stop());
     program.shows("the host is gone", |model| model.status().contains("has ended"));
     runtime.block_on(world.to_alice.send_text("are you there?")).unwrap();
-    let mut grpc = runtime.block_on(async { serve(&world.engine) });
+    let mut grpc = runtime.block_on(serve(&world.engine, &log));
     program.shows("the host is back, with what came meanwhile", |model| has(model, "are you there?"));
     program.shows("the state is shown again", Model::is_well);
     assert_eq!(texts(&program.model), ["hello", "good day", "are you there?"]);
@@ -204,7 +205,8 @@ fn a_program_that_shows_nothing_for_a_while_slows_nobody_and_then_shows_all() {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let world = runtime.block_on(World::new(folder.path()));
-    let mut grpc = runtime.block_on(async { serve(&world.engine) });
+    let log = EventLog::of(&world.engine).unwrap();
+    let mut grpc = runtime.block_on(serve(&world.engine, &log));
     let mut program = Program::new(folder.path(), Some(world.alice.id().get()));
     program.shows("the chat list", |model| is_listed(model, "bobby"));
     program.chooses(Step::Down);
@@ -241,7 +243,8 @@ fn older_messages_are_shown_and_a_request_is_accepted() {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let world = runtime.block_on(World::new(folder.path()));
-    let mut grpc = runtime.block_on(async { serve(&world.engine) });
+    let log = EventLog::of(&world.engine).unwrap();
+    let mut grpc = runtime.block_on(serve(&world.engine, &log));
     let carol = runtime.block_on(async {
         for number in 0..COUNT {
             world.to_alice.send_text(format!("message {number}")).await.unwrap();

@@ -182,8 +182,9 @@ impl Tokens {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Arc::default()),
             Err(error) => return Err(failed(error)),
         };
-        let content: Arc<Content> = toml::from_str(&text)
+        let content: Content = toml::from_str(&text)
             .map_err(|error| TokenError::Form { path: self.path.clone(), error: Box::new(error) })?;
+        let content = Arc::new(content);
         *known = Some((stamp, content.clone()));
         Ok(content)
     }

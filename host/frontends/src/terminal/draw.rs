@@ -128,12 +128,13 @@ fn visible(
 ) -> Vec<Line<'static>> {
     let (width, height) = (usize::from(area.width), usize::from(area.height));
     let mut groups: Vec<Vec<Line<'static>>> = Vec::new();
-    let mut count = 0;
+    let (mut count, mut is_all) = (0, true);
     // Who reads further up stays there when something new comes below.
     let mut is_newer = screen.below > 0 && screen.newest.is_some();
     for message in messages.iter().rev() {
         is_newer &= Some(message.id) != screen.newest;
         if count >= screen.below + height && !is_newer {
+            is_all = false;
             break;
         }
         let lines = message_lines(&looks::bubble(message, now), width);
@@ -143,7 +144,7 @@ fn visible(
         }
         groups.push(lines);
     }
-    screen.at_top = count <= screen.below + height;
+    screen.at_top = is_all && count <= screen.below + height;
     screen.below = screen.below.min(count.saturating_sub(height));
     screen.newest = messages.last().map(|message| message.id);
     screen.height = height;
@@ -241,8 +242,7 @@ fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
-    let lines = wrap(&text.replace(' ', "\u{a0}"), width.saturating_sub(1));
-    let first = lines.into_iter().next().unwrap_or_default().replace('\u{a0}', " ");
+    let first = wrap(text, width.saturating_sub(1)).into_iter().next().unwrap_or_default();
     format!("{first}…")
 }
 
