@@ -95,9 +95,10 @@ fn toolkits_of_user_interfaces_are_compiled_for_their_programs_only() {
         TOOLKITS.into_iter().filter(|name| crates.contains(*name)).collect::<Vec<_>>()
     };
     assert_eq!(found("volary-frontends", &[]), TOOLKITS);
-    assert_eq!(found("volary-frontends", &["--no-default-features", "--features", "terminal"]), [
-        "crossterm", "ratatui"
-    ]);
+    assert_eq!(
+        found("volary-frontends", &["--no-default-features", "--features", "terminal"]),
+        ["crossterm", "ratatui"]
+    );
     assert!(found("volary", &["--features", "apps,grpc,jsonrpc,websocket"]).is_empty());
     assert!(found("volary-cli", &["--features", "full"]).is_empty());
 }

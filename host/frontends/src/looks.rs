@@ -4,9 +4,9 @@
 //! cursor or turn the direction of what stands around them.
 
 use chrono::{DateTime, Datelike as _, Local, TimeZone as _};
-use volary::ChatId;
 use volary::handles::{Attachment, ChatEntry, ChatSummary, MessageView};
 use volary::proto::{DownloadState, MessageState, ViewType};
+use volary::{ChatId, ContactId};
 
 /// Most letters of a message that are shown.
 const MAX_TEXT: usize = 4_000;
@@ -115,10 +115,9 @@ fn chat_row(chat: &ChatSummary) -> Row {
 /// A message, as it is shown at a time.
 pub fn bubble(message: &MessageView, now: DateTime<Local>) -> Bubble {
     let author = match () {
-        () if message.info.is_some() => Author::Nobody,
-        () if message.is_incoming() => Author::Other,
-        () if message.is_broken() => Author::Nobody,
-        () => Author::Own,
+        () if message.info.is_some() || message.is_broken() => Author::Nobody,
+        () if message.from == ContactId::SELF => Author::Own,
+        () => Author::Other,
     };
     let quote = message.quote.as_ref().map(|quote| match &quote.author {
         Some(author) => line(&format!("{author}: {}", quote.text)),

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use volary::Profile;
 use volary::bus::Bus;
-use volary::handles::{CallError, Change, HostEvent, MessageView, Timeline};
+use volary::handles::{CallError, Change, HostEvent, MessageView};
 use volary::proto::Connectivity;
 
 use super::line::{Orders, Teller};
@@ -45,17 +45,23 @@ pub(super) async fn follow<B: Bus>(
 
 /// Tells whose chats are shown.
 async fn reached<B: Bus>(profile: &Profile<B>, teller: &Teller) -> Result<(), Ended> {
-    let name = async {
-        match profile.setting("displayname").await?.filter(|name| !name.is_empty()) {
-            Some(name) => Ok(name),
-            None => Ok(profile.address().await?.unwrap_or_else(|| format!("profile {}", profile.id().get()))),
+    loop {
+        match name_of(profile).await {
+            Ok(profile) => {
+                teller.tell(Update::Reached { profile }).await;
+                return Ok(());
+            }
+            Err(error) => failed(error, teller).await?,
         }
-    };
-    match name.await {
-        Ok(profile) => teller.tell(Update::Reached { profile }).await,
-        Err(error) => failed(error, teller).await?,
     }
-    Ok(())
+}
+
+async fn name_of<B: Bus>(profile: &Profile<B>) -> Result<String, CallError> {
+    let name = profile.setting("displayname").await?.filter(|name| !name.is_empty());
+    Ok(match name {
+        Some(name) => name,
+        None => profile.address().await?.unwrap_or_else(|| format!("profile {}", profile.id().get())),
+    })
 }
 
 /// Tells of a failure and waits for a moment, unless the host has ended.
@@ -110,8 +116,9 @@ async fn open<B: Bus>(
     mut opening: Opening,
 ) -> Result<(), Ended> {
     let mut older = opening.older;
+    let chat = profile.chat(opening.chat);
     let mut timeline = tokio::select! {
-        timeline = profile.chat(opening.chat).timeline(messages_of(older).saturating_add(PAGE)) => match timeline {
+        timeline = chat.timeline(messages_of(older).saturating_add(PAGE)) => match timeline {
             Ok(timeline) => timeline,
             // It may be a chat that was deleted a moment ago.
             Err(error) => return failed(error, teller).await,
@@ -119,7 +126,7 @@ async fn open<B: Bus>(
         () = another(wanted, &mut opening) => return Ok(()),
     };
     let items = timeline.items().to_vec();
-    tell_messages(teller, opening, &timeline, vec![Change::Reset { items }]).await;
+    tell_messages(teller, opening, timeline.is_complete(), vec![Change::Reset { items }]).await;
     loop {
         if opening.older > older {
             timeline.show_older(messages_of(opening.older - older));
@@ -127,7 +134,9 @@ async fn open<B: Bus>(
         }
         tokio::select! {
             changes = timeline.changes() => match changes {
-                Ok(Some(changes)) => tell_messages(teller, opening, &timeline, changes).await,
+                Ok(Some(changes)) => {
+                    tell_messages(teller, opening, timeline.is_complete(), changes).await;
+                }
                 Ok(None) => return Err(Ended),
                 Err(error) => failed(error, teller).await?,
             },
@@ -159,13 +168,12 @@ async fn another(wanted: &mut watch::Receiver<Option<Opening>>, opening: &mut Op
     }
 }
 
-async fn tell_messages<B: Bus>(
+async fn tell_messages(
     teller: &Teller,
     opening: Opening,
-    timeline: &Timeline<B>,
+    is_complete: bool,
     changes: Vec<Change<MessageView>>,
 ) {
-    let is_complete = timeline.is_complete();
     teller.tell(Update::Messages { opening: opening.number, is_complete, changes }).await;
 }
 
