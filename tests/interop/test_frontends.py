@@ -102,13 +102,13 @@ def built_beside(program: Path, name: str) -> Path:
     return path
 
 
-def opens_terminal(host: "Host", profile: int, chat: str) -> Terminal:
-    """A user interface in Rust (host/frontends), with the newest chat open."""
+def opens_terminal(host: "Host", profile: int, newest: str) -> Terminal:
+    """A user interface in Rust (host/frontends), with the newest chat open, of which it shows this message."""
     command = [built_beside(host.program, "volary-terminal"), host.folder, str(profile)]
     terminal = Terminal(lambda inner: subprocess.Popen(
         command, stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
         env=os.environ | {"TERM": "xterm-256color"}))
-    terminal.shows(chat)
+    terminal.shows(newest)
     terminal.types("\x1b[B")
     return terminal
 
@@ -218,7 +218,9 @@ def test_frontends_of_six_kinds_share_a_host(host, schema, started, monkeypatch,
         request.send_message.chat_id, request.send_message.data.text = chat, text
         return grpc.stub.Call(request, timeout=PATIENCE).id.id
 
-    terminal = opens_terminal(host, at_bob, "Alice")
+    time.sleep(1)  # chats are sorted by seconds, and what the engine says to a new user is one, too
+    over_grpc("hello")
+    terminal = opens_terminal(host, at_bob, "Me: hello")
     started.append(terminal)
     terminal.types("typed on a terminal\r")
     alice.receives("typed on a terminal")

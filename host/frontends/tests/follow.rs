@@ -32,7 +32,10 @@ impl Program {
     fn new(folder: &Path, profile: Option<u32>) -> Self {
         let (sender, news) = sync_channel(1);
         let options = Options { folder: folder.to_owned(), profile };
-        let follower = Follower::start(options, move || drop(sender.try_send(()))).unwrap();
+        let follower = Follower::start(options, move || {
+            sender.try_send(()).ok();
+        })
+        .unwrap();
         Self { follower, news, model: Model::default() }
     }
 
@@ -135,7 +138,7 @@ fn a_program_follows_a_host_that_goes_away_and_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let world = runtime.block_on(World::new(folder.path()));
     let log = EventLog::of(&world.engine).unwrap();
-    let mut grpc = runtime.block_on(serve(&world.engine, &log));
+    let grpc = runtime.block_on(serve(&world.engine, &log));
 
     let mut program = Program::new(folder.path(), Some(world.alice.id().get()));
     program.shows("the chat list", |model| is_listed(model, "bobby"));
@@ -165,7 +168,7 @@ fn a_program_follows_a_host_that_goes_away_and_comes_back() {
     runtime.block_on(grpc.stop());
     program.shows("the host is gone", |model| model.status().contains("has ended"));
     runtime.block_on(world.to_alice.send_text("are you there?")).unwrap();
-    let mut grpc = runtime.block_on(serve(&world.engine, &log));
+    let grpc = runtime.block_on(serve(&world.engine, &log));
     program.shows("the host is back, with what came meanwhile", |model| has(model, "are you there?"));
     program.shows("the state is shown again", Model::is_well);
     assert_eq!(texts(&program.model), ["hello", "good day", "are you there?"]);
@@ -213,7 +216,7 @@ fn a_program_that_shows_nothing_for_a_while_slows_nobody_and_then_shows_all() {
     let folder = tempfile::tempdir().unwrap();
     let world = runtime.block_on(World::new(folder.path()));
     let log = EventLog::of(&world.engine).unwrap();
-    let mut grpc = runtime.block_on(serve(&world.engine, &log));
+    let grpc = runtime.block_on(serve(&world.engine, &log));
     let mut program = Program::new(folder.path(), Some(world.alice.id().get()));
     program.shows("the chat list", |model| is_listed(model, "bobby"));
     program.chooses(Step::Down);
@@ -253,7 +256,7 @@ fn older_messages_are_shown_and_a_request_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let world = runtime.block_on(World::new(folder.path()));
     let log = EventLog::of(&world.engine).unwrap();
-    let mut grpc = runtime.block_on(serve(&world.engine, &log));
+    let grpc = runtime.block_on(serve(&world.engine, &log));
     let carol = runtime.block_on(async {
         for number in 0..COUNT {
             world.to_alice.send_text(format!("message {number}")).await.unwrap();

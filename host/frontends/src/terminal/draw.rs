@@ -107,7 +107,7 @@ fn draw_chat(frame: &mut Frame<'_>, area: Rect, model: &Model, screen: &mut Scre
         return;
     };
     let mut title = vec![Span::styled(looks::line(&chat.name), Style::new().bold())];
-    if chat.is_encrypted {
+    if chat.is_encrypted && !chat.is_device_chat {
         title.push(Span::styled("  end-to-end encrypted", Style::new().dark_gray()));
     }
     frame.render_widget(Line::from(title), head);

@@ -153,7 +153,7 @@ fn draw_chat(ui: &mut Ui, model: &mut Model, place: &mut Place, key: Option<Key>
     };
     ui.horizontal(|ui| {
         ui.heading(looks::line(&chat.name));
-        if chat.is_encrypted {
+        if chat.is_encrypted && !chat.is_device_chat {
             ui.weak("end-to-end encrypted");
         }
     });
@@ -177,7 +177,7 @@ fn draw_line(ui: &mut Ui, model: &mut Model) -> Option<Command> {
         match model.input_mut() {
             Some(input) => {
                 draw_input(ui, input);
-                if ui.button("Send").clicked() {
+                if ui.add(Button::new("Send").min_size(vec2(0.0, 28.0))).clicked() {
                     order = model.submit();
                 }
             }
@@ -194,13 +194,15 @@ fn draw_line(ui: &mut Ui, model: &mut Model) -> Option<Command> {
 }
 
 fn draw_input(ui: &mut Ui, input: &mut Input) {
-    const SEND_WIDTH: f32 = 60.0;
+    const SEND_WIDTH: f32 = 80.0;
     let mut text = input.text().to_owned();
     let edit = TextEdit::singleline(&mut text)
         .id_salt("text")
         .hint_text("Write a message; Enter sends it")
         .char_limit(MAX_INPUT)
         .return_key(None)
+        .font(FontId::proportional(15.0))
+        .margin(Margin::symmetric(8, 5))
         .desired_width(ui.available_width() - SEND_WIDTH);
     let response = ui.add(edit);
     if response.changed() {

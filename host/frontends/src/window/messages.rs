@@ -14,6 +14,10 @@ use crate::model::Model;
 const WIDEST: f32 = 0.78;
 /// Room inside a message, in points.
 const INSIDE: i8 = 8;
+/// Width of the line around a message.
+const EDGE: f32 = 1.0;
+/// Room for the bar that shows where one is.
+const BAR: f32 = 10.0;
 /// Part of the height that a page moves: the eye finds where it was.
 const PAGE: f32 = 0.9;
 
@@ -30,6 +34,8 @@ pub struct Place {
     asked: Option<MessageId>,
     /// The user was further down before.
     was_below: bool,
+    /// It was moved in the last picture: who was at the end is to leave it.
+    has_moved: bool,
 }
 
 /// Draws the messages, moved by some pages. Tells whether older ones are wanted.
@@ -39,8 +45,8 @@ pub fn draw(ui: &mut Ui, model: &Model, place: &mut Place, pages: f32) -> bool {
         *place = Place { opening, ..Default::default() };
     }
     let now = Local::now();
-    let area = ScrollArea::vertical().id_salt(("messages", opening)).auto_shrink(false).stick_to_bottom(true);
-    let mut output = area.show(ui, |ui| {
+    let area = ScrollArea::vertical().id_salt(("messages", opening)).auto_shrink(false);
+    let mut output = area.stick_to_bottom(!std::mem::take(&mut place.has_moved)).show(ui, |ui| {
         for message in model.messages() {
             draw_message(ui, &looks::bubble(message, now));
         }
@@ -58,6 +64,7 @@ pub fn draw(ui: &mut Ui, model: &Model, place: &mut Place, pages: f32) -> bool {
     if offset != before {
         output.state.offset.y = offset;
         output.state.store(ui.ctx(), output.id);
+        place.has_moved = true;
         ui.ctx().request_repaint();
     }
     (place.first, place.height) = (first, height);
@@ -77,9 +84,11 @@ fn draw_message(ui: &mut Ui, bubble: &Bubble) {
         ui.add_space(4.0);
         return;
     }
-    let room = ui.available_width();
-    let parts = parts(ui, bubble, room * WIDEST - 2.0 * f32::from(INSIDE));
-    let width = parts.iter().map(|part| part.size().x).fold(0.0, f32::max);
+    // The bar at the side floats above what it moves.
+    let room = ui.available_width() - BAR;
+    let around = 2.0 * f32::from(INSIDE) + 2.0 * EDGE;
+    let parts = parts(ui, bubble, room * WIDEST - around);
+    let width = parts.iter().map(|part| part.size().x).fold(0.0, f32::max).ceil();
     let is_own = bubble.author == Author::Own;
     let ground = match (is_own, ui.visuals().dark_mode) {
         (true, true) => Color32::from_rgb(28, 66, 92),
@@ -87,11 +96,12 @@ fn draw_message(ui: &mut Ui, bubble: &Bubble) {
         (false, _) => ui.visuals().faint_bg_color,
     };
     ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
         if is_own {
-            ui.add_space((room - width - 2.0 * f32::from(INSIDE)).max(0.0));
+            ui.add_space((room - width - around).max(0.0));
         }
         let frame = Frame::new().fill(ground).corner_radius(8).inner_margin(Margin::same(INSIDE));
-        frame.stroke(Stroke::new(1.0, ui.visuals().widgets.noninteractive.bg_stroke.color)).show(ui, |ui| {
+        frame.stroke(Stroke::new(EDGE, ui.visuals().widgets.noninteractive.bg_stroke.color)).show(ui, |ui| {
             ui.set_width(width);
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 2.0;
@@ -130,7 +140,9 @@ fn parts(ui: &Ui, bubble: &Bubble, width: f32) -> Vec<Arc<Galley>> {
     if let Some(error) = &bubble.error {
         parts.push(part(error.clone(), 13.0, visuals.error_fg_color));
     }
-    parts.push(part(format!("{} {}", bubble.time, bubble.progress).trim_end().to_owned(), 11.0, weak));
+    // The fonts that come with the toolkit have a heavy tick only.
+    let progress = bubble.progress.replace('✓', "✔").replace('✗', "✖");
+    parts.push(part(format!("{} {progress}", bubble.time).trim_end().to_owned(), 11.0, weak));
     parts
 }
 
