@@ -40,7 +40,8 @@ def test_a_window_is_typed_into_and_its_title_follows_what_comes(host, display, 
         window.presses("Down")  # the newest chat is at the top
         window.is_called("Bob")  # what is on the screen is not fresh any more, and Bob is told
         question.reaches(READ)
-        window.types("typed in a window\n")
+        window.types("typed in a window")
+        window.presses("Return")
         bob.profile.receives("typed in a window")
 
         carol.send("And me?")
