@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use volary::event_log::EventLog;
 use volary::grpc::Grpc;
-use volary::handles::{ChatEntry, HostEvent, Login};
+use volary::handles::{ChatEntry, ChatSummary, HostEvent, Login};
 use volary::proto::{CertificateChecks, MessageState, Socket};
 use volary::{Chat, Engine, Profile};
 use volary_frontends::exchange::Command;
 use volary_frontends::follow::Follower;
-use volary_frontends::model::{Model, Step};
+use volary_frontends::model::Model;
 use volary_frontends::options::Options;
 use volary_relay::{Relay, RelayConfig};
 
@@ -59,8 +59,10 @@ impl Program {
         }
     }
 
-    fn chooses(&mut self, step: Step) {
-        self.model.choose(step);
+    /// Opens the chat with somebody.
+    fn opens(&mut self, name: &str) {
+        let chat = named(&self.model, name).unwrap().id;
+        self.model.open(chat);
         self.follower.show(self.model.opening());
     }
 
@@ -102,10 +104,7 @@ impl World {
         let relay = Relay::start(RelayConfig::for_domain("_relay.test")).await.unwrap();
         let engine = Engine::start(folder).await.unwrap();
         let (alice, bob) = (person(&engine, &relay, "alice").await, person(&engine, &relay, "bobby").await);
-        let mut events = alice.events().await.unwrap();
-        let to_alice = bob.join(alice.invite().await.unwrap()).await.unwrap();
-        let joined = |event: &HostEvent| matches!(event, HostEvent::Joined { .. }).then_some(());
-        tokio::time::timeout(PATIENCE, events.find(joined)).await.unwrap().unwrap();
+        let to_alice = meet(&bob, &alice).await;
         Self { relay, engine, alice, bob, to_alice }
     }
 }
@@ -121,6 +120,15 @@ async fn person(engine: &Engine, relay: &Relay, name: &str) -> Profile<Engine> {
     profile
 }
 
+/// Somebody follows the invite of somebody else.
+async fn meet(guest: &Profile<Engine>, inviter: &Profile<Engine>) -> Chat<Engine> {
+    let mut events = inviter.events().await.unwrap();
+    let chat = guest.join(inviter.invite().await.unwrap()).await.unwrap();
+    let joined = |event: &HostEvent| matches!(event, HostEvent::Joined { .. }).then_some(());
+    tokio::time::timeout(PATIENCE, events.find(joined)).await.unwrap().unwrap();
+    chat
+}
+
 /// A host that other programs reach.
 async fn serve(engine: &Engine, log: &EventLog) -> Grpc<Engine> {
     let mut grpc = Grpc::new(engine.clone(), log.clone(), engine.dir()).unwrap();
@@ -128,8 +136,17 @@ async fn serve(engine: &Engine, log: &EventLog) -> Grpc<Engine> {
     grpc
 }
 
+/// The chat with somebody, as the chat list has it.
+fn named<'a>(model: &'a Model, name: &str) -> Option<&'a ChatSummary> {
+    model.chats().iter().filter_map(ChatEntry::chat).find(|chat| chat.name == name)
+}
+
 fn is_listed(model: &Model, name: &str) -> bool {
-    model.chats().iter().filter_map(ChatEntry::chat).any(|chat| chat.name == name)
+    named(model, name).is_some()
+}
+
+fn fresh(model: &Model, name: &str) -> u32 {
+    named(model, name).map_or(0, |chat| chat.fresh)
 }
 
 #[test]
@@ -144,11 +161,9 @@ fn a_program_follows_a_host_that_goes_away_and_comes_back() {
     program.shows("the chat list", |model| is_listed(model, "bobby"));
     assert_eq!(program.model.profile(), "alice");
     program.shows("it is connected", Model::is_well);
-    // The newest chat is the one with Bob.
-    program.chooses(Step::Down);
-    assert_eq!(program.model.title(), "bobby");
+    program.opens("bobby");
     let first = runtime.block_on(world.to_alice.send_text("hello")).unwrap();
-    program.shows("the message", |model| has(model, "hello") && model.fresh() == 0);
+    program.shows("the message", |model| has(model, "hello") && fresh(model, "bobby") == 0);
     runtime.block_on(async {
         let mut states = world.to_alice.timeline(10).await.unwrap();
         while states.items().iter().all(|message| message.state != MessageState::OutRead) {
@@ -185,14 +200,16 @@ fn a_program_follows_a_host_that_goes_away_and_comes_back() {
 fn without_a_host_a_program_starts_an_engine_and_connects_its_profiles() {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let World { relay, engine, alice, bob, to_alice } = runtime.block_on(World::new(folder.path()));
-    let (alice, bob) = (alice.id().get(), bob.id().get());
-    runtime.block_on(engine.stop());
-    drop((to_alice, engine));
+    let world = runtime.block_on(World::new(folder.path()));
+    let (alice, bob) = (world.alice.id().get(), world.bob.id().get());
+    runtime.block_on(world.engine.stop());
+    // The folder is free when the last handle is gone.
+    let relay = world.relay;
+    drop((world.engine, world.alice, world.bob, world.to_alice));
 
     let mut program = Program::new(folder.path(), Some(bob));
     program.shows("the chat list", |model| is_listed(model, "alice") && model.is_well());
-    program.chooses(Step::Down);
+    program.opens("alice");
     program.sends("from an own engine");
     program.shows("it was sent", |model| {
         model.messages().last().is_some_and(|last| last.state == MessageState::OutDelivered)
@@ -200,7 +217,7 @@ fn without_a_host_a_program_starts_an_engine_and_connects_its_profiles() {
     // The folder is free again when the program has ended, and what it has done is there.
     program.follower.stop();
     let mut program = Program::new(folder.path(), Some(alice));
-    program.shows("the message", |model| model.fresh() == 1);
+    program.shows("the message", |model| is_listed(model, "bobby") && fresh(model, "bobby") == 1);
     program.follower.stop();
     let mut program = Program::new(folder.path(), Some(99));
     program.shows("what is wrong", |model| model.failure().is_some());
@@ -219,7 +236,7 @@ fn a_program_that_shows_nothing_for_a_while_slows_nobody_and_then_shows_all() {
     let grpc = runtime.block_on(serve(&world.engine, &log));
     let mut program = Program::new(folder.path(), Some(world.alice.id().get()));
     program.shows("the chat list", |model| is_listed(model, "bobby"));
-    program.chooses(Step::Down);
+    program.opens("bobby");
     program.shows("that it is open", |model| !model.messages().is_empty());
 
     let written: Vec<String> = (0..COUNT).map(|number| format!("message {number}")).collect();
@@ -231,16 +248,14 @@ fn a_program_that_shows_nothing_for_a_while_slows_nobody_and_then_shows_all() {
         // Sender and receiver are done with all of it while the program takes nothing.
         tokio::time::timeout(PATIENCE, last.unwrap().wait_until_sent()).await.unwrap().unwrap();
         let mut list = world.alice.chat_list().await.unwrap();
-        let fresh = |entries: &[ChatEntry]| {
-            entries.iter().filter_map(ChatEntry::chat).map(|chat| chat.fresh).sum::<u32>()
-        };
-        while fresh(list.items()) as usize != COUNT {
+        let is_there = |entry: &ChatEntry| entry.chat().is_some_and(|chat| chat.fresh as usize == COUNT);
+        while !list.items().iter().any(is_there) {
             tokio::time::timeout(PATIENCE, list.changes()).await.unwrap().unwrap().unwrap();
         }
     });
     program.shows("all messages", |model| texts(model).len() == COUNT);
     assert_eq!(texts(&program.model), written);
-    program.shows("all of them are seen", |model| model.fresh() == 0);
+    program.shows("all of them are seen", |model| fresh(model, "bobby") == 0);
     program.follower.stop();
     runtime.block_on(async {
         grpc.stop().await;
@@ -263,12 +278,12 @@ fn older_messages_are_shown_and_a_request_is_accepted() {
         }
         // Carol learns of Alice in a group; what she writes to her alone is a request.
         let carol = person(&world.engine, &world.relay, "carol").await;
-        carol.join(world.bob.invite().await.unwrap()).await.unwrap();
+        meet(&carol, &world.bob).await;
         carol
     });
     let mut program = Program::new(folder.path(), Some(world.alice.id().get()));
-    program.shows("all messages are there", |model| model.fresh() as usize == COUNT);
-    program.chooses(Step::Down);
+    program.shows("all messages are there", |model| fresh(model, "bobby") as usize == COUNT);
+    program.opens("bobby");
     program.shows("the newest messages", |model| texts(model).len() == 50);
     program.model.show_older();
     program.shows("older ones, too", |model| texts(model).len() == COUNT);
@@ -296,17 +311,9 @@ fn older_messages_are_shown_and_a_request_is_accepted() {
             carol.call(volary::proto::CreateChatByContactId { contact_id: alice.get() }).await.unwrap().id;
         carol.chat(chat).send_text("may I?").await.unwrap();
     });
-    let is_asked = |model: &Model| {
-        model
-            .chats()
-            .iter()
-            .filter_map(ChatEntry::chat)
-            .any(|chat| chat.name == "carol" && chat.is_contact_request)
-    };
+    let is_asked = |model: &Model| named(model, "carol").is_some_and(|chat| chat.is_contact_request);
     program.shows("the request", is_asked);
-    let request = program.model.chats().iter().filter_map(ChatEntry::chat).find(|chat| chat.name == "carol");
-    let request = request.unwrap().id;
-    program.model.open(request);
+    program.opens("carol");
     program.shows("what it says", |model| has(model, "may I?"));
     assert!(program.model.input().is_none());
     let command = program.model.accept();
