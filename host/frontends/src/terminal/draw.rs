@@ -61,7 +61,8 @@ impl Screen {
 pub fn draw(frame: &mut Frame<'_>, model: &Model, screen: &mut Screen) {
     let [body, status] = Layout::vertical([Constraint::Min(1), Constraint::Length(1)]).areas(frame.area());
     let width = LIST_WIDTH.min(body.width / 3);
-    let [list, chat] = Layout::horizontal([Constraint::Length(width), Constraint::Min(1)]).areas(body);
+    let [list, chat] =
+        Layout::horizontal([Constraint::Length(width), Constraint::Min(1)]).spacing(1).areas(body);
     draw_list(frame, list, model);
     draw_chat(frame, chat, model, screen);
     draw_status(frame, status, model);
@@ -73,7 +74,9 @@ fn draw_list(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let block = Block::new().borders(Borders::RIGHT).border_style(Style::new().dark_gray());
     let width = usize::from(block.inner(area).width);
     let items = model.chats().iter().map(|entry| item(&looks::row(entry), width));
-    let list = List::new(items).block(block).highlight_style(Style::new().add_modifier(Modifier::REVERSED));
+    // All in one: names in their colours cannot be read on every ground.
+    let open = Style::new().fg(Color::Reset).bg(Color::Reset).add_modifier(Modifier::REVERSED);
+    let list = List::new(items).block(block).highlight_style(open);
     let mut state = ListState::default().with_selected(model.open_index());
     frame.render_stateful_widget(list, area, &mut state);
 }
