@@ -98,4 +98,4 @@ dist *folder:
 
 [private]
 programs:
-    cargo build --locked --bin volary --bin volary-rpc-server
+    cargo build --locked -p volary-cli -p volary-frontends --bins

@@ -86,3 +86,19 @@ fn the_bus_for_other_programs_is_compiled_by_those_who_want_it() {
     let unwanted: Vec<_> = NOT_FOR_EMBEDDING.into_iter().filter(|name| with_bus.contains(*name)).collect();
     assert!(unwanted.is_empty(), "the bus compiles {unwanted:?}");
 }
+
+#[test]
+fn toolkits_of_user_interfaces_are_compiled_for_their_programs_only() {
+    const TOOLKITS: [&str; 4] = ["crossterm", "eframe", "ratatui", "winit"];
+    let found = |package: &str, features: &[&str]| {
+        let crates = built_from(package, features);
+        TOOLKITS.into_iter().filter(|name| crates.contains(*name)).collect::<Vec<_>>()
+    };
+    assert_eq!(found("volary-frontends", &[]), TOOLKITS);
+    assert_eq!(
+        found("volary-frontends", &["--no-default-features", "--features", "terminal"]),
+        ["crossterm", "ratatui"]
+    );
+    assert!(found("volary", &["--features", "apps,grpc,jsonrpc,websocket"]).is_empty());
+    assert!(found("volary-cli", &["--features", "full"]).is_empty());
+}

@@ -62,6 +62,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("host/cli", &["volary", "volary-grpc", "volary-proto", "volary-mail", "volary-relay"]),
     ("host/c", &["volary", "volary-proto"]),
+    ("host/frontends", &["volary"]),
     ("bench", &["*"]),
     ("tests", &["*"]),
     ("tests/fuzz", &["*"]),
