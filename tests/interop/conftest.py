@@ -1,5 +1,5 @@
-"""Fixtures: `volary`, `peer` (chatmail core), `old_peer`, `release(version)` are servers, `lab` the relays; `one`, `other`
-swap the sides."""
+"""Fixtures: `volary`, `peer` (chatmail core), `old_peer`, `release(version)` are servers, `lab` the relays, `command_line`
+is our program; `one`, `other` swap the sides."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ def servers(tmp_path):
     yield server
     for started in running.values():
         started.stop()
+
+
+@pytest.fixture
+def command_line() -> Path:
+    """The program `volary`, which is built beside the server."""
+    program = Path(os.environ["VOLARY_RPC_SERVER"]).with_name("volary")
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    return program
 
 
 @pytest.fixture

@@ -168,11 +168,8 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path):
-    program = Path(os.environ["VOLARY_RPC_SERVER"]).with_name("volary")
-    if not program.exists():
-        pytest.skip(f"{program} is not built")
-    running = Host(program, tmp_path / "host")
+def host(command_line, tmp_path):
+    running = Host(command_line, tmp_path / "host")
     yield running
     running.stdio.stop()
 

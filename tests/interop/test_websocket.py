@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -46,11 +45,8 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path, monkeypatch):
-    program = Path(os.environ["VOLARY_RPC_SERVER"]).with_name("volary")
-    if not program.exists():
-        pytest.skip(f"{program} is not built")
-    running = Host(program, tmp_path / "host", monkeypatch)
+def host(command_line, tmp_path, monkeypatch):
+    running = Host(command_line, tmp_path / "host", monkeypatch)
     yield running
     running.stop()
 
