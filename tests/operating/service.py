@@ -168,7 +168,7 @@ def writes_backups(machine: Debian, _: Person) -> None:
     backup = "backup create --data /var/lib/volary --passphrase-file /tmp/passphrase"
     hidden = machine.attempt(f"{HOST} {backup} /tmp/backup")
     assert hidden.returncode == 1 and "PrivateTmp=" in hidden.stderr, hidden.stdout + hidden.stderr
-    machine.run("install -d -o volary -m 700 /mnt/backup/volary")
+    machine.run("install -d -o volary -g volary -m 700 /mnt/backup/volary /var/backups/volary")
     refused = machine.attempt(f"{HOST} {backup} /mnt/backup/volary")
     assert refused.returncode == 1 and "ReadWritePaths=" in refused.stderr, refused.stdout + refused.stderr
     page = (ROOT / "docs/backup.md").read_text()
@@ -178,11 +178,13 @@ def writes_backups(machine: Debian, _: Person) -> None:
         machine.run(f"mkdir -p $(dirname /etc/systemd/system/{name}); cat >/etc/systemd/system/{name} <<'END'\n{text}\nEND")
     machine.run("systemctl daemon-reload; systemctl restart volary.service; systemctl enable --now volary-backup.timer")
     machine.run("systemctl start volary-backup.service")
-    listed = machine.run(f"{HOST} backup list --passphrase-file /tmp/passphrase /mnt/backup/volary")
-    assert "20 profiles" in listed, listed
     machine.run("systemctl is-active volary-backup.timer")
-    machine.run(f"{HOST} backup verify --passphrase-file /tmp/passphrase /mnt/backup/volary")
-    restore = f"{HOST} backup restore --data /tmp/restored --passphrase-file /tmp/passphrase /mnt/backup/volary"
+    machine.run(f"{HOST} {backup} /mnt/backup/volary")
+    for folder in ("/var/backups/volary", "/mnt/backup/volary"):
+        listed = machine.run(f"{HOST} backup list --passphrase-file /tmp/passphrase {folder}")
+        assert "20 profiles" in listed, listed
+        machine.run(f"{HOST} backup verify --passphrase-file /tmp/passphrase {folder}")
+    restore = f"{HOST} backup restore --data /tmp/restored --passphrase-file /tmp/passphrase /var/backups/volary"
     assert len(machine.run(restore).splitlines()) == 20
 
 
