@@ -17,7 +17,7 @@ BOOTING = 120
 SKIPPED = 77  # the exit code that tests/run takes for it
 PROGRAMS = ("volary", "volary-rpc-server")
 # What the page takes for granted, and systemd with what it needs.
-PACKAGES = "systemd,systemd-sysv,dbus,sudo,curl,ca-certificates,python3,openssl"
+PACKAGES = "systemd,systemd-sysv,dbus,sudo,curl,ca-certificates,procps,python3,openssl"
 
 
 def mount(*arguments: str) -> None:

@@ -237,7 +237,7 @@ def waits_for_a_good_configuration(machine: Debian, person: Person) -> None:
         machine.attempt(f"timeout 1 {HOST} status --data {DATA}")
     assert machine.shown("SubState") in ("auto-restart", "start"), machine.shown("SubState")
     assert machine.shown("ActiveState", "volary.socket") == "active"
-    assert "volary.toml: TOML parse error" in machine.run("journalctl --no-pager --unit volary.service --priority err")
+    assert "unknown field `nonsense`" in machine.run("journalctl --no-pager --unit volary.service --priority err")
     sets(machine, reload=False)
     machine.wait("the host has started by itself", "systemctl is-active volary.service", 20)
     answers_again(machine, person, "after a bad configuration")

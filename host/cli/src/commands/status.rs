@@ -1,6 +1,7 @@
 //! `volary status`: how the host on a folder is.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -19,6 +20,9 @@ pub(super) struct StatusArgs {
     #[command(flatten)]
     place: Place,
 }
+
+/// How long a host may take to say how it is.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a profile is.
 struct State {
@@ -44,15 +48,16 @@ pub(super) async fn run(args: StatusArgs) -> Result<ExitCode, Failure> {
         }
         Err(error) => return Err(error.into()),
     };
-    let mut states = Vec::new();
-    for profile in remote.call(0, GetAllAccountIds {}).await?.ids {
-        let configured = remote.call(profile, IsConfigured {}).await?.value;
-        let number = remote.call(profile, GetConnectivity {}).await?.value;
-        let known = i32::try_from(number).ok().and_then(|number| Connectivity::try_from(number).ok());
-        let connectivity = configured.then(|| known.unwrap_or(Connectivity::Unknown));
-        let fresh = remote.call(profile, GetFreshMsgs {}).await?.ids.len();
-        states.push(State { profile, connectivity, fresh });
-    }
+    // A service manager may listen for a host that cannot start.
+    let Ok(states) = tokio::time::timeout(PATIENCE, states(&remote)).await else {
+        return Err(format!(
+            "the host on {} has not answered within {} s",
+            place.data.display(),
+            PATIENCE.as_secs()
+        )
+        .into());
+    };
+    let states = states?;
     let well = states.iter().all(|state| state.is_well());
     if place.json {
         let profiles: Vec<_> = states.iter().map(State::json).collect();
@@ -62,6 +67,20 @@ pub(super) async fn run(args: StatusArgs) -> Result<ExitCode, Failure> {
         states.iter().try_for_each(|state| output::line(state.line()))?;
     }
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How all profiles are.
+async fn states(remote: &Remote) -> Result<Vec<State>, Failure> {
+    let mut states = Vec::new();
+    for profile in remote.call(0, GetAllAccountIds {}).await?.ids {
+        let configured = remote.call(profile, IsConfigured {}).await?.value;
+        let number = remote.call(profile, GetConnectivity {}).await?.value;
+        let known = i32::try_from(number).ok().and_then(|number| Connectivity::try_from(number).ok());
+        let connectivity = configured.then(|| known.unwrap_or(Connectivity::Unknown));
+        let fresh = remote.call(profile, GetFreshMsgs {}).await?.ids.len();
+        states.push(State { profile, connectivity, fresh });
+    }
+    Ok(states)
 }
 
 impl State {

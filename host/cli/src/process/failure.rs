@@ -24,8 +24,9 @@ pub(crate) fn exit_code(outcome: Result<(), Failure>, line: impl FnOnce(&Failure
         Err(failure) if nobody_reads(&failure) => ExitCode::SUCCESS,
         Err(failure) => {
             // Nobody is left to tell when standard error is closed.
-            let priority = if journal::reads(&io::stderr()) { journal::FAILURE } else { "" };
-            writeln!(io::stderr(), "{priority}{}", line(&failure)).ok();
+            let line = line(&failure);
+            let line = if journal::reads(&io::stderr()) { journal::failure(&line) } else { line };
+            writeln!(io::stderr(), "{line}").ok();
             ExitCode::FAILURE
         }
     }

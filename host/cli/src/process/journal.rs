@@ -11,8 +11,11 @@ use tracing_subscriber::fmt::format::{Format, Full, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// What goes in front of the reason why a program fails.
-pub(super) const FAILURE: &str = "<3>";
+/// The reason why a program fails. It may have several lines, and each is an entry.
+pub(super) fn failure(reason: &str) -> String {
+    let error = format!("<{}>", priority(Level::ERROR));
+    format!("{error}{}", reason.replace('\n', &format!("\n{error}")))
+}
 
 /// Whether the journal reads what is written there.
 pub(crate) fn reads(output: &impl AsFd) -> bool {
@@ -97,6 +100,11 @@ mod tests {
         });
         let written = String::from_utf8(text.0.lock().clone()).unwrap();
         assert_eq!(written, "<4> WARN volary: the relay is full profile=3\n<6> INFO volary: sent msg=12\n");
+    }
+
+    #[test]
+    fn all_lines_of_a_reason_are_errors() {
+        assert_eq!(failure("line 3\nunknown key"), "<3>line 3\n<3>unknown key");
     }
 
     #[test]
