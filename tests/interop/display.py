@@ -15,6 +15,8 @@ from programs import SECONDS_TO_END
 from story import eventually
 
 SIZE = "1000x700x24"
+LIBRARIES = ("GL", "Xcursor", "Xi", "xkbcommon-x11")
+"""What the window looks for when it opens."""
 DRIVERS = ("dri/swrast_dri.so", "libgallium*.so")
 """OpenGL without a graphics card, as older and newer releases of Mesa bring it."""
 
@@ -43,8 +45,9 @@ def obstacle() -> str | None:
     for program in ("Xvfb", "xdotool"):
         if not shutil.which(program):
             return f"there is no {program} here"
-    if not ctypes.util.find_library("GL") and not ctypes.util.find_library("EGL"):
-        return "there is no OpenGL here"
+    for library in LIBRARIES:
+        if not ctypes.util.find_library(library):
+            return f"there is no lib{library} here"
     folders = [*Path("/usr/lib").glob("*-linux-gnu*"), Path("/usr/lib64"), Path("/usr/lib")]
     if not any(list(folder.glob(driver)) for folder in folders for driver in DRIVERS):
         return "there is no software driver of OpenGL here (libgl1-mesa-dri)"
