@@ -44,7 +44,7 @@ impl Program {
     fn shows(&mut self, what: &str, look: impl Fn(&Model) -> bool) {
         let end = Instant::now() + PATIENCE;
         loop {
-            while let Some(update) = self.follower.next() {
+            while let Some(update) = self.follower.update() {
                 self.model.apply(update);
             }
             self.follower.show(self.model.opening());

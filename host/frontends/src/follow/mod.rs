@@ -63,7 +63,7 @@ impl Follower {
     }
 
     /// The next update, if there is one.
-    pub fn next(&mut self) -> Option<Update> {
+    pub fn update(&mut self) -> Option<Update> {
         self.updates.try_recv().ok()
     }
 

@@ -47,7 +47,7 @@ impl Screen {
     }
 
     /// To the newest message.
-    pub fn to_newest(&mut self) {
+    pub fn show_newest(&mut self) {
         (self.below, self.newest) = (0, None);
     }
 

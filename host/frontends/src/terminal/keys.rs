@@ -54,7 +54,7 @@ fn key_of(key: &KeyEvent, model: &mut Model, screen: &mut Screen) -> Outcome {
         KeyCode::PageDown => screen.page_down(),
         KeyCode::F(2) => return model.accept().into(),
         KeyCode::Enter if key.modifiers.is_empty() => {
-            screen.to_newest();
+            screen.show_newest();
             return model.submit().into();
         }
         code => edit(code, is_control, model),
@@ -64,7 +64,7 @@ fn key_of(key: &KeyEvent, model: &mut Model, screen: &mut Screen) -> Outcome {
 
 fn choose(step: Step, model: &mut Model, screen: &mut Screen) {
     model.choose(step);
-    screen.to_newest();
+    screen.show_newest();
 }
 
 /// Keys that change what is typed.

@@ -109,7 +109,7 @@ fn show(
                 Outcome::End => return Ok(()),
             }
         }
-        while let Some(update) = follower.next() {
+        while let Some(update) = follower.update() {
             model.apply(update);
         }
         if let Some(why) = model.failure() {

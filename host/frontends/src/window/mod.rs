@@ -93,7 +93,7 @@ impl eframe::App for Window {
 
     fn update(&mut self, context: &Context, _frame: &mut eframe::Frame) {
         let Some(follower) = &mut self.follower else { return };
-        while let Some(update) = follower.next() {
+        while let Some(update) = follower.update() {
             self.model.apply(update);
         }
         self.model.set_attentive(context.input(|input| input.focused));
