@@ -143,7 +143,7 @@ fn meet_and_talk(folder: &Folder, relay: &Relay) {
     let message = folder.json(&["call"], &["get_message", &format!("[2, {}]", sent["message"])], "");
     assert_eq!((&message["fileName"], &message["fileBytes"]), (&json!("a file, ü.txt"), &json!(7)));
     let refused = folder.volary(&["send"], &["--profile", "2", "--chat", &chat, "--file", "/tmp"], "");
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("/tmp is a folder"));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("/tmp: Is a directory"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
