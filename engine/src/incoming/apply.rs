@@ -59,6 +59,12 @@ pub fn apply(tx: &mut Tx<'_, '_>, opened: &Opened) -> Outcome<Fate> {
             messages::entomb(tx, &opened.mid)?;
             Ok(Copies::Seen.into())
         }
+        // Nobody signs it: the key that it brings, which is taken already, signs itself.
+        Treatment::Trash | Treatment::Tombstone
+            if protection(parsed) == Protection::EncryptedOnly && parsed.kind() == MessageKind::KeyUpdate =>
+        {
+            Ok(Copies::Keep.into())
+        }
         Treatment::Trash | Treatment::Tombstone => {
             let reason = match protection(parsed) {
                 Protection::Undecryptable => Reason::NotDecrypted,

@@ -1,7 +1,7 @@
 //! Mails that nobody should send: the engine survives them and shows nothing that it must not.
 
 use volary_mail::openpgp::Layers;
-use volary_proto::{StartIo, StopIo};
+use volary_proto::{GetNotShownMails, NotShownReason, StartIo, StopIo};
 
 use crate::victim::{Author, Victim, inner, letter, sealed};
 
@@ -58,7 +58,28 @@ async fn mail_that_is_encrypted_but_not_signed_is_not_shown() {
         victim.gets(sealed(from, &id, &armored));
     }
     victim.shows_nothing_new().await;
+    assert_eq!(unsigned(&victim).await, 3);
+
+    // News of a key are never signed: the key signs itself.
+    let autocrypt = format!("addr=mallory@_one.test; keydata={}", mallory.certificate().to_base64());
+    let update = format!(
+        "From: <mallory@_one.test>\r\nTo: \"hidden-recipients\": ;\r\nDate: Fri, 20 Nov 2026 10:00:00 +0000\r\n\
+         Message-ID: <k1@x>\r\nSubject: Keyupdate\r\nAutocrypt: {autocrypt}\r\nContent-Type: multipart/report; \
+         report-type=disposition-notification; hp=\"cipher\"; boundary=b\r\n\r\n--b\r\n\
+         Content-Type: text/plain\r\n\r\nnews\r\n--b\r\nContent-Type: message/disposition-notification\r\n\r\n\
+         Disposition: automatic-action/MDN-sent-automatically; processed\r\n\r\n--b--\r\n"
+    );
+    let armored = mallory.seals(update.into_bytes(), &alice, Layers::UNSIGNED);
+    victim.gets(sealed("mallory@_one.test", "k1@x", &armored));
+    victim.shows_nothing_new().await;
+    assert_eq!(unsigned(&victim).await, 3);
     victim.world.ends().await;
+}
+
+/// How many mails are said to lack a signature.
+async fn unsigned(victim: &Victim) -> usize {
+    let mails = victim.alice.call(GetNotShownMails { limit: 0 }).await.mails;
+    mails.iter().filter(|mail| mail.reason() == NotShownReason::Unsigned).count()
 }
 
 #[tokio::test]
