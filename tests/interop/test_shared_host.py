@@ -65,7 +65,7 @@ def test_a_bot_that_starts_its_server_shares_the_host_and_reaches_its_own_profil
         bot.rpc.get_info(carol.account.id)
     # chatmail core's client asks to stop everything when it ends; the others go on.
     bot.stop()
-    assert bot.rpc.process.returncode == 0
+    assert bot.rpc.process.wait(timeout=PATIENCE) == 0
     chat.send("are you still there?")
     alice.receives("are you still there?")
 
