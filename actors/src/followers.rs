@@ -179,6 +179,10 @@ mod tests {
         followers
     }
 
+    /// What is left of the patience at least when a mail begins to wait right after the message was shown. On a busy machine
+    /// some of it has passed by then.
+    const ALL_OF_IT: Duration = PATIENCE.saturating_sub(Duration::from_millis(200));
+
     /// How long a mail waits now.
     async fn waits(followers: &Followers, chat: ChatId) -> Duration {
         let begin = Instant::now();
@@ -207,12 +211,12 @@ mod tests {
         let followers = with_a_frontend();
         followers.listed(ALICE, OTHER, Instant::now());
         followers.shown(ALICE, CHAT);
-        assert!(waits(&followers, CHAT).await >= PATIENCE);
+        assert!(waits(&followers, CHAT).await >= ALL_OF_IT);
         followers.shown(ALICE, CHAT);
         assert!(waits(&followers, CHAT).await < PATIENCE / 2);
         followers.listed(ALICE, CHAT, Instant::now());
         followers.shown(ALICE, CHAT);
-        assert!(waits(&followers, CHAT).await >= PATIENCE, "it was opened again");
+        assert!(waits(&followers, CHAT).await >= ALL_OF_IT, "it was opened again");
     }
 
     #[tokio::test]
@@ -220,7 +224,7 @@ mod tests {
         let followers = with_a_frontend();
         followers.shown(ALICE, CHAT);
         followers.shown(ALICE, OTHER);
-        assert!(waits(&followers, CHAT).await >= PATIENCE);
+        assert!(waits(&followers, CHAT).await >= ALL_OF_IT);
         assert!(waits(&followers, OTHER).await < PATIENCE / 2);
         followers.shown(ALICE, OTHER);
         assert!(waits(&followers, OTHER).await < PATIENCE / 2);
@@ -233,7 +237,7 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(1)).await;
         followers.shown(ALICE, CHAT);
         followers.listed(ALICE, CHAT, asked);
-        assert!(waits(&followers, CHAT).await >= PATIENCE);
+        assert!(waits(&followers, CHAT).await >= ALL_OF_IT);
     }
 
     #[tokio::test]
