@@ -107,6 +107,13 @@ impl World {
         let to_alice = meet(&bob, &alice).await;
         Self { relay, engine, alice, bob, to_alice }
     }
+
+    /// Stops everything, the host that is served first.
+    async fn ends(self, grpc: Grpc<Engine>) {
+        grpc.stop().await;
+        self.engine.stop().await;
+        self.relay.stop().await;
+    }
 }
 
 async fn person(engine: &Engine, relay: &Relay, name: &str) -> Profile<Engine> {
@@ -189,11 +196,7 @@ fn a_program_follows_a_host_that_goes_away_and_comes_back() {
     assert_eq!(texts(&program.model), ["hello", "good day", "are you there?"]);
 
     program.follower.stop();
-    runtime.block_on(async {
-        grpc.stop().await;
-        world.engine.stop().await;
-        world.relay.stop().await;
-    });
+    runtime.block_on(world.ends(grpc));
 }
 
 #[test]
@@ -257,11 +260,7 @@ fn a_program_that_shows_nothing_for_a_while_slows_nobody_and_then_shows_all() {
     assert_eq!(texts(&program.model), written);
     program.shows("all of them are seen", |model| fresh(model, "bobby") == 0);
     program.follower.stop();
-    runtime.block_on(async {
-        grpc.stop().await;
-        world.engine.stop().await;
-        world.relay.stop().await;
-    });
+    runtime.block_on(world.ends(grpc));
 }
 
 #[test]
@@ -322,9 +321,5 @@ fn older_messages_are_shown_and_a_request_is_accepted() {
     program.sends("you may");
     program.shows("the answer", |model| has(model, "you may"));
     program.follower.stop();
-    runtime.block_on(async {
-        grpc.stop().await;
-        world.engine.stop().await;
-        world.relay.stop().await;
-    });
+    runtime.block_on(world.ends(grpc));
 }

@@ -2,7 +2,7 @@
 //! twice. When all have heard of everything they show the same.
 //!
 //! `VOLARY_STORIES` sets how many stories are told, `VOLARY_SEED` the first of them, `VOLARY_ACTIONS` how much happens in
-//! each; each prints its seed.
+//! each; each prints its seed. With `VOLARY_TIMERS` they set timers, too, which can still end differently.
 
 // A test that cannot go on ends with a message.
 #![allow(clippy::expect_used, clippy::panic)]
