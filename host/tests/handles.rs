@@ -139,8 +139,12 @@ async fn a_user_interface_follows_a_chat_and_the_chat_list() {
         }
         assert_eq!(rows, list.items());
     }
-    // The own answer: waiting, then sent.
+    // Only the first two were on the screen, then all.
+    let second = messages.iter().find(|message| message.text == "two").unwrap().id;
+    alice.chat(with_bob).mark_seen_up_to(second).await.unwrap();
+    assert_eq!(alice.chat(with_bob).fresh().await.unwrap(), 1);
     alice.chat(with_bob).mark_seen().await.unwrap();
+    // The own answer: waiting, then sent.
     let answer = alice.chat(with_bob).send_text("four").await.unwrap();
     while messages
         .last()

@@ -169,13 +169,28 @@ impl<B: Bus> Chat<B> {
 
     /// The user has read what is new: read receipts are sent, and nothing is fresh any more.
     pub async fn mark_seen(&self) -> Result<(), CallError> {
-        let unread = self.link.call(GetFirstUnreadMessageOfChat { chat_id: self.number() }).await?.id;
-        if let Some(first) = unread {
-            let ids = message::ids(&self.link, self.id).await?;
-            let new = ids.iter().position(|id| *id == first).unwrap_or(ids.len());
-            self.link.call(MarkseenMsgs { msg_ids: ids[new..].to_vec() }).await?;
+        let msg_ids = self.unread().await?;
+        if !msg_ids.is_empty() {
+            self.link.call(MarkseenMsgs { msg_ids }).await?;
         }
         self.mark_noticed().await
+    }
+
+    /// The same up to a message: what has come after it stays fresh, and nobody is told that it was read.
+    pub async fn mark_seen_up_to(&self, last: MessageId) -> Result<(), CallError> {
+        let mut msg_ids = self.unread().await?;
+        let Some(end) = msg_ids.iter().position(|id| *id == last.get()) else { return Ok(()) };
+        msg_ids.truncate(end + 1);
+        self.link.call(MarkseenMsgs { msg_ids }).await.map(drop)
+    }
+
+    /// The first fresh message, and what stands behind it.
+    async fn unread(&self) -> Result<Vec<u32>, CallError> {
+        let first = self.link.call(GetFirstUnreadMessageOfChat { chat_id: self.number() }).await?.id;
+        let Some(first) = first else { return Ok(Vec::new()) };
+        let mut ids = message::ids(&self.link, self.id).await?;
+        let new = ids.iter().position(|id| *id == first).unwrap_or(ids.len());
+        Ok(ids.split_off(new))
     }
 
     /// Nothing is fresh any more. No receipts are sent.

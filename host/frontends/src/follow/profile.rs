@@ -231,10 +231,12 @@ async fn seen<B: Bus>(
         let now = *wanted.borrow_and_update();
         let now = now.and_then(|now| Some((now.chat, now.is_request, now.seen?)));
         if now != last
-            && let Some((chat, is_request, _)) = now
+            && let Some((chat, is_request, newest)) = now
         {
             let chat = profile.chat(chat);
-            let marked = if is_request { chat.mark_noticed().await } else { chat.mark_seen().await };
+            // What has come since was on no screen yet.
+            let marked =
+                if is_request { chat.mark_noticed().await } else { chat.mark_seen_up_to(newest).await };
             if let Err(error) = marked {
                 failed(error, teller).await?;
             }
