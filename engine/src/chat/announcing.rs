@@ -1,10 +1,10 @@
 //! A group is announced by its first message. As long as no mail of it has left, that can be taken back.
 
-use volary_storage::StoreError;
+use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
-use crate::ground::ids::ChatId;
+use crate::ground::ids::{ChatId, ProfileId};
 use crate::state::{chats, outbox};
 
 /// A message announces a group that nobody else knows of.
@@ -21,7 +21,13 @@ pub fn promote(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A mail of the chat has left, or one has come: others know of it. Tells whether that is new.
+/// Whether a chat is announced by mails of which none has left.
+pub fn is_unheard(view: &impl View, profile: ProfileId, chat: Option<ChatId>) -> Result<bool, StoreError> {
+    let Some(chat) = chat else { return Ok(false) };
+    Ok(chats::load(view, profile, chat)?.is_some_and(|record| record.unheard))
+}
+
+/// A mail of the chat leaves, or one has come: others know of it. Tells whether that is new.
 pub fn heard(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<bool, StoreError> {
     chats::update(tx, chat, |record| (record.unpromoted, record.unheard) = (false, false))
 }
@@ -29,8 +35,7 @@ pub fn heard(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<bool, StoreError> {
 /// Messages were deleted while they waited to be sent. If no other one waits, nobody else will hear of a group that was to
 /// be announced.
 pub fn taken_back(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
-    let is_unheard = chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.unheard);
-    if !is_unheard || outbox::has_mail_of(tx.store, tx.profile, chat)? {
+    if !is_unheard(tx.store, tx.profile, Some(chat))? || outbox::has_mail_of(tx.store, tx.profile, chat)? {
         return Ok(());
     }
     chats::update(tx, chat, |record| (record.unpromoted, record.unheard) = (true, false))?;
@@ -40,11 +45,13 @@ pub fn taken_back(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use volary_storage::records::OutboxRecord;
+
     use super::*;
     use crate::chat::compose::{self, NewMessage};
     use crate::chat::{groups, requests};
     use crate::ground::ids::MessageId;
-    use crate::outgoing::complete::{Traces, sent};
+    use crate::outgoing::complete::{Traces, begins, postponed, sent};
     use crate::state::{members, messages};
     use crate::testing::{Desk, PROFILE};
 
@@ -63,6 +70,11 @@ mod tests {
 
     fn is_announced(desk: &Desk, chat: ChatId) -> bool {
         !desk.db.look(|view| chats::load(view, PROFILE, chat)).unwrap().unwrap().unpromoted
+    }
+
+    fn queued(desk: &Desk, message: MessageId) -> (u64, OutboxRecord) {
+        let entries = desk.db.look(|view| outbox::entries(view, PROFILE, 10)).unwrap();
+        entries.into_iter().find(|(_, job)| job.message == message).unwrap()
     }
 
     async fn deletes(desk: &Desk, message: MessageId) {
@@ -92,8 +104,7 @@ mod tests {
         deletes(&desk, line).await;
         let shown = |desk: &Desk| desk.db.look(|view| messages::visible_ids(view, PROFILE, group)).unwrap();
         assert!(!shown(&desk).contains(&line));
-        let entries = desk.db.look(|view| outbox::entries(view, PROFILE, 10)).unwrap();
-        let (sequence, job) = entries.into_iter().find(|(_, job)| job.message == line).unwrap();
+        let (sequence, job) = queued(&desk, line);
         desk.change(move |tx| Ok(sent(tx, sequence, &job, Default::default(), &Traces::default())?)).await;
         assert!(!desk.has(line), "it goes when it has left");
     }
@@ -102,8 +113,7 @@ mod tests {
     async fn a_group_that_somebody_has_heard_of_stays_announced() {
         let (desk, group) = with_group().await;
         let first = says(&desk, group, "first").await;
-        let entries = desk.db.look(|view| outbox::entries(view, PROFILE, 10)).unwrap();
-        let (sequence, job) = entries.into_iter().find(|(_, job)| job.message == first).unwrap();
+        let (sequence, job) = queued(&desk, first);
         desk.change(move |tx| Ok(sent(tx, sequence, &job, Default::default(), &Traces::default())?)).await;
         deletes(&desk, first).await;
         let second = says(&desk, group, "second").await;
@@ -112,12 +122,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_group_is_announced_by_a_message_that_a_relay_may_have_taken() {
+        let (desk, group) = with_group().await;
+        let first = says(&desk, group, "first").await;
+        let (sequence, job) = queued(&desk, first);
+        desk.change(move |tx| Ok(begins(tx, sequence, Some(group))?)).await;
+        let lost = "the connection was lost";
+        desk.change(move |tx| Ok(postponed(tx, sequence, &job, true, tx.now + 60, lost)?)).await;
+        deletes(&desk, first).await;
+        assert!(is_announced(&desk, group));
+    }
+
+    #[tokio::test]
+    async fn what_was_deleted_before_it_left_announces_nothing_and_does_not_leave() {
+        let (desk, group) = with_group().await;
+        let first = says(&desk, group, "first").await;
+        let (sequence, job) = queued(&desk, first);
+        let may_leave =
+            |desk: &Desk| desk.db.look(|view| outbox::may_leave(view, PROFILE, sequence, &job)).unwrap();
+        assert!(may_leave(&desk));
+        deletes(&desk, first).await;
+        desk.change(move |tx| Ok(begins(tx, sequence, Some(group))?)).await;
+        assert!(!may_leave(&desk) && !is_announced(&desk, group));
+    }
+
+    #[tokio::test]
     async fn a_group_is_announced_by_a_message_that_some_have_got() {
         let (desk, group) = with_group().await;
         let first = says(&desk, group, "first").await;
-        let entries = desk.db.look(|view| outbox::entries(view, PROFILE, 10)).unwrap();
-        let (sequence, _) = entries.into_iter().find(|(_, job)| job.message == first).unwrap();
-        let got = |job: &mut volary_storage::records::OutboxRecord| job.done.push("bob@two.test".to_owned());
+        let (sequence, _) = queued(&desk, first);
+        let got = |job: &mut OutboxRecord| job.done.push("bob@two.test".to_owned());
         desk.change(move |tx| Ok(outbox::update(tx, sequence, got)?)).await;
         deletes(&desk, first).await;
         assert!(is_announced(&desk, group));

@@ -5,7 +5,8 @@ use volary_storage::View;
 use volary_storage::records::{ChatRecord, ChatType, SystemType};
 
 use super::compose::{self, Audience, SystemMessage, load_chat};
-use super::{announcing, info_texts};
+use super::timer::{self, Setting};
+use super::{announcing, features, info_texts};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -314,22 +315,20 @@ pub fn set_timer(tx: &mut Tx<'_, '_>, chat: ChatId, seconds: u32) -> Outcome<()>
     if !group.unpromoted {
         compose::check_can_send(tx.store, tx.profile, chat)?;
     }
+    let before = Setting::of(&group);
     // Nobody was told of the timer of a group that nobody else knows of: the message that announces it decides.
-    let mut changed = group.ephemeral_changed;
+    let mut setting = Setting { seconds, ..before };
     if !group.unpromoted {
         let system = SystemMessage {
             intent: Intent::TimerChanged { seconds: Some(seconds) },
-            text: super::timer::change_text(tx.texts, seconds, None),
+            text: timer::change_text(tx.texts, seconds, None),
             about: Some(ContactId::SELF),
             ..Default::default()
         };
         let mail = compose::send_system(tx, chat, system)?;
-        changed = super::features::sent_after(tx, mail, group.ephemeral_changed)?;
+        setting = Setting { at: features::sent_after(tx, mail, before.at)?, told: true, seconds };
     }
-    chats::update(tx, chat, |record| {
-        record.ephemeral_timer = seconds;
-        record.ephemeral_changed = changed;
-    })?;
+    chats::update(tx, chat, |record| setting.set_in(record))?;
     tx.ephemeral_timer_modified(chat, seconds);
     Ok(())
 }

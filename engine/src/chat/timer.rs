@@ -1,5 +1,7 @@
 //! Disappearing messages: the texts of timer changes and the rule that guards against rollback.
 
+use volary_storage::records::ChatRecord;
+
 use crate::ground::texts::{Texts, id as text};
 
 /// The info text of a timer change; `actor` is `None` for ourselves.
@@ -30,46 +32,60 @@ pub fn change_text(texts: &Texts, seconds: u32, actor: Option<&str>) -> String {
     }
 }
 
-/// What decides whether a received timer value is taken over.
+/// A timer, and how it was set. Of two the greater one counts, in whatever order they came: the one that was set later, of
+/// the same second one that was told by a change before one that a message mentions, and the longer one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Setting {
+    /// Sent time of the message; 0 if no other device and nobody else was told.
+    pub at: i64,
+    /// The message was a timer change.
+    pub told: bool,
+    /// The timer; 0 is off.
+    pub seconds: u32,
+}
+
+impl Setting {
+    /// That of a chat.
+    pub fn of(record: &ChatRecord) -> Self {
+        Self { at: record.ephemeral_changed, told: record.ephemeral_told, seconds: record.ephemeral_timer }
+    }
+
+    /// Makes it that of a chat.
+    pub fn set_in(self, record: &mut ChatRecord) {
+        let Self { at, told, seconds } = self;
+        (record.ephemeral_changed, record.ephemeral_told, record.ephemeral_timer) = (at, told, seconds);
+    }
+}
+
+/// What decides which timer counts after a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
-    /// The value of the message; 0 is off.
-    pub timer: u32,
-    /// Our value.
-    pub ours: u32,
-    /// The message is an explicit timer change.
-    pub explicit: bool,
+    /// The timer of the message.
+    pub theirs: Setting,
+    /// That of the chat so far.
+    pub ours: Setting,
     /// It is from another device of ours.
     pub own: bool,
     /// The sender is a member (or we are none).
     pub allowed: bool,
     /// Timer of the newest message that the sender had seen, if we know that message.
     pub seen_by_sender: Option<u32>,
-    /// Sent time.
-    pub sent: i64,
-    /// Time of the last change that was applied.
-    pub last_change: i64,
 }
 
-/// Whether the received value becomes ours. A sender that has not seen our newer change does not roll it back.
-pub fn is_applied(received: Received) -> bool {
-    let stale_echo = !received.explicit && received.seen_by_sender == Some(received.timer);
-    // Own devices tell each other of every change but those of a chat that nobody else knew of.
-    let told_otherwise = !received.explicit && received.own && received.last_change != 0;
-    // Own devices that set it in the same second all keep the longer one.
-    let tie = received.own && received.sent == received.last_change && received.timer < received.ours;
-    received.timer != received.ours
-        && received.allowed
-        && !stale_echo
-        && !told_otherwise
-        && !tie
-        && received.sent >= received.last_change
-}
-
-/// The time of the last change after a message with an applied value. What another own device just mentions is older than
-/// each change that it tells of.
-pub fn changed_at(received: Received) -> i64 {
-    if received.own && !received.explicit { received.last_change } else { received.sent }
+/// The timer that counts after a message.
+pub fn after(received: Received) -> Setting {
+    let Received { theirs, ours, .. } = received;
+    // A sender that has not seen our newer change does not roll it back.
+    let stale_echo = !theirs.told && received.seen_by_sender == Some(theirs.seconds);
+    if !received.allowed || stale_echo {
+        return ours;
+    }
+    if theirs.told || !received.own {
+        return ours.max(theirs);
+    }
+    // Own devices tell each other of every change but those of a chat that nobody else knew of. What they mention there
+    // is older than each change.
+    if ours.at == 0 { Setting { at: 0, ..theirs } } else { ours }
 }
 
 #[cfg(test)]
@@ -97,47 +113,69 @@ mod tests {
         assert_eq!(change_text(&texts, 0, Some("Bob")), "Message deletion timer is disabled by Bob.");
     }
 
+    const fn told(at: i64, seconds: u32) -> Setting {
+        Setting { at, told: true, seconds }
+    }
+
+    const fn mentioned(at: i64, seconds: u32) -> Setting {
+        Setting { at, told: false, seconds }
+    }
+
+    fn by_bob(theirs: Setting, ours: Setting) -> Received {
+        Received { theirs, ours, own: false, allowed: true, seen_by_sender: None }
+    }
+
     #[test]
     fn a_message_written_before_our_change_does_not_roll_it_back() {
-        let text = Received {
-            timer: 0,
-            ours: 60,
-            explicit: false,
-            own: false,
-            allowed: true,
-            seen_by_sender: Some(0),
-            sent: 10,
-            last_change: 5,
-        };
-        assert!(!is_applied(text));
-        assert!(is_applied(Received { seen_by_sender: Some(60), ..text }));
-        assert!(is_applied(Received { seen_by_sender: None, ..text }));
-        assert!(is_applied(Received { explicit: true, ..text }));
-        assert!(!is_applied(Received { explicit: true, sent: 4, ..text }));
-        assert!(!is_applied(Received { explicit: true, allowed: false, ..text }));
+        let text = by_bob(mentioned(10, 0), told(5, 60));
+        assert_eq!(after(Received { seen_by_sender: Some(0), ..text }), text.ours);
+        assert_eq!(after(Received { seen_by_sender: Some(60), ..text }), text.theirs);
+        assert_eq!(after(text), text.theirs);
+        let change = Received { theirs: told(10, 0), seen_by_sender: Some(0), ..text };
+        assert_eq!(after(change), change.theirs);
+        assert_eq!(after(Received { theirs: told(4, 0), ..change }), change.ours);
+        assert_eq!(after(Received { allowed: false, ..change }), change.ours);
+    }
+
+    #[test]
+    fn who_sets_the_same_again_has_the_last_word_over_those_who_set_it_in_between() {
+        let again = after(by_bob(told(10, 60), told(5, 60)));
+        assert_eq!(after(by_bob(told(7, 0), again)), again);
+        let repeated = after(by_bob(mentioned(10, 60), told(5, 60)));
+        assert_eq!(after(by_bob(told(7, 0), repeated)), repeated);
     }
 
     #[test]
     fn an_own_device_changes_the_timer_by_changes_alone_once_there_was_one() {
-        let first = Received {
-            timer: 60,
-            ours: 0,
-            explicit: false,
-            own: true,
-            allowed: true,
-            seen_by_sender: None,
-            sent: 10,
-            last_change: 0,
-        };
-        assert!(is_applied(first));
-        assert_eq!(changed_at(first), 0, "a change that was sent before and comes later counts");
-        let later = Received { last_change: 5, ..first };
-        assert!(!is_applied(later));
-        let change = Received { explicit: true, ..later };
-        assert!(is_applied(change));
-        assert_eq!(changed_at(change), 10);
-        let tie = Received { ours: 70, last_change: 10, ..change };
-        assert!(!is_applied(tie), "of the same second the longer one");
-        assert!(is_applied(Received { ours: 50, ..tie }) && is_applied(Received { own: false, ..tie }));
+        let first = Received { own: true, ..by_bob(mentioned(10, 60), Setting::default()) };
+        assert_eq!(after(first), mentioned(0, 60), "a change that was sent before and comes later counts");
+        let later = Received { ours: told(5, 0), ..first };
+        assert_eq!(after(later), later.ours);
+        let change = Received { theirs: told(10, 60), ..later };
+        assert_eq!(after(change), change.theirs);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_order_in_which_messages_come_does_not_matter(
+            messages in proptest::collection::vec((1..4_i64, proptest::bool::ANY, 0..3_u32, proptest::bool::ANY), 0..6),
+            by in 0..6_usize,
+        ) {
+            let all: Vec<_> = messages
+                .into_iter()
+                .map(|(at, told, seconds, own)| (Setting { at, told, seconds }, own))
+                // What an own device mentions without a change is the first that is heard of a chat.
+                .filter(|(theirs, own)| theirs.told || !own)
+                .collect();
+            let end = |messages: &[(Setting, bool)]| {
+                messages.iter().fold(Setting::default(), |ours, (theirs, own)| {
+                    after(Received { own: *own, ..by_bob(*theirs, ours) })
+                })
+            };
+            let mut turned = all.clone();
+            turned.rotate_left(by % all.len().max(1));
+            turned.reverse();
+            proptest::prop_assert_eq!(end(&all), end(&turned));
+        }
     }
 }

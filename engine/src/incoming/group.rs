@@ -405,51 +405,48 @@ fn apply_timer(
     chat: &Assigned,
     change: &mut Change,
 ) -> Outcome<()> {
-    let explicit = parsed.system == Some(SystemEvent::EphemeralTimerChanged);
+    let told = parsed.system == Some(SystemEvent::EphemeralTimerChanged);
     let seconds = parsed.ephemeral_timer.unwrap_or(0);
+    let own = who.sender == ContactId::SELF;
+    let actor = contacts::name_of(tx.store, tx.texts, tx.profile, who.sender)?;
+    let line = timer::change_text(tx.texts, seconds, (!own).then_some(actor.as_str()));
+    if told {
+        change.system_type = SystemType::EphemeralTimerChanged;
+        change.text = Some(line.clone());
+        change.about = Some(who.sender);
+    }
+    if !parsed.is_chat_message {
+        return Ok(());
+    }
     let record = chats::load(tx.store, tx.profile, chat.id)?.unwrap_or_default();
     let rows: membership::Rows = members::rows(tx.store, tx.profile, chat.id)?.into_iter().collect();
     let grouped = chat.record.chat_type == ChatType::Group;
-    let last = parsed.references.last();
-    let seen_by_sender = match last {
-        Some(id) => {
-            messages::by_mid(tx.store, tx.profile, id.as_str())?.map(|(_, message)| message.ephemeral_timer)
-        }
+    let seen_by_sender = match parsed.references.last() {
+        Some(id) => messages::timer_of(tx.store, tx.profile, id.as_str())?,
         None => None,
     };
-    let own = who.sender == ContactId::SELF;
     let received = timer::Received {
-        timer: seconds,
-        ours: record.ephemeral_timer,
-        explicit,
+        theirs: timer::Setting { at: parsed.sent_at(opened.received), told, seconds },
+        ours: timer::Setting::of(&record),
         own,
         allowed: !grouped || membership::may_change(&rows, who.sender),
         seen_by_sender,
-        sent: parsed.sent_at(opened.received),
-        last_change: record.ephemeral_changed,
     };
-    let actor = contacts::name_of(tx.store, tx.texts, tx.profile, who.sender)?;
-    let line = timer::change_text(tx.texts, seconds, (!own).then_some(actor.as_str()));
-    if timer::is_applied(received) && parsed.is_chat_message {
-        chats::update(tx, chat.id, |record| {
-            record.ephemeral_timer = seconds;
-            record.ephemeral_changed = timer::changed_at(received);
-        })?;
+    let after = timer::after(received);
+    if seconds != received.ours.seconds {
+        let (profile, mid) = (tx.profile, super::report::short_mid(&opened.mid));
+        let applied = after == received.theirs;
+        tracing::debug!(%profile, chat = %chat.id, mid, applied, ?received, "a message has another timer");
+    }
+    if after == received.ours {
+        return Ok(());
+    }
+    chats::update(tx, chat.id, |record| after.set_in(record))?;
+    if after.seconds != received.ours.seconds {
         tx.ephemeral_timer_modified(chat.id, seconds);
-        if !explicit {
-            change.notices.push((line.clone(), SystemType::EphemeralTimerChanged, Some(who.sender)));
+        if !told {
+            change.notices.push((line, SystemType::EphemeralTimerChanged, Some(who.sender)));
         }
-    }
-    // Who sets the same again has the last word over those who set it in between.
-    if explicit && received.allowed && received.timer == received.ours {
-        chats::update(tx, chat.id, |record| {
-            record.ephemeral_changed = record.ephemeral_changed.max(received.sent);
-        })?;
-    }
-    if explicit {
-        change.system_type = SystemType::EphemeralTimerChanged;
-        change.text = Some(line);
-        change.about = Some(who.sender);
     }
     Ok(())
 }

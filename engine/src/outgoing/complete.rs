@@ -37,6 +37,16 @@ pub struct Traces {
     pub pre_mid: Option<String>,
 }
 
+/// A mail is about to be handed to a relay. Whatever the relay answers, others may have heard of its chat from now on.
+pub fn begins(tx: &mut Tx<'_, '_>, sequence: u64, chat: Option<ChatId>) -> Result<(), StoreError> {
+    if let Some(chat) = chat
+        && outbox::is_there(tx.store, tx.profile, sequence)?
+    {
+        announcing::heard(tx, chat)?;
+    }
+    Ok(())
+}
+
 /// All parts of a queue row were accepted.
 pub fn sent(
     tx: &mut Tx<'_, '_>,

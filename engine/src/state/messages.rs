@@ -108,6 +108,16 @@ pub fn by_mid(
     }
 }
 
+/// The timer in seconds of a message, also of one that was removed; `None` if it is not known.
+pub fn timer_of(view: &impl View, profile: ProfileId, mid: &str) -> Result<Option<u32>, StoreError> {
+    let Some(known) = known(view, profile, mid)? else { return Ok(None) };
+    match (known.message, known.kind) {
+        (Some(id), _) => Ok(load(view, profile, id)?.map(|message| message.ephemeral_timer)),
+        (None, KnownMail::Tombstone) => Ok(Some(known.timer)),
+        (None, _) => Ok(None),
+    }
+}
+
 /// Remembers a Message-ID; an existing entry keeps what is wanted of its relay copies.
 pub fn remember(
     tx: &mut Tx<'_, '_>,
@@ -126,6 +136,15 @@ pub fn remember(
 /// A mail with this Message-ID must never be shown (again).
 pub fn entomb(tx: &mut Tx<'_, '_>, mid: &str) -> Result<(), StoreError> {
     remember(tx, mid, KnownMail::Tombstone, None)
+}
+
+/// Those who refer to a removed message have seen its timer.
+fn set_timer_of_removed(tx: &mut Tx<'_, '_>, mid: &str, timer: u32) -> Result<(), StoreError> {
+    if timer == 0 {
+        return Ok(());
+    }
+    let record = known(tx.store, tx.profile, mid)?.unwrap_or_default();
+    tx.store.put(&KNOWN_MAIL, &(tx.profile, mid.to_owned()), &KnownMailRecord { timer, ..record })
 }
 
 /// Whether a message shows in its chat.
@@ -294,6 +313,7 @@ pub fn bury(tx: &mut Tx<'_, '_>, id: MessageId, delete_copies: bool) -> Result<(
     for mid in [&record.mid, &record.pre_mid] {
         if !mid.is_empty() {
             entomb(tx, mid)?;
+            set_timer_of_removed(tx, mid, record.ephemeral_timer)?;
             tx.store.remove_prefix(&PENDING_REACTIONS, &(tx.profile, mid.clone()))?;
             tx.store.remove_prefix(&PENDING_EDITS, &(tx.profile, mid.clone()))?;
             if delete_copies {

@@ -133,8 +133,23 @@ pub fn due(
     Ok(found)
 }
 
+/// Whether an entry is in the queue; it may have been taken back.
+pub fn is_there(view: &impl View, profile: ProfileId, sequence: u64) -> Result<bool, StoreError> {
+    view.contains(&OUTBOX, &(profile, sequence))
+}
+
+/// Whether an entry is still there, and none that has to leave before it.
+pub fn may_leave(
+    view: &impl View,
+    profile: ProfileId,
+    sequence: u64,
+    job: &OutboxRecord,
+) -> Result<bool, StoreError> {
+    Ok(is_there(view, profile, sequence)? && !is_behind(view, profile, sequence, job)?)
+}
+
 /// Whether an entry that has to leave before this one is still there.
-pub fn is_behind(
+fn is_behind(
     view: &impl View,
     profile: ProfileId,
     sequence: u64,

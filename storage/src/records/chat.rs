@@ -152,6 +152,8 @@ record! {
         pub list_post_disputed: bool = 24,
         /// The mails that announce it all wait to be sent: nobody else has heard of it.
         pub unheard: bool = 25,
+        /// The last timer change was told as one; else a message mentioned it.
+        pub ephemeral_told: bool = 26,
         /// Since when the own location is streamed here; 0 if it is not.
         pub stream_begin: i64 = 40,
         /// Until when.

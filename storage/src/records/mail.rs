@@ -35,6 +35,8 @@ record! {
         pub delete: bool = 4,
         /// The relay copies should be flagged as seen.
         pub seen: bool = 5,
+        /// Timer in seconds that a message had which was removed.
+        pub timer: u32 = 6,
     }
 }
 

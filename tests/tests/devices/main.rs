@@ -2,7 +2,8 @@
 //! twice. When all have heard of everything they show the same.
 //!
 //! `VOLARY_STORIES` sets how many stories are told, `VOLARY_SEED` the first of them, `VOLARY_ACTIONS` how much happens in
-//! each; each prints its seed. With `VOLARY_TIMERS` they set timers, too, which can still end differently.
+//! each; each prints its seed. With `RUST_LOG=volary_engine=debug` they
+//! print what the engine decides.
 
 // A test that cannot go on ends with a message.
 #![allow(clippy::expect_used, clippy::panic)]
@@ -22,8 +23,16 @@ fn number_from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
+/// Shows what the engine decides, as `RUST_LOG` says; nothing without it.
+fn logs() {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    // The other test of this program may have been first.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
 /// Tells stories of so many devices, and what happened in each.
 async fn devices_agree(devices: usize) {
+    logs();
     let stories = number_from_environment("VOLARY_STORIES").unwrap_or(STORIES);
     let actions = number_from_environment("VOLARY_ACTIONS").unwrap_or(ACTIONS);
     let first = number_from_environment("VOLARY_SEED").unwrap_or(FIRST_SEED);

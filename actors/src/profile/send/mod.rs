@@ -23,6 +23,7 @@ use crate::relay_connection::RelayConnection;
 use crate::supervisor::reconnect::revival::Revival;
 use crate::supervisor::reconnect::{AFTER_TROUBLE, retry};
 use crate::watch::cause;
+use volary_engine::chat::announcing;
 use volary_engine::ground::error::{Failure, Outcome};
 use volary_engine::ground::ids::{ChatId, TransportId};
 use volary_engine::ground::work::Lane;
@@ -198,8 +199,12 @@ async fn send_over(
                 if let Some(turn) = turn {
                     tokio::time::sleep_until(turn).await;
                 }
+                let chat = job.chat;
+                if shared.db.look(|view| announcing::is_unheard(view, shared.id, chat))? {
+                    shared.db.transact(shared.id, move |tx| complete::begins(tx, sequence, chat)).await?;
+                }
                 // One that could not be sent holds those behind it: they are looked at again when it is gone.
-                if shared.db.look(|view| outbox::is_behind(view, shared.id, sequence, &job))? {
+                if !shared.db.look(|view| outbox::may_leave(view, shared.id, sequence, &job))? {
                     continue;
                 }
                 let (chat, brings_secret) = (rendered.chat, rendered.brings_secret);
