@@ -33,7 +33,7 @@ fn membership(c: &mut Criterion) {
             .iter()
             .flatten()
             .filter(|id| known(id) || **id == sender)
-            .map(|id| (*id, MemberRecord { added: NOW - 1000, removed: 0 }))
+            .map(|id| (*id, MemberRecord { added: NOW - 1000, ..Default::default() }))
             .collect();
         let received = Received {
             sender,

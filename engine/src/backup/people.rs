@@ -166,7 +166,7 @@ pub fn chat_out(id: ChatId, record: &ChatRecord, name: &str) -> tables::Chat {
 
 /// A membership of a backup.
 pub fn member_in(row: &tables::ChatContact) -> MemberRecord {
-    MemberRecord { added: row.add_timestamp, removed: row.remove_timestamp }
+    MemberRecord { added: row.add_timestamp, removed: row.remove_timestamp, quiet: false }
 }
 
 /// A membership for a backup.

@@ -25,7 +25,7 @@ use crate::ground::db::Db;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
 use crate::state::config::key;
-use crate::state::{apps, chats, keys, messages, tokens, transports};
+use crate::state::{apps, chats, keys, members, messages, tokens, transports};
 
 /// Largest full view that is written.
 const MAX_HTML: u64 = 8 << 20;
@@ -207,7 +207,7 @@ impl Out<'_> {
         }
         for row in self.view.scan_prefix(&MEMBERS, &self.profile)? {
             let ((_, chat, contact), record) = row?;
-            if known.contains(&chat) {
+            if known.contains(&chat) && !members::is_forgotten(&record) {
                 self.writer.add(&member_out(chat, contact, record))?;
             }
         }

@@ -185,8 +185,8 @@ pub(super) async fn rich() -> Desk {
     .await;
     desk.change(move |tx| {
         let group = crate::chat::groups::create(tx, "Round")?;
-        members::put(tx, group, bob, MemberRecord { added: 8, removed: 0 })?;
-        members::put(tx, group, carol, MemberRecord { added: 8, removed: 9 })?;
+        members::put(tx, group, bob, MemberRecord { added: 8, ..Default::default() })?;
+        members::put(tx, group, carol, MemberRecord { added: 8, removed: 9, quiet: false })?;
         chats::update(tx, group, |record| {
             record.description = "What we talk about".to_owned();
             record.mute = Mute::Forever;

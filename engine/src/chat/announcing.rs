@@ -1,11 +1,12 @@
 //! A group is announced by its first message. As long as no mail of it has left, that can be taken back.
 
+use volary_storage::records::{ChatRecord, ChatType};
 use volary_storage::{StoreError, View};
 
 use crate::ground::db::Tx;
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ProfileId};
-use crate::state::{chats, outbox};
+use crate::state::{chats, members, outbox};
 
 /// A message announces a group that nobody else knows of.
 pub fn promote(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
@@ -14,31 +15,59 @@ pub fn promote(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
         if record.unpromoted {
             record.unpromoted = false;
             record.unheard = true;
-            record.name_changed = now;
-            record.description_changed = now;
+            record.name_before = std::mem::replace(&mut record.name_changed, now);
+            record.description_before = std::mem::replace(&mut record.description_changed, now);
         }
     })?;
     Ok(())
 }
 
 /// Whether a chat is announced by mails of which none has left.
-pub fn is_unheard(view: &impl View, profile: ProfileId, chat: Option<ChatId>) -> Result<bool, StoreError> {
-    let Some(chat) = chat else { return Ok(false) };
+pub fn is_unheard(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<bool, StoreError> {
     Ok(chats::load(view, profile, chat)?.is_some_and(|record| record.unheard))
 }
 
-/// A mail of the chat leaves, or one has come: others know of it. Tells whether that is new.
-pub fn heard(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<bool, StoreError> {
+/// Whether a mail of the chat would be the first to tell of it, or of a member.
+pub fn is_news(view: &impl View, profile: ProfileId, chat: ChatId) -> Result<bool, StoreError> {
+    let Some(record) = chats::load(view, profile, chat)? else { return Ok(false) };
+    if record.chat_type != ChatType::Group {
+        return Ok(record.unheard);
+    }
+    let rows = members::rows(view, profile, chat)?;
+    Ok(record.unheard || rows.iter().any(|(_, row)| row.quiet && members::is_current(row)))
+}
+
+/// A mail of the chat leaves: others know of it, under the name and with the description that it has.
+pub fn leaves(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<bool, StoreError> {
     chats::update(tx, chat, |record| (record.unpromoted, record.unheard) = (false, false))
+}
+
+/// A mail of the chat has come from another device, which has announced it. Tells whether that is new. What this one was to
+/// announce is as old as it was before.
+pub fn heard(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<bool, StoreError> {
+    chats::update(tx, chat, |record| {
+        if record.unheard {
+            restore_times(record);
+        }
+        (record.unpromoted, record.unheard) = (false, false);
+    })
+}
+
+fn restore_times(record: &mut ChatRecord) {
+    record.name_changed = record.name_before;
+    record.description_changed = record.description_before;
 }
 
 /// Messages were deleted while they waited to be sent. If no other one waits, nobody else will hear of a group that was to
 /// be announced.
 pub fn taken_back(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
-    if !is_unheard(tx.store, tx.profile, Some(chat))? || outbox::has_mail_of(tx.store, tx.profile, chat)? {
+    if !is_unheard(tx.store, tx.profile, chat)? || outbox::has_mail_of(tx.store, tx.profile, chat)? {
         return Ok(());
     }
-    chats::update(tx, chat, |record| (record.unpromoted, record.unheard) = (true, false))?;
+    chats::update(tx, chat, |record| {
+        (record.unpromoted, record.unheard) = (true, false);
+        restore_times(record);
+    })?;
     tx.chat_modified(chat);
     Ok(())
 }
@@ -126,7 +155,7 @@ mod tests {
         let (desk, group) = with_group().await;
         let first = says(&desk, group, "first").await;
         let (sequence, job) = queued(&desk, first);
-        desk.change(move |tx| Ok(begins(tx, sequence, Some(group))?)).await;
+        assert!(desk.change(move |tx| begins(tx, sequence, group)).await);
         let lost = "the connection was lost";
         desk.change(move |tx| Ok(postponed(tx, sequence, &job, true, tx.now + 60, lost)?)).await;
         deletes(&desk, first).await;
@@ -137,13 +166,10 @@ mod tests {
     async fn what_was_deleted_before_it_left_announces_nothing_and_does_not_leave() {
         let (desk, group) = with_group().await;
         let first = says(&desk, group, "first").await;
-        let (sequence, job) = queued(&desk, first);
-        let may_leave =
-            |desk: &Desk| desk.db.look(|view| outbox::may_leave(view, PROFILE, sequence, &job)).unwrap();
-        assert!(may_leave(&desk));
+        let (sequence, _) = queued(&desk, first);
         deletes(&desk, first).await;
-        desk.change(move |tx| Ok(begins(tx, sequence, Some(group))?)).await;
-        assert!(!may_leave(&desk) && !is_announced(&desk, group));
+        assert!(!desk.change(move |tx| begins(tx, sequence, group)).await);
+        assert!(!is_announced(&desk, group));
     }
 
     #[tokio::test]

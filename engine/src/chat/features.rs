@@ -6,6 +6,7 @@ use volary_storage::records::{Block, MessageRecord, MessageState, ReactionRecord
 use volary_storage::tables::REACTIONS;
 use volary_storage::{StoreError, View};
 
+use super::announcing;
 use super::compose::{self, NewFile, NewMessage, SystemMessage};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
@@ -142,6 +143,10 @@ pub fn delete_for_all(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
     }
     let Some(chat) = chat else { return Ok(()) };
     compose::check_can_send(tx.store, tx.profile, chat)?;
+    if announcing::is_unheard(tx.store, tx.profile, chat)? {
+        // Nobody has got any of them.
+        return super::requests::forget_messages(tx, &found);
+    }
     let intent = Intent::Delete { targets: mids };
     let text = DELETE_TEXT.to_owned();
     compose::send_system(tx, chat, SystemMessage { intent, text, ..Default::default() })?;

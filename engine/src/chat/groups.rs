@@ -110,7 +110,11 @@ pub fn add_member_by(
     if by_handshake {
         announcing::promote(tx, chat)?;
     }
-    let new = members::add(tx, chat, contact, now)?;
+    let new = if group.unpromoted && !by_handshake {
+        members::change_quietly(tx, chat, contact, true, now)?
+    } else {
+        members::add(tx, chat, contact, now)?
+    };
     if new {
         forget_gossip(tx, chat)?;
     } else if !by_handshake {
@@ -161,7 +165,7 @@ pub fn remove_member(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId) -> O
         return Ok(());
     }
     if group.unpromoted {
-        members::forget(tx, chat, contact)?;
+        members::change_quietly(tx, chat, contact, false, now)?;
         tx.chat_modified(chat);
         return Ok(());
     }

@@ -97,6 +97,16 @@ pub fn apply(rows: &mut Rows, received: &Received<'_>) -> Change {
     difference(&before, &current(rows), updated)
 }
 
+/// Applies what another own device did before it had heard that the group was announced: additions count by their times,
+/// removals only of those of whom nobody was told.
+pub fn apply_quiet(rows: &mut Rows, contact: ContactId, added: i64, removed: i64) {
+    let record = rows.entry(contact).or_insert(MemberRecord { added, removed, quiet: true });
+    record.added = record.added.max(added);
+    if record.quiet {
+        record.removed = record.removed.max(removed);
+    }
+}
+
 /// The list of a group that this message creates.
 pub fn create(received: &Received<'_>) -> Rows {
     let mut rows = Rows::new();
@@ -106,7 +116,8 @@ pub fn create(received: &Received<'_>) -> Rows {
                 return rows;
             }
             merge(&mut rows, received, timestamps);
-            rows.entry(received.sender).or_insert(MemberRecord { added: received.sent, removed: 0 });
+            rows.entry(received.sender)
+                .or_insert(MemberRecord { added: received.sent, ..Default::default() });
         }
         None => {
             let listed = received.to.iter().copied().flatten();
@@ -149,21 +160,28 @@ fn merge(rows: &mut Rows, received: &Received<'_>, timestamps: &[i64]) {
             continue;
         }
         match rows.get_mut(id) {
+            // What was done before anybody was told does not undo what members know.
+            Some(record) if record.quiet => {
+                *record = MemberRecord { added: record.added.max(time), ..Default::default() };
+            }
             Some(record) if time > record.added && time >= record.removed => record.added = time,
             Some(_) => {}
             None => {
-                rows.insert(*id, MemberRecord { added: time, removed: 0 });
+                rows.insert(*id, MemberRecord { added: time, ..Default::default() });
             }
         }
     }
     for (contact, time) in received.past.iter().zip(removed) {
         let (Some(id), time) = (contact, capped(*time)) else { continue };
         match rows.get_mut(id) {
+            Some(record) if record.quiet => {
+                *record = MemberRecord { added: record.added, removed: time, quiet: false };
+            }
             Some(record) if time > record.removed && time > record.added => record.removed = time,
             Some(_) => {}
             // Never a member here: the row begins before the removal, else it would read as a membership.
             None => {
-                rows.insert(*id, MemberRecord { added: 0, removed: time });
+                rows.insert(*id, MemberRecord { removed: time, ..Default::default() });
             }
         }
     }
@@ -182,7 +200,8 @@ fn merge_without_times(rows: &mut Rows, received: &Received<'_>) {
     if let Some(id) = received.removed
         && let Some(record) = rows.get_mut(&id).filter(|record| is_current(record))
     {
-        record.removed = received.sent.max(record.added + 1);
+        *record =
+            MemberRecord { added: record.added, removed: received.sent.max(record.added + 1), quiet: false };
     }
     if !received.chat_message {
         for id in received.to.iter().copied().flatten() {
@@ -192,8 +211,10 @@ fn merge_without_times(rows: &mut Rows, received: &Received<'_>) {
 }
 
 fn add_at(rows: &mut Rows, contact: ContactId, time: i64) {
-    let record = rows.entry(contact).or_insert(MemberRecord { added: time, removed: 0 });
-    if !is_current(record) {
+    let record = rows.entry(contact).or_insert(MemberRecord { added: time, ..Default::default() });
+    if record.quiet {
+        *record = MemberRecord { added: record.added.max(time), ..Default::default() };
+    } else if !is_current(record) {
         record.added = record.removed.max(time);
     }
 }

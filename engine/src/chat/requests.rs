@@ -151,7 +151,7 @@ fn forget(tx: &mut Tx<'_, '_>, id: MessageId, chat: ChatId) -> Outcome<()> {
         return Ok(());
     }
     if outbox::cancel(tx, id)? {
-        announcing::heard(tx, chat)?;
+        announcing::leaves(tx, chat)?;
     }
     messages::bury(tx, id, true)?;
     tx.msg_deleted(chat, id);

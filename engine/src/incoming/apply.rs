@@ -6,6 +6,7 @@ use volary_mail::openpgp::{Protection, Treatment, treatment};
 use volary_storage::records::{Block, KnownMail, TimeRecord};
 use volary_storage::tables::GOSSIPED;
 
+use super::assign::Assigned;
 use super::contacts::{self as people, People};
 use super::fate::{Copies, Fate, Reason, Wait};
 use super::open::{Content, Opened};
@@ -18,7 +19,7 @@ use crate::ground::ids::ChatId;
 use crate::handshake;
 use crate::state::messages::Standing;
 use crate::state::{chats, config, contacts, keys, messages, verification};
-use crate::sync::own_deletions;
+use crate::sync::{own_deletions, stamps};
 
 /// The error that clients provoke with the setting `simulate_receive_imf_error`; they compare the text.
 const SIMULATED_ERROR: &str =
@@ -187,7 +188,7 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
     // Clients take a change of the contact that follows the message for a further one.
     seen_from(tx, opened, parsed, &who)?;
     if outgoing && parsed.has_padlock() {
-        announced_elsewhere(tx, parsed)?;
+        announced_elsewhere(tx, opened, parsed, &who)?;
     }
     let fate = by_kind(tx, opened, parsed, &who)?;
     if parsed.kind() != MessageKind::Visible && matches!(fate, Fate::Taken(_)) {
@@ -197,12 +198,26 @@ fn judged(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage) -> Outco
 }
 
 /// Any mail of another own device to a group announces it, also one of which nothing is shown.
-fn announced_elsewhere(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<()> {
+fn announced_elsewhere(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+) -> Outcome<()> {
     let Some(id) = &parsed.group.id else { return Ok(()) };
-    if let Some((chat, _)) = chats::by_group_id(tx.store, tx.profile, id.as_str())?
-        && announcing::heard(tx, chat)?
-    {
-        tx.chat_modified(chat);
+    let shown = parsed.kind() == MessageKind::Visible;
+    match chats::by_group_id(tx.store, tx.profile, id.as_str())? {
+        Some((chat, record)) => {
+            if announcing::heard(tx, chat)? {
+                if !shown && record.unpromoted {
+                    group::take_state(tx, opened, parsed, who, &Assigned { id: chat, record, new: false })?;
+                }
+                tx.chat_modified(chat);
+            }
+        }
+        // What the other device tells of it comes by another mail.
+        None if !shown => stamps::announced(tx, id.as_str())?,
+        None => {}
     }
     Ok(())
 }

@@ -136,7 +136,7 @@ fn as_subscriber(
         since = tx.now.max(newest + 2);
     }
     if !inside && !who.outgoing {
-        members::put(tx, chat.id, ContactId::SELF, MemberRecord { added: since, removed: 0 })?;
+        members::put(tx, chat.id, ContactId::SELF, MemberRecord { added: since, ..Default::default() })?;
         tx.chat_modified(chat.id);
         tx.chatlist_item_changed(Some(chat.id));
     }

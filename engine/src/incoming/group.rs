@@ -2,7 +2,7 @@
 
 use volary_mail::message::read::SystemEvent;
 use volary_mail::message::{Avatar, ParsedMessage};
-use volary_storage::records::{ChatType, MemberRecord, SystemType};
+use volary_storage::records::{ChatType, SystemType};
 
 use super::assign::Assigned;
 use super::contacts::{self as people, People};
@@ -12,7 +12,7 @@ use crate::chat::{info_texts, timer};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
-use crate::ground::ids::{ChatId, ContactId};
+use crate::ground::ids::ContactId;
 use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::state::{chats, contacts, keys, members, messages};
@@ -77,6 +77,19 @@ pub fn apply(
     Ok(change)
 }
 
+/// What a mail of another own device of which nothing is shown tells of its group: members, name and description.
+pub fn take_state(
+    tx: &mut Tx<'_, '_>,
+    opened: &Opened,
+    parsed: &ParsedMessage,
+    who: &People,
+    chat: &Assigned,
+) -> Outcome<()> {
+    let mut unseen = Change::default();
+    let allowed = apply_members(tx, opened, parsed, who, chat, &mut unseen)?;
+    apply_data(tx, opened, parsed, who, chat, allowed, &mut unseen)
+}
+
 /// Applies the member list; returns whether the sender may change the chat.
 fn apply_members(
     tx: &mut Tx<'_, '_>,
@@ -111,7 +124,7 @@ fn apply_members(
     };
     if chat.new {
         let created = first_members(&received, chat.record.group_id.is_empty());
-        write_rows(tx, chat.id, &membership::Rows::new(), &created)?;
+        members::write(tx, chat.id, &membership::Rows::new(), &created)?;
         chats::update(tx, chat.id, |record| record.members_updated = sent)?;
         announce(tx, parsed, who, added, removed, change)?;
         tx.chat_modified(chat.id);
@@ -125,7 +138,7 @@ fn apply_members(
     }
     let before = rows.clone();
     let outcome = membership::apply(&mut rows, &received);
-    write_rows(tx, chat.id, &before, &rows)?;
+    members::write(tx, chat.id, &before, &rows)?;
     if outcome.updated {
         chats::update(tx, chat.id, |record| record.members_updated = record.members_updated.max(sent))?;
     }
@@ -163,23 +176,6 @@ fn first_members(received: &Received<'_>, ad_hoc: bool) -> membership::Rows {
         membership::create(&Received { timestamps: received.timestamps.filter(fits), ..*received });
     rows.entry(ContactId::SELF).or_default();
     rows
-}
-
-fn write_rows(
-    tx: &mut Tx<'_, '_>,
-    chat: ChatId,
-    before: &membership::Rows,
-    after: &membership::Rows,
-) -> Outcome<()> {
-    for contact in before.keys().filter(|contact| !after.contains_key(contact)) {
-        members::forget(tx, chat, *contact)?;
-    }
-    for (contact, row) in after {
-        if before.get(contact) != Some(row) {
-            members::put(tx, chat, *contact, MemberRecord { ..*row })?;
-        }
-    }
-    Ok(())
 }
 
 fn removed_contact(

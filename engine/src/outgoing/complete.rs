@@ -10,9 +10,10 @@ use volary_storage::tables::GOSSIPED;
 
 use crate::chat::announcing;
 use crate::ground::db::Tx;
+use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId, TransportId};
-use crate::state::{apps, chats, contacts, deadlines, messages, outbox, transports};
+use crate::state::{apps, chats, contacts, deadlines, members, messages, outbox, transports};
 use crate::sync::queue;
 
 /// A mail is given up after that many tries.
@@ -37,14 +38,15 @@ pub struct Traces {
     pub pre_mid: Option<String>,
 }
 
-/// A mail is about to be handed to a relay. Whatever the relay answers, others may have heard of its chat from now on.
-pub fn begins(tx: &mut Tx<'_, '_>, sequence: u64, chat: Option<ChatId>) -> Result<(), StoreError> {
-    if let Some(chat) = chat
-        && outbox::is_there(tx.store, tx.profile, sequence)?
-    {
-        announcing::heard(tx, chat)?;
+/// A mail is about to be handed to a relay, unless it was taken back. Whatever the relay answers, others may have heard of
+/// its chat from now on.
+pub fn begins(tx: &mut Tx<'_, '_>, sequence: u64, chat: ChatId) -> Outcome<bool> {
+    let is_there = outbox::is_there(tx.store, tx.profile, sequence)?;
+    if is_there {
+        announcing::leaves(tx, chat)?;
+        members::told(tx, chat)?;
     }
-    Ok(())
+    Ok(is_there)
 }
 
 /// All parts of a queue row were accepted.
@@ -62,7 +64,7 @@ pub fn sent(
     })?;
     // Also if it was deleted while it was on its way.
     if let Some(chat) = job.chat
-        && announcing::heard(tx, chat)?
+        && announcing::leaves(tx, chat)?
     {
         tx.chat_modified(chat);
     }

@@ -93,7 +93,7 @@ fn group(
     rows.sort_by_key(|(id, row)| (std::cmp::Reverse(row.added), *id));
     let (current, mut past): (Vec<_>, Vec<_>) =
         rows.into_iter().partition(|(_, row)| members::is_current(row));
-    past.retain(|(_, row)| row.removed > context.now - members::PAST_MEMBER_MEMORY);
+    past.retain(|(_, row)| !row.quiet && row.removed > context.now - members::PAST_MEMBER_MEMORY);
     past.sort_by_key(|(id, row)| (std::cmp::Reverse(row.added), *id));
     let own_fingerprint = keys::own_fingerprint(view, profile)?.unwrap_or_default();
     let (mut times, mut fingerprints, mut past_members) = (Vec::new(), Vec::new(), Vec::new());

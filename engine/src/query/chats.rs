@@ -147,7 +147,7 @@ pub fn past_contact_ids(look: &Look<'_>, chat: ChatId) -> Outcome<Vec<ContactId>
     let rows = members::rows(look.view, look.profile, chat)?;
     let mut past: Vec<(bool, Reverse<i64>, Reverse<ContactId>)> = rows
         .into_iter()
-        .filter(|(_, row)| !members::is_current(row) && remembered(row.removed))
+        .filter(|(_, row)| !members::is_current(row) && !row.quiet && remembered(row.removed))
         .map(|(id, row)| (id == ContactId::SELF, Reverse(row.removed), Reverse(id)))
         .collect();
     past.sort_unstable();

@@ -1,5 +1,7 @@
 //! Members and past members of chats.
 
+use std::collections::BTreeMap;
+
 use volary_storage::records::MemberRecord;
 use volary_storage::tables::{CHATS_OF_CONTACT, MEMBERS};
 use volary_storage::{StoreError, View};
@@ -34,6 +36,11 @@ pub fn row(
 /// A member iff the last addition is not older than the last removal.
 pub fn is_current(record: &MemberRecord) -> bool {
     record.added >= record.removed
+}
+
+/// Removed before anybody had heard of it: of no interest to anybody but own devices.
+pub fn is_forgotten(record: &MemberRecord) -> bool {
+    record.quiet && !is_current(record)
 }
 
 /// Whether a contact is a member now.
@@ -77,12 +84,12 @@ pub fn add(tx: &mut Tx<'_, '_>, chat: ChatId, contact: ContactId, time: i64) -> 
                 tx,
                 chat,
                 contact,
-                MemberRecord { added: record.removed.max(time), removed: record.removed },
+                MemberRecord { added: record.removed.max(time), removed: record.removed, quiet: false },
             )?;
             Ok(true)
         }
         None => {
-            put(tx, chat, contact, MemberRecord { added: time, removed: 0 })?;
+            put(tx, chat, contact, MemberRecord { added: time, ..Default::default() })?;
             Ok(true)
         }
     }
@@ -98,11 +105,62 @@ pub fn mark_removed(
     match row(tx.store, tx.profile, chat, contact)? {
         Some(record) if is_current(&record) => {
             let removed = time.max(record.added + 1);
-            put(tx, chat, contact, MemberRecord { added: record.added, removed })?;
+            put(tx, chat, contact, MemberRecord { added: record.added, removed, quiet: false })?;
             Ok(true)
         }
         _ => Ok(false),
     }
+}
+
+/// Adds or removes a contact in a group of which nobody else knows.
+pub fn change_quietly(
+    tx: &mut Tx<'_, '_>,
+    chat: ChatId,
+    contact: ContactId,
+    is_member: bool,
+    time: i64,
+) -> Result<bool, StoreError> {
+    let old = row(tx.store, tx.profile, chat, contact)?;
+    let MemberRecord { added, removed, .. } = match old {
+        Some(record) if is_current(&record) == is_member => return Ok(false),
+        None if !is_member => return Ok(false),
+        old => old.unwrap_or_default(),
+    };
+    let record = if is_member {
+        MemberRecord { added: removed.max(time), removed, quiet: true }
+    } else {
+        MemberRecord { added, removed: time.max(added + 1), quiet: true }
+    };
+    put(tx, chat, contact, record)?;
+    Ok(true)
+}
+
+/// A message tells of the present members.
+pub fn told(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
+    for (contact, record) in rows(tx.store, tx.profile, chat)? {
+        if record.quiet && is_current(&record) {
+            put(tx, chat, contact, MemberRecord { quiet: false, ..record })?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what has changed of the rows of a chat.
+pub fn write(
+    tx: &mut Tx<'_, '_>,
+    chat: ChatId,
+    before: &BTreeMap<ContactId, MemberRecord>,
+    after: &BTreeMap<ContactId, MemberRecord>,
+) -> Result<(), StoreError> {
+    for contact in before.keys().filter(|contact| !after.contains_key(contact)) {
+        forget(tx, chat, *contact)?;
+    }
+    for (contact, row) in after {
+        if before.get(contact) != Some(row) {
+            put(tx, chat, *contact, *row)?;
+        }
+    }
+    Ok(())
 }
 
 /// Forgets a row without a trace.

@@ -138,18 +138,8 @@ pub fn is_there(view: &impl View, profile: ProfileId, sequence: u64) -> Result<b
     view.contains(&OUTBOX, &(profile, sequence))
 }
 
-/// Whether an entry is still there, and none that has to leave before it.
-pub fn may_leave(
-    view: &impl View,
-    profile: ProfileId,
-    sequence: u64,
-    job: &OutboxRecord,
-) -> Result<bool, StoreError> {
-    Ok(is_there(view, profile, sequence)? && !is_behind(view, profile, sequence, job)?)
-}
-
 /// Whether an entry that has to leave before this one is still there.
-fn is_behind(
+pub fn is_behind(
     view: &impl View,
     profile: ProfileId,
     sequence: u64,

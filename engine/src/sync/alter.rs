@@ -1,12 +1,13 @@
 //! Changes of chats and contacts that another device has made.
 
 use volary_mail::ids::{ChannelSecret, GroupId};
-use volary_mail::sync::{Action, ChatName, MuteTime, Visibility as Place};
+use volary_mail::sync::{Action, ChatName, MemberTimes, MuteTime, Visibility as Place};
 use volary_storage::StoreError;
 use volary_storage::records::{Block, ChatRecord, ChatType, ContactOrigin, Mute, Visibility};
 
+use super::stamps;
 use crate::chat::compose::load_chat;
-use crate::chat::{contact_names, groups, requests};
+use crate::chat::{announcing, contact_names, groups, membership, requests};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
@@ -122,6 +123,12 @@ fn of_chat(tx: &mut Tx<'_, '_>, chat: ChatId, action: Action, time: i64) -> Outc
         Action::SetDescription(text) => describe(tx, chat, &text, time),
         Action::SetPgpContacts(wanted) => set_members(tx, chat, &wanted),
         Action::Delete => requests::delete(tx, chat),
+        Action::Announced => {
+            if announcing::heard(tx, chat)? {
+                tx.chat_modified(chat);
+            }
+            Ok(())
+        }
         Action::SetContacts(_) => Err(Failure::refused("lists without encryption are not made here")),
         Action::CreateGroupEncrypted(_) | Action::CreateOutBroadcast { .. } => {
             Err(Failure::refused("a chat that exists cannot be made"))
@@ -185,7 +192,8 @@ fn describe(tx: &mut Tx<'_, '_>, chat: ChatId, text: &str, time: i64) -> Outcome
 
 /// As on the device that made it, the name has no time before the group is announced: any announced name is later.
 fn create_group(tx: &mut Tx<'_, '_>, id: &str, name: &str) -> Outcome<()> {
-    let record = ChatRecord { chat_type: ChatType::Group, unpromoted: true, ..new_chat(id, name)? };
+    let unpromoted = !stamps::is_announced(tx, id)?;
+    let record = ChatRecord { chat_type: ChatType::Group, unpromoted, ..new_chat(id, name)? };
     if let Some(chat) = create(tx, record)? {
         let now = tx.now;
         members::add(tx, chat, ContactId::SELF, now)?;
@@ -221,6 +229,27 @@ fn create(tx: &mut Tx<'_, '_>, record: ChatRecord) -> Outcome<Option<ChatId>> {
     }
     tx.msgs_changed_all();
     Ok(Some(chats::create(tx, record)?))
+}
+
+/// What another device knows of the members of a group that nobody else knew of.
+pub fn merge_members(tx: &mut Tx<'_, '_>, id: &ChatName, told: &[MemberTimes]) -> Outcome<()> {
+    let ChatName::Grpid(id) = id else { return Err(Failure::refused("members by key are of groups")) };
+    let Some((chat, group)) = chats::by_group_id(tx.store, tx.profile, id)? else {
+        return Err(Failure::refused("the group is not known"));
+    };
+    if !group.encrypted || group.chat_type != ChatType::Group {
+        return Err(Failure::refused("members by key are of encrypted groups"));
+    }
+    let before: membership::Rows = members::rows(tx.store, tx.profile, chat)?.into_iter().collect();
+    let mut after = before.clone();
+    for MemberTimes { key, addr, added, removed } in told {
+        membership::apply_quiet(&mut after, member(tx, key, addr)?, *added, *removed);
+    }
+    if before != after {
+        members::write(tx, chat, &before, &after)?;
+        tx.chat_modified(chat);
+    }
+    Ok(())
 }
 
 /// Of a group that nobody else knows of the list is replaced; to a channel, and to a group that another device has

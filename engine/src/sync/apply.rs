@@ -39,7 +39,10 @@ fn one(tx: &mut Tx<'_, '_>, change: Change, time: i64) -> Outcome<()> {
             Ok(tokens::save(tx, TokenKind::Auth, &scope, &invite.auth, time)?)
         }
         Change::DeleteQrToken(invite) => withdraw(tx, &invite, time),
-        Change::AlterChat { id, action } => alter::alter(tx, &id, action, time),
+        Change::AlterChat { id, members, .. } if !members.is_empty() => {
+            alter::merge_members(tx, &id, &members)
+        }
+        Change::AlterChat { id, action, .. } => alter::alter(tx, &id, action, time),
         Change::Config { key, val } => set(tx, key, val),
         Change::SaveMessage { src, dest } => match messages::by_mid(tx.store, tx.profile, &src)? {
             Some((message, _)) if messages::known(tx.store, tx.profile, &dest)?.is_none() => {

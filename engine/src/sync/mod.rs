@@ -20,7 +20,7 @@ pub mod own_deletions;
 pub mod queue;
 pub mod relays;
 pub mod share;
-mod stamps;
+pub mod stamps;
 
 #[cfg(test)]
 mod tests;

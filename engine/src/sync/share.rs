@@ -1,10 +1,12 @@
 //! What a change of the user is to the other devices.
 
-use volary_mail::sync::{Action, Change, ChatName, MuteTime, Setting, Tokens, Visibility as Place};
-use volary_storage::records::{ChatType, Mute, Visibility};
+use volary_mail::sync::{
+    Action, Change, ChatName, MemberTimes, MuteTime, Setting, Tokens, Visibility as Place,
+};
+use volary_storage::records::{ChatType, MemberRecord, MessageState, Mute, Visibility};
 use volary_storage::{StoreError, View};
 
-use super::{queue, relays};
+use super::{queue, relays, stamps};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
@@ -48,7 +50,7 @@ fn name_of_contact(
 
 fn alter(tx: &mut Tx<'_, '_>, id: Option<ChatName>, action: Action) -> Outcome<()> {
     match id {
-        Some(id) => queue::push(tx, &Change::AlterChat { id, action }),
+        Some(id) => queue::push(tx, &Change::AlterChat { id, action, members: Vec::new() }),
         None => {
             tracing::debug!(profile = %tx.profile, "a change of a chat that other devices cannot find is not shared");
             Ok(())
@@ -90,7 +92,24 @@ pub fn contact(tx: &mut Tx<'_, '_>, contact: ContactId, action: Action) -> Outco
 pub fn unannounced(tx: &mut Tx<'_, '_>, group: ChatId, action: Action) -> Outcome<()> {
     let record = chats::load(tx.store, tx.profile, group)?;
     match record {
-        Some(record) if record.chat_type == ChatType::Group && record.unpromoted => chat(tx, group, action),
+        Some(record) if record.chat_type == ChatType::Group && record.unpromoted => {
+            let (renames, describes) =
+                (matches!(action, Action::Rename(_)), matches!(action, Action::SetDescription(_)));
+            chat(tx, group, action)?;
+            if queue::is_on(tx.store, tx.profile)?
+                && let Some(time) = stamps::latest(tx)?
+            {
+                // All devices compare it by the same time with what announces the group.
+                chats::update(tx, group, |record| {
+                    if renames {
+                        record.name_changed = time;
+                    } else if describes {
+                        record.description_changed = time;
+                    }
+                })?;
+            }
+            Ok(())
+        }
         _ => Ok(()),
     }
 }
@@ -132,18 +151,32 @@ pub fn members(tx: &mut Tx<'_, '_>, group: ChatId) -> Outcome<()> {
     if !record.encrypted || !is_shared || !queue::is_on(tx.store, tx.profile)? {
         return Ok(());
     }
-    let mut found = Vec::new();
-    for member in members::current(tx.store, tx.profile, group)? {
-        if member == ContactId::SELF {
-            let own = keys::own_fingerprint(tx.store, tx.profile)?;
-            found.extend(own.map(|fingerprint| (fingerprint, String::new())));
-        } else if let Some(contact) = contacts::load(tx.store, tx.profile, member)?
-            && !contact.fingerprint.is_empty()
-        {
-            found.push((contact.fingerprint, contact.addr));
+    let (mut found, mut times) = (Vec::new(), Vec::new());
+    for (member, row) in members::rows(tx.store, tx.profile, group)? {
+        let Some((key, addr)) = name_of_member(tx.store, tx.profile, member)? else { continue };
+        if record.chat_type == ChatType::Group {
+            let MemberRecord { added, removed, .. } = row;
+            times.push(MemberTimes { key: key.clone(), addr: addr.clone(), added, removed });
+        }
+        if members::is_current(&row) {
+            found.push((key, addr));
         }
     }
-    chat(tx, group, Action::SetPgpContacts(found))
+    let Some(id) = name_of(tx.store, tx.profile, group)? else { return Ok(()) };
+    queue::push(tx, &Change::AlterChat { id, action: Action::SetPgpContacts(found), members: times })
+}
+
+/// Fingerprint and address of a member, as devices tell them each other; the user has an empty address.
+fn name_of_member(
+    view: &impl View,
+    profile: ProfileId,
+    member: ContactId,
+) -> Result<Option<(String, String)>, StoreError> {
+    if member == ContactId::SELF {
+        return Ok(keys::own_fingerprint(view, profile)?.map(|own| (own, String::new())));
+    }
+    let contact = contacts::load(view, profile, member)?.filter(|contact| !contact.fingerprint.is_empty());
+    Ok(contact.map(|contact| (contact.fingerprint, contact.addr)))
 }
 
 /// Where a chat stands in the list.
@@ -227,14 +260,25 @@ pub fn deleting(
     ids: &[MessageId],
     delete: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<()>,
 ) -> Outcome<()> {
-    let mut msgs = Vec::new();
+    let (mut msgs, mut on_their_way) = (Vec::new(), Vec::new());
     for id in ids {
-        let record = messages::load(tx.store, tx.profile, *id)?;
-        msgs.extend(record.map(|record| record.mid).filter(|mid| !mid.is_empty()));
+        let Some(record) = messages::load(tx.store, tx.profile, *id)? else { continue };
+        if record.state == MessageState::OutPending && !on_their_way.contains(&record.chat) {
+            on_their_way.push(record.chat);
+        }
+        if !record.mid.is_empty() {
+            msgs.push(record.mid);
+        }
     }
     delete(tx)?;
     if msgs.is_empty() || !queue::is_on(tx.store, tx.profile)? {
         return Ok(());
+    }
+    for id in on_their_way {
+        let record = chats::load(tx.store, tx.profile, id)?;
+        if record.is_some_and(|record| record.chat_type == ChatType::Group && !record.unpromoted) {
+            chat(tx, id, Action::Announced)?;
+        }
     }
     queue::push(tx, &Change::DeleteMessages { msgs })
 }

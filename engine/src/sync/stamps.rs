@@ -42,6 +42,11 @@ pub fn made(tx: &mut Tx<'_, '_>, change: &Change, data: &str) -> Result<(i64, u3
     Ok((time, order))
 }
 
+/// Time of the latest stamp that this device gave or heard of.
+pub fn latest(tx: &Tx<'_, '_>) -> Result<Option<i64>, StoreError> {
+    Ok(tx.store.get(&SYNC_STAMPS, &(tx.profile, LAST))?.map(|stamp| stamp.time))
+}
+
 /// Whether a change that another device tells is later than what is known; then it is remembered.
 pub fn is_news(tx: &mut Tx<'_, '_>, item: &Item) -> Outcome<bool> {
     let data = write(&item.change).map_err(|error| Failure::Internal(error.to_string()))?;
@@ -65,6 +70,21 @@ pub fn is_news(tx: &mut Tx<'_, '_>, item: &Item) -> Outcome<bool> {
     Ok(true)
 }
 
+fn announcement(group: &str) -> String {
+    format!("announcement of group {group}")
+}
+
+/// Another device has announced a group of which this one has not heard.
+pub fn announced(tx: &mut Tx<'_, '_>, group: &str) -> Result<(), StoreError> {
+    let stamp = SyncStampRecord { time: tx.now, ..Default::default() };
+    tx.store.put(&SYNC_STAMPS, &(tx.profile, announcement(group).as_str()), &stamp)
+}
+
+/// Whether another device had announced a group before this one heard of it.
+pub fn is_announced(tx: &Tx<'_, '_>, group: &str) -> Result<bool, StoreError> {
+    tx.store.contains(&SYNC_STAMPS, &(tx.profile, announcement(group).as_str()))
+}
+
 fn key(stamp: &SyncStampRecord) -> (i64, u32, &[u8]) {
     (stamp.time, stamp.order, stamp.digest.as_slice())
 }
@@ -77,7 +97,9 @@ fn digest(data: &str) -> Vec<u8> {
 fn subject(tx: &Tx<'_, '_>, change: &Change) -> Result<Option<String>, StoreError> {
     Ok(match change {
         Change::Config { key, .. } => Some(format!("setting {}", key.key())),
-        Change::AlterChat { id, action } => {
+        // Each of the members has a time of its own.
+        Change::AlterChat { members, .. } if !members.is_empty() => None,
+        Change::AlterChat { id, action, .. } => {
             let chat = match id {
                 ChatName::ContactAddr(addr) => format!("addr {addr}"),
                 ChatName::ContactFingerprint(fingerprint) => format!("key {fingerprint}"),

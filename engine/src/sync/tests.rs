@@ -430,7 +430,7 @@ async fn a_message_that_comes_after_its_deletion_by_another_device_is_not_shown(
 }
 
 #[tokio::test]
-async fn of_two_member_lists_of_a_new_group_both_devices_keep_the_later_one() {
+async fn what_two_devices_do_to_the_members_of_a_new_group_counts_on_both() {
     let (one, other) = Device::pair().await;
     for device in [&one, &other] {
         device.0.knows(&["anna@x.test"]).await;
@@ -457,7 +457,7 @@ async fn of_two_member_lists_of_a_new_group_both_devices_keep_the_later_one() {
         let addrs = ids.into_iter().map(|id| record(id).map(|record| record.addr).unwrap_or_default());
         addrs.collect::<Vec<_>>()
     };
-    let expected = ["", "bert@x.test"];
+    let expected = ["", "anna@x.test", "bert@x.test"];
     assert_eq!(members(&one, ChatId::new(made)), expected);
     assert_eq!(members(&other, theirs), expected);
 }
@@ -480,7 +480,12 @@ async fn a_group_that_was_announced_meanwhile_keeps_what_is_newer_and_loses_nobo
         other.does(SetChatDescription { chat_id: theirs, description: "flat".to_owned() }).await;
         other.does(RemoveContactFromChat { chat_id: theirs, contact_id: anna.get() }).await;
         one.0.waits(wait);
-        one.0.change(move |tx| Ok(crate::chat::announcing::promote(tx, mine)?)).await;
+        one.0
+            .change(move |tx| {
+                crate::chat::announcing::promote(tx, mine)?;
+                Ok(members::told(tx, mine)?)
+            })
+            .await;
         one.0.waits(10);
         one.hears(&other.leaves().await).await;
         let record = one.0.db.look(|view| chats::load(view, PROFILE, mine)).unwrap().unwrap();

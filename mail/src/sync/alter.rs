@@ -50,6 +50,9 @@ pub enum Action {
     SetDescription(String),
     /// Deleted with all messages.
     Delete,
+    /// A group that others may have heard of, though its first message was deleted while it was on its way. Volary tells
+    /// it; chatmail core passes it by.
+    Announced,
 }
 
 /// Where a chat stands in the list.

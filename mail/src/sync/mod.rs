@@ -42,6 +42,10 @@ pub enum Change {
         id: ChatName,
         /// What.
         action: Action,
+        /// With the members of a group that nobody else knows of: when each was added and removed. Volary adds it;
+        /// chatmail core pays no attention to it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        members: Vec<MemberTimes>,
     },
     /// A setting.
     Config {
@@ -64,6 +68,19 @@ pub enum Change {
     },
     /// A relay was added, changed or removed; the whole state.
     Transports(Relays),
+}
+
+/// Since when somebody is or was a member of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberTimes {
+    /// Fingerprint, as in [`Action::SetPgpContacts`].
+    pub key: String,
+    /// Address; empty for the user.
+    pub addr: String,
+    /// Time of the last addition, in Unix seconds.
+    pub added: i64,
+    /// Time of the last removal; 0 if there was none.
+    pub removed: i64,
 }
 
 /// Secrets of an invite.

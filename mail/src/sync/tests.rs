@@ -8,7 +8,7 @@ fn text(change: &Change) -> String {
 
 #[test]
 fn changes_have_the_form_that_other_devices_read() {
-    let alter = |id, action| Change::AlterChat { id, action };
+    let alter = |id, action| Change::AlterChat { id, action, members: Vec::new() };
     let group = || ChatName::Grpid("NIconPK4e_ljYf6lTRCk49jH".to_owned());
     let until = MuteTime::Until { secs_since_epoch: 1_795_469_122, nanos_since_epoch: 65_322_250 };
     let cases = [
@@ -26,6 +26,7 @@ fn changes_have_the_form_that_other_devices_read() {
         ),
         (Change::DeleteMessages { msgs: vec!["a@b".into()] }, r#"{"DeleteMessages":{"msgs":["a@b"]}}"#),
         (alter(ChatName::Device, Action::Delete), r#"{"AlterChat":{"id":"Device","action":"Delete"}}"#),
+        (alter(ChatName::Device, Action::Announced), r#"{"AlterChat":{"id":"Device","action":"Announced"}}"#),
         (
             alter(ChatName::ContactAddr("bob@example.net".into()), Action::SetVisibility(Visibility::Pinned)),
             r#"{"AlterChat":{"id":{"ContactAddr":"bob@example.net"},"action":{"SetVisibility":"Pinned"}}}"#,
@@ -102,10 +103,11 @@ proptest! {
     fn names_and_texts_come_back(name in ".{0,40}", time: i64, secs: u64, nanos: u32) {
         let id = ChatName::Msgids(vec![name.clone()]);
         let changes = [
-            Change::AlterChat { id: id.clone(), action: Action::Rename(name.clone()) },
+            Change::AlterChat { id: id.clone(), action: Action::Rename(name.clone()), members: Vec::new() },
             Change::AlterChat {
                 id,
                 action: Action::SetMuted(MuteTime::Until { secs_since_epoch: secs, nanos_since_epoch: nanos }),
+                members: Vec::new(),
             },
             Change::Config { key: Setting::Selfstatus, val: name },
         ];

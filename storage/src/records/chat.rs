@@ -154,6 +154,10 @@ record! {
         pub unheard: bool = 25,
         /// The last timer change was told as one; else a message mentioned it.
         pub ephemeral_told: bool = 26,
+        /// While [`Self::unheard`]: time of the name before the group was to be announced.
+        pub name_before: i64 = 27,
+        /// The same of the description.
+        pub description_before: i64 = 28,
         /// Since when the own location is streamed here; 0 if it is not.
         pub stream_begin: i64 = 40,
         /// Until when.
@@ -175,6 +179,8 @@ record! {
         pub added: i64 = 1,
         /// Time of the last removal, 0 if never.
         pub removed: i64 = 2,
+        /// No message has told of it: the group was not announced when it was made.
+        pub quiet: bool = 3,
     }
 }
 

@@ -77,9 +77,14 @@ impl Action {
         (Self::DeleteChat, 1),
     ];
 
-    /// Any of them.
-    pub fn any(rng: &mut ChaCha8Rng) -> Self {
-        Self::WEIGHTS.choose_weighted(rng, |(_, weight)| *weight).expect("there are some").0
+    /// Any of them; in a restless story none that needs calm.
+    pub fn any(rng: &mut ChaCha8Rng, restless: bool) -> Self {
+        loop {
+            let action = Self::WEIGHTS.choose_weighted(rng, |(_, weight)| *weight).expect("there are some").0;
+            if !restless || !action.needs_calm() {
+                return action;
+            }
+        }
     }
 
     /// Whether the outcome depends on what the other devices have heard of before: what is deleted or copied is what was
@@ -91,6 +96,7 @@ impl Action {
 
 /// Does it on a device; `number` makes texts unlike others. What cannot be done now is left.
 pub async fn done(device: &Person, action: Action, rng: &mut ChaCha8Rng, people: &[Person], number: u64) {
+    tracing::debug!(profile = device.profile, ?action, number, "acts");
     match action {
         Action::NameSelf => sets(device, "displayname", &format!("Ada {number}")).await,
         Action::Status => sets(device, "selfstatus", &format!("status {number}")).await,
@@ -166,6 +172,13 @@ async fn in_chat(chat: &Chat, action: Action, rng: &mut ChaCha8Rng, people: &[Pe
     let device = &chat.person;
     let shown = chat.full().await;
     let chat_id = chat.id;
+    tracing::debug!(
+        profile = device.profile,
+        chat_id,
+        name = shown.name,
+        new = shown.is_unpromoted,
+        "in a chat"
+    );
     if shown.is_contact_request {
         chat.is_accepted().await;
     }

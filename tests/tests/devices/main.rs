@@ -13,7 +13,7 @@ mod seen;
 mod story;
 
 /// Stories for each number of devices unless `VOLARY_STORIES` says otherwise.
-const STORIES: u64 = 1;
+const STORIES: u64 = 2;
 /// The first story unless `VOLARY_SEED` says otherwise: a run that fails says what was changed, not which story was drawn.
 const FIRST_SEED: u64 = 5;
 /// Actions of a story unless `VOLARY_ACTIONS` says otherwise.

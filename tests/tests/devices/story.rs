@@ -46,6 +46,8 @@ struct Story {
     devices: Vec<Person>,
     online: Vec<bool>,
     friends: Vec<Person>,
+    /// Nothing waits until all devices have heard of everything: all that comes together comes at the end.
+    restless: bool,
     /// Mails may wait for their next try.
     disturbed: bool,
     figures: Figures,
@@ -103,7 +105,10 @@ impl Story {
         }
         let online = vec![true; devices.len()];
         let figures = Figures { devices: devices.len(), ..Figures::default() };
-        let mut story = Self { rng, world, clock, devices, online, friends, disturbed: false, figures };
+        // Every other one, so that a run of several has both.
+        let restless = seed % 2 == 1;
+        let mut story =
+            Self { rng, world, clock, devices, online, friends, restless, disturbed: false, figures };
         story.calms().await;
         story
     }
@@ -128,6 +133,7 @@ impl Story {
     async fn goes(&mut self, device: usize, online: bool) {
         if self.online[device] != online {
             self.online[device] = online;
+            tracing::debug!(profile = self.devices[device].profile, online, "goes");
             if online {
                 self.devices[device].call(StartIo {}).await;
             } else {
@@ -148,6 +154,7 @@ impl Story {
         };
         self.figures.faults += usize::from(faults.hang_up_after_data || faults.data.is_some() || gone);
         self.disturbed = true;
+        tracing::debug!(?faults, gone, "the relay changes");
         self.world.relay.set_faults(faults);
         self.world.relay.set_down(gone).await;
     }
@@ -164,7 +171,7 @@ impl Story {
 
     async fn friend_acts(&mut self, number: u64) {
         let friend = self.friends.choose(&mut self.rng).expect("somebody").clone();
-        let action = Action::any(&mut self.rng);
+        let action = Action::any(&mut self.rng, self.restless);
         let wanted = matches!(
             action,
             Action::Say
@@ -187,7 +194,7 @@ impl Story {
 
     async fn acts(&mut self, number: u64) {
         let device = self.rng.gen_range(0..self.devices.len());
-        let action = Action::any(&mut self.rng);
+        let action = Action::any(&mut self.rng, self.restless);
         if action.needs_calm() {
             self.calms().await;
         }

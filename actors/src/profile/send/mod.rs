@@ -199,12 +199,10 @@ async fn send_over(
                 if let Some(turn) = turn {
                     tokio::time::sleep_until(turn).await;
                 }
-                let chat = job.chat;
-                if shared.db.look(|view| announcing::is_unheard(view, shared.id, chat))? {
-                    shared.db.transact(shared.id, move |tx| complete::begins(tx, sequence, chat)).await?;
-                }
                 // One that could not be sent holds those behind it: they are looked at again when it is gone.
-                if !shared.db.look(|view| outbox::may_leave(view, shared.id, sequence, &job))? {
+                if shared.db.look(|view| outbox::is_behind(view, shared.id, sequence, &job))?
+                    || !begins(shared, sequence, job.chat).await?
+                {
                     continue;
                 }
                 let (chat, brings_secret) = (rendered.chat, rendered.brings_secret);
@@ -230,6 +228,17 @@ async fn send_over(
     }
     unsent.extend(settle_all(shared, in_flight, exit).await?);
     Ok(unsent)
+}
+
+/// Whether a row is still there when its mail is about to be handed over. What is taken back later leaves all the same.
+async fn begins(shared: &Rc<Shared>, sequence: u64, chat: Option<ChatId>) -> Outcome<bool> {
+    if let Some(chat) = chat
+        && shared.db.look(|view| announcing::is_news(view, shared.id, chat))?
+    {
+        let begun = shared.db.transact(shared.id, move |tx| complete::begins(tx, sequence, chat)).await?;
+        return Ok(begun.value);
+    }
+    Ok(shared.db.look(|view| outbox::is_there(view, shared.id, sequence))?)
 }
 
 /// Whether rendering failed for a reason of the machine that may be gone later: a disk, descriptors, the database.

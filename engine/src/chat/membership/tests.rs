@@ -12,7 +12,9 @@ const E: ContactId = ContactId::new(14);
 const F: ContactId = ContactId::new(15);
 
 fn rows(of: &[(ContactId, i64, i64)]) -> Rows {
-    of.iter().map(|(id, added, removed)| (*id, MemberRecord { added: *added, removed: *removed })).collect()
+    of.iter()
+        .map(|(id, added, removed)| (*id, MemberRecord { added: *added, removed: *removed, quiet: false }))
+        .collect()
 }
 
 fn members(rows: &Rows) -> Vec<ContactId> {
@@ -47,7 +49,7 @@ fn normal_life_of_a_group() {
     assert_eq!(apply(&mut at_b, &adds).added, BTreeSet::from([F]));
     let removes = Received { removed: Some(F), ..message(B, 883, &[Some(SELF)], &[Some(F)], &[862, 883]) };
     assert_eq!(apply(&mut at_b, &removes).removed, BTreeSet::from([F]));
-    assert_eq!(at_b[&F], MemberRecord { added: 869, removed: 883 });
+    assert_eq!(at_b[&F], MemberRecord { added: 869, removed: 883, quiet: false });
 }
 
 #[test]
@@ -162,7 +164,7 @@ fn explicit_changes_of_old_peers_without_times() {
     assert_eq!(members(&list), [SELF, B, C]);
     let removes = Received { timestamps: None, removed: Some(C), ..message(B, 40, &[Some(SELF)], &[], &[]) };
     apply(&mut list, &removes);
-    assert_eq!(list[&C], MemberRecord { added: 50, removed: 51 });
+    assert_eq!(list[&C], MemberRecord { added: 50, removed: 51, quiet: false });
     let silent = Received { timestamps: None, ..message(B, 60, &[Some(SELF)], &[], &[]) };
     apply(&mut list, &silent);
     assert_eq!(members(&list), [SELF, B]);
@@ -200,10 +202,68 @@ fn apply_all<'a>(snapshots: impl Iterator<Item = &'a Snapshot>) -> Vec<ContactId
     members(&list)
 }
 
+/// What is heard of one contact.
+#[derive(Clone, Copy, Debug)]
+enum Heard {
+    /// Another own device has added and perhaps removed it before it knew that the group was announced.
+    Quiet { added: i64, removed: i64 },
+    /// A message of another own device lists it as a member.
+    Member { since: i64 },
+    /// A message of another own device lists it as a past one.
+    Past { since: i64 },
+}
+
+fn heard() -> impl Strategy<Value = Vec<Heard>> {
+    let time = 1..6_i64;
+    let one = prop_oneof![
+        (time.clone(), 0..6_i64).prop_map(|(added, removed)| Heard::Quiet { added, removed }),
+        time.clone().prop_map(|since| Heard::Member { since }),
+        time.prop_map(|since| Heard::Past { since }),
+    ];
+    proptest::collection::vec(one, 0..5)
+}
+
+fn after_all<'a>(heard: impl Iterator<Item = &'a Heard>) -> Vec<ContactId> {
+    let mut list = rows(&[(SELF, 1, 0)]);
+    for one in heard {
+        match *one {
+            Heard::Quiet { added, removed } => apply_quiet(&mut list, B, added, removed),
+            Heard::Member { since } => {
+                apply(&mut list, &message(SELF, 10, &[Some(B)], &[], &[since]));
+            }
+            Heard::Past { since } => {
+                apply(&mut list, &message(SELF, 10, &[], &[Some(B)], &[since]));
+            }
+        }
+    }
+    members(&list)
+}
+
+#[test]
+fn a_member_of_whom_others_were_told_is_not_removed_by_a_device_that_did_not_know() {
+    let mut list = rows(&[(SELF, 1, 0)]);
+    apply_quiet(&mut list, B, 2, 0);
+    apply_quiet(&mut list, B, 2, 4);
+    assert_eq!(members(&list), [SELF], "nobody was told");
+    apply(&mut list, &message(SELF, 10, &[Some(B)], &[], &[2]));
+    assert_eq!(members(&list), [SELF, B]);
+    apply_quiet(&mut list, B, 2, 5);
+    assert_eq!(members(&list), [SELF, B]);
+    apply(&mut list, &message(SELF, 11, &[], &[Some(B)], &[6]));
+    assert_eq!(members(&list), [SELF]);
+    apply_quiet(&mut list, B, 7, 0);
+    assert_eq!(members(&list), [SELF, B], "an addition counts by its time");
+}
+
 proptest! {
     #[test]
     fn any_order_of_messages_ends_in_the_same_list(snapshots in snapshots()) {
         prop_assert_eq!(apply_all(snapshots.iter()), apply_all(snapshots.iter().rev()));
+    }
+
+    #[test]
+    fn what_was_done_before_an_announcement_and_what_members_were_told_come_in_any_order(heard in heard()) {
+        prop_assert_eq!(after_all(heard.iter()), after_all(heard.iter().rev()));
     }
 
     #[test]
