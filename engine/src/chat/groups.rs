@@ -211,7 +211,7 @@ pub fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str) -> Outcome<()> {
     let changed = if group.unpromoted { tx.now } else { tx.now.max(group.name_changed + 1) };
     chats::update(tx, chat, |record| {
         record.name.clone_from(&clean);
-        record.name_changed = changed;
+        (record.name_changed, record.name_before) = (changed, changed);
     })?;
     if announces(&group) {
         let texts = tx.texts;
@@ -251,6 +251,7 @@ pub fn describe(tx: &mut Tx<'_, '_>, chat: ChatId, description: &str) -> Outcome
     chats::update(tx, chat, |record| {
         record.description.clone_from(&clean);
         record.description_changed = now.max(record.description_changed + 1);
+        record.description_before = record.description_changed;
     })?;
     if announces(&group) {
         let system = SystemMessage {

@@ -1,5 +1,7 @@
 //! Changes of chats and contacts that another device has made.
 
+use std::cmp::Reverse;
+
 use volary_mail::ids::{ChannelSecret, GroupId};
 use volary_mail::sync::{Action, ChatName, MemberTimes, MuteTime, Visibility as Place};
 use volary_storage::StoreError;
@@ -155,17 +157,18 @@ fn mute(time: MuteTime) -> Mute {
 }
 
 /// Members hear of a new name by a message; here it is only shown. Another device may have announced the group meanwhile:
-/// then the later one of two names counts, as among its members.
+/// then the later one of two names counts, as among its members. What this device is about to announce gets the new name.
 fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str, time: i64) -> Outcome<()> {
     let clean = names::clean_line(name);
     if clean.is_empty() {
         return Err(Failure::refused("a chat has no empty name"));
     }
     let changed = chats::update(tx, chat, |record| {
-        let known = (record.name_changed, std::cmp::Reverse(&record.name));
-        if record.unpromoted || (time, std::cmp::Reverse(&clean)) > known {
+        let known = if record.unheard { record.name_before } else { record.name_changed };
+        if record.unpromoted || (time, Reverse(&clean)) > (known, Reverse(&record.name)) {
             record.name = clean;
-            record.name_changed = time;
+            record.name_before = time;
+            record.name_changed = if record.unheard { record.name_changed.max(time) } else { time };
         }
     })?;
     if changed {
@@ -179,9 +182,12 @@ fn rename(tx: &mut Tx<'_, '_>, chat: ChatId, name: &str, time: i64) -> Outcome<(
 fn describe(tx: &mut Tx<'_, '_>, chat: ChatId, text: &str, time: i64) -> Outcome<()> {
     let clean = names::clean_bidi(text);
     let changed = chats::update(tx, chat, |record| {
-        if record.unpromoted || (time, &clean) > (record.description_changed, &record.description) {
+        let known = if record.unheard { record.description_before } else { record.description_changed };
+        if record.unpromoted || (time, &clean) > (known, &record.description) {
             record.description = clean;
-            record.description_changed = time;
+            record.description_before = time;
+            record.description_changed =
+                if record.unheard { record.description_changed.max(time) } else { time };
         }
     })?;
     if changed {

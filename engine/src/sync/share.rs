@@ -3,7 +3,7 @@
 use volary_mail::sync::{
     Action, Change, ChatName, MemberTimes, MuteTime, Setting, Tokens, Visibility as Place,
 };
-use volary_storage::records::{ChatType, MemberRecord, MessageState, Mute, Visibility};
+use volary_storage::records::{ChatRecord, ChatType, MemberRecord, MessageState, Mute, Visibility};
 use volary_storage::{StoreError, View};
 
 use super::{queue, relays, stamps};
@@ -276,7 +276,11 @@ pub fn deleting(
     }
     for id in on_their_way {
         let record = chats::load(tx.store, tx.profile, id)?;
-        if record.is_some_and(|record| record.chat_type == ChatType::Group && !record.unpromoted) {
+        // As long as no mail of it has left, it can still be taken back.
+        let may_be_known = |record: &ChatRecord| {
+            record.chat_type == ChatType::Group && !record.unpromoted && !record.unheard
+        };
+        if record.as_ref().is_some_and(may_be_known) {
             chat(tx, id, Action::Announced)?;
         }
     }

@@ -30,13 +30,23 @@ pub fn made(tx: &mut Tx<'_, '_>, change: &Change, data: &str) -> Result<(i64, u3
             None => (last.time.saturating_add(1), 0),
         }
     };
-    let stamp = SyncStampRecord { time, order, digest: digest(data) };
+    let subject = subject(tx, change)?;
+    let before = match &subject {
+        Some(subject) => tx.store.get(&SYNC_STAMPS, &(tx.profile, subject.as_str()))?,
+        None => None,
+    };
+    let (time, order) = match before {
+        // Messages of a group compare these by their seconds.
+        Some(before) if is_of_messages(change) && before.time >= time => (before.time.saturating_add(1), 0),
+        _ => (time, order),
+    };
+    let stamp = SyncStampRecord { time, order, digest: digest(change, data) };
     tx.store.put(
         &SYNC_STAMPS,
         &(tx.profile, LAST),
         &SyncStampRecord { digest: Vec::new(), ..stamp.clone() },
     )?;
-    if let Some(subject) = subject(tx, change)? {
+    if let Some(subject) = subject {
         tx.store.put(&SYNC_STAMPS, &(tx.profile, subject.as_str()), &stamp)?;
     }
     Ok((time, order))
@@ -54,7 +64,7 @@ pub fn is_news(tx: &mut Tx<'_, '_>, item: &Item) -> Outcome<bool> {
         made(tx, &item.change, &data)?;
         return Ok(true);
     };
-    let told = SyncStampRecord { time: item.time, order, digest: digest(&data) };
+    let told = SyncStampRecord { time: item.time, order, digest: digest(&item.change, &data) };
     let last = tx.store.get(&SYNC_STAMPS, &(tx.profile, LAST))?.unwrap_or_default();
     if (told.time, told.order) > (last.time, last.order) {
         let last = SyncStampRecord { digest: Vec::new(), ..told.clone() };
@@ -89,7 +99,30 @@ fn key(stamp: &SyncStampRecord) -> (i64, u32, &[u8]) {
     (stamp.time, stamp.order, stamp.digest.as_slice())
 }
 
-fn digest(data: &str) -> Vec<u8> {
+/// Whether messages of a group tell the same, with times in seconds.
+fn is_of_messages(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::AlterChat {
+            id: ChatName::Grpid(_),
+            action: Action::Rename(_) | Action::SetDescription(_),
+            ..
+        }
+    )
+}
+
+/// What decides between two changes with the same time. Of two names of a group the smaller one counts and of two
+/// descriptions the greater one, as in messages.
+fn digest(change: &Change, data: &str) -> Vec<u8> {
+    match change {
+        Change::AlterChat { id: ChatName::Grpid(_), action: Action::Rename(name), .. } => {
+            return name.bytes().map(|byte| !byte).chain([u8::MAX]).collect();
+        }
+        Change::AlterChat { id: ChatName::Grpid(_), action: Action::SetDescription(text), .. } => {
+            return text.clone().into_bytes();
+        }
+        _ => {}
+    }
     blake3::hash(data.as_bytes()).as_bytes()[..8].to_vec()
 }
 

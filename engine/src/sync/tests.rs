@@ -483,6 +483,7 @@ async fn a_group_that_was_announced_meanwhile_keeps_what_is_newer_and_loses_nobo
         one.0
             .change(move |tx| {
                 crate::chat::announcing::promote(tx, mine)?;
+                crate::chat::announcing::leaves(tx, mine)?;
                 Ok(members::told(tx, mine)?)
             })
             .await;

@@ -77,20 +77,29 @@ impl Action {
         (Self::DeleteChat, 1),
     ];
 
-    /// Any of them; in a restless story none that needs calm.
-    pub fn any(rng: &mut ChaCha8Rng, restless: bool) -> Self {
-        loop {
-            let action = Self::WEIGHTS.choose_weighted(rng, |(_, weight)| *weight).expect("there are some").0;
-            if !restless || !action.needs_calm() {
-                return action;
-            }
-        }
-    }
-
     /// Whether the outcome depends on what the other devices have heard of before: what is deleted or copied is what was
     /// there, a message of somebody who is blocked is kept or not when it comes, and one takes its chat out of the archive.
     pub fn needs_calm(self) -> bool {
         matches!(self, Self::DeleteChat | Self::Block | Self::Save | Self::Archive)
+    }
+}
+
+/// What happens in a story.
+pub struct Kinds {
+    /// None that needs calm: all that comes together comes at the end.
+    pub restless: bool,
+    /// Names of actions; all if there is none.
+    pub only: Vec<String>,
+}
+
+impl Kinds {
+    /// Any of them.
+    pub fn any(&self, rng: &mut ChaCha8Rng) -> Action {
+        let weight = |(action, weight): &(Action, u32)| {
+            let named = self.only.is_empty() || self.only.contains(&format!("{action:?}"));
+            if named && !(self.restless && action.needs_calm()) { *weight } else { 0 }
+        };
+        Action::WEIGHTS.choose_weighted(rng, weight).expect("there are some").0
     }
 }
 

@@ -13,7 +13,7 @@ use volary_proto::{
 use volary_relay::{Faults, SmtpFault};
 use volary_tests::{Person, WallClock, World, patience};
 
-use crate::actions::{self, Action};
+use crate::actions::{self, Action, Kinds};
 use crate::seen;
 
 /// What happened.
@@ -46,8 +46,7 @@ struct Story {
     devices: Vec<Person>,
     online: Vec<bool>,
     friends: Vec<Person>,
-    /// Nothing waits until all devices have heard of everything: all that comes together comes at the end.
-    restless: bool,
+    kinds: Kinds,
     /// Mails may wait for their next try.
     disturbed: bool,
     figures: Figures,
@@ -107,8 +106,11 @@ impl Story {
         let figures = Figures { devices: devices.len(), ..Figures::default() };
         // Every other one, so that a run of several has both.
         let restless = seed % 2 == 1;
+        let only = std::env::var("VOLARY_ONLY").unwrap_or_default();
+        let only = only.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let kinds = Kinds { restless, only };
         let mut story =
-            Self { rng, world, clock, devices, online, friends, restless, disturbed: false, figures };
+            Self { rng, world, clock, devices, online, friends, kinds, disturbed: false, figures };
         story.calms().await;
         story
     }
@@ -171,7 +173,7 @@ impl Story {
 
     async fn friend_acts(&mut self, number: u64) {
         let friend = self.friends.choose(&mut self.rng).expect("somebody").clone();
-        let action = Action::any(&mut self.rng, self.restless);
+        let action = self.kinds.any(&mut self.rng);
         let wanted = matches!(
             action,
             Action::Say
@@ -194,7 +196,7 @@ impl Story {
 
     async fn acts(&mut self, number: u64) {
         let device = self.rng.gen_range(0..self.devices.len());
-        let action = Action::any(&mut self.rng, self.restless);
+        let action = self.kinds.any(&mut self.rng);
         if action.needs_calm() {
             self.calms().await;
         }
