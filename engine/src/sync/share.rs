@@ -3,7 +3,7 @@
 use volary_mail::sync::{
     Action, Change, ChatName, MemberTimes, MuteTime, Setting, Tokens, Visibility as Place,
 };
-use volary_storage::records::{ChatRecord, ChatType, MemberRecord, MessageState, Mute, Visibility};
+use volary_storage::records::{ChatRecord, ChatType, MemberRecord, Mute, Visibility};
 use volary_storage::{StoreError, View};
 
 use super::{queue, relays, stamps};
@@ -260,11 +260,11 @@ pub fn deleting(
     ids: &[MessageId],
     delete: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<()>,
 ) -> Outcome<()> {
-    let (mut msgs, mut on_their_way) = (Vec::new(), Vec::new());
+    let (mut msgs, mut own) = (Vec::new(), Vec::new());
     for id in ids {
         let Some(record) = messages::load(tx.store, tx.profile, *id)? else { continue };
-        if record.state == MessageState::OutPending && !on_their_way.contains(&record.chat) {
-            on_their_way.push(record.chat);
+        if record.from == ContactId::SELF && !own.contains(&record.chat) {
+            own.push(record.chat);
         }
         if !record.mid.is_empty() {
             msgs.push(record.mid);
@@ -274,7 +274,8 @@ pub fn deleting(
     if msgs.is_empty() || !queue::is_on(tx.store, tx.profile)? {
         return Ok(());
     }
-    for id in on_their_way {
+    // Their copies go from the relays, perhaps before another device has seen them and heard of the group.
+    for id in own {
         let record = chats::load(tx.store, tx.profile, id)?;
         // As long as no mail of it has left, it can still be taken back.
         let may_be_known = |record: &ChatRecord| {

@@ -50,8 +50,8 @@ pub enum Action {
     SetDescription(String),
     /// Deleted with all messages.
     Delete,
-    /// A group that others may have heard of, though its first message was deleted while it was on its way. Volary tells
-    /// it; chatmail core passes it by.
+    /// A group that others may have heard of, though a message that told of it was deleted. Volary tells it; chatmail core
+    /// passes it by.
     Announced,
 }
 

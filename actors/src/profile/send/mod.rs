@@ -6,6 +6,7 @@
 
 pub mod pace;
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use actix::Addr;
@@ -179,6 +180,7 @@ async fn send_over(
     rows: Vec<(u64, OutboxRecord)>,
     exit: &Exit,
 ) -> Outcome<Vec<(u64, OutboxRecord)>> {
+    let announcing = announced(shared, &rows).await?;
     let rendering = rows.iter().map(|(_, job)| render(shared, job.clone(), exit.addr.clone()));
     let rendered = join_all(rendering).await;
     let mut in_flight: Vec<InFlight> = Vec::new();
@@ -200,8 +202,12 @@ async fn send_over(
                     tokio::time::sleep_until(turn).await;
                 }
                 // One that could not be sent holds those behind it: they are looked at again when it is gone.
-                if shared.db.look(|view| outbox::is_behind(view, shared.id, sequence, &job))?
-                    || !begins(shared, sequence, job.chat).await?
+                if shared.db.look(|view| outbox::is_behind(view, shared.id, sequence, &job))? {
+                    continue;
+                }
+                // Taken back meanwhile.
+                if !announcing.contains(&sequence)
+                    && !shared.db.look(|view| outbox::is_there(view, shared.id, sequence))?
                 {
                     continue;
                 }
@@ -230,15 +236,20 @@ async fn send_over(
     Ok(unsent)
 }
 
-/// Whether a row is still there when its mail is about to be handed over. What is taken back later leaves all the same.
-async fn begins(shared: &Rc<Shared>, sequence: u64, chat: Option<ChatId>) -> Outcome<bool> {
-    if let Some(chat) = chat
-        && shared.db.look(|view| announcing::is_news(view, shared.id, chat))?
-    {
-        let begun = shared.db.transact(shared.id, move |tx| complete::begins(tx, sequence, chat)).await?;
-        return Ok(begun.value);
+/// The rows whose mails are the first to tell of a group or of members. That is noted before the mails are made, so that
+/// they say what is noted; what is taken back later leaves all the same.
+async fn announced(shared: &Rc<Shared>, rows: &[(u64, OutboxRecord)]) -> Outcome<HashSet<u64>> {
+    let mut found = HashSet::new();
+    for (sequence, job) in rows {
+        let (sequence, chat) = (*sequence, job.chat);
+        if let Some(chat) = chat
+            && shared.db.look(|view| announcing::is_news(view, shared.id, chat))?
+            && shared.db.transact(shared.id, move |tx| complete::begins(tx, sequence, chat)).await?.value
+        {
+            found.insert(sequence);
+        }
     }
-    Ok(shared.db.look(|view| outbox::is_there(view, shared.id, sequence))?)
+    Ok(found)
 }
 
 /// Whether rendering failed for a reason of the machine that may be gone later: a disk, descriptors, the database.
