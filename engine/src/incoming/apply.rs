@@ -207,17 +207,15 @@ fn announced_elsewhere(
     let Some(id) = &parsed.group.id else { return Ok(()) };
     let shown = parsed.kind() == MessageKind::Visible;
     match chats::by_group_id(tx.store, tx.profile, id.as_str())? {
-        Some((chat, record)) => {
-            if announcing::heard(tx, chat)? {
-                if !shown && record.unpromoted {
-                    group::take_state(tx, opened, parsed, who, &Assigned { id: chat, record, new: false })?;
-                }
-                tx.chat_modified(chat);
+        Some((chat, record)) if announcing::heard(tx, chat)? => {
+            if !shown && record.unpromoted {
+                group::take_state(tx, opened, parsed, who, &Assigned { id: chat, record, new: false })?;
             }
+            tx.chat_modified(chat);
         }
         // What the other device tells of it comes by another mail.
         None if !shown => stamps::announced(tx, id.as_str())?,
-        None => {}
+        _ => {}
     }
     Ok(())
 }

@@ -31,6 +31,8 @@ pub fn alter(tx: &mut Tx<'_, '_>, id: &ChatName, action: Action, time: i64) -> O
         }
         (ChatName::Grpid(id), action) => match chats::by_group_id(tx.store, tx.profile, id)? {
             Some((chat, _)) => of_chat(tx, chat, action, time),
+            // A third device has made it, whose mail comes later.
+            None if action == Action::Announced => Ok(stamps::announced(tx, id)?),
             None => Err(Failure::refused("the group is not known")),
         },
         (ChatName::Msgids(mids), action) => match chat_of(tx, mids)? {

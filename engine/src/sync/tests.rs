@@ -8,6 +8,8 @@ use volary_proto::v1::*;
 use volary_storage::records::{Block, ChatRecord, ChatType, Mute, Visibility};
 
 use super::{apply, queue};
+use crate::chat::announcing;
+use crate::chat::compose::{self, NewMessage};
 use crate::commands::relays;
 use crate::ground::ids::{ChatId, ContactId, MessageId};
 use crate::ground::intent::Intent;
@@ -482,8 +484,8 @@ async fn a_group_that_was_announced_meanwhile_keeps_what_is_newer_and_loses_nobo
         one.0.waits(wait);
         one.0
             .change(move |tx| {
-                crate::chat::announcing::promote(tx, mine)?;
-                crate::chat::announcing::leaves(tx, mine)?;
+                announcing::promote(tx, mine)?;
+                announcing::leaves(tx, mine)?;
                 Ok(members::told(tx, mine)?)
             })
             .await;
@@ -495,6 +497,77 @@ async fn a_group_that_was_announced_meanwhile_keeps_what_is_newer_and_loses_nobo
         let members = one.0.db.look(|view| members::current(view, PROFILE, mine)).unwrap();
         assert_eq!(members, [ContactId::SELF, anna]);
     }
+}
+
+#[tokio::test]
+async fn a_group_whose_first_message_was_deleted_is_announced_on_the_other_device_too() {
+    for made_first in [true, false] {
+        let (one, other) = Device::pair().await;
+        let chat =
+            ChatId::new(one.does(CreateGroup { name: "Round".to_owned(), unencrypted: false }).await.id);
+        let made = one.leaves().await;
+        let new = NewMessage { text: "hi".to_owned(), ..Default::default() };
+        let said = one.0.change(move |tx| compose::send(tx, chat, new, None)).await;
+        one.0.change(move |tx| Ok(announcing::leaves(tx, chat)?)).await;
+        one.does(DeleteMessages { msg_ids: vec![said.get()] }).await;
+        let deleted = one.leaves().await;
+        let (first, second) = if made_first { (made, deleted) } else { (deleted, made) };
+        other.hears(&first).await;
+        other.hears(&second).await;
+        assert!(!other.group("Round").1.unpromoted, "heard of the group first: {made_first}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_deleted_before_it_leaves_announces_a_group_nowhere() {
+    let (one, other) = Device::pair().await;
+    let chat = ChatId::new(one.does(CreateGroup { name: "Round".to_owned(), unencrypted: false }).await.id);
+    for text in ["one", "two"] {
+        let new = NewMessage { text: text.to_owned(), ..Default::default() };
+        let said = one.0.change(move |tx| compose::send(tx, chat, new, None)).await;
+        one.does(DeleteMessages { msg_ids: vec![said.get()] }).await;
+    }
+    other.hears(&one.leaves().await).await;
+    assert!(one.group("Round").1.unpromoted && other.group("Round").1.unpromoted);
+}
+
+#[tokio::test]
+async fn of_two_names_in_one_second_the_last_one_counts_where_the_group_is_announced_too() {
+    let (one, other) = Device::pair().await;
+    let mine = ChatId::new(one.does(CreateGroup { name: "Round".to_owned(), unencrypted: false }).await.id);
+    other.hears(&one.leaves().await).await;
+    let theirs = other.group("Round").0.get();
+    one.0
+        .change(move |tx| {
+            announcing::promote(tx, mine)?;
+            Ok(announcing::leaves(tx, mine)?)
+        })
+        .await;
+    other.0.waits(1);
+    for name in ["Alpha", "Beta"] {
+        other.does(SetChatName { chat_id: theirs, name: name.to_owned() }).await;
+        other.does(SetChatDescription { chat_id: theirs, description: format!("not {name}") }).await;
+    }
+    other.does(SetChatDescription { chat_id: theirs, description: "it".to_owned() }).await;
+    one.hears(&other.leaves().await).await;
+    for device in [&one, &other] {
+        let record = device.group("Beta").1;
+        assert_eq!(record.description, "it");
+    }
+    assert_eq!(one.group("Beta").1.name_changed, other.group("Beta").1.name_changed);
+}
+
+#[tokio::test]
+async fn a_name_that_was_not_announced_after_all_is_as_old_as_before() {
+    let (one, _) = Device::pair().await;
+    let chat = ChatId::new(one.does(CreateGroup { name: "Round".to_owned(), unencrypted: false }).await.id);
+    one.does(SetChatName { chat_id: chat.get(), name: "Square".to_owned() }).await;
+    let named = one.group("Square").1.name_changed;
+    one.0.waits(5);
+    one.0.change(move |tx| Ok(announcing::promote(tx, chat)?)).await;
+    assert_eq!(one.group("Square").1.name_changed, named + 5);
+    one.0.change(move |tx| Ok(announcing::heard(tx, chat)?)).await;
+    assert_eq!(one.group("Square").1.name_changed, named, "another device has announced it");
 }
 
 #[tokio::test]
