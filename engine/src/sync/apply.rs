@@ -16,7 +16,8 @@ pub fn apply(tx: &mut Tx<'_, '_>, items: Vec<Item>, sent: i64) -> Outcome<()> {
         if !stamps::is_news(tx, &item)? {
             continue;
         }
-        let time = item.time.min(sent);
+        // A device that had heard of a later change is ahead of its clock.
+        let time = if stamps::is_believed(&item, sent) { item.time } else { item.time.min(sent) };
         match one(tx, item.change, time) {
             Err(Failure::Refused(reason)) => {
                 tracing::warn!(profile = %tx.profile, reason, "a change of another device is not made");

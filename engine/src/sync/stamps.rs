@@ -57,10 +57,15 @@ pub fn latest(tx: &Tx<'_, '_>) -> Result<Option<i64>, StoreError> {
     Ok(tx.store.get(&SYNC_STAMPS, &(tx.profile, LAST))?.map(|stamp| stamp.time))
 }
 
+/// Whether an item has a stamp, and none from a far future.
+pub fn is_believed(item: &Item, now: i64) -> bool {
+    item.order.is_some() && item.time <= now.saturating_add(MOST_AHEAD)
+}
+
 /// Whether a change that another device tells is later than what is known; then it is remembered.
 pub fn is_news(tx: &mut Tx<'_, '_>, item: &Item) -> Outcome<bool> {
     let data = write(&item.change).map_err(|error| Failure::Internal(error.to_string()))?;
-    let Some(order) = item.order.filter(|_| item.time <= tx.now.saturating_add(MOST_AHEAD)) else {
+    let Some(order) = item.order.filter(|_| is_believed(item, tx.now)) else {
         made(tx, &item.change, &data)?;
         return Ok(true);
     };
