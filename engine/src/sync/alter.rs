@@ -277,10 +277,10 @@ fn set_members(tx: &mut Tx<'_, '_>, chat: ChatId, wanted: &[(String, String)]) -
     let current = members::current(tx.store, tx.profile, chat)?;
     let now = tx.now;
     let mut changed = false;
-    if group.chat_type == ChatType::Group && group.unpromoted {
+    let is_quiet = group.chat_type == ChatType::Group && group.unpromoted;
+    if is_quiet {
         for gone in current.iter().filter(|id| !found.contains(id)) {
-            members::forget(tx, chat, *gone)?;
-            changed = true;
+            changed |= members::change_quietly(tx, chat, *gone, false, now)?;
         }
     }
     for new in found.into_iter().filter(|id| !current.contains(id)) {
@@ -288,8 +288,11 @@ fn set_members(tx: &mut Tx<'_, '_>, chat: ChatId, wanted: &[(String, String)]) -
         if group.chat_type == ChatType::OutBroadcast && new == ContactId::SELF {
             continue;
         }
-        members::add(tx, chat, new, now)?;
-        changed = true;
+        changed |= if is_quiet {
+            members::change_quietly(tx, chat, new, true, now)?
+        } else {
+            members::add(tx, chat, new, now)?
+        };
     }
     if changed {
         tx.chat_modified(chat);
