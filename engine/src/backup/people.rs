@@ -164,9 +164,9 @@ pub fn chat_out(id: ChatId, record: &ChatRecord, name: &str) -> tables::Chat {
     }
 }
 
-/// A membership of a backup.
-pub fn member_in(row: &tables::ChatContact) -> MemberRecord {
-    MemberRecord { added: row.add_timestamp, removed: row.remove_timestamp, quiet: false }
+/// A membership of a backup; `quiet` as in the record.
+pub fn member_in(row: &tables::ChatContact, quiet: bool) -> MemberRecord {
+    MemberRecord { added: row.add_timestamp, removed: row.remove_timestamp, quiet }
 }
 
 /// A membership for a backup.

@@ -224,7 +224,9 @@ impl In<'_> {
             if known.contains(&row.chat_id)
                 && let (Some(chat), Some(contact)) = (id(row.chat_id), id(row.contact_id))
             {
-                members::put(tx, chat, contact, member_in(&row))?;
+                let group: Option<ChatRecord> = chats::load(tx.store, tx.profile, chat)?;
+                let is_quiet = contact != ContactId::SELF && group.is_some_and(|group| group.unpromoted);
+                members::put(tx, chat, contact, member_in(&row, is_quiet))?;
             }
             Ok(())
         })?;

@@ -184,10 +184,13 @@ pub(super) async fn rich() -> Desk {
     })
     .await;
     desk.change(move |tx| {
+        let unannounced = crate::chat::groups::create(tx, "New")?;
+        members::change_quietly(tx, unannounced, bob, true, 8)?;
         let group = crate::chat::groups::create(tx, "Round")?;
         members::put(tx, group, bob, MemberRecord { added: 8, ..Default::default() })?;
         members::put(tx, group, carol, MemberRecord { added: 8, removed: 9, quiet: false })?;
         chats::update(tx, group, |record| {
+            record.unpromoted = false;
             record.description = "What we talk about".to_owned();
             record.mute = Mute::Forever;
             record.visibility = Visibility::Pinned;
