@@ -331,7 +331,8 @@ pub fn set_timer(tx: &mut Tx<'_, '_>, chat: ChatId, seconds: u32) -> Outcome<()>
             ..Default::default()
         };
         let mail = compose::send_system(tx, chat, system)?;
-        setting = Setting { at: features::sent_after(tx, mail, before.at)?, told: true, seconds };
+        let at = features::sent_after(tx, mail, before.at)?;
+        setting = Setting { at, told: true, by_other: false, seconds };
     }
     chats::update(tx, chat, |record| setting.set_in(record))?;
     tx.ephemeral_timer_modified(chat, seconds);

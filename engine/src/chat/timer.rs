@@ -1,5 +1,7 @@
 //! Disappearing messages: the texts of timer changes and the rule that guards against rollback.
 
+use std::cmp::Ordering;
+
 use volary_storage::records::ChatRecord;
 
 use crate::ground::texts::{Texts, id as text};
@@ -32,14 +34,15 @@ pub fn change_text(texts: &Texts, seconds: u32, actor: Option<&str>) -> String {
     }
 }
 
-/// A timer, and how it was set. Of two the greater one counts, in whatever order they came: the one that was set later, of
-/// the same second one that was told by a change before one that a message mentions, and the longer one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+/// A timer, and how it was set; see [`Setting::or`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Setting {
     /// Sent time of the message; 0 if no other device and nobody else was told.
     pub at: i64,
     /// The message was a timer change.
     pub told: bool,
+    /// Somebody else set it.
+    pub by_other: bool,
     /// The timer; 0 is off.
     pub seconds: u32,
 }
@@ -47,13 +50,32 @@ pub struct Setting {
 impl Setting {
     /// That of a chat.
     pub fn of(record: &ChatRecord) -> Self {
-        Self { at: record.ephemeral_changed, told: record.ephemeral_told, seconds: record.ephemeral_timer }
+        Self {
+            at: record.ephemeral_changed,
+            told: record.ephemeral_told,
+            by_other: record.ephemeral_by_other,
+            seconds: record.ephemeral_timer,
+        }
     }
 
     /// Makes it that of a chat.
     pub fn set_in(self, record: &mut ChatRecord) {
-        let Self { at, told, seconds } = self;
-        (record.ephemeral_changed, record.ephemeral_told, record.ephemeral_timer) = (at, told, seconds);
+        let Self { at, told, by_other, seconds } = self;
+        (record.ephemeral_changed, record.ephemeral_told) = (at, told);
+        (record.ephemeral_by_other, record.ephemeral_timer) = (by_other, seconds);
+    }
+
+    /// The one that counts when another one comes. The later one does. Of the same second one that was told by a change
+    /// does before one that a message mentions, and one of somebody else, who may have answered ours: we ourselves are
+    /// never that fast. Those of others come in one order to all own devices; of own ones the longer counts.
+    fn or(self, next: Self) -> Self {
+        let rank = |setting: Self| (setting.at, setting.told, setting.by_other);
+        match rank(next).cmp(&rank(self)) {
+            Ordering::Greater => next,
+            Ordering::Less => self,
+            Ordering::Equal if next.by_other || next.seconds > self.seconds => next,
+            Ordering::Equal => self,
+        }
     }
 }
 
@@ -81,7 +103,7 @@ pub fn after(received: Received) -> Setting {
         return ours;
     }
     if theirs.told || !received.own {
-        return ours.max(theirs);
+        return ours.or(theirs);
     }
     // Own devices tell each other of every change but those of a chat that nobody else knew of. What they mention there
     // is older than each change.
@@ -114,11 +136,11 @@ mod tests {
     }
 
     const fn told(at: i64, seconds: u32) -> Setting {
-        Setting { at, told: true, seconds }
+        Setting { at, told: true, by_other: true, seconds }
     }
 
     const fn mentioned(at: i64, seconds: u32) -> Setting {
-        Setting { at, told: false, seconds }
+        Setting { at, told: false, by_other: true, seconds }
     }
 
     fn by_bob(theirs: Setting, ours: Setting) -> Received {
@@ -147,35 +169,50 @@ mod tests {
 
     #[test]
     fn an_own_device_changes_the_timer_by_changes_alone_once_there_was_one() {
-        let first = Received { own: true, ..by_bob(mentioned(10, 60), Setting::default()) };
-        assert_eq!(after(first), mentioned(0, 60), "a change that was sent before and comes later counts");
+        let own = |setting: Setting| Setting { by_other: false, ..setting };
+        let first = Received { own: true, ..by_bob(own(mentioned(10, 60)), Setting::default()) };
+        assert_eq!(
+            after(first),
+            own(mentioned(0, 60)),
+            "a change that was sent before and comes later counts"
+        );
         let later = Received { ours: told(5, 0), ..first };
         assert_eq!(after(later), later.ours);
-        let change = Received { theirs: told(10, 60), ..later };
+        let change = Received { theirs: own(told(10, 60)), ..later };
         assert_eq!(after(change), change.theirs);
+    }
+
+    #[test]
+    fn who_answers_a_change_within_its_second_changes_it() {
+        let ours = Setting { by_other: false, ..told(10, 3_600) };
+        assert_eq!(after(by_bob(told(10, 0), ours)), told(10, 0));
+        let copy = Received { own: true, ..by_bob(ours, told(10, 0)) };
+        assert_eq!(after(copy), told(10, 0), "our own copy comes behind it");
+        assert_eq!(after(by_bob(told(10, 60), told(10, 3_600))), told(10, 60), "twice in a second");
     }
 
     proptest::proptest! {
         #[test]
-        fn the_order_in_which_messages_come_does_not_matter(
-            messages in proptest::collection::vec((1..4_i64, proptest::bool::ANY, 0..3_u32, proptest::bool::ANY), 0..6),
-            by in 0..6_usize,
+        fn it_does_not_matter_when_changes_of_own_devices_come(
+            others in proptest::collection::vec((1..4_i64, proptest::bool::ANY, 0..3_u32), 0..4),
+            own in proptest::collection::vec((1..4_i64, 0..3_u32), 0..4),
+            split in 0..4_usize,
         ) {
-            let all: Vec<_> = messages
+            let others: Vec<_> = others
                 .into_iter()
-                .map(|(at, told, seconds, own)| (Setting { at, told, seconds }, own))
-                // What an own device mentions without a change is the first that is heard of a chat.
-                .filter(|(theirs, own)| theirs.told || !own)
+                .map(|(at, told, seconds)| Setting { at, told, by_other: true, seconds })
                 .collect();
-            let end = |messages: &[(Setting, bool)]| {
-                messages.iter().fold(Setting::default(), |ours, (theirs, own)| {
-                    after(Received { own: *own, ..by_bob(*theirs, ours) })
+            let own: Vec<_> =
+                own.into_iter().map(|(at, seconds)| Setting { at, told: true, by_other: false, seconds }).collect();
+            let end = |settings: &mut dyn Iterator<Item = &Setting>| {
+                settings.fold(Setting::default(), |ours, theirs| {
+                    after(Received { own: !theirs.by_other, ..by_bob(*theirs, ours) })
                 })
             };
-            let mut turned = all.clone();
-            turned.rotate_left(by % all.len().max(1));
-            turned.reverse();
-            proptest::prop_assert_eq!(end(&all), end(&turned));
+            let first = end(&mut own.iter().chain(&others));
+            let (some, more) = others.split_at(split.min(others.len()));
+            proptest::prop_assert_eq!(first, end(&mut others.iter().chain(own.iter().rev())));
+            proptest::prop_assert_eq!(first, end(&mut some.iter().chain(own.iter().rev()).chain(more)));
         }
     }
 }

@@ -422,7 +422,7 @@ fn apply_timer(
         None => None,
     };
     let received = timer::Received {
-        theirs: timer::Setting { at: parsed.sent_at(opened.received), told, seconds },
+        theirs: timer::Setting { at: parsed.sent_at(opened.received), told, by_other: !own, seconds },
         ours: timer::Setting::of(&record),
         own,
         allowed: !grouped || membership::may_change(&rows, who.sender),

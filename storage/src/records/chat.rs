@@ -154,6 +154,8 @@ record! {
         pub unheard: bool = 25,
         /// The last timer change was told as one; else a message mentioned it.
         pub ephemeral_told: bool = 26,
+        /// It came from somebody else.
+        pub ephemeral_by_other: bool = 29,
         /// While [`Self::unheard`]: time of the name before the group was to be announced.
         pub name_before: i64 = 27,
         /// The same of the description.
