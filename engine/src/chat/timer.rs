@@ -86,8 +86,6 @@ pub struct Received {
     pub theirs: Setting,
     /// That of the chat so far.
     pub ours: Setting,
-    /// It is from another device of ours.
-    pub own: bool,
     /// The sender is a member (or we are none).
     pub allowed: bool,
     /// Timer of the newest message that the sender had seen, if we know that message.
@@ -102,7 +100,7 @@ pub fn after(received: Received) -> Setting {
     if !received.allowed || stale_echo {
         return ours;
     }
-    if theirs.told || !received.own {
+    if theirs.told || theirs.by_other {
         return ours.or(theirs);
     }
     // Own devices tell each other of every change but those of a chat that nobody else knew of. What they mention there
@@ -143,13 +141,13 @@ mod tests {
         Setting { at, told: false, by_other: true, seconds }
     }
 
-    fn by_bob(theirs: Setting, ours: Setting) -> Received {
-        Received { theirs, ours, own: false, allowed: true, seen_by_sender: None }
+    fn received(theirs: Setting, ours: Setting) -> Received {
+        Received { theirs, ours, allowed: true, seen_by_sender: None }
     }
 
     #[test]
     fn a_message_written_before_our_change_does_not_roll_it_back() {
-        let text = by_bob(mentioned(10, 0), told(5, 60));
+        let text = received(mentioned(10, 0), told(5, 60));
         assert_eq!(after(Received { seen_by_sender: Some(0), ..text }), text.ours);
         assert_eq!(after(Received { seen_by_sender: Some(60), ..text }), text.theirs);
         assert_eq!(after(text), text.theirs);
@@ -161,16 +159,16 @@ mod tests {
 
     #[test]
     fn who_sets_the_same_again_has_the_last_word_over_those_who_set_it_in_between() {
-        let again = after(by_bob(told(10, 60), told(5, 60)));
-        assert_eq!(after(by_bob(told(7, 0), again)), again);
-        let repeated = after(by_bob(mentioned(10, 60), told(5, 60)));
-        assert_eq!(after(by_bob(told(7, 0), repeated)), repeated);
+        let again = after(received(told(10, 60), told(5, 60)));
+        assert_eq!(after(received(told(7, 0), again)), again);
+        let repeated = after(received(mentioned(10, 60), told(5, 60)));
+        assert_eq!(after(received(told(7, 0), repeated)), repeated);
     }
 
     #[test]
     fn an_own_device_changes_the_timer_by_changes_alone_once_there_was_one() {
         let own = |setting: Setting| Setting { by_other: false, ..setting };
-        let first = Received { own: true, ..by_bob(own(mentioned(10, 60)), Setting::default()) };
+        let first = received(own(mentioned(10, 60)), Setting::default());
         assert_eq!(
             after(first),
             own(mentioned(0, 60)),
@@ -185,10 +183,9 @@ mod tests {
     #[test]
     fn who_answers_a_change_within_its_second_changes_it() {
         let ours = Setting { by_other: false, ..told(10, 3_600) };
-        assert_eq!(after(by_bob(told(10, 0), ours)), told(10, 0));
-        let copy = Received { own: true, ..by_bob(ours, told(10, 0)) };
-        assert_eq!(after(copy), told(10, 0), "our own copy comes behind it");
-        assert_eq!(after(by_bob(told(10, 60), told(10, 3_600))), told(10, 60), "twice in a second");
+        assert_eq!(after(received(told(10, 0), ours)), told(10, 0));
+        assert_eq!(after(received(ours, told(10, 0))), told(10, 0), "our own copy comes behind it");
+        assert_eq!(after(received(told(10, 60), told(10, 3_600))), told(10, 60), "twice in a second");
     }
 
     proptest::proptest! {
@@ -206,7 +203,7 @@ mod tests {
                 own.into_iter().map(|(at, seconds)| Setting { at, told: true, by_other: false, seconds }).collect();
             let end = |settings: &mut dyn Iterator<Item = &Setting>| {
                 settings.fold(Setting::default(), |ours, theirs| {
-                    after(Received { own: !theirs.by_other, ..by_bob(*theirs, ours) })
+                    after(received(*theirs, ours))
                 })
             };
             let first = end(&mut own.iter().chain(&others));

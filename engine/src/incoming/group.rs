@@ -424,7 +424,6 @@ fn apply_timer(
     let received = timer::Received {
         theirs: timer::Setting { at: parsed.sent_at(opened.received), told, by_other: !own, seconds },
         ours: timer::Setting::of(&record),
-        own,
         allowed: !grouped || membership::may_change(&rows, who.sender),
         seen_by_sender,
     };

@@ -23,7 +23,7 @@ fn number_from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-/// Shows what the engine decides, as `RUST_LOG` says; nothing without it.
+/// Shows what the engine decides, as `RUST_LOG` says; errors alone without it.
 fn logs() {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     // The other test of this program may have been first.
