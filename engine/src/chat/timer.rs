@@ -34,7 +34,7 @@ pub fn change_text(texts: &Texts, seconds: u32, actor: Option<&str>) -> String {
     }
 }
 
-/// A timer, and how it was set; see [`Setting::or`].
+/// A timer, and how it was set; see `Setting::or`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Setting {
     /// Sent time of the message; 0 if no other device and nobody else was told.
