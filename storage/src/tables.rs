@@ -2,11 +2,11 @@
 
 use crate::records::{
     AppNodeRecord, AppRecord, AppUpdateRecord, CertificateRecord, ChatRecord, ContactRecord, CountRecord,
-    CounterRecord, FlagRecord, HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord, LocationRecord,
-    ManagerRecord, MemberRecord, MessageRecord, NotShownRecord, OutboxRecord, PendingCallRecord,
-    PendingEditRecord, ProfileRecord, QuarantineRecord, ReactionRecord, ReceiptJobRecord, RouteRecord,
-    ServerCopyRecord, StatisticsRecord, SyncItemRecord, SyncStampRecord, TextRecord, TimeRecord, TokenRecord,
-    TransportRecord,
+    CounterRecord, FlagRecord, ForgottenRecord, HostKeyRecord, JoinRecord, KeyRecord, KnownMailRecord,
+    LocationRecord, ManagerRecord, MemberRecord, MessageRecord, NotShownRecord, OutboxRecord,
+    PendingCallRecord, PendingEditRecord, ProfileRecord, QuarantineRecord, ReactionRecord, ReceiptJobRecord,
+    RemovedChatRecord, RouteRecord, ServerCopyRecord, StatisticsRecord, SyncItemRecord, SyncStampRecord,
+    TextRecord, TimeRecord, TokenRecord, TransportRecord,
 };
 use crate::table::{Empty, Raw, Table};
 use crate::{ChatId, ContactId, LocationId, MessageId};
@@ -82,7 +82,8 @@ pub const PENDING_REACTIONS: Table<(P, String, ContactId), ReactionRecord> =
     Table::new("pending-reactions.v1");
 /// Edits whose message is not here yet: (profile, Message-ID, contact).
 pub const PENDING_EDITS: Table<(P, String, ContactId), PendingEditRecord> = Table::new("pending-edits.v1");
-/// Messages that their author deleted before they came: (profile, Message-ID, contact).
+/// Messages that were deleted before they came: (profile, Message-ID, contact), of own devices with no contact. Of those that
+/// went with their chat a digest takes the place of the Message-ID.
 pub const PENDING_DELETIONS: Table<(P, String, ContactId), TimeRecord> = Table::new("pending-deletions.v1");
 /// App instances by message.
 pub const APPS: Table<(P, MessageId), AppRecord> = Table::new("apps.v1");
@@ -96,6 +97,14 @@ pub const PENDING_CALLS: Table<(P, String, ContactId), PendingCallRecord> = Tabl
 pub const SYNC_ITEMS: Table<(P, u64), SyncItemRecord> = Table::new("sync-items.v1");
 /// The last change of each thing that devices share: (profile, what), and of all with an empty name.
 pub const SYNC_STAMPS: Table<(P, String), SyncStampRecord> = Table::new("sync-stamps.v1");
+/// Chats that a message has taken out of the archive, of which the other devices are not told yet.
+pub const LEFT_ARCHIVE: Table<(P, ChatId), Empty> = Table::new("left-archive.v1");
+/// Messages that were deleted a short time ago: (profile, chat, digest of the Message-ID).
+pub const FORGOTTEN: Table<(P, ChatId, String), ForgottenRecord> = Table::new("forgotten.v1");
+/// What stays of deleted chats, by what tells them from others.
+pub const REMOVED_CHATS: Table<(P, String), RemovedChatRecord> = Table::new("removed-chats.v1");
+/// Copies in Saved Messages of messages that were not here: (profile, Message-ID of the original, copy).
+pub const SAVED_BEFORE: Table<(P, String, MessageId), TimeRecord> = Table::new("saved-before.v1");
 /// Topics of the realtime channels of apps.
 pub const APP_TOPICS: Table<(P, MessageId), TextRecord> = Table::new("app-topics.v1");
 /// Index: (profile, topic, message). A topic belongs to one instance.

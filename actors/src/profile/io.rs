@@ -318,8 +318,9 @@ pub fn send_orders(shared: &Rc<Shared>, downloads: bool) {
 
 fn send_orders_to(shared: &Rc<Shared>, transport: TransportId, downloads: bool) -> Outcome<()> {
     let Some(connection) = shared.connection(transport) else { return Ok(()) };
+    let now = shared.db.now();
     let (pending, wanted) = shared.db.read(|view| {
-        let pending = copies::pending(view, shared.id, transport)?;
+        let pending = copies::pending(view, shared.id, transport, now)?;
         let wanted =
             if downloads { folder::wanted_downloads(view, shared.id, transport)? } else { Vec::new() };
         Ok::<_, Failure>((pending, wanted))

@@ -148,7 +148,8 @@ impl Out<'_> {
                 transport_id: transport.into(),
                 rfc724_mid: record.mid,
                 folder: folder.to_owned(),
-                target: if wanted.is_some_and(|flag| flag.delete) {
+                // What stays for other own devices is deleted by this one when it is time.
+                target: if wanted.is_some_and(|flag| flag.delete && flag.not_before == 0) {
                     String::new()
                 } else {
                     folder.to_owned()

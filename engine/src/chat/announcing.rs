@@ -15,8 +15,10 @@ pub fn promote(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
         if record.unpromoted {
             record.unpromoted = false;
             record.unheard = true;
-            record.name_before = std::mem::replace(&mut record.name_changed, now);
-            record.description_before = std::mem::replace(&mut record.description_changed, now);
+            // Of several changes in one second the last ones are ahead of the clock.
+            let (name, description) = (record.name_changed, record.description_changed);
+            (record.name_before, record.name_changed) = (name, name.max(now));
+            (record.description_before, record.description_changed) = (description, description.max(now));
         }
     })?;
     Ok(())
@@ -155,7 +157,7 @@ mod tests {
         let (desk, group) = with_group().await;
         let first = says(&desk, group, "first").await;
         let (sequence, job) = queued(&desk, first);
-        assert!(desk.change(move |tx| begins(tx, sequence, group)).await);
+        assert!(desk.change(move |tx| begins(tx, sequence)).await);
         let lost = "the connection was lost";
         desk.change(move |tx| Ok(postponed(tx, sequence, &job, true, tx.now + 60, lost)?)).await;
         deletes(&desk, first).await;
@@ -168,7 +170,7 @@ mod tests {
         let first = says(&desk, group, "first").await;
         let (sequence, _) = queued(&desk, first);
         deletes(&desk, first).await;
-        assert!(!desk.change(move |tx| begins(tx, sequence, group)).await);
+        assert!(!desk.change(move |tx| begins(tx, sequence)).await);
         assert!(!is_announced(&desk, group));
     }
 

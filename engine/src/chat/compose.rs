@@ -408,6 +408,7 @@ fn unarchive(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
         leave_archive(record, now);
     })?;
     if changed {
+        chats::left_archive(tx, chat)?;
         tx.msgs_changed_all();
         tx.chatlist_changed();
     }

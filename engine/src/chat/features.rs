@@ -2,7 +2,7 @@
 
 use volary_mail::message::text::reaction::reaction_token;
 use volary_proto::v1::event;
-use volary_storage::records::{Block, MessageRecord, MessageState, ReactionRecord, ViewType};
+use volary_storage::records::{MessageRecord, MessageState, ReactionRecord, ViewType};
 use volary_storage::tables::REACTIONS;
 use volary_storage::{StoreError, View};
 
@@ -229,46 +229,6 @@ pub fn resend(tx: &mut Tx<'_, '_>, ids: &[MessageId]) -> Outcome<()> {
         webxdc::sending::again(tx, id)?;
         tx.msg_changed(chat, id);
     }
-    Ok(())
-}
-
-/// Copies a message into the own chat, where it keeps author, time and attachment. Nothing is sent. Returns its
-/// Message-ID and that of the copy.
-pub fn save(tx: &mut Tx<'_, '_>, message: MessageId) -> Outcome<(String, String)> {
-    let original = load(tx, message)?;
-    if original.original.is_some() {
-        return Err(Failure::refused("message already saved."));
-    }
-    let mid = compose::new_mid();
-    save_as(tx, message, mid.clone())?;
-    Ok((original.mid, mid))
-}
-
-/// As [`save`]; the copy gets this Message-ID.
-pub fn save_as(tx: &mut Tx<'_, '_>, message: MessageId, mid: String) -> Outcome<()> {
-    let chat = chats::ensure_single(tx, ContactId::SELF, Block::Not)?;
-    let original = load(tx, message)?;
-    let own = original.from == ContactId::SELF;
-    let copy = MessageRecord {
-        chat,
-        mid,
-        pre_mid: String::new(),
-        state: if own { MessageState::OutDelivered } else { MessageState::InSeen },
-        sort: compose::bottom(tx, chat)?,
-        hidden: false,
-        wants_receipt: false,
-        ephemeral_timer: 0,
-        expires: 0,
-        pinned: false,
-        headers: Vec::new(),
-        original: Some(message),
-        saved: None,
-        ..original.clone()
-    };
-    let saved = messages::insert(tx, &copy)?;
-    messages::update(tx, message, |record| record.saved = Some(saved))?;
-    tx.msg_changed(chat, saved);
-    tx.msg_changed(original.chat, message);
     Ok(())
 }
 

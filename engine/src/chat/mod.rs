@@ -6,6 +6,8 @@
 //! | [`calls`] | placing, answering and ending calls |
 //! | [`locations`] | streaming the own location, places that messages point at |
 //! | [`membership`] | the member-list algorithm: timestamps, tombstones, stale lists |
+//! | [`pending`] | edits and reactions that come before their message |
+//! | [`saving`] | copies in Saved Messages |
 //! | [`sorting`] | where a message goes in its chat |
 //! | [`summary`] | a message in one line |
 //! | [`timer`] | texts and protection rules of disappearing messages |
@@ -25,8 +27,10 @@ pub mod info_texts;
 pub mod locations;
 pub mod membership;
 pub mod own_settings;
+pub mod pending;
 pub mod reading;
 pub mod requests;
+pub mod saving;
 pub mod sending;
 pub mod sorting;
 pub mod summary;

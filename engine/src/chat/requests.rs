@@ -1,6 +1,8 @@
 //! Accepting, blocking and deleting chats and contacts; visibility and mute.
 
-use volary_storage::records::{Block, ChatType, ContactOrigin, MessageState, Mute, ViewType, Visibility};
+use volary_storage::records::{
+    Block, ChatRecord, ChatType, ContactOrigin, MessageRecord, MessageState, Mute, ViewType, Visibility,
+};
 
 use super::announcing;
 use super::compose::load_chat;
@@ -8,7 +10,7 @@ use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, MessageId};
-use crate::state::{chats, contacts, deadlines, members, messages, outbox};
+use crate::state::{chats, contacts, deadlines, forgotten, members, messages, outbox, removed};
 
 /// A contact request becomes a normal chat.
 pub fn accept(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
@@ -106,7 +108,83 @@ pub fn delete(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
         return Err(Failure::refused(format!("bad chat_id, can not be a special chat: Chat#{name}")));
     }
     load_chat(tx.store, tx.profile, chat)?;
+    chats::update(tx, chat, |record| Stays::default().apply(record))?;
+    Ok(removed::put_away(tx, chat)?)
+}
+
+/// What the user has done to a chat after it was deleted on another device, and which stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stays {
+    /// It was accepted.
+    pub request: bool,
+    /// It was pinned, or the like.
+    pub place: bool,
+    /// It was muted, or not any more.
+    pub silence: bool,
+}
+
+impl Stays {
+    /// What does not stay is as in a new chat, which is as visible as its messages make it.
+    pub fn apply(self, record: &mut ChatRecord) {
+        if !self.request {
+            record.blocked = Block::Yes;
+        }
+        if !self.place {
+            record.visibility = Visibility::Normal;
+        }
+        if !self.silence {
+            record.mute = Mute::Not;
+        }
+    }
+}
+
+/// Deletes a chat that was deleted on another device, but for messages (oldest first) which that did not know. They are in
+/// a new chat then, as they are there once they come. It is as visible as messages of these authors make it.
+pub fn delete_but(
+    tx: &mut Tx<'_, '_>,
+    chat: ChatId,
+    left: &[MessageId],
+    authors: &[ContactId],
+    stays: Stays,
+) -> Outcome<()> {
+    let mut record = load_chat(tx.store, tx.profile, chat)?;
+    stays.apply(&mut record);
+    for author in authors {
+        let shown = chats::block_of_message(tx.store, tx.profile, &record, *author)?;
+        record.blocked = chats::opener(record.blocked, shown);
+    }
+    if authors.is_empty() {
+        chats::update(tx, chat, |known| *known = record)?;
+        return Ok(removed::put_away(tx, chat)?);
+    }
+    if !has_mail_beside(tx, chat, left)? {
+        // The deletion came before, or nothing that it knew is here.
+        if chats::update(tx, chat, |known| *known = record)? {
+            tx.chat_modified(chat);
+            tx.chatlist_item_changed(Some(chat));
+        }
+        return Ok(());
+    }
+    let reacted_before = record.reacted_before;
+    let new = removed::renew(tx, chat, record)?;
+    chats::update(tx, new, |record| record.reacted_before = reacted_before)?;
+    for id in left {
+        messages::update(tx, *id, |message| message.chat = new)?;
+        outbox::moved(tx, *id, new)?;
+    }
+    tx.msgs_changed(new);
     Ok(chats::delete(tx, chat)?)
+}
+
+/// Whether a chat shows other messages that came or went as mail.
+fn has_mail_beside(tx: &Tx<'_, '_>, chat: ChatId, some: &[MessageId]) -> Outcome<bool> {
+    for id in messages::visible_ids(tx.store, tx.profile, chat)? {
+        let is_mail = |record: MessageRecord| !record.mid.is_empty();
+        if !some.contains(&id) && messages::load(tx.store, tx.profile, id)?.is_some_and(is_mail) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Deletes messages here and on the relays. All ids are checked before anything is deleted.
@@ -139,6 +217,13 @@ pub fn forget_messages(tx: &mut Tx<'_, '_>, found: &[(MessageId, ChatId)]) -> Ou
     Ok(())
 }
 
+/// Removes a message with all parts that its mail brought.
+pub fn forget_mail(tx: &mut Tx<'_, '_>, id: MessageId, record: &MessageRecord) -> Outcome<()> {
+    let mut parts = messages::parts_before(tx.store, tx.profile, id, record)?;
+    parts.push(id);
+    forget_messages(tx, &parts.into_iter().map(|part| (part, record.chat)).collect::<Vec<_>>())
+}
+
 fn forget(tx: &mut Tx<'_, '_>, id: MessageId, chat: ChatId) -> Outcome<()> {
     let record = messages::load(tx.store, tx.profile, id)?;
     let is_change = record.as_ref().is_some_and(messages::is_info);
@@ -150,8 +235,13 @@ fn forget(tx: &mut Tx<'_, '_>, id: MessageId, chat: ChatId) -> Outcome<()> {
         tx.msg_deleted(chat, id);
         return Ok(());
     }
-    if outbox::cancel(tx, id)? {
+    let queued = outbox::is_queued(tx.store, tx.profile, id)?;
+    let has_left = outbox::cancel(tx, id)?;
+    if has_left {
         announcing::leaves(tx, chat)?;
+    }
+    if let Some(record) = record.as_ref().filter(|_| has_left || !queued) {
+        forgotten::note(tx, record)?;
     }
     messages::bury(tx, id, true)?;
     tx.msg_deleted(chat, id);

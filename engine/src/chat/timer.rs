@@ -90,6 +90,8 @@ pub struct Received {
     pub allowed: bool,
     /// Timer of the newest message that the sender had seen, if we know that message.
     pub seen_by_sender: Option<u32>,
+    /// Own devices have told each other of the timer before anybody else knew of the chat.
+    pub shared: bool,
 }
 
 /// The timer that counts after a message.
@@ -103,9 +105,9 @@ pub fn after(received: Received) -> Setting {
     if theirs.told || theirs.by_other {
         return ours.or(theirs);
     }
-    // Own devices tell each other of every change but those of a chat that nobody else knew of. What they mention there
-    // is older than each change.
-    if ours.at == 0 { Setting { at: 0, ..theirs } } else { ours }
+    // Own devices tell each other of every change, but chatmail core not of those in a chat that nobody else knew of. What
+    // it mentions there is older than each change.
+    if ours.at == 0 && !received.shared { Setting { at: 0, ..theirs } } else { ours }
 }
 
 #[cfg(test)]
@@ -142,7 +144,7 @@ mod tests {
     }
 
     fn received(theirs: Setting, ours: Setting) -> Received {
-        Received { theirs, ours, allowed: true, seen_by_sender: None }
+        Received { theirs, ours, allowed: true, seen_by_sender: None, shared: false }
     }
 
     #[test]
@@ -174,6 +176,8 @@ mod tests {
             own(mentioned(0, 60)),
             "a change that was sent before and comes later counts"
         );
+        let shared = Received { ours: own(mentioned(0, 7)), shared: true, ..first };
+        assert_eq!(after(shared), shared.ours, "own devices have told each other before");
         let later = Received { ours: told(5, 0), ..first };
         assert_eq!(after(later), later.ours);
         let change = Received { theirs: own(told(10, 60)), ..later };

@@ -17,7 +17,7 @@ use crate::ground::texts::id as text;
 use crate::query::contacts::not_found;
 use crate::query::convert;
 use crate::query::look::look;
-use crate::state::{chats, contacts, messages};
+use crate::state::{chats, contacts, messages, removed};
 use crate::sync::share;
 
 /// Makes or shows the chat with a contact.
@@ -35,6 +35,9 @@ pub fn with_contact(tx: &mut Tx<'_, '_>, contact: ContactId) -> Outcome<ChatId> 
             contacts::raise_origin(tx, contact, ContactOrigin::CreateChat)?;
         }
     }
+    if chats::single_of(tx.store, tx.profile, contact)?.is_none() {
+        removed::bring_back(tx, &removed::Key::Single(contact))?;
+    }
     Ok(chats::ensure_single(tx, contact, Block::Not)?)
 }
 
@@ -42,8 +45,12 @@ pub fn with_contact(tx: &mut Tx<'_, '_>, contact: ContactId) -> Outcome<ChatId> 
 pub fn block(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
     let is_group =
         chats::load(tx.store, tx.profile, chat)?.is_some_and(|record| record.chat_type == ChatType::Group);
-    let action = if is_group { Action::Delete } else { Action::Block };
-    share::last_of_chat(tx, chat, action, |tx| requests::block_chat(tx, chat))
+    let block = |tx: &mut Tx<'_, '_>| requests::block_chat(tx, chat);
+    if is_group {
+        share::deleting_chat(tx, chat, block)
+    } else {
+        share::last_of_chat(tx, chat, Action::Block, block)
+    }
 }
 
 /// Deletes a chat; a user who deletes the own chat learns how to get it back.

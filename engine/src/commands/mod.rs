@@ -42,6 +42,7 @@ use volary_storage::records::{self, TransportRecord};
 
 use crate::chat::{
     calls as chat_calls, channels, contact_names, drafts, features, groups, locations, reading, requests,
+    saving,
 };
 use crate::ground::db::{Db, Tx};
 use crate::ground::error::{Failure, Outcome};
@@ -120,7 +121,7 @@ fn on_chat(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
         Kind::BlockChat(call) => doing(move |tx| chats::block(tx, call.chat_id.into())),
         Kind::DeleteChat(call) => doing(move |tx| {
             let chat = call.chat_id.into();
-            share::last_of_chat(tx, chat, Action::Delete, |tx| chats::delete(tx, chat))
+            share::deleting_chat(tx, chat, |tx| chats::delete(tx, chat))
         }),
         Kind::SetChatVisibility(call) => doing(move |tx| {
             let visibility = ChatVisibility::try_from(call.visibility).unwrap_or_default();
@@ -144,9 +145,10 @@ fn on_chat(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
         Kind::SetChatProfileImage(call) if call.image_path.is_none() => {
             doing(move |tx| groups::set_image(tx, call.chat_id.into(), None))
         }
-        Kind::SetChatEphemeralTimer(call) => {
-            doing(move |tx| groups::set_timer(tx, call.chat_id.into(), call.seconds))
-        }
+        Kind::SetChatEphemeralTimer(call) => doing(move |tx| {
+            groups::set_timer(tx, call.chat_id.into(), call.seconds)?;
+            share::unannounced(tx, call.chat_id.into(), Action::SetTimer(call.seconds))
+        }),
         Kind::CreateGroup(call) if call.unencrypted => {
             making(move |tx| groups::create_unencrypted(tx, &call.name))
         }
@@ -203,7 +205,7 @@ fn on_messages(kind: Box<request::Kind>) -> Result<Change, Box<request::Kind>> {
         Kind::ResendMessages(call) => doing(move |tx| features::resend(tx, &typed(&call.msg_ids))),
         Kind::SaveMessages(call) => doing(move |tx| {
             let ids: Vec<MessageId> = typed(&call.msg_ids);
-            let copies = ids.into_iter().map(|id| features::save(tx, id)).collect::<Outcome<Vec<_>>>()?;
+            let copies = ids.into_iter().map(|id| saving::save(tx, id)).collect::<Outcome<Vec<_>>>()?;
             share::saved(tx, copies)
         }),
         Kind::DownloadFullMessage(call) => doing(move |tx| messages::download_full(tx, call.msg_id.into())),

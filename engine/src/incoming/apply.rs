@@ -18,8 +18,9 @@ use crate::ground::events::Events as _;
 use crate::ground::ids::ChatId;
 use crate::handshake;
 use crate::state::messages::Standing;
-use crate::state::{chats, config, contacts, keys, messages, verification};
-use crate::sync::{own_deletions, stamps};
+use crate::state::{chats, config, contacts, keys, messages, removed, verification};
+use crate::sync::own_deletions::{self, Deleted};
+use crate::sync::stamps;
 
 /// The error that clients provoke with the setting `simulate_receive_imf_error`; they compare the text.
 const SIMULATED_ERROR: &str =
@@ -209,7 +210,8 @@ fn announced_elsewhere(
     match chats::by_group_id(tx.store, tx.profile, id.as_str())? {
         Some((chat, record)) if announcing::heard(tx, chat)? => {
             if !shown && record.unpromoted {
-                group::take_state(tx, opened, parsed, who, &Assigned { id: chat, record, new: false })?;
+                let chat = Assigned { id: chat, was: record.blocked, record, new: false };
+                group::take_state(tx, opened, parsed, who, &chat)?;
             }
             tx.chat_modified(chat);
         }
@@ -297,9 +299,6 @@ fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         messages::entomb(tx, &opened.mid)?;
         return Ok(Copies::Seen.into());
     }
-    if special::was_deleted_before(tx, opened, parsed, who)? {
-        return Ok(Copies::Keep.into());
-    }
     if parsed.split == SplitRole::Post && special::complete_post(tx, opened, parsed, who)? {
         let completed = messages::by_mid(tx.store, tx.profile, &opened.mid)?;
         let completed = completed.as_ref().map(|(id, record)| (*id, record));
@@ -313,14 +312,21 @@ fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
     if special::is_late_pre_message(tx, opened, parsed, who)? {
         return Ok(Copies::Keep.into());
     }
+    let mid = special::shown_mid(opened, parsed);
+    let by_user = own_deletions::deleted(tx, mid)?;
+    let last = chats::last_id(tx.store, tx.profile)?;
     let Some(chat) = assign::chat(tx, opened, parsed, who)? else {
         return Ok(match waited_for(parsed) {
             Some(id) => Fate::Waits(Wait::Group(id)),
             None => Fate::NotShown(Reason::NoChat),
         });
     };
+    let is_back = chat.id > last && !chat.new;
     remember_gossip(tx, opened, parsed, chat.id)?;
     let change = group::apply(tx, opened, parsed, who, &chat)?;
+    if is_back && (change.waits || change.trash) {
+        away_again(tx, &chat)?;
+    }
     if change.waits {
         return Ok(Fate::Waits(Wait::Group(chat.record.group_id)));
     }
@@ -328,15 +334,35 @@ fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
         messages::entomb(tx, &opened.mid)?;
         return Ok(Copies::Keep.into());
     }
-    let deleted = own_deletions::is_deleted(tx, special::shown_mid(opened, parsed))?;
-    let change = group::Change { silent: change.silent || deleted, ..change };
+    let by_author = special::is_deleted_by_author(tx, mid, parsed, who)?;
+    let change = group::Change { silent: change.silent || by_user.is_some() || by_author, ..change };
     let copies = store::message(tx, opened, parsed, who, &chat, &change)?;
-    if deleted {
-        own_deletions::make(tx, special::shown_mid(opened, parsed))?;
+    if by_user.is_some() {
+        own_deletions::make(tx, mid)?;
     }
-    let blocked = contacts::load(tx.store, tx.profile, who.sender)?.is_some_and(|contact| contact.blocked);
-    let hidden = chats::load(tx.store, tx.profile, chat.id)?.is_some_and(|chat| chat.blocked == Block::Yes);
-    Ok(if blocked && hidden { Fate::NotShown(Reason::Blocked) } else { copies.into() })
+    if by_user == Some(Deleted::WithChat) {
+        if chat.id > last {
+            away_again(tx, &chat)?;
+        } else {
+            chats::update(tx, chat.id, |record| record.blocked = chat.was)?;
+        }
+    }
+    if by_author {
+        special::goes(tx, mid, who)?;
+    }
+    let shown_in = chats::load(tx.store, tx.profile, chat.id)?.unwrap_or_default();
+    let (other, reason) = match who.outgoing {
+        true => (shown_in.contact, Reason::ToBlocked),
+        false => (who.sender, Reason::Blocked),
+    };
+    let blocked = contacts::load(tx.store, tx.profile, other)?.is_some_and(|contact| contact.blocked);
+    Ok(if blocked && shown_in.blocked == Block::Yes { Fate::NotShown(reason) } else { copies.into() })
+}
+
+/// A chat that was deleted is not back because of a message that is not shown.
+fn away_again(tx: &mut Tx<'_, '_>, chat: &Assigned) -> Outcome<()> {
+    chats::update(tx, chat.id, |record| record.blocked = chat.was)?;
+    Ok(removed::put_away(tx, chat.id)?)
 }
 
 /// The group or channel that a mail without chat names: another mail may bring it.

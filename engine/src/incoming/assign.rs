@@ -11,7 +11,7 @@ use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId, ProfileId};
 use crate::ground::names;
-use crate::state::{chats, config, contacts, members, messages, transports};
+use crate::state::{chats, contacts, members, messages, removed, transports};
 
 /// The chat that was found or made.
 #[derive(Clone, Debug)]
@@ -22,10 +22,13 @@ pub struct Assigned {
     pub record: ChatRecord,
     /// This message made it.
     pub new: bool,
+    /// How visible it was before that message came.
+    pub was: Block,
 }
 
 pub(super) fn assigned(tx: &Tx<'_, '_>, id: ChatId, new: bool) -> Outcome<Option<Assigned>> {
-    Ok(chats::load(tx.store, tx.profile, id)?.map(|record| Assigned { id, record, new }))
+    let record = chats::load(tx.store, tx.profile, id)?;
+    Ok(record.map(|record| Assigned { id, was: if new { Block::Yes } else { record.blocked }, record, new }))
 }
 
 /// Finds or makes the chat; `None`: the message is trash.
@@ -49,7 +52,7 @@ pub fn chat(
         return group(tx, parsed, who, id.as_str());
     }
     if let Some((id, record)) = parent_chat(tx.store, tx.profile, opened, parsed, who.outgoing)? {
-        return Ok(Some(Assigned { id, record, new: false }));
+        return Ok(Some(Assigned { id, was: record.blocked, record, new: false }));
     }
     if is_single(tx.store, tx.profile, opened, parsed, who.outgoing)? {
         return single(tx, opened, parsed, who);
@@ -140,9 +143,19 @@ pub(super) fn parent_chat(
     Ok((!refused).then_some((parent.chat, chat)))
 }
 
-/// A chat becomes as visible as mail of this sender deserves, never less.
-fn unblock(tx: &mut Tx<'_, '_>, chat: ChatId, sender: ContactId, outgoing: bool) -> Outcome<()> {
-    let better = if outgoing { Block::Not } else { chats::default_block(tx.store, tx.profile, sender)? };
+/// A chat that is there becomes as visible as mail of this sender deserves, never less.
+fn opened_by(
+    tx: &mut Tx<'_, '_>,
+    chat: ChatId,
+    sender: ContactId,
+    outgoing: bool,
+) -> Outcome<Option<Assigned>> {
+    let record = chats::load(tx.store, tx.profile, chat)?.unwrap_or_default();
+    let better = if outgoing {
+        chats::block_when_written_to(tx.store, tx.profile, &record)?
+    } else {
+        chats::default_block(tx.store, tx.profile, sender)?
+    };
     let changed = chats::update(tx, chat, |record| {
         record.blocked = chats::opener(record.blocked, better);
     })?;
@@ -150,18 +163,20 @@ fn unblock(tx: &mut Tx<'_, '_>, chat: ChatId, sender: ContactId, outgoing: bool)
         tx.chat_modified(chat);
         tx.chatlist_item_changed(Some(chat));
     }
-    Ok(())
+    Ok(assigned(tx, chat, false)?.map(|found| Assigned { was: record.blocked, ..found }))
 }
 
 fn group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People, id: &str) -> Outcome<Option<Assigned>> {
     if let Some((chat, _)) = chats::by_group_id(tx.store, tx.profile, id)? {
-        unblock(tx, chat, who.sender, who.outgoing)?;
-        return assigned(tx, chat, false);
+        return opened_by(tx, chat, who.sender, who.outgoing);
     }
     let Some(name) = &parsed.group.name else { return Ok(None) };
     // A late farewell must not bring a deleted group back.
     if parsed.group.removed.is_some() {
         return Ok(None);
+    }
+    if let Some(chat) = removed::bring_back(tx, &removed::Key::Group(id.to_owned()))? {
+        return opened_by(tx, chat, who.sender, who.outgoing);
     }
     let blocked =
         if who.outgoing { Block::Not } else { chats::default_block(tx.store, tx.profile, who.sender)? };
@@ -186,31 +201,31 @@ fn single(
     parsed: &ParsedMessage,
     who: &People,
 ) -> Outcome<Option<Assigned>> {
-    let (contact, blocked) = if who.outgoing {
-        let recipient = outgoing_recipient(tx, opened, who)?;
-        if let Some(chat) = super::list::of_recipient(tx, recipient)? {
-            unblock(tx, chat, who.sender, true)?;
-            return assigned(tx, chat, false);
-        }
-        (recipient, Block::Not)
-    } else {
-        let contact = contacts::load(tx.store, tx.profile, who.sender)?.unwrap_or_default();
-        let blocked = match (contact.blocked, config::flag(tx.store, tx.profile, config::key::BOT)?) {
-            (true, _) => Block::Yes,
-            (false, true) => Block::Not,
-            (false, false) => Block::Request,
-        };
-        (who.sender, blocked)
-    };
+    let contact = if who.outgoing { outgoing_recipient(tx, opened, who)? } else { who.sender };
+    if who.outgoing
+        && let Some(chat) = super::list::of_recipient(tx, contact)?
+    {
+        return opened_by(tx, chat, who.sender, true);
+    }
     if contact == ContactId::SELF && !parsed.has_padlock() {
         return Ok(None);
     }
-    let known = chats::single_of(tx.store, tx.profile, contact)?;
+    let known = match chats::single_of(tx.store, tx.profile, contact)? {
+        None => removed::bring_back(tx, &removed::Key::Single(contact))?,
+        known => known,
+    };
+    let was = match known {
+        Some(chat) => chats::load(tx.store, tx.profile, chat)?.map_or(Block::Yes, |record| record.blocked),
+        None => Block::Yes,
+    };
+    let seen_from = if who.outgoing { ContactId::SELF } else { contact };
+    let single = ChatRecord { chat_type: ChatType::Single, contact, ..Default::default() };
+    let blocked = chats::block_of_message(tx.store, tx.profile, &single, seen_from)?;
     let chat = chats::ensure_single(tx, contact, blocked)?;
     if !who.outgoing && replies_to_us(tx, parsed)? {
         contacts::raise_origin(tx, who.sender, ContactOrigin::ReplyTo)?;
     }
-    assigned(tx, chat, known.is_none())
+    Ok(assigned(tx, chat, known.is_none())?.map(|found| Assigned { was, ..found }))
 }
 
 fn replies_to_us(tx: &Tx<'_, '_>, parsed: &ParsedMessage) -> Outcome<bool> {
@@ -260,8 +275,7 @@ fn ad_hoc_group(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Ou
             let mut present = members::current(tx.store, tx.profile, chat)?;
             present.sort_unstable();
             if present == wanted {
-                unblock(tx, chat, who.sender, who.outgoing)?;
-                return assigned(tx, chat, false);
+                return opened_by(tx, chat, who.sender, who.outgoing);
             }
         }
     }

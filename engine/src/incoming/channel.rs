@@ -5,7 +5,7 @@ use volary_mail::message::ParsedMessage;
 use volary_mail::message::read::{ListFacts, SystemEvent};
 use volary_storage::records::{Block, ChatRecord, ChatType, MemberRecord, SystemType};
 
-use super::assign::Assigned;
+use super::assign::{Assigned, assigned};
 use super::contacts::{People, named_member};
 use super::group::Change;
 use super::open::Opened;
@@ -36,18 +36,14 @@ pub fn assign(
             ChatType::Single | ChatType::Group | ChatType::MailingList => false,
         };
         if fits && parsed.has_padlock() {
-            return Ok(Some(Assigned { id, record, new: false }));
+            return assigned(tx, id, false);
         }
         if record.chat_type == ChatType::OutBroadcast {
             return Ok(None);
         }
         let single =
             chats::ensure_single(tx, who.sender, chats::default_block(tx.store, profile, who.sender)?)?;
-        return Ok(chats::load(tx.store, profile, single)?.map(|record| Assigned {
-            id: single,
-            record,
-            new: false,
-        }));
+        return assigned(tx, single, false);
     }
     let usable = GroupId::parse(&list.id).is_some() && parsed.has_padlock();
     let (Some(secret), true) = (&parsed.broadcast_secret, usable) else {
@@ -69,7 +65,7 @@ pub fn assign(
     if !own {
         members::add(tx, id, who.sender, parsed.sent_at(opened.received))?;
     }
-    Ok(chats::load(tx.store, profile, id)?.map(|record| Assigned { id, record, new: true }))
+    assigned(tx, id, true)
 }
 
 /// What a message changes in the membership of its channel.

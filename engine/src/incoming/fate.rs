@@ -54,6 +54,9 @@ pub enum Reason {
     /// Its sender is blocked.
     #[error("its sender is blocked")]
     Blocked,
+    /// The user wrote it on another device, to somebody who is blocked.
+    #[error("its recipient is blocked")]
+    ToBlocked,
     /// A step of a handshake that the rules refuse.
     #[error("{0}")]
     Handshake(String),
@@ -75,7 +78,7 @@ impl Reason {
             Self::Unsigned => NotShownReason::Unsigned,
             Self::Refused(_) => NotShownReason::Refused,
             Self::NoSender => NotShownReason::NoSender,
-            Self::Blocked => NotShownReason::Blocked,
+            Self::Blocked | Self::ToBlocked => NotShownReason::Blocked,
             Self::Handshake(_) => NotShownReason::Handshake,
             Self::NoChat => NotShownReason::NoChat,
             Self::NotSupported(_) => NotShownReason::NotSupported,
@@ -85,7 +88,7 @@ impl Reason {
     /// What becomes of a mail that was downloaded and judged so.
     pub fn state(&self) -> NotShownState {
         match self {
-            Self::Blocked => NotShownState::Hidden,
+            Self::Blocked | Self::ToBlocked => NotShownState::Hidden,
             _ => NotShownState::Dropped,
         }
     }
@@ -93,7 +96,17 @@ impl Reason {
     /// Whether it is known that the mail is what it says it is, so that its Message-ID may be remembered. Of others
     /// the Message-ID proves nothing: a genuine mail with the same one may follow.
     pub fn is_authentic(&self) -> bool {
-        matches!(self, Self::Blocked | Self::Handshake(_) | Self::NoChat | Self::NotSupported(_))
+        match self {
+            Self::Blocked | Self::ToBlocked | Self::Handshake(_) | Self::NoChat | Self::NotSupported(_) => {
+                true
+            }
+            Self::Unreadable(_)
+            | Self::Unencrypted
+            | Self::NotDecrypted
+            | Self::Unsigned
+            | Self::Refused(_)
+            | Self::NoSender => false,
+        }
     }
 }
 

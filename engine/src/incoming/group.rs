@@ -16,6 +16,7 @@ use crate::ground::ids::ContactId;
 use crate::ground::names;
 use crate::ground::texts::id as text;
 use crate::state::{chats, contacts, keys, members, messages};
+use crate::sync::stamps;
 
 /// What follows for the message itself.
 #[derive(Clone, Debug, Default)]
@@ -421,11 +422,13 @@ fn apply_timer(
         Some(id) => messages::timer_of(tx.store, tx.profile, id.as_str())?,
         None => None,
     };
+    let ours = timer::Setting::of(&record);
     let received = timer::Received {
         theirs: timer::Setting { at: parsed.sent_at(opened.received), told, by_other: !own, seconds },
-        ours: timer::Setting::of(&record),
+        ours,
         allowed: !grouped || membership::may_change(&rows, who.sender),
         seen_by_sender,
+        shared: own && ours.at == 0 && stamps::has_timer(tx, &record.group_id)?,
     };
     let after = timer::after(received);
     if seconds != received.ours.seconds {

@@ -11,7 +11,7 @@ use super::fate::Reason;
 use super::report;
 use crate::ground::error::Outcome;
 use crate::ground::ids::{ProfileId, TransportId};
-use crate::state::copies::Place;
+use crate::state::copies::{self, Place};
 use crate::state::messages::Standing;
 use crate::state::{config, contacts, messages, transports};
 
@@ -80,6 +80,7 @@ pub fn deletes_after_download(view: &impl View, profile: ProfileId) -> Result<bo
 /// The settings that decide, read once for a window of headers.
 pub struct Judge {
     profile: ProfileId,
+    now: i64,
     forced: bool,
     deletes: bool,
     limit: u64,
@@ -90,12 +91,18 @@ pub struct Judge {
 
 impl Judge {
     /// Reads the settings.
-    pub fn new(view: &impl View, profile: ProfileId, transport: TransportId) -> Result<Self, StoreError> {
+    pub fn new(
+        view: &impl View,
+        profile: ProfileId,
+        transport: TransportId,
+        now: i64,
+    ) -> Result<Self, StoreError> {
         let ignored_until =
             transports::load(view, profile, transport)?.map_or(0, |record| record.ignored_until);
         let limit = config::number(view, profile, config::key::DOWNLOAD_LIMIT)?;
         Ok(Self {
             profile,
+            now,
             forced: config::flag(view, profile, config::key::FORCE_ENCRYPTION)?,
             deletes: deletes_after_download(view, profile)?,
             limit: u64::try_from(limit).unwrap_or(0),
@@ -160,7 +167,7 @@ impl Judge {
         if standing.is_open() && !unwanted {
             return Ok(None);
         }
-        if known.delete || self.deletes {
+        if copies::are_unwanted(&known, self.now) || self.deletes {
             return Ok(Some(RelayHeadAction::Delete));
         }
         let own = match &head.from {
@@ -204,7 +211,10 @@ mod tests {
         let head = Head { from: Some("anna@x.test".to_owned()), encrypted: true, ..Head::default() };
         let action = |arrived| {
             let raw = RelayHead { uid: 1, size: 100, arrived, ..RelayHead::default() };
-            desk.db.read(|view| Judge::new(view, PROFILE, id)?.action(view, &raw, &head)).unwrap().0
+            desk.db
+                .read(|view| Judge::new(view, PROFILE, id, desk.now())?.action(view, &raw, &head))
+                .unwrap()
+                .0
         };
         assert_eq!(action(5_000), RelayHeadAction::Skip);
         assert_eq!(action(5_001), RelayHeadAction::Download);
@@ -231,7 +241,10 @@ mod tests {
                 ..Head::default()
             };
             let raw = RelayHead { uid: 1, size: 100, ..RelayHead::default() };
-            desk.db.read(|view| Judge::new(view, PROFILE, id)?.action(view, &raw, &head)).unwrap().0
+            desk.db
+                .read(|view| Judge::new(view, PROFILE, id, desk.now())?.action(view, &raw, &head))
+                .unwrap()
+                .0
         };
         assert_eq!(action("seen@x"), RelayHeadAction::Download);
         assert_eq!(action("deleted@x"), RelayHeadAction::Delete);

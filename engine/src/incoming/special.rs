@@ -14,7 +14,7 @@ use volary_storage::tables::{PENDING_DELETIONS, PENDING_EDITS, PENDING_REACTIONS
 use super::contacts::People;
 use super::fate::{Copies, Fate, Reason};
 use super::open::Opened;
-use crate::chat::{features, reading, requests};
+use crate::chat::{features, pending, reading, requests, saving};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
@@ -199,21 +199,6 @@ fn apply_edit(
     Ok(features::apply_edit(tx, message, &edit.text)?)
 }
 
-/// Applies an edit that came before its message.
-pub fn pending_edit(tx: &mut Tx<'_, '_>, message: MessageId, record: &MessageRecord) -> Outcome<()> {
-    let key = (tx.profile, record.mid.clone(), record.from);
-    let Some(edit) = tx.store.get(&PENDING_EDITS, &key)? else { return Ok(()) };
-    tx.store.remove(&PENDING_EDITS, &key)?;
-    if edit.encrypted || !record.encrypted {
-        messages::update(tx, message, |record| {
-            record.text = edit.text;
-            record.edited = true;
-            record.edit_sent = edit.sent;
-        })?;
-    }
-    Ok(())
-}
-
 /// The author deletes messages everywhere. Of unknown ones it is remembered who deletes them, so that they are not shown
 /// later: nobody can keep the message of somebody else from being shown.
 pub fn delete(tx: &mut Tx<'_, '_>, parsed: &ParsedMessage, who: &People) -> Outcome<Copies> {
@@ -245,24 +230,24 @@ pub fn shown_mid<'m>(opened: &'m Opened, parsed: &'m ParsedMessage) -> &'m str {
     }
 }
 
-/// Whether the author has deleted a message before it came; then only its id is remembered.
-pub fn was_deleted_before(
-    tx: &mut Tx<'_, '_>,
-    opened: &Opened,
+/// Whether the author has deleted a message before it came.
+pub fn is_deleted_by_author(
+    tx: &Tx<'_, '_>,
+    mid: &str,
     parsed: &ParsedMessage,
     who: &People,
 ) -> Outcome<bool> {
-    let post = shown_mid(opened, parsed);
-    let key = (tx.profile, post.to_owned(), who.sender);
-    if !parsed.has_padlock() || !tx.store.contains(&PENDING_DELETIONS, &key)? {
-        return Ok(false);
+    let key = (tx.profile, mid.to_owned(), who.sender);
+    Ok(parsed.has_padlock() && tx.store.contains(&PENDING_DELETIONS, &key)?)
+}
+
+/// A message that its author has deleted before came, and goes: it has done what it says, as on devices where it came first.
+pub fn goes(tx: &mut Tx<'_, '_>, mid: &str, who: &People) -> Outcome<()> {
+    tx.store.remove(&PENDING_DELETIONS, &(tx.profile, mid.to_owned(), who.sender))?;
+    match messages::by_mid(tx.store, tx.profile, mid)? {
+        Some((message, record)) => requests::forget_mail(tx, message, &record),
+        None => Ok(()),
     }
-    for mid in [post, opened.mid.as_str()] {
-        messages::entomb(tx, mid)?;
-    }
-    tx.store.remove(&PENDING_DELETIONS, &key)?;
-    tx.store.remove(&PENDING_EDITS, &key)?;
-    Ok(true)
 }
 
 /// A reaction; to a message that is not here yet it waits.
@@ -282,7 +267,7 @@ pub fn reaction(
     match messages::by_mid(tx.store, tx.profile, target.as_str())? {
         Some((message, record)) => {
             hide_reaction(tx, opened, parsed, who, record.chat)?;
-            react(tx, message, &record, who.sender, &reaction)?;
+            pending::react(tx, message, &record, who.sender, &reaction)?;
         }
         None => {
             let key = (tx.profile, target.as_str().to_owned(), who.sender);
@@ -320,42 +305,6 @@ fn hide_reaction(
         ..Default::default()
     };
     messages::insert(tx, &record)?;
-    Ok(())
-}
-
-fn react(
-    tx: &mut Tx<'_, '_>,
-    message: MessageId,
-    target: &MessageRecord,
-    contact: ContactId,
-    reaction: &ReactionRecord,
-) -> Outcome<()> {
-    let emoji = reaction.emoji.as_str();
-    let changed = features::set_reaction(tx, message, contact, emoji, reaction.sent)?;
-    let to_us = target.from == ContactId::SELF && contact != ContactId::SELF;
-    if changed && to_us && !emoji.is_empty() {
-        tx.tell(event::Kind::IncomingReaction(event::IncomingReaction {
-            chat_id: target.chat.get(),
-            msg_id: message.get(),
-            contact_id: contact.get(),
-            reaction: emoji.to_owned(),
-        }));
-    }
-    Ok(())
-}
-
-/// Applies reactions that came before their message.
-pub fn pending_reactions(tx: &mut Tx<'_, '_>, message: MessageId, record: &MessageRecord) -> Outcome<()> {
-    let prefix = (tx.profile, record.mid.clone());
-    let waiting: Vec<(ContactId, ReactionRecord)> = tx
-        .store
-        .scan_prefix(&PENDING_REACTIONS, &prefix)?
-        .map(|row| row.map(|((_, _, contact), reaction)| (contact, reaction)))
-        .collect::<Result<_, _>>()?;
-    for (contact, reaction) in waiting {
-        react(tx, message, record, contact, &reaction)?;
-    }
-    tx.store.remove_prefix(&PENDING_REACTIONS, &prefix)?;
     Ok(())
 }
 
@@ -411,21 +360,23 @@ pub fn complete_post(
         return Ok(true);
     }
     let content = part.file.clone().unwrap_or_default();
-    messages::update(tx, message, |record| {
-        record.view_type = headers::stored_view_type(part.view_type);
-        record.blob.clone_from(blob);
-        record.file_name = content.name;
-        record.mime_type = content.mime;
-        record.file_bytes = content.bytes.len() as u64;
-        if let Some((width, height)) = content.dimensions {
-            record.width = width;
-            record.height = height;
-        }
-        if let Some(duration) = part.duration {
-            record.duration = u32::try_from(duration).unwrap_or(u32::MAX);
-        }
-        record.download_state = Download::Done;
-    })?;
+    for row in saving::with_copies(tx, message)? {
+        messages::update(tx, row, |record| {
+            record.view_type = headers::stored_view_type(part.view_type);
+            record.blob.clone_from(blob);
+            record.file_name.clone_from(&content.name);
+            record.mime_type.clone_from(&content.mime);
+            record.file_bytes = content.bytes.len() as u64;
+            if let Some((width, height)) = content.dimensions {
+                record.width = width;
+                record.height = height;
+            }
+            if let Some(duration) = part.duration {
+                record.duration = u32::try_from(duration).unwrap_or(u32::MAX);
+            }
+            record.download_state = Download::Done;
+        })?;
+    }
     if config::flag(tx.store, tx.profile, config::key::BOT)? && !who.outgoing {
         tx.incoming_msg(record.chat, message);
     } else {

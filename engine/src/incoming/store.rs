@@ -12,8 +12,8 @@ use super::contacts::People;
 use super::fate::Copies;
 use super::group::Change;
 use super::open::Opened;
-use super::{app_updates, calls, locations, realtime, special};
-use crate::chat::{calls as call_rules, compose, reading, sorting};
+use super::{app_updates, calls, locations, realtime};
+use crate::chat::{calls as call_rules, compose, pending, reading, saving, sorting};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::events::Events as _;
@@ -117,9 +117,10 @@ fn base(
         && !config::flag(tx.store, profile, config::key::TEAM_PROFILE)?;
     let state = if who.outgoing {
         MessageState::OutDelivered
-    } else if opened.seen || read_elsewhere || record.blocked == Block::Yes {
+    } else if opened.seen || read_elsewhere {
         MessageState::InSeen
-    } else if change.silent {
+    } else if change.silent || record.blocked == Block::Yes {
+        // As one that came before the chat was blocked, on this device or another one.
         MessageState::InNoticed
     } else {
         MessageState::InFresh
@@ -235,15 +236,17 @@ fn after(
     let quiet = stored.iter().all(|(_, record)| record.state == MessageState::InNoticed);
     let mut unarchived = false;
     let outgoing = who.outgoing;
+    let written_to = chats::block_when_written_to(tx.store, tx.profile, before)?;
     chats::update(tx, chat.id, |record| {
         (record.unpromoted, record.unheard) = (false, false);
         record.last_subject = subject;
         if outgoing {
-            record.blocked = Block::Not;
+            record.blocked = written_to;
         }
         unarchived = !quiet && compose::leave_archive(record, now);
     })?;
     if unarchived {
+        chats::left_archive(tx, chat.id)?;
         tx.msgs_changed_all();
     } else if before.visibility == Visibility::Archived && !quiet {
         tx.msgs_changed(ChatId::ARCHIVED_LINK);
@@ -264,8 +267,8 @@ fn after(
     }
     for (id, record) in stored {
         if !record.mid.is_empty() {
-            special::pending_edit(tx, *id, record)?;
-            special::pending_reactions(tx, *id, record)?;
+            pending::came(tx, *id, record)?;
+            saving::came(tx, *id, record)?;
         }
     }
     Ok(())

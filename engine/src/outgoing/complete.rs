@@ -40,13 +40,12 @@ pub struct Traces {
 
 /// A mail is about to be handed to a relay, unless it was taken back. Whatever the relay answers, others may have heard of
 /// its chat from now on.
-pub fn begins(tx: &mut Tx<'_, '_>, sequence: u64, chat: ChatId) -> Outcome<bool> {
-    let is_there = outbox::is_there(tx.store, tx.profile, sequence)?;
-    if is_there {
-        announcing::leaves(tx, chat)?;
-        members::told(tx, chat)?;
-    }
-    Ok(is_there)
+pub fn begins(tx: &mut Tx<'_, '_>, sequence: u64) -> Outcome<bool> {
+    let Some(job) = outbox::entry(tx.store, tx.profile, sequence)? else { return Ok(false) };
+    let Some(chat) = job.chat else { return Ok(true) };
+    announcing::leaves(tx, chat)?;
+    members::told(tx, chat)?;
+    Ok(true)
 }
 
 /// All parts of a queue row were accepted.
@@ -62,8 +61,9 @@ pub fn sent(
         record.sent_ok = now;
         record.sent_failed = 0;
     })?;
-    // Also if it was deleted while it was on its way.
-    if let Some(chat) = job.chat
+    // Also if it was deleted while it was on its way. It may be in another chat by now.
+    let entry = outbox::entry(tx.store, profile, sequence)?;
+    if let Some(chat) = entry.map_or(job.chat, |entry| entry.chat)
         && announcing::leaves(tx, chat)?
     {
         tx.chat_modified(chat);

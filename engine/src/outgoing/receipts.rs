@@ -42,18 +42,21 @@ pub fn due(view: &impl View, profile: ProfileId, now: i64) -> Result<Vec<Due>, S
     Ok(by_contact.into_iter().map(|(contact, jobs)| Due { contact, jobs }).collect())
 }
 
-/// Renders a receipt; `None` if it is not due any more (blocked or unknown contact, no own key).
+/// Renders a receipt; `None` if it is not due any more (unknown contact, no own key). Of what a blocked contact wrote only
+/// own devices hear that it was read.
 pub fn render(view: &impl View, context: &Context<'_>, due: &Due) -> Outcome<Option<Mail>> {
     let profile = context.profile;
     let Some(own) = keys::own(view, context.keys, profile)? else { return Ok(None) };
-    let to_self = due.contact == ContactId::SELF;
+    let own_devices = reading::tells_own_devices(view, profile)?;
+    let blocked = contacts::load(view, profile, due.contact)?.is_some_and(|record| record.blocked);
+    if blocked && !own_devices {
+        return Ok(None);
+    }
+    let to_self = due.contact == ContactId::SELF || blocked;
     let (to, certificates, mut recipients, fingerprint) = if to_self {
         (Mailbox::bare(context.from), Vec::new(), Vec::new(), String::new())
     } else {
-        let Some(record) = contacts::load(view, profile, due.contact)?.filter(|record| !record.blocked)
-        else {
-            return Ok(None);
-        };
+        let Some(record) = contacts::load(view, profile, due.contact)? else { return Ok(None) };
         let Some(certificate) = keys::certificate(view, context.keys, profile, &record.fingerprint)? else {
             return Ok(None);
         };
@@ -63,7 +66,7 @@ pub fn render(view: &impl View, context: &Context<'_>, due: &Due) -> Outcome<Opt
         }
         (Mailbox::bare(record.addr), vec![certificate], relays, record.fingerprint)
     };
-    if to_self || reading::tells_own_devices(view, profile)? {
+    if to_self || own_devices {
         let others = transports::own_addrs(view, profile)?;
         recipients.extend(others.into_iter().filter(|addr| addr != context.from));
         recipients.push(context.from.to_owned());

@@ -120,7 +120,8 @@ fn view(look: &Look<'_>, id: MessageId, record: MessageRecord) -> Outcome<Messag
         webxdc_href: some(&record.href),
         download_state: convert::download(record.download_state).into(),
         original_msg_id: exists(record.original)?,
-        saved_message_id: exists(record.saved)?,
+        // That of a copy leads to another one.
+        saved_message_id: if record.original.is_none() { exists(record.saved)? } else { None },
         reactions: reactions(look, id)?,
         vcard_contact: card(look, &record),
         is_edited: record.edited,

@@ -2,7 +2,7 @@
 
 use volary_storage::records::{Block, ChatRecord, ChatType, SystemType, ViewType};
 use volary_storage::tables::{
-    CHAT_BY_GROUP_ID, CHAT_MESSAGES, CHATS, COUNTERS, GOSSIPED, HIDDEN_MESSAGES, SINGLE_CHAT,
+    CHAT_BY_GROUP_ID, CHAT_MESSAGES, CHATS, COUNTERS, GOSSIPED, HIDDEN_MESSAGES, LEFT_ARCHIVE, SINGLE_CHAT,
 };
 use volary_storage::{StoreError, View};
 
@@ -153,6 +153,27 @@ pub fn opener(one: Block, other: Block) -> Block {
     }
 }
 
+/// A message has taken a chat out of the archive. On a device that hears of the message before it hears that the chat was
+/// archived, none does: the other devices are told.
+pub fn left_archive(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
+    if config::shares_changes(tx.store, tx.profile)? {
+        tx.store.set(&LEFT_ARCHIVE, &(tx.profile, chat))?;
+        tx.effects().outbox = true;
+    }
+    Ok(())
+}
+
+/// Whether a chat is to be seen once the user has written to it: always, but for the single chat of a blocked contact.
+pub fn block_when_written_to(
+    view: &impl View,
+    profile: ProfileId,
+    record: &ChatRecord,
+) -> Result<Block, StoreError> {
+    let blocked = record.chat_type == ChatType::Single
+        && contacts::load(view, profile, record.contact)?.is_some_and(|contact| contact.blocked);
+    Ok(if blocked { Block::Yes } else { Block::Not })
+}
+
 /// The single chat with a contact; made with block state `blocked` if there is none. An existing one is only made
 /// more visible, never less.
 pub fn ensure_single(tx: &mut Tx<'_, '_>, contact: ContactId, blocked: Block) -> Result<ChatId, StoreError> {
@@ -254,12 +275,51 @@ pub fn forget_if_deleted(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreE
             return deadlines::set_single(tx, tx.now, Kind::ChatDeleted, u64::from(chat));
         }
     }
-    if !queued {
+    let kept = load_for_sending(tx.store, profile, chat)?.is_some_and(|record| record.kept_until != 0);
+    if !queued && !kept {
         members::forget_all(tx, chat)?;
         tx.store.remove_prefix(&GOSSIPED, &(profile, chat))?;
         tx.store.remove(&CHATS, &(profile, chat))?;
     }
     Ok(())
+}
+
+/// Nothing has to stay of a deleted chat any more.
+pub fn release(tx: &mut Tx<'_, '_>, chat: ChatId) -> Result<(), StoreError> {
+    let Some(record) = load_for_sending(tx.store, tx.profile, chat)?.filter(|record| record.deleted) else {
+        return Ok(());
+    };
+    tx.store.put(&CHATS, &(tx.profile, chat), &ChatRecord { kept_until: 0, ..record })?;
+    forget_if_deleted(tx, chat)
+}
+
+/// The last id that a chat was given.
+pub fn last_id(view: &impl View, profile: ProfileId) -> Result<ChatId, StoreError> {
+    Ok(view.get(&COUNTERS, &profile)?.unwrap_or_default().chat)
+}
+
+/// How visible a message of somebody makes its chat.
+pub fn block_of_message(
+    view: &impl View,
+    profile: ProfileId,
+    chat: &ChatRecord,
+    from: ContactId,
+) -> Result<Block, StoreError> {
+    if from == ContactId::SELF {
+        return block_when_written_to(view, profile, chat);
+    }
+    match chat.chat_type {
+        ChatType::Single if chat.contact.is_special() => return Ok(Block::Not),
+        ChatType::Single | ChatType::MailingList => {}
+        _ => return default_block(view, profile, from),
+    }
+    let blocked = chat.chat_type == ChatType::Single
+        && contacts::load(view, profile, from)?.is_some_and(|contact| contact.blocked);
+    Ok(match (blocked, config::flag(view, profile, config::key::BOT)?) {
+        (true, _) => Block::Yes,
+        (false, true) => Block::Not,
+        (false, false) => Block::Request,
+    })
 }
 
 /// The block state of new chats with mail of `contact`: as its single chat says, else a request (bots: normal).

@@ -24,6 +24,13 @@ pub fn flag(view: &impl View, profile: ProfileId, name: &str) -> Result<bool, St
     Ok(number(view, profile, name)? != 0)
 }
 
+/// Whether own devices tell each other of changes. What is changed meanwhile stays a matter of this device.
+pub fn shares_changes(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
+    Ok(flag(view, profile, key::SYNC_MSGS)?
+        && flag(view, profile, key::BCC_SELF)?
+        && !flag(view, profile, key::BOT)?)
+}
+
 /// A number; 0 if unset or no number.
 pub fn number(view: &impl View, profile: ProfileId, name: &str) -> Result<i64, StoreError> {
     Ok(get(view, profile, name)?.and_then(|text| text.trim().parse().ok()).unwrap_or(0))

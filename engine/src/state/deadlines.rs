@@ -38,11 +38,13 @@ pub enum Kind {
     StreamEnds,
     /// Own positions may be sent to a chat; id = chat, one at most.
     PositionsDue,
+    /// Copies on relays have stayed long enough for other own devices; id = 0, one at most.
+    CopiesGo,
 }
 
 impl Kind {
     /// All of them, with the number that is stored.
-    const STORED: [(Self, u32); 14] = [
+    const STORED: [(Self, u32); 15] = [
         (Self::MessageExpires, 1),
         (Self::RetrySending, 2),
         (Self::MuteEnds, 3),
@@ -57,6 +59,7 @@ impl Kind {
         (Self::CallRingsOut, 30),
         (Self::StreamEnds, 31),
         (Self::PositionsDue, 32),
+        (Self::CopiesGo, 33),
     ];
 
     fn stored(self) -> u32 {

@@ -293,6 +293,7 @@ pub fn erase(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
     let profile = tx.profile;
     let Some(record) = load(tx.store, profile, id)? else { return Ok(()) };
     unindex(tx, id, &record)?;
+    unlink(tx, id, &record)?;
     tx.store.remove(&MESSAGES, &(profile, id))?;
     search::removed(tx, id)?;
     apps::forget(tx, id)?;
@@ -306,7 +307,23 @@ pub fn erase(tx: &mut Tx<'_, '_>, id: MessageId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes a message and leaves a tombstone, so that no later copy is shown; on request its relay copies go, too.
+/// The message that a removed one is a copy of may have another copy, to which this one led.
+fn unlink(tx: &mut Tx<'_, '_>, id: MessageId, copy: &MessageRecord) -> Result<(), StoreError> {
+    let mut next = copy.original;
+    while let Some(at) = next {
+        let Some(record) = load(tx.store, tx.profile, at)? else { break };
+        if record.saved == Some(id) {
+            let before = copy.saved;
+            update(tx, at, |record| record.saved = before)?;
+            break;
+        }
+        next = record.saved;
+    }
+    Ok(())
+}
+
+/// Removes a message and leaves a tombstone, so that no later copy is shown; on request its relay copies go, too: at once
+/// if its timer is over (on other own devices it is, too), else when those have got it.
 pub fn bury(tx: &mut Tx<'_, '_>, id: MessageId, delete_copies: bool) -> Result<(), StoreError> {
     let Some(record) = load(tx.store, tx.profile, id)? else { return Ok(()) };
     erase(tx, id)?;
@@ -317,11 +334,37 @@ pub fn bury(tx: &mut Tx<'_, '_>, id: MessageId, delete_copies: bool) -> Result<(
             tx.store.remove_prefix(&PENDING_REACTIONS, &(tx.profile, mid.clone()))?;
             tx.store.remove_prefix(&PENDING_EDITS, &(tx.profile, mid.clone()))?;
             if delete_copies {
-                copies::want_deleted(tx, mid)?;
+                let over = record.ephemeral_timer != 0 && record.expires != 0 && record.expires <= tx.now;
+                if over { copies::want_deleted(tx, mid)? } else { copies::want_deleted_by_all(tx, mid)? }
             }
         }
     }
     Ok(())
+}
+
+/// The parts of a mail before the one that is known by its Message-ID.
+pub fn parts_before(
+    view: &impl View,
+    profile: ProfileId,
+    last: MessageId,
+    record: &MessageRecord,
+) -> Result<Vec<MessageId>, StoreError> {
+    let mut found = Vec::new();
+    let mut id = last.get();
+    while id > 1 {
+        id -= 1;
+        let part = load(view, profile, MessageId::new(id))?.filter(|part| {
+            part.mid.is_empty()
+                && (part.chat, part.from, part.sent) == (record.chat, record.from, record.sent)
+                && (part.received, &part.hops) == (record.received, &record.hops)
+                && !is_info(part)
+        });
+        if record.received == 0 || part.is_none() {
+            break;
+        }
+        found.push(MessageId::new(id));
+    }
+    Ok(found)
 }
 
 /// Ids of the shown messages of a chat, oldest first.

@@ -138,6 +138,15 @@ pub fn is_there(view: &impl View, profile: ProfileId, sequence: u64) -> Result<b
     view.contains(&OUTBOX, &(profile, sequence))
 }
 
+/// An entry, if it is there.
+pub fn entry(
+    view: &impl View,
+    profile: ProfileId,
+    sequence: u64,
+) -> Result<Option<OutboxRecord>, StoreError> {
+    view.get(&OUTBOX, &(profile, sequence))
+}
+
 /// Whether an entry that has to leave before this one is still there.
 pub fn is_behind(
     view: &impl View,
@@ -260,6 +269,14 @@ pub fn cancel(tx: &mut Tx<'_, '_>, message: MessageId) -> Result<bool, StoreErro
         tx.effects().outbox = true;
     }
     Ok(left)
+}
+
+/// A message is in another chat now: its mail leaves in the order of that.
+pub fn moved(tx: &mut Tx<'_, '_>, message: MessageId, to: ChatId) -> Result<(), StoreError> {
+    for (sequence, job) in of_message(tx.store, tx.profile, message)? {
+        tx.store.put(&OUTBOX, &(tx.profile, sequence), &OutboxRecord { chat: Some(to), ..job })?;
+    }
+    Ok(())
 }
 
 /// Whether a mail of a chat waits to be sent.

@@ -9,6 +9,7 @@ use volary_storage::records::{Block, ChatRecord, ChatType, ContactOrigin, Mute, 
 
 use super::stamps;
 use crate::chat::compose::load_chat;
+use crate::chat::requests::Stays;
 use crate::chat::{announcing, contact_names, groups, membership, requests};
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
@@ -16,24 +17,31 @@ use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, ContactId};
 use crate::ground::names;
 use crate::state::contacts::Seen;
-use crate::state::{chats, contacts, keys, members, messages};
+use crate::state::{chats, contacts, keys, members, messages, removed};
 
 /// Carries out a change of a chat, or of the contact of a single chat, that was made at `time`.
 pub fn alter(tx: &mut Tx<'_, '_>, id: &ChatName, action: Action, time: i64) -> Outcome<()> {
     match (id, action) {
         (ChatName::ContactAddr(_) | ChatName::ContactFingerprint(_), action) => {
             let contact = contact(tx, id)?;
-            of_contact(tx, contact, action, time)
+            of_contact(tx, id, contact, action, time)
         }
         (ChatName::Grpid(id), Action::CreateGroupEncrypted(name)) => create_group(tx, id, &name),
         (ChatName::Grpid(id), Action::CreateOutBroadcast { chat_name, secret }) => {
             create_channel(tx, id, &chat_name, &secret, time)
         }
-        (ChatName::Grpid(id), action) => match chats::by_group_id(tx.store, tx.profile, id)? {
+        // What was accepted before it was deleted does not make it accepted when it is back.
+        (ChatName::Grpid(_), Action::Accept) if !stamps::stays(tx, id)?.request => Ok(()),
+        (ChatName::Grpid(group), action) => match chats::by_group_id(tx.store, tx.profile, group)? {
             Some((chat, _)) => of_chat(tx, chat, action, time),
-            // A third device has made it, whose mail comes later.
-            None if action == Action::Announced => Ok(stamps::announced(tx, id)?),
-            None => Err(Failure::refused("the group is not known")),
+            None => {
+                match of_removed(tx, &group_key(group), |tx, chat| of_chat(tx, chat, action.clone(), time))? {
+                    Some(()) => Ok(()),
+                    // A third device has made it, whose mail comes later.
+                    None if action == Action::Announced => Ok(stamps::announced(tx, group)?),
+                    None => Err(Failure::refused("the group is not known")),
+                }
+            }
         },
         (ChatName::Msgids(mids), action) => match chat_of(tx, mids)? {
             Some(chat) => of_chat(tx, chat, action, time),
@@ -44,6 +52,49 @@ pub fn alter(tx: &mut Tx<'_, '_>, id: &ChatName, action: Action, time: i64) -> O
             None => Ok(()),
         },
     }
+}
+
+/// The chat of this name, if there is one.
+pub fn existing(tx: &mut Tx<'_, '_>, id: &ChatName) -> Outcome<Option<ChatId>> {
+    Ok(match id {
+        ChatName::Grpid(group) => chats::by_group_id(tx.store, tx.profile, group)?.map(|(chat, _)| chat),
+        ChatName::Msgids(mids) => chat_of(tx, mids)?,
+        ChatName::Device => chats::single_of(tx.store, tx.profile, ContactId::DEVICE)?,
+        ChatName::ContactAddr(_) | ChatName::ContactFingerprint(_) => {
+            let contact = contact(tx, id)?;
+            chats::single_of(tx.store, tx.profile, contact)?
+        }
+    })
+}
+
+/// A chat was deleted on another device, too.
+pub fn deleted_again(tx: &mut Tx<'_, '_>, id: &ChatName, stays: Stays) -> Outcome<()> {
+    let key = match id {
+        ChatName::Grpid(group) => group_key(group),
+        ChatName::ContactAddr(_) | ChatName::ContactFingerprint(_) => removed::Key::Single(contact(tx, id)?),
+        ChatName::Msgids(_) | ChatName::Device => return Ok(()),
+    };
+    of_removed(tx, &key, |tx, chat| {
+        chats::update(tx, chat, |record| stays.apply(record))?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn group_key(id: &str) -> removed::Key {
+    removed::Key::Group(id.to_owned())
+}
+
+/// Changes what stays of a chat that was deleted; `None` if nothing stays.
+fn of_removed(
+    tx: &mut Tx<'_, '_>,
+    key: &removed::Key,
+    change: impl FnOnce(&mut Tx<'_, '_>, ChatId) -> Outcome<()>,
+) -> Outcome<Option<()>> {
+    let Some(chat) = removed::bring_back(tx, key)? else { return Ok(None) };
+    let made = change(tx, chat);
+    removed::put_away(tx, chat)?;
+    made.map(Some)
 }
 
 /// The chat of the first message that is known.
@@ -66,7 +117,8 @@ fn contact(tx: &mut Tx<'_, '_>, id: &ChatName) -> Outcome<ContactId> {
     member(tx, fingerprint, addr)
 }
 
-fn member(tx: &mut Tx<'_, '_>, fingerprint: &str, addr: &str) -> Outcome<ContactId> {
+/// Somebody by fingerprint, else by address; an unknown contact is made, hidden.
+pub fn member(tx: &mut Tx<'_, '_>, fingerprint: &str, addr: &str) -> Outcome<ContactId> {
     if !fingerprint.is_empty() {
         let parsed = keys::parse_fingerprint(fingerprint)
             .ok_or_else(|| Failure::refused("a fingerprint cannot be read"))?
@@ -87,27 +139,53 @@ fn member(tx: &mut Tx<'_, '_>, fingerprint: &str, addr: &str) -> Outcome<Contact
     Ok(contacts::add_or_lookup(tx, seen)?)
 }
 
-fn of_contact(tx: &mut Tx<'_, '_>, contact: ContactId, action: Action, time: i64) -> Outcome<()> {
+fn of_contact(
+    tx: &mut Tx<'_, '_>,
+    id: &ChatName,
+    contact: ContactId,
+    action: Action,
+    time: i64,
+) -> Outcome<()> {
     match action {
-        Action::Block => requests::block_contact(tx, contact, true),
-        Action::Unblock => requests::block_contact(tx, contact, false),
-        Action::Rename(name) => contact_names::rename(tx, contact, &name),
-        action => {
-            let chat = match chats::single_of(tx.store, tx.profile, contact)? {
-                Some(chat) => chat,
-                None if action == Action::Delete => return Ok(()),
-                // An unknown chat does not appear only because it was pinned elsewhere.
-                None => chats::ensure_single(tx, contact, Block::Yes)?,
-            };
-            if action == Action::Accept
-                && contacts::load(tx.store, tx.profile, contact)?.is_some_and(|record| record.blocked)
-            {
-                // Accepted there after it was blocked here: of the two, the later one counts.
-                requests::block_contact(tx, contact, false)?;
-            }
+        Action::Block => return requests::block_contact(tx, contact, true),
+        Action::Unblock => return unblock(tx, id, contact),
+        Action::Rename(name) => return contact_names::rename(tx, contact, &name),
+        Action::Accept
+            if contacts::load(tx.store, tx.profile, contact)?.is_some_and(|record| record.blocked) =>
+        {
+            // Accepted there after it was blocked here: of the two, the later one counts.
+            unblock(tx, id, contact)?;
+        }
+        _ => {}
+    }
+    if action == Action::Accept && !stamps::stays(tx, id)?.request {
+        return Ok(());
+    }
+    if let Some(chat) = chats::single_of(tx.store, tx.profile, contact)? {
+        return of_chat(tx, chat, action, time);
+    }
+    let key = removed::Key::Single(contact);
+    match of_removed(tx, &key, |tx, chat| of_chat(tx, chat, action.clone(), time))? {
+        Some(()) => Ok(()),
+        None => {
+            // An unknown chat does not appear only because it was pinned elsewhere.
+            let chat = chats::ensure_single(tx, contact, Block::Yes)?;
             of_chat(tx, chat, action, time)
         }
     }
+}
+
+/// A contact that was unblocked before its chat was deleted is not accepted by that: a new chat is a request.
+fn unblock(tx: &mut Tx<'_, '_>, id: &ChatName, contact: ContactId) -> Outcome<()> {
+    let chat = chats::single_of(tx.store, tx.profile, contact)?;
+    let was = chat.map(|chat| chats::load(tx.store, tx.profile, chat)).transpose()?.flatten();
+    requests::block_contact(tx, contact, false)?;
+    if let (Some(chat), Some(was)) = (chat, was)
+        && !stamps::stays(tx, id)?.request
+    {
+        chats::update(tx, chat, |record| record.blocked = chats::opener(was.blocked, Block::Request))?;
+    }
+    Ok(())
 }
 
 fn of_chat(tx: &mut Tx<'_, '_>, chat: ChatId, action: Action, time: i64) -> Outcome<()> {
@@ -126,13 +204,14 @@ fn of_chat(tx: &mut Tx<'_, '_>, chat: ChatId, action: Action, time: i64) -> Outc
         Action::Rename(name) => rename(tx, chat, &name, time),
         Action::SetDescription(text) => describe(tx, chat, &text, time),
         Action::SetPgpContacts(wanted) => set_members(tx, chat, &wanted),
-        Action::Delete => requests::delete(tx, chat),
+        Action::Delete => Err(Failure::refused("a chat is not deleted like this")),
         Action::Announced => {
             if announcing::heard(tx, chat)? {
                 tx.chat_modified(chat);
             }
             Ok(())
         }
+        Action::SetTimer(seconds) => set_timer(tx, chat, seconds),
         Action::SetContacts(_) => Err(Failure::refused("lists without encryption are not made here")),
         Action::CreateGroupEncrypted(_) | Action::CreateOutBroadcast { .. } => {
             Err(Failure::refused("a chat that exists cannot be made"))
@@ -198,6 +277,19 @@ fn describe(tx: &mut Tx<'_, '_>, chat: ChatId, text: &str, time: i64) -> Outcome
     Ok(())
 }
 
+/// Once somebody is told of a change, messages tell the timer of a group.
+fn set_timer(tx: &mut Tx<'_, '_>, chat: ChatId, seconds: u32) -> Outcome<()> {
+    let changed = chats::update(tx, chat, |record| {
+        if record.ephemeral_changed == 0 {
+            record.ephemeral_timer = seconds;
+        }
+    })?;
+    if changed {
+        tx.ephemeral_timer_modified(chat, seconds);
+    }
+    Ok(())
+}
+
 /// As on the device that made it, the name has no time before the group is announced: any announced name is later.
 fn create_group(tx: &mut Tx<'_, '_>, id: &str, name: &str) -> Outcome<()> {
     let unpromoted = !stamps::is_announced(tx, id)?;
@@ -206,11 +298,18 @@ fn create_group(tx: &mut Tx<'_, '_>, id: &str, name: &str) -> Outcome<()> {
         let now = tx.now;
         members::add(tx, chat, ContactId::SELF, now)?;
         groups::hint(tx, chat)?;
+        if stamps::is_deleted(tx, &ChatName::Grpid(id.to_owned()))? {
+            // Of a third device, which hears of it later.
+            removed::put_away(tx, chat)?;
+        }
     }
     Ok(())
 }
 
 fn create_channel(tx: &mut Tx<'_, '_>, id: &str, name: &str, secret: &str, time: i64) -> Outcome<()> {
+    if stamps::is_deleted(tx, &ChatName::Grpid(id.to_owned()))? {
+        return Ok(());
+    }
     let secret = ChannelSecret::parse(secret).ok_or_else(|| Failure::refused("the secret of a channel"))?;
     let record = ChatRecord {
         chat_type: ChatType::OutBroadcast,
@@ -232,7 +331,9 @@ fn new_chat(id: &str, name: &str) -> Outcome<ChatRecord> {
 
 /// Makes the chat unless it is there.
 fn create(tx: &mut Tx<'_, '_>, record: ChatRecord) -> Outcome<Option<ChatId>> {
-    if chats::by_group_id(tx.store, tx.profile, &record.group_id)?.is_some() {
+    let key = removed::Key::of(&record);
+    let is_removed = key.map_or(Ok(false), |key| removed::is_known(tx.store, tx.profile, &key))?;
+    if is_removed || chats::by_group_id(tx.store, tx.profile, &record.group_id)?.is_some() {
         return Ok(None);
     }
     tx.msgs_changed_all();
@@ -241,10 +342,16 @@ fn create(tx: &mut Tx<'_, '_>, record: ChatRecord) -> Outcome<Option<ChatId>> {
 
 /// What another device knows of the members of a group that nobody else knew of.
 pub fn merge_members(tx: &mut Tx<'_, '_>, id: &ChatName, told: &[MemberTimes]) -> Outcome<()> {
-    let ChatName::Grpid(id) = id else { return Err(Failure::refused("members by key are of groups")) };
-    let Some((chat, group)) = chats::by_group_id(tx.store, tx.profile, id)? else {
-        return Err(Failure::refused("the group is not known"));
-    };
+    let ChatName::Grpid(group) = id else { return Err(Failure::refused("members by key are of groups")) };
+    if let Some((chat, _)) = chats::by_group_id(tx.store, tx.profile, group)? {
+        return merge(tx, chat, told);
+    }
+    of_removed(tx, &group_key(group), |tx, chat| merge(tx, chat, told))?
+        .ok_or_else(|| Failure::refused("the group is not known"))
+}
+
+fn merge(tx: &mut Tx<'_, '_>, chat: ChatId, told: &[MemberTimes]) -> Outcome<()> {
+    let group = load_chat(tx.store, tx.profile, chat)?;
     if !group.encrypted || group.chat_type != ChatType::Group {
         return Err(Failure::refused("members by key are of encrypted groups"));
     }

@@ -1,10 +1,11 @@
 //! Carrying out what another device of the user has told. Every change may come twice.
 
-use volary_mail::sync::{Change, Item, Setting, Tokens};
+use volary_mail::sync::{Action, Change, Item, SavedCopy, Setting, Tokens};
 use volary_storage::records::TokenKind;
 
-use super::{alter, own_deletions, relays, stamps};
-use crate::chat::{features, own_settings, requests};
+use super::{alter, chat_deletions, own_deletions, relays, stamps};
+use crate::chat::saving::Content;
+use crate::chat::{own_settings, requests, saving};
 use crate::ground::db::{Tx, picture_name};
 use crate::ground::error::{Failure, Outcome};
 use crate::state::{config, messages, tokens};
@@ -43,17 +44,10 @@ fn one(tx: &mut Tx<'_, '_>, change: Change, time: i64) -> Outcome<()> {
         Change::AlterChat { id, members, .. } if !members.is_empty() => {
             alter::merge_members(tx, &id, &members)
         }
+        Change::AlterChat { id, action: Action::Delete, known, .. } => chat_deletions::apply(tx, &id, known),
         Change::AlterChat { id, action, .. } => alter::alter(tx, &id, action, time),
         Change::Config { key, val } => set(tx, key, val),
-        Change::SaveMessage { src, dest } => match messages::by_mid(tx.store, tx.profile, &src)? {
-            Some((message, _)) if messages::known(tx.store, tx.profile, &dest)?.is_none() => {
-                if own_deletions::is_deleted(tx, &dest)? {
-                    return Ok(messages::entomb(tx, &dest)?);
-                }
-                features::save_as(tx, message, dest)
-            }
-            _ => Ok(()),
-        },
+        Change::SaveMessage { src, dest, copy } => save(tx, &src, &dest, copy),
         Change::DeleteMessages { msgs } => {
             let mut known = Vec::new();
             for mid in msgs {
@@ -67,6 +61,25 @@ fn one(tx: &mut Tx<'_, '_>, change: Change, time: i64) -> Outcome<()> {
         }
         Change::Transports(told) => relays::apply(tx, told),
     }
+}
+
+/// A message was copied to the saved ones, unless the copy was deleted since.
+fn save(tx: &mut Tx<'_, '_>, src: &str, dest: &str, copy: Option<Box<SavedCopy>>) -> Outcome<()> {
+    if messages::known(tx.store, tx.profile, dest)?.is_some() {
+        return Ok(());
+    }
+    if own_deletions::deleted(tx, dest)?.is_some() {
+        return Ok(messages::entomb(tx, dest)?);
+    }
+    let told = match copy {
+        Some(copy) => {
+            let SavedCopy { key, addr, sent, text, quote, edited, forwarded, file_name } = *copy;
+            let from = alter::member(tx, &key, &addr)?;
+            Some(Content { from, sent, text, quote, edited, forwarded, file_name })
+        }
+        None => None,
+    };
+    saving::save_as_told(tx, src, dest, told)
 }
 
 /// Withdraws the invite to which one of these secrets belongs.

@@ -7,6 +7,7 @@
 //! | `queue` | changes that wait, and the message that brings them |
 //! | `apply` | carrying out what another device has told |
 //! | `alter` | the changes of chats among that |
+//! | `chat_deletions` | the deletion of chats among that |
 //! | `relays` | the relays among that |
 //! | `own_deletions` | what another device has deleted before it came to this one |
 //! | `stamps` | which of two changes counts |
@@ -16,6 +17,7 @@
 
 pub mod alter;
 pub mod apply;
+pub mod chat_deletions;
 pub mod own_deletions;
 pub mod queue;
 pub mod relays;

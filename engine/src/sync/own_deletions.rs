@@ -9,6 +9,7 @@ use crate::chat::requests;
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::ids::{ContactId, ProfileId};
+use crate::state::forgotten::digest_of;
 use crate::state::messages;
 
 /// Deletions by authors have the author in this place.
@@ -28,16 +29,41 @@ pub fn note(tx: &mut Tx<'_, '_>, mid: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Notes that a message was deleted with its chat; of it only a digest is known.
+pub fn note_chat(tx: &mut Tx<'_, '_>, digest: &str) -> Result<(), StoreError> {
+    let now = TimeRecord { time: tx.now };
+    tx.store.put(&PENDING_DELETIONS, &key(tx.profile, &by_digest(digest)), &now)
+}
+
+/// No Message-ID looks like this.
+fn by_digest(digest: &str) -> String {
+    format!("digest {digest}")
+}
+
+/// How a message was deleted before it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// It was.
+    Alone,
+    /// Its whole chat was.
+    WithChat,
+}
+
 /// Whether a message that comes is to go.
-pub fn is_deleted(tx: &Tx<'_, '_>, mid: &str) -> Result<bool, StoreError> {
-    tx.store.contains(&PENDING_DELETIONS, &key(tx.profile, mid))
+pub fn deleted(tx: &Tx<'_, '_>, mid: &str) -> Result<Option<Deleted>, StoreError> {
+    if tx.store.contains(&PENDING_DELETIONS, &key(tx.profile, &by_digest(&digest_of(mid))))? {
+        return Ok(Some(Deleted::WithChat));
+    }
+    Ok(tx.store.contains(&PENDING_DELETIONS, &key(tx.profile, mid))?.then_some(Deleted::Alone))
 }
 
 /// The message came: it goes.
 pub fn make(tx: &mut Tx<'_, '_>, mid: &str) -> Outcome<()> {
-    tx.store.remove(&PENDING_DELETIONS, &key(tx.profile, mid))?;
+    for noted in [mid.to_owned(), by_digest(&digest_of(mid))] {
+        tx.store.remove(&PENDING_DELETIONS, &key(tx.profile, &noted))?;
+    }
     match messages::by_mid(tx.store, tx.profile, mid)? {
-        Some((message, _)) => requests::delete_messages(tx, &[message]),
+        Some((message, record)) => requests::forget_mail(tx, message, &record),
         None => Ok(()),
     }
 }

@@ -5,7 +5,7 @@
 
 use volary_mail::sync::{Change, MAX_ITEMS, join, write};
 use volary_storage::records::{Block, SyncItemRecord};
-use volary_storage::tables::SYNC_ITEMS;
+use volary_storage::tables::{LEFT_ARCHIVE, SYNC_ITEMS};
 use volary_storage::{StoreError, View};
 
 use super::stamps;
@@ -23,16 +23,25 @@ const LEFT_FOR: i64 = 86_400;
 
 /// Whether changes are shared. What is changed meanwhile stays a matter of this device.
 pub fn is_on(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> {
-    Ok(config::flag(view, profile, config::key::SYNC_MSGS)?
-        && config::flag(view, profile, config::key::BCC_SELF)?
-        && !config::flag(view, profile, config::key::BOT)?)
+    config::shares_changes(view, profile)
 }
 
 /// Adds a change.
 pub fn push(tx: &mut Tx<'_, '_>, change: &Change) -> Outcome<()> {
     let data = write(change).map_err(|error| Failure::Internal(error.to_string()))?;
+    let stamp = stamps::made(tx, change, &data)?;
+    add(tx, data, stamp)
+}
+
+/// Adds a change that follows from the last one of the same thing.
+pub fn push_after_last(tx: &mut Tx<'_, '_>, change: &Change) -> Outcome<()> {
+    let data = write(change).map_err(|error| Failure::Internal(error.to_string()))?;
+    let stamp = stamps::follows(tx, change, &data)?;
+    add(tx, data, stamp)
+}
+
+fn add(tx: &mut Tx<'_, '_>, data: String, (time, order): (i64, u32)) -> Outcome<()> {
     let sequence = outbox::next_sequence(tx)?;
-    let (time, order) = stamps::made(tx, change, &data)?;
     let record = SyncItemRecord { time, data, mail: None, order };
     tx.store.put(&SYNC_ITEMS, &(tx.profile, sequence), &record)?;
     tx.effects().outbox = true;
@@ -54,13 +63,13 @@ pub fn is_due(view: &impl View, profile: ProfileId) -> Result<bool, StoreError> 
             None => waits = true,
         }
     }
-    Ok(waits)
+    Ok(waits || view.first(&LEFT_ARCHIVE, &profile)?.is_some())
 }
 
 /// Queues a message with the changes that wait.
-pub fn gather(tx: &mut Tx<'_, '_>) -> Outcome<()> {
+pub(super) fn gather(tx: &mut Tx<'_, '_>) -> Outcome<()> {
     let profile = tx.profile;
-    if !is_due(tx.store, profile)? {
+    if !is_due(tx.store, profile)? || rows(tx.store, profile)?.is_empty() {
         return Ok(());
     }
     // Nobody has to see the chat with oneself only because devices talk in it.

@@ -1,12 +1,14 @@
 //! What a change of the user is to the other devices.
 
 use volary_mail::sync::{
-    Action, Change, ChatName, MemberTimes, MuteTime, Setting, Tokens, Visibility as Place,
+    Action, Change, ChatName, MemberTimes, MuteTime, SavedCopy, Setting, Tokens, Visibility as Place,
 };
 use volary_storage::records::{ChatRecord, ChatType, MemberRecord, Mute, Visibility};
+use volary_storage::tables::LEFT_ARCHIVE;
 use volary_storage::{StoreError, View};
 
-use super::{queue, relays, stamps};
+use super::{chat_deletions, queue, relays, stamps};
+use crate::chat::saving::{Content, Saved};
 use crate::ground::db::Tx;
 use crate::ground::error::Outcome;
 use crate::ground::ids::{ChatId, ContactId, MessageId, ProfileId};
@@ -50,7 +52,7 @@ fn name_of_contact(
 
 fn alter(tx: &mut Tx<'_, '_>, id: Option<ChatName>, action: Action) -> Outcome<()> {
     match id {
-        Some(id) => queue::push(tx, &Change::AlterChat { id, action, members: Vec::new() }),
+        Some(id) => queue::push(tx, &Change::alter(id, action)),
         None => {
             tracing::debug!(profile = %tx.profile, "a change of a chat that other devices cannot find is not shared");
             Ok(())
@@ -77,6 +79,23 @@ pub fn last_of_chat(
     let id = name_of(tx.store, tx.profile, chat)?;
     change(tx)?;
     if queue::is_on(tx.store, tx.profile)? { alter(tx, id, action) } else { Ok(()) }
+}
+
+/// A chat is deleted by `delete`. Devices that know more messages keep those.
+pub fn deleting_chat(
+    tx: &mut Tx<'_, '_>,
+    chat: ChatId,
+    delete: impl FnOnce(&mut Tx<'_, '_>) -> Outcome<()>,
+) -> Outcome<()> {
+    let id = name_of(tx.store, tx.profile, chat)?;
+    let known = Some(chat_deletions::known(tx.store, tx.profile, chat)?);
+    delete(tx)?;
+    match id {
+        Some(id) if queue::is_on(tx.store, tx.profile)? => {
+            queue::push(tx, &Change::AlterChat { id, action: Action::Delete, members: Vec::new(), known })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A contact was changed.
@@ -163,7 +182,8 @@ pub fn members(tx: &mut Tx<'_, '_>, group: ChatId) -> Outcome<()> {
         }
     }
     let Some(id) = name_of(tx.store, tx.profile, group)? else { return Ok(()) };
-    queue::push(tx, &Change::AlterChat { id, action: Action::SetPgpContacts(found), members: times })
+    let action = Action::SetPgpContacts(found);
+    queue::push(tx, &Change::AlterChat { id, action, members: times, known: None })
 }
 
 /// Fingerprint and address of a member, as devices tell them each other; the user has an empty address.
@@ -179,6 +199,19 @@ fn name_of_member(
     Ok(contact.map(|contact| (contact.fingerprint, contact.addr)))
 }
 
+/// Fingerprint and address of the author of a message, as of a member; the fingerprint may be empty.
+fn name_of_author(
+    view: &impl View,
+    profile: ProfileId,
+    author: ContactId,
+) -> Result<Option<(String, String)>, StoreError> {
+    match author {
+        ContactId::SELF => name_of_member(view, profile, author),
+        author if author.is_special() => Ok(None),
+        author => Ok(contacts::load(view, profile, author)?.map(|record| (record.fingerprint, record.addr))),
+    }
+}
+
 /// Where a chat stands in the list.
 pub fn place(visibility: Visibility) -> Action {
     Action::SetVisibility(match visibility {
@@ -186,6 +219,33 @@ pub fn place(visibility: Visibility) -> Action {
         Visibility::Pinned => Place::Pinned,
         Visibility::Normal => Place::Normal,
     })
+}
+
+/// Queues a message with the changes that wait. Chats that have left the archive are among them, unless the user has
+/// put them elsewhere since.
+pub fn gather(tx: &mut Tx<'_, '_>) -> Outcome<()> {
+    if !queue::is_due(tx.store, tx.profile)? {
+        return Ok(());
+    }
+    let rows = tx.store.scan_prefix(&LEFT_ARCHIVE, &tx.profile)?.keys();
+    for (_, left) in rows.collect::<Result<Vec<_>, _>>()? {
+        tx.store.unset(&LEFT_ARCHIVE, &(tx.profile, left))?;
+        let record = chats::load(tx.store, tx.profile, left)?;
+        if record.is_some_and(|record| record.visibility == Visibility::Normal) {
+            left_archive(tx, left)?;
+        }
+    }
+    queue::gather(tx)
+}
+
+/// That a chat left the archive is as late as that it was put there: what anybody has done since counts more.
+fn left_archive(tx: &mut Tx<'_, '_>, chat: ChatId) -> Outcome<()> {
+    match name_of(tx.store, tx.profile, chat)? {
+        Some(id) if queue::is_on(tx.store, tx.profile)? => {
+            queue::push_after_last(tx, &Change::alter(id, place(Visibility::Normal)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How long a chat is silent.
@@ -241,14 +301,19 @@ fn tokens(
     queue::push(tx, &change(Tokens { invitenumber: invitenumber.to_owned(), auth: auth.to_owned(), grpid }))
 }
 
-/// Messages were copied to the saved ones: Message-IDs of originals and copies.
-pub fn saved(tx: &mut Tx<'_, '_>, copies: Vec<(String, String)>) -> Outcome<()> {
+/// Messages were copied to the saved ones.
+pub fn saved(tx: &mut Tx<'_, '_>, copies: Vec<Saved>) -> Outcome<()> {
     if !queue::is_on(tx.store, tx.profile)? {
         return Ok(());
     }
-    for (src, dest) in copies {
+    for Saved { src, dest, content } in copies {
         if !src.is_empty() {
-            queue::push(tx, &Change::SaveMessage { src, dest })?;
+            let author = name_of_author(tx.store, tx.profile, content.from)?;
+            let copy = author.map(|(key, addr)| {
+                let Content { from: _, sent, text, quote, edited, forwarded, file_name } = content;
+                Box::new(SavedCopy { key, addr, sent, text, quote, edited, forwarded, file_name })
+            });
+            queue::push(tx, &Change::SaveMessage { src, dest, copy })?;
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ use volary_storage::tables::SYNC_STAMPS;
 use volary_storage::{StoreError, View as _};
 
 use super::alter;
+use crate::chat::requests::Stays;
 use crate::ground::db::Tx;
 use crate::ground::error::{Failure, Outcome};
 use crate::state::chats;
@@ -41,6 +42,7 @@ pub fn made(tx: &mut Tx<'_, '_>, change: &Change, data: &str) -> Result<(i64, u3
         _ => (time, order),
     };
     let stamp = SyncStampRecord { time, order, digest: digest(change, data) };
+    note_deletion(tx, change, &stamp)?;
     tx.store.put(
         &SYNC_STAMPS,
         &(tx.profile, LAST),
@@ -50,6 +52,29 @@ pub fn made(tx: &mut Tx<'_, '_>, change: &Change, data: &str) -> Result<(i64, u3
         tx.store.put(&SYNC_STAMPS, &(tx.profile, subject.as_str()), &stamp)?;
     }
     Ok((time, order))
+}
+
+/// Stamps a change that follows from the last one of the same thing, on every device: it is just later than that.
+pub fn follows(tx: &mut Tx<'_, '_>, change: &Change, data: &str) -> Result<(i64, u32), StoreError> {
+    let Some(subject) = subject(tx, change)? else { return made(tx, change, data) };
+    let last = tx.store.get(&SYNC_STAMPS, &(tx.profile, subject.as_str()))?;
+    let Some((last, order)) = last.and_then(|last| Some((last.time, last.order.checked_add(1)?))) else {
+        return made(tx, change, data);
+    };
+    let stamp = SyncStampRecord { time: last, order, digest: digest(change, data) };
+    tx.store.put(&SYNC_STAMPS, &(tx.profile, subject.as_str()), &stamp)?;
+    heard(tx, &stamp)?;
+    Ok((last, order))
+}
+
+/// Changes of this device are later than this stamp from now on.
+fn heard(tx: &mut Tx<'_, '_>, stamp: &SyncStampRecord) -> Result<(), StoreError> {
+    let last = tx.store.get(&SYNC_STAMPS, &(tx.profile, LAST))?.unwrap_or_default();
+    if (stamp.time, stamp.order) > (last.time, last.order) {
+        let last = SyncStampRecord { digest: Vec::new(), ..stamp.clone() };
+        tx.store.put(&SYNC_STAMPS, &(tx.profile, LAST), &last)?;
+    }
+    Ok(())
 }
 
 /// Time of the latest stamp that this device gave or heard of.
@@ -70,11 +95,8 @@ pub fn is_news(tx: &mut Tx<'_, '_>, item: &Item) -> Outcome<bool> {
         return Ok(true);
     };
     let told = SyncStampRecord { time: item.time, order, digest: digest(&item.change, &data) };
-    let last = tx.store.get(&SYNC_STAMPS, &(tx.profile, LAST))?.unwrap_or_default();
-    if (told.time, told.order) > (last.time, last.order) {
-        let last = SyncStampRecord { digest: Vec::new(), ..told.clone() };
-        tx.store.put(&SYNC_STAMPS, &(tx.profile, LAST), &last)?;
-    }
+    heard(tx, &told)?;
+    note_deletion(tx, &item.change, &told)?;
     let Some(subject) = subject(tx, &item.change)? else { return Ok(true) };
     let known = tx.store.get(&SYNC_STAMPS, &(tx.profile, subject.as_str()))?;
     if known.is_some_and(|known| key(&known) >= key(&told)) {
@@ -83,6 +105,44 @@ pub fn is_news(tx: &mut Tx<'_, '_>, item: &Item) -> Outcome<bool> {
     }
     tx.store.put(&SYNC_STAMPS, &(tx.profile, subject.as_str()), &told)?;
     Ok(true)
+}
+
+/// What a deletion of a chat ends, unless it was set later.
+const ENDED: [&str; 2] = ["place", "silence"];
+
+fn note_deletion(tx: &mut Tx<'_, '_>, change: &Change, stamp: &SyncStampRecord) -> Result<(), StoreError> {
+    let Change::AlterChat { id, action: Action::Delete, .. } = change else { return Ok(()) };
+    let Some(chat) = chat_name(tx, id)? else { return Ok(()) };
+    for what in ENDED.into_iter().chain(["deletion"]) {
+        let subject = format!("{what} of {chat}");
+        let known = tx.store.get(&SYNC_STAMPS, &(tx.profile, subject.as_str()))?;
+        if known.is_none_or(|known| key(&known) < key(stamp)) {
+            tx.store.put(&SYNC_STAMPS, &(tx.profile, subject.as_str()), stamp)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a chat was ever deleted.
+pub fn is_deleted(tx: &Tx<'_, '_>, id: &ChatName) -> Result<bool, StoreError> {
+    let Some(chat) = chat_name(tx, id)? else { return Ok(false) };
+    tx.store.contains(&SYNC_STAMPS, &(tx.profile, format!("deletion of {chat}").as_str()))
+}
+
+/// What was changed of a chat after it was deleted; all of it if it never was.
+pub fn stays(tx: &Tx<'_, '_>, id: &ChatName) -> Result<Stays, StoreError> {
+    let Some(chat) = chat_name(tx, id)? else { return Ok(Stays::default()) };
+    let stamp = |what: &str| tx.store.get(&SYNC_STAMPS, &(tx.profile, format!("{what} of {chat}").as_str()));
+    let Some(deletion) = stamp("deletion")? else {
+        return Ok(Stays { request: true, place: true, silence: true });
+    };
+    let is_later = |what: &str| Ok(stamp(what)?.is_some_and(|stamp| key(&stamp) > key(&deletion)));
+    Ok(Stays { request: is_later("request")?, place: is_later("place")?, silence: is_later("silence")? })
+}
+
+/// Whether own devices have told each other of the timer of a group.
+pub fn has_timer(tx: &Tx<'_, '_>, group: &str) -> Result<bool, StoreError> {
+    tx.store.contains(&SYNC_STAMPS, &(tx.profile, format!("timer of group {group}").as_str()))
 }
 
 fn announcement(group: &str) -> String {
@@ -131,6 +191,18 @@ fn digest(change: &Change, data: &str) -> Vec<u8> {
     blake3::hash(data.as_bytes()).as_bytes()[..8].to_vec()
 }
 
+/// How stamps name a chat.
+fn chat_name(tx: &Tx<'_, '_>, id: &ChatName) -> Result<Option<String>, StoreError> {
+    Ok(Some(match id {
+        ChatName::ContactAddr(addr) => format!("addr {addr}"),
+        ChatName::ContactFingerprint(fingerprint) => format!("key {fingerprint}"),
+        ChatName::Grpid(id) => format!("group {id}"),
+        ChatName::Device => "device".to_owned(),
+        // It has a different name after each message, but stamps are a matter of this device.
+        ChatName::Msgids(mids) => return Ok(alter::chat_of(tx, mids)?.map(|chat| format!("chat {chat}"))),
+    }))
+}
+
 /// What a change sets, if a later one takes its place.
 fn subject(tx: &Tx<'_, '_>, change: &Change) -> Result<Option<String>, StoreError> {
     Ok(match change {
@@ -138,23 +210,14 @@ fn subject(tx: &Tx<'_, '_>, change: &Change) -> Result<Option<String>, StoreErro
         // Each of the members has a time of its own.
         Change::AlterChat { members, .. } if !members.is_empty() => None,
         Change::AlterChat { id, action, .. } => {
-            let chat = match id {
-                ChatName::ContactAddr(addr) => format!("addr {addr}"),
-                ChatName::ContactFingerprint(fingerprint) => format!("key {fingerprint}"),
-                ChatName::Grpid(id) => format!("group {id}"),
-                ChatName::Device => "device".to_owned(),
-                // It has a different name after each message, but stamps are a matter of this device.
-                ChatName::Msgids(mids) => match alter::chat_of(tx, mids)? {
-                    Some(chat) => format!("chat {chat}"),
-                    None => return Ok(None),
-                },
-            };
+            let Some(chat) = chat_name(tx, id)? else { return Ok(None) };
             let what = match action {
                 Action::Block | Action::Unblock | Action::Accept => "request",
                 Action::SetVisibility(_) => "place",
                 Action::SetMuted(_) => "silence",
                 Action::Rename(_) => "name",
                 Action::SetDescription(_) => "description",
+                Action::SetTimer(_) => "timer",
                 Action::SetPgpContacts(_) if is_group(tx, id)? => "members",
                 // Subscribers are added to a channel one by one.
                 _ => return Ok(None),

@@ -1,13 +1,13 @@
 //! Two devices of one user, without relays: what one has changed is put before the other.
 
 use volary_mail::message::{Body, ChatBody, Mailbox, MessageId as Mid, Outgoing, Recipients};
-use volary_mail::sync::{Item, read};
+use volary_mail::sync::{Change, Item, read};
 use volary_proto::Call;
 use volary_proto::v1::mute_duration::{Forever, Kind as Muted};
 use volary_proto::v1::*;
 use volary_storage::records::{Block, ChatRecord, ChatType, Mute, Visibility};
 
-use super::{apply, queue};
+use super::{apply, queue, share};
 use crate::chat::announcing;
 use crate::chat::compose::{self, NewMessage};
 use crate::commands::relays;
@@ -16,6 +16,8 @@ use crate::ground::intent::Intent;
 use crate::state::{chats, config, contacts, keys, members, messages, outbox, tokens, transports};
 use crate::testing::{Desk, PROFILE};
 use volary_storage::View as _;
+
+mod unheard;
 
 /// A device that shares what it does.
 struct Device(Desk);
@@ -38,7 +40,7 @@ impl Device {
 
     /// What the message with changes holds that is queued next; it leaves.
     async fn leaves(&self) -> Vec<Item> {
-        self.0.change(queue::gather).await;
+        self.0.change(share::gather).await;
         let queued = self.0.db.read(|view| outbox::entries(view, PROFILE, 100)).unwrap();
         let mut found = Vec::new();
         for (sequence, row) in queued {
@@ -99,7 +101,7 @@ async fn changes_wait_for_the_mail_before_them_and_go_together() {
     let (one, _) = Device::pair().await;
     let name = |name: &str| SetConfig { key: "displayname".to_owned(), value: Some(name.to_owned()) };
     one.does(name("A")).await;
-    one.0.change(queue::gather).await;
+    one.0.change(share::gather).await;
     one.does(name("B")).await;
     one.does(name("C")).await;
     assert!(!one.0.db.read(|view| queue::is_due(view, PROFILE)).unwrap(), "a mail is on its way");
@@ -554,6 +556,9 @@ async fn of_two_names_in_one_second_the_last_one_counts_where_the_group_is_annou
         let record = device.group("Beta").1;
         assert_eq!(record.description, "it");
     }
+    assert_eq!(one.group("Beta").1.name_changed, other.group("Beta").1.name_changed);
+    // Announced within that second, it is as late.
+    other.0.change(move |tx| Ok(announcing::promote(tx, ChatId::new(theirs))?)).await;
     assert_eq!(one.group("Beta").1.name_changed, other.group("Beta").1.name_changed);
 }
 

@@ -13,7 +13,7 @@ use crate::ground::error::Outcome;
 use crate::ground::ids::MessageId;
 use crate::outgoing::keyupdate;
 use crate::state::deadlines::{self, Deadline, Kind};
-use crate::state::{config, contacts, messages, outbox, search};
+use crate::state::{config, contacts, copies, messages, outbox, search};
 
 /// Brings deadlines that are too far away back to where they belong; how many there were.
 pub async fn mend(db: &Db) -> Outcome<usize> {
@@ -59,6 +59,7 @@ fn is_too_far(view: &impl View, row: Deadline, now: i64) -> Result<bool, StoreEr
         Kind::SearchIndex => ahead > search::CHANGES_WAIT,
         Kind::ChatDeleted | Kind::AppForgotten => true,
         Kind::PositionsDue => ahead > locations::PAUSE + 1,
+        Kind::CopiesGo => ahead > copies::LEFT_FOR,
         Kind::CallRingsOut => ahead > RING_SECONDS,
         // A time that a user chose.
         Kind::MuteEnds | Kind::StreamEnds => false,

@@ -13,7 +13,7 @@ use crate::ground::events::Events as _;
 use crate::ground::ids::{ChatId, MessageId, ProfileId};
 use crate::outgoing::keyupdate;
 use crate::state::deadlines::{self, Deadline, Kind};
-use crate::state::{apps, chats, contacts, messages, profiles};
+use crate::state::{apps, chats, contacts, copies, messages, profiles};
 use crate::webxdc::sending;
 
 /// Rows handled before looking again.
@@ -99,6 +99,7 @@ fn handle(tx: &mut Tx<'_, '_>, row: Deadline, quiet: Quiet) -> Outcome<Option<Up
         Kind::AppForgotten => apps::forget(tx, id.into())?,
         Kind::StreamEnds => locations::end(tx, id.into())?,
         Kind::PositionsDue => locations::send_positions(tx, id.into())?,
+        Kind::CopiesGo => copies::go(tx)?,
         Kind::CallRingsOut => calls::ring_out(tx, id.into())?,
         Kind::KeyUpdate => keyupdate::announce(tx)?,
         Kind::RecentlySeenEnds => contacts::recently_seen_ends(tx, id.into())?,

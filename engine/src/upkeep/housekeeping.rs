@@ -13,7 +13,7 @@ use std::time::Duration;
 use volary_storage::records::KnownMail;
 use volary_storage::tables::{
     CHATS, CONTACTS, COPIES_BY_MID, KNOWN_MAIL, MESSAGES, PENDING_CALLS, PENDING_DELETIONS, PENDING_EDITS,
-    PENDING_REACTIONS, QUARANTINE,
+    PENDING_REACTIONS, QUARANTINE, SAVED_BEFORE,
 };
 use volary_storage::{Blobs, StoreError, View};
 
@@ -24,7 +24,7 @@ use crate::ground::ids::ProfileId;
 use crate::ground::work::Lane;
 use crate::incoming;
 use crate::state::deadlines::{self, Kind};
-use crate::state::{config, copies, locations, messages, profiles, transports};
+use crate::state::{config, copies, forgotten, locations, messages, profiles, removed, transports};
 
 /// Time between two times for one profile, in seconds.
 const PERIOD: i64 = 24 * 3600;
@@ -158,8 +158,18 @@ fn forget_changes(tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
         let (key, record) = row?;
         old.extend((record.time < oldest).then_some(key));
     }
-    for key in old {
+    for key in old.drain(..) {
         tx.store.remove(&PENDING_CALLS, &key)?;
+    }
+    removed::forget_old(tx, MAX_CHANGES)?;
+    forgotten::clean(tx, MAX_CHANGES)?;
+    let mut lost = Vec::new();
+    for row in tx.store.scan_prefix(&SAVED_BEFORE, &profile)?.take(MAX_CHANGES) {
+        let (key, record) = row?;
+        lost.extend((record.time < oldest).then_some(key));
+    }
+    for key in lost {
+        tx.store.remove(&SAVED_BEFORE, &key)?;
     }
     Ok(())
 }

@@ -53,6 +53,8 @@ pub enum Action {
     /// A group that others may have heard of, though a message that told of it was deleted. Volary tells it; chatmail core
     /// passes it by.
     Announced,
+    /// Timer in seconds of a group that nobody else knows of yet; 0 is off. Volary tells it; chatmail core passes it by.
+    SetTimer(u32),
 }
 
 /// Where a chat stands in the list.

@@ -46,6 +46,9 @@ pub enum Change {
         /// chatmail core pays no attention to it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         members: Vec<MemberTimes>,
+        /// With the deletion of a chat: what went. Volary adds it; chatmail core pays no attention to it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known: Option<KnownMessages>,
     },
     /// A setting.
     Config {
@@ -60,6 +63,10 @@ pub enum Change {
         src: String,
         /// Message-ID of the copy.
         dest: String,
+        /// What was saved, for devices on which the message is not there any more, not yet, or was edited. Volary adds
+        /// it; chatmail core pays no attention to it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        copy: Option<Box<SavedCopy>>,
     },
     /// Messages were deleted.
     DeleteMessages {
@@ -68,6 +75,22 @@ pub enum Change {
     },
     /// A relay was added, changed or removed; the whole state.
     Transports(Relays),
+}
+
+impl Change {
+    /// A change of a chat, or of the contact of a single chat.
+    pub fn alter(id: ChatName, action: Action) -> Self {
+        Self::AlterChat { id, action, members: Vec::new(), known: None }
+    }
+}
+
+/// The messages of a chat that a device knew when the user deleted it there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownMessages {
+    /// All that were sent before this time, in Unix seconds.
+    pub since: i64,
+    /// Of later ones these: the first eight bytes of the BLAKE3 hash of each Message-ID, in lower-case hex.
+    pub digests: Vec<String>,
 }
 
 /// Since when somebody is or was a member of a group.
@@ -81,6 +104,31 @@ pub struct MemberTimes {
     pub added: i64,
     /// Time of the last removal; 0 if there was none.
     pub removed: i64,
+}
+
+/// A message that was copied to the saved ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedCopy {
+    /// Fingerprint of the author; empty if there is none.
+    pub key: String,
+    /// Address of the author; empty for the user.
+    pub addr: String,
+    /// Sent time of the message, in Unix seconds.
+    pub sent: i64,
+    /// The text.
+    pub text: String,
+    /// What it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
+    /// The author had edited it.
+    #[serde(default)]
+    pub edited: bool,
+    /// It was forwarded.
+    #[serde(default)]
+    pub forwarded: bool,
+    /// Name of the file; empty if there is none.
+    #[serde(default)]
+    pub file_name: String,
 }
 
 /// Secrets of an invite.

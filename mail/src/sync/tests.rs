@@ -8,7 +8,7 @@ fn text(change: &Change) -> String {
 
 #[test]
 fn changes_have_the_form_that_other_devices_read() {
-    let alter = |id, action| Change::AlterChat { id, action, members: Vec::new() };
+    let alter = Change::alter;
     let group = || ChatName::Grpid("NIconPK4e_ljYf6lTRCk49jH".to_owned());
     let until = MuteTime::Until { secs_since_epoch: 1_795_469_122, nanos_since_epoch: 65_322_250 };
     let cases = [
@@ -21,7 +21,7 @@ fn changes_have_the_form_that_other_devices_read() {
             r#"{"Config":{"key":"Displayname","val":"Ada"}}"#,
         ),
         (
-            Change::SaveMessage { src: "a@b".into(), dest: "c@d".into() },
+            Change::SaveMessage { src: "a@b".into(), dest: "c@d".into(), copy: None },
             r#"{"SaveMessage":{"src":"a@b","dest":"c@d"}}"#,
         ),
         (Change::DeleteMessages { msgs: vec!["a@b".into()] }, r#"{"DeleteMessages":{"msgs":["a@b"]}}"#),
@@ -103,11 +103,21 @@ proptest! {
     fn names_and_texts_come_back(name in ".{0,40}", time: i64, secs: u64, nanos: u32) {
         let id = ChatName::Msgids(vec![name.clone()]);
         let changes = [
-            Change::AlterChat { id: id.clone(), action: Action::Rename(name.clone()), members: Vec::new() },
+            Change::alter(id.clone(), Action::Rename(name.clone())),
+            Change::alter(
+                id.clone(),
+                Action::SetMuted(MuteTime::Until { secs_since_epoch: secs, nanos_since_epoch: nanos }),
+            ),
             Change::AlterChat {
                 id,
-                action: Action::SetMuted(MuteTime::Until { secs_since_epoch: secs, nanos_since_epoch: nanos }),
+                action: Action::Delete,
                 members: Vec::new(),
+                known: Some(KnownMessages { since: time, digests: vec![name.clone()] }),
+            },
+            Change::SaveMessage {
+                src: name.clone(),
+                dest: name.clone(),
+                copy: Some(Box::new(SavedCopy { text: name.clone(), sent: time, ..SavedCopy::default() })),
             },
             Change::Config { key: Setting::Selfstatus, val: name },
         ];

@@ -6,7 +6,7 @@ use prost::encoding::{DecodeContext, WireType};
 
 use super::field::{Field, record};
 use super::number::numbers;
-use crate::{ContactId, MessageId};
+use crate::{ChatId, ContactId, MessageId};
 
 numbers! {
     /// What a chat is.
@@ -170,6 +170,19 @@ record! {
         pub stream_mail: Option<MessageId> = 43,
         /// All reactions to its messages came before this time; 0 if that is not known.
         pub reacted_before: i64 = 44,
+        /// While [`Self::deleted`]: until when the row stays for what other devices tell; 0 if it does not.
+        pub kept_until: i64 = 45,
+    }
+}
+
+record! {
+    /// What stays of a deleted chat.
+    #[derive(Copy)]
+    pub struct RemovedChatRecord {
+        /// Its row and its members are those of this chat.
+        pub chat: ChatId = 1,
+        /// Until when.
+        pub until: i64 = 2,
     }
 }
 

@@ -37,6 +37,8 @@ record! {
         pub seen: bool = 5,
         /// Timer in seconds that a message had which was removed.
         pub timer: u32 = 6,
+        /// Not before this time should the relay copies be deleted.
+        pub delete_from: i64 = 7,
     }
 }
 
@@ -49,11 +51,24 @@ record! {
 }
 
 record! {
+    /// A message that was deleted a short time ago.
+    #[derive(Copy)]
+    pub struct ForgottenRecord {
+        /// When it was deleted.
+        pub time: i64 = 1,
+        /// Its author.
+        pub from: ContactId = 2,
+    }
+}
+
+record! {
     /// What a relay still has to do with a copy.
     #[derive(Copy)]
     pub struct FlagRecord {
         /// Delete it; else flag it as seen.
         pub delete: bool = 1,
+        /// Not before this time.
+        pub not_before: i64 = 2,
     }
 }
 

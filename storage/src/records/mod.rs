@@ -17,13 +17,13 @@ mod sync;
 mod unshown;
 
 pub use app::{AppNodeRecord, AppRecord, AppUpdateRecord};
-pub use chat::{Block, ChatRecord, ChatType, MemberRecord, Mute, Visibility};
+pub use chat::{Block, ChatRecord, ChatType, MemberRecord, Mute, RemovedChatRecord, Visibility};
 pub use contact::{CertificateRecord, ContactOrigin, ContactRecord};
 pub use glance::MessageGlance;
 pub use location::{LocationRecord, Real};
 pub use mail::{
-    DeadlineRecord, FlagRecord, JobKind, JoinRecord, KnownMail, KnownMailRecord, OutboxRecord,
-    ReceiptJobRecord, ServerCopyRecord, TokenKind, TokenRecord,
+    DeadlineRecord, FlagRecord, ForgottenRecord, JobKind, JoinRecord, KnownMail, KnownMailRecord,
+    OutboxRecord, ReceiptJobRecord, ServerCopyRecord, TokenKind, TokenRecord,
 };
 pub use message::{
     CallRecord, Download, HeaderRecord, MessageRecord, MessageState, PendingCallRecord, ReactionRecord,

@@ -5,11 +5,12 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use volary_proto::mute_duration::{Forever, Kind as Muted, NotMuted};
 use volary_proto::{
-    AddContactToChat, ChangeContactName, ChatType, ChatVisibility, DeleteMessages, DeleteMessagesForAll,
-    ForwardMessages, GetBlockedContacts, GetChatlistEntries, GetMessage, GetMessageIds, MarknoticedChat,
-    MarkseenMsgs, Message, MessageData, MuteDuration, RemoveContactFromChat, SaveMessages, SendEditRequest,
-    SendReaction, SetChatDescription, SetChatMuteDuration, SetChatName, SetChatVisibility, SetConfig,
-    SetPinnedMessageState,
+    AcceptChat, AddContactToChat, ChangeContactName, ChatType, ChatVisibility, DeleteMessages,
+    DeleteMessagesForAll, Error, ErrorCode, ForwardMessages, FullChat, GetBlockedContacts, GetChatContacts,
+    GetChatlistEntries, GetFullChat, GetMessage, GetMessageIds, MarknoticedChat, MarkseenMsgs, Message,
+    MessageData, MuteDuration, RemoveContactFromChat, SaveMessages, SendEditRequest, SendMessage,
+    SendReaction, SetChatDescription, SetChatEphemeralTimer, SetChatMuteDuration, SetChatName,
+    SetChatVisibility, SetConfig, SetPinnedMessageState,
 };
 use volary_tests::{Chat, Person};
 
@@ -76,18 +77,10 @@ impl Action {
         (Self::Block, 2),
         (Self::DeleteChat, 1),
     ];
-
-    /// Whether the outcome depends on what the other devices have heard of before: what is deleted or copied is what was
-    /// there, a message of somebody who is blocked is kept or not when it comes, and one takes its chat out of the archive.
-    pub fn needs_calm(self) -> bool {
-        matches!(self, Self::DeleteChat | Self::Block | Self::Save | Self::Archive)
-    }
 }
 
 /// What happens in a story.
 pub struct Kinds {
-    /// None that needs calm: all that comes together comes at the end.
-    pub restless: bool,
     /// Names of actions; all if there is none.
     pub only: Vec<String>,
 }
@@ -97,15 +90,29 @@ impl Kinds {
     pub fn any(&self, rng: &mut ChaCha8Rng) -> Action {
         let weight = |(action, weight): &(Action, u32)| {
             let named = self.only.is_empty() || self.only.contains(&format!("{action:?}"));
-            if named && !(self.restless && action.needs_calm()) { *weight } else { 0 }
+            if named { *weight } else { 0 }
         };
         Action::WEIGHTS.choose_weighted(rng, weight).expect("there are some").0
     }
 }
 
-/// Does it on a device; `number` makes texts unlike others. What cannot be done now is left.
+/// Does it on a device; `number` makes texts unlike others. What cannot be done is left: a chat or message may be gone by
+/// what another device has told meanwhile.
 pub async fn done(device: &Person, action: Action, rng: &mut ChaCha8Rng, people: &[Person], number: u64) {
     tracing::debug!(profile = device.profile, ?action, number, "acts");
+    if let Err(error) = tried(device, action, rng, people, number).await {
+        assert_ne!(error.code(), ErrorCode::Internal, "{device} cannot do {action:?}: {error}");
+        tracing::debug!(profile = device.profile, %error, "cannot act");
+    }
+}
+
+async fn tried(
+    device: &Person,
+    action: Action,
+    rng: &mut ChaCha8Rng,
+    people: &[Person],
+    number: u64,
+) -> Result<(), Error> {
     match action {
         Action::NameSelf => sets(device, "displayname", &format!("Ada {number}")).await,
         Action::Status => sets(device, "selfstatus", &format!("status {number}")).await,
@@ -114,34 +121,39 @@ pub async fn done(device: &Person, action: Action, rng: &mut ChaCha8Rng, people:
             let group = device.founds(&format!("Group {number}")).await;
             if rng.r#gen() {
                 let contact_id = id_of(device, &people[0]).await;
-                device.call(AddContactToChat { chat_id: group.id, contact_id }).await;
+                device.tries(AddContactToChat { chat_id: group.id, contact_id }).await?;
             }
+            Ok(())
         }
-        Action::OpenChannel => drop(device.opens_channel(&format!("Channel {number}")).await),
+        Action::OpenChannel => {
+            device.opens_channel(&format!("Channel {number}")).await;
+            Ok(())
+        }
         Action::NameContact => {
             let contact_id = id_of(device, people.choose(rng).expect("somebody")).await;
-            device.call(ChangeContactName { contact_id, name: format!("Friend {number}") }).await;
+            device.tries(ChangeContactName { contact_id, name: format!("Friend {number}") }).await.map(|_| ())
         }
         Action::Block => blocks(device, rng, people).await,
-        _ => {
-            let Some(chat) = any_chat(device, rng).await else { return };
-            in_chat(&chat, action, rng, people, number).await;
-        }
+        _ => match any_chat(device, rng).await? {
+            Some(chat) => in_chat(&chat, action, rng, people, number).await,
+            None => Ok(()),
+        },
     }
 }
 
-async fn sets(device: &Person, key: &str, value: &str) {
-    device.call(SetConfig { key: key.to_owned(), value: Some(value.to_owned()) }).await;
+async fn sets(device: &Person, key: &str, value: &str) -> Result<(), Error> {
+    device.tries(SetConfig { key: key.to_owned(), value: Some(value.to_owned()) }).await.map(|_| ())
 }
 
-async fn blocks(device: &Person, rng: &mut ChaCha8Rng, people: &[Person]) {
+async fn blocks(device: &Person, rng: &mut ChaCha8Rng, people: &[Person]) -> Result<(), Error> {
     let contact_id = id_of(device, people.choose(rng).expect("somebody")).await;
-    let blocked = device.call(volary_proto::GetContact { contact_id }).await.is_blocked;
+    let blocked = device.tries(volary_proto::GetContact { contact_id }).await?.is_blocked;
     if blocked {
-        device.call(volary_proto::UnblockContact { contact_id }).await;
+        device.tries(volary_proto::UnblockContact { contact_id }).await?;
     } else if rng.gen_bool(0.3) {
-        device.call(volary_proto::BlockContact { contact_id }).await;
+        device.tries(volary_proto::BlockContact { contact_id }).await?;
     }
+    Ok(())
 }
 
 /// The contact that a friend is, also while it is blocked.
@@ -155,32 +167,36 @@ async fn id_of(device: &Person, friend: &Person) -> u32 {
 }
 
 /// What somebody wrote into a chat. A message may disappear meanwhile.
-async fn messages_of(chat: &Chat) -> Vec<Message> {
-    let ids = chat.person.call(GetMessageIds { chat_id: chat.id, ..Default::default() }).await.ids;
+async fn messages_of(chat: &Chat) -> Result<Vec<Message>, Error> {
+    let ids = chat.person.tries(GetMessageIds { chat_id: chat.id, ..Default::default() }).await?.ids;
     let mut found = Vec::new();
     for msg_id in ids {
         found.extend(chat.person.tries(GetMessage { msg_id }).await.ok().filter(|message| !message.is_info));
     }
-    found
+    Ok(found)
 }
 
 /// Any chat that is listed, but for what the engine tells.
-async fn any_chat(device: &Person, rng: &mut ChaCha8Rng) -> Option<Chat> {
+async fn any_chat(device: &Person, rng: &mut ChaCha8Rng) -> Result<Option<Chat>, Error> {
     let mut ids = device.call(GetChatlistEntries::default()).await.ids;
     ids.shuffle(rng);
     for id in ids {
-        let chat = Chat { person: device.clone(), id };
-        if id > 9 && !chat.full().await.is_device_chat {
-            return Some(chat);
+        if id > 9 && !device.tries(GetFullChat { chat_id: id }).await?.is_device_chat {
+            return Ok(Some(Chat { person: device.clone(), id }));
         }
     }
-    None
+    Ok(None)
 }
 
-async fn in_chat(chat: &Chat, action: Action, rng: &mut ChaCha8Rng, people: &[Person], number: u64) {
-    let device = &chat.person;
-    let shown = chat.full().await;
-    let chat_id = chat.id;
+async fn in_chat(
+    chat: &Chat,
+    action: Action,
+    rng: &mut ChaCha8Rng,
+    people: &[Person],
+    number: u64,
+) -> Result<(), Error> {
+    let (device, chat_id) = (&chat.person, chat.id);
+    let shown = device.tries(GetFullChat { chat_id }).await?;
     tracing::debug!(
         profile = device.profile,
         chat_id,
@@ -189,110 +205,127 @@ async fn in_chat(chat: &Chat, action: Action, rng: &mut ChaCha8Rng, people: &[Pe
         "in a chat"
     );
     if shown.is_contact_request {
-        chat.is_accepted().await;
+        device.tries(AcceptChat { chat_id }).await?;
     }
     match action {
         Action::Say if shown.can_send => {
-            chat.says(&format!("{device} says {number}")).await;
+            let text = Some(format!("{device} says {number}"));
+            sends(device, chat_id, MessageData { text, ..Default::default() }).await?;
         }
         Action::Pin => {
             let visibility =
                 if shown.pinned { ChatVisibility::Normal } else { ChatVisibility::Pinned }.into();
-            device.call(SetChatVisibility { chat_id, visibility }).await;
+            device.tries(SetChatVisibility { chat_id, visibility }).await?;
         }
         Action::Archive => {
             let visibility = ChatVisibility::Archived.into();
-            device.call(SetChatVisibility { chat_id, visibility }).await;
+            device.tries(SetChatVisibility { chat_id, visibility }).await?;
         }
         Action::Silence => {
             let kind = if rng.r#gen() { Muted::Forever(Forever {}) } else { Muted::NotMuted(NotMuted {}) };
             let duration = Some(MuteDuration { kind: Some(kind) });
-            device.call(SetChatMuteDuration { chat_id, duration }).await;
+            device.tries(SetChatMuteDuration { chat_id, duration }).await?;
         }
-        Action::Notice => drop(device.call(MarknoticedChat { chat_id }).await),
-        // The timer of a group that nobody knows of yet is told by its first message.
-        Action::Timer if shown.can_send && !shown.is_self_talk && !shown.is_unpromoted => {
-            chat.sets_timer(*[0, 604_800, 31_536_000].choose(rng).expect("three")).await;
+        Action::Notice => drop(device.tries(MarknoticedChat { chat_id }).await?),
+        Action::Timer if shown.can_send && !shown.is_self_talk => {
+            let seconds = *[0, 604_800, 31_536_000].choose(rng).expect("three");
+            device.tries(SetChatEphemeralTimer { chat_id, seconds }).await?;
         }
         Action::DeleteChat if !shown.is_self_talk => {
-            device.call(volary_proto::DeleteChat { chat_id }).await;
+            device.tries(volary_proto::DeleteChat { chat_id }).await?;
         }
         Action::NameChat | Action::Describe | Action::Add | Action::Remove => {
             if shown.chat_type() == ChatType::Group && shown.self_in_group {
-                of_group(chat, action, rng, people, number).await;
+                of_group(chat, action, rng, people, number).await?;
             }
         }
         _ => {
-            let messages = messages_of(chat).await;
+            let messages = messages_of(chat).await?;
             if let Some(message) = messages.choose(rng) {
-                with_message(chat, message, action, rng, number).await;
+                with_message(chat, &shown, message, action, rng, number).await?;
             }
         }
     }
+    Ok(())
 }
 
-async fn of_group(chat: &Chat, action: Action, rng: &mut ChaCha8Rng, people: &[Person], number: u64) {
+async fn sends(device: &Person, chat_id: u32, data: MessageData) -> Result<(), Error> {
+    device.tries(SendMessage { chat_id, data: Some(data) }).await.map(|_| ())
+}
+
+async fn of_group(
+    chat: &Chat,
+    action: Action,
+    rng: &mut ChaCha8Rng,
+    people: &[Person],
+    number: u64,
+) -> Result<(), Error> {
     let (device, chat_id) = (&chat.person, chat.id);
-    let somebody = people.choose(rng).expect("somebody");
+    let contact_id = id_of(device, people.choose(rng).expect("somebody")).await;
     match action {
         Action::NameChat => {
-            device.call(SetChatName { chat_id, name: format!("Group {number}") }).await;
+            device.tries(SetChatName { chat_id, name: format!("Group {number}") }).await?;
         }
         Action::Describe => {
             let description = format!("description {number}");
-            device.call(SetChatDescription { chat_id, description }).await;
+            device.tries(SetChatDescription { chat_id, description }).await?;
         }
         Action::Add => {
-            let contact_id = id_of(device, somebody).await;
-            device.call(AddContactToChat { chat_id, contact_id }).await;
+            device.tries(AddContactToChat { chat_id, contact_id }).await?;
         }
         _ => {
-            if chat.members().await.contains(&somebody.address) {
-                let contact_id = id_of(device, somebody).await;
-                device.call(RemoveContactFromChat { chat_id, contact_id }).await;
+            if device.tries(GetChatContacts { chat_id }).await?.ids.contains(&contact_id) {
+                device.tries(RemoveContactFromChat { chat_id, contact_id }).await?;
             }
         }
     }
+    Ok(())
 }
 
-async fn with_message(chat: &Chat, message: &Message, action: Action, rng: &mut ChaCha8Rng, number: u64) {
-    let device = &chat.person;
+async fn with_message(
+    chat: &Chat,
+    shown: &FullChat,
+    message: &Message,
+    action: Action,
+    rng: &mut ChaCha8Rng,
+    number: u64,
+) -> Result<(), Error> {
+    let (device, chat_id) = (&chat.person, chat.id);
     let msg_id = message.id;
     let own = message.from_id == 1;
-    let shown = chat.full().await;
     let msg_ids = vec![msg_id];
     match action {
         Action::Answer if shown.can_send => {
             let text = Some(format!("answer {number}"));
             let data = MessageData { text, quoted_message_id: Some(msg_id), ..Default::default() };
-            chat.sends(data).await;
+            sends(device, chat_id, data).await?;
         }
+        // A message that is still on its way cannot be edited by everybody.
         Action::Edit if own && !message.is_forwarded && !shown.is_self_talk && shown.can_send => {
-            // A message that is still on its way cannot be edited by everybody.
             let text = format!("edited {number}");
-            let _ = device.tries(SendEditRequest { msg_id, text }).await;
+            device.tries(SendEditRequest { msg_id, text }).await?;
         }
         Action::React if shown.can_send => {
             let emojis = ["👍", "❤️", ""];
             let emoji = *emojis.choose(rng).expect("three");
             let reactions = if emoji.is_empty() { Vec::new() } else { vec![emoji.to_owned()] };
-            let _ = device.tries(SendReaction { msg_id, reactions }).await;
+            device.tries(SendReaction { msg_id, reactions }).await?;
         }
-        Action::Read if !own => drop(device.call(MarkseenMsgs { msg_ids }).await),
-        Action::DeleteHere => drop(device.call(DeleteMessages { msg_ids }).await),
+        Action::Read if !own => drop(device.tries(MarkseenMsgs { msg_ids }).await?),
+        Action::DeleteHere => drop(device.tries(DeleteMessages { msg_ids }).await?),
         Action::DeleteEverywhere if own && !shown.is_self_talk && shown.can_send => {
-            let _ = device.tries(DeleteMessagesForAll { msg_ids }).await;
+            device.tries(DeleteMessagesForAll { msg_ids }).await?;
         }
         Action::Save if message.saved_message_id.is_none() && message.original_msg_id.is_none() => {
-            let _ = device.tries(SaveMessages { msg_ids }).await;
+            device.tries(SaveMessages { msg_ids }).await?;
         }
         Action::PinMessage if shown.can_send && !shown.is_self_talk => {
-            let pinned = !message.is_pinned;
-            let _ = device.tries(SetPinnedMessageState { msg_id, pinned }).await;
+            device.tries(SetPinnedMessageState { msg_id, pinned: !message.is_pinned }).await?;
         }
         Action::Forward if shown.can_send => {
-            device.call(ForwardMessages { msg_ids, chat_id: chat.id }).await;
+            device.tries(ForwardMessages { msg_ids, chat_id }).await?;
         }
         _ => {}
     }
+    Ok(())
 }

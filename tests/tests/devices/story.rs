@@ -47,6 +47,8 @@ struct Story {
     online: Vec<bool>,
     friends: Vec<Person>,
     kinds: Kinds,
+    /// All that comes together comes at the end.
+    restless: bool,
     /// Mails may wait for their next try.
     disturbed: bool,
     figures: Figures,
@@ -108,9 +110,10 @@ impl Story {
         let restless = seed % 2 == 1;
         let only = std::env::var("VOLARY_ONLY").unwrap_or_default();
         let only = only.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        let kinds = Kinds { restless, only };
+        let kinds = Kinds { only };
+        let disturbed = false;
         let mut story =
-            Self { rng, world, clock, devices, online, friends, kinds, disturbed: false, figures };
+            Self { rng, world, clock, devices, online, friends, kinds, restless, disturbed, figures };
         story.calms().await;
         story
     }
@@ -121,7 +124,8 @@ impl Story {
             9..=14 => self.disturbs().await,
             15..=18 => self.doubles(),
             19..=34 => self.friend_acts(number).await,
-            35..=44 => self.waits().await,
+            35..=43 => self.waits().await,
+            44 if !self.restless => self.calms().await,
             _ => self.acts(number).await,
         }
     }
@@ -197,15 +201,9 @@ impl Story {
     async fn acts(&mut self, number: u64) {
         let device = self.rng.gen_range(0..self.devices.len());
         let action = self.kinds.any(&mut self.rng);
-        if action.needs_calm() {
-            self.calms().await;
-        }
         self.figures.actions += 1;
         let friends = self.friends.clone();
         actions::done(&self.devices[device], action, &mut self.rng, &friends, number).await;
-        if action.needs_calm() {
-            self.calms().await;
-        }
     }
 
     /// All devices hear of everything.
@@ -253,6 +251,8 @@ impl Story {
                 self.figures.lines = shown[0].len();
                 break;
             };
+            // A receipt that was on its way when its device went offline waits for its next try.
+            self.disturbed = true;
             if Instant::now() > end {
                 let difference = seen::difference(&shown[0], &shown[other]);
                 let troubles = self.devices.iter().map(|device| device.log.troubles().to_string());

@@ -56,8 +56,9 @@ async fn try_decide(
     let mut decisions = Vec::with_capacity(read.len());
     let mut known_copies: Vec<(Place, String)> = Vec::new();
     let mut skipped: Vec<Skipped> = Vec::new();
+    let now = shared.db.now();
     let actions = shared.db.read(|view| {
-        let judge = Judge::new(view, profile, TransportId::new(heads.transport_id))?;
+        let judge = Judge::new(view, profile, TransportId::new(heads.transport_id), now)?;
         heads
             .heads
             .iter()

@@ -34,7 +34,7 @@ use volary_engine::outgoing::receipts::{self, Due};
 use volary_engine::outgoing::render;
 use volary_engine::outgoing::rendered::{Mail, Rendered};
 use volary_engine::state::{outbox, transports};
-use volary_engine::sync::queue;
+use volary_engine::sync::{queue, share};
 
 /// Rows rendered and submitted in one pass.
 const BATCH: usize = 16;
@@ -128,7 +128,7 @@ async fn pass(shared: &Rc<Shared>) -> Outcome<Pass> {
     shared.hub.faults.pass(Spot::Sending);
     let now = shared.db.now();
     if shared.db.read(|view| queue::is_due(view, shared.id))? {
-        shared.db.transact(shared.id, queue::gather).await?;
+        shared.db.transact(shared.id, share::gather).await?;
     }
     let held = shared.pace.borrow_mut().held(Instant::now());
     let (rows, order) = shared.db.read(|view| {
@@ -244,7 +244,7 @@ async fn announced(shared: &Rc<Shared>, rows: &[(u64, OutboxRecord)]) -> Outcome
         let (sequence, chat) = (*sequence, job.chat);
         if let Some(chat) = chat
             && shared.db.look(|view| announcing::is_news(view, shared.id, chat))?
-            && shared.db.transact(shared.id, move |tx| complete::begins(tx, sequence, chat)).await?.value
+            && shared.db.transact(shared.id, move |tx| complete::begins(tx, sequence)).await?.value
         {
             found.insert(sequence);
         }

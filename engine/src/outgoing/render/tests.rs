@@ -115,7 +115,7 @@ async fn changes_go_to_a_relay_that_was_just_removed_too() {
         desk.gets_address(addr).await;
     }
     relays::delete(&desk.db, PROFILE, "me@two.test".to_owned()).await.unwrap();
-    desk.change(queue::gather).await;
+    desk.change(crate::sync::share::gather).await;
     let told = |desk: &Desk| {
         let queued = desk.db.look(|view| crate::state::outbox::entries(view, PROFILE, 100)).unwrap();
         rendered(desk, queued[0].1.message).unwrap().unwrap().mails[0].recipients.clone()
@@ -138,7 +138,7 @@ async fn changes_go_to_a_relay_that_was_just_removed_too() {
     desk.change(|tx| {
         let relays = crate::sync::relays::state(tx.store, PROFILE)?;
         queue::push(tx, &volary_mail::sync::Change::Transports(relays))?;
-        queue::gather(tx)
+        crate::sync::share::gather(tx)
     })
     .await;
     assert_eq!(told(&desk), ["me@three.test", "me@one.test"]);
