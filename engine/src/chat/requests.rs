@@ -1,5 +1,7 @@
 //! Accepting, blocking and deleting chats and contacts; visibility and mute.
 
+use std::collections::HashSet;
+
 use volary_storage::records::{
     Block, ChatRecord, ChatType, ContactOrigin, MessageRecord, MessageState, Mute, ViewType, Visibility,
 };
@@ -178,6 +180,7 @@ pub fn delete_but(
 
 /// Whether a chat shows other messages that came or went as mail.
 fn has_mail_beside(tx: &Tx<'_, '_>, chat: ChatId, some: &[MessageId]) -> Outcome<bool> {
+    let some: HashSet<&MessageId> = some.iter().collect();
     for id in messages::visible_ids(tx.store, tx.profile, chat)? {
         let is_mail = |record: MessageRecord| !record.mid.is_empty();
         if !some.contains(&id) && messages::load(tx.store, tx.profile, id)?.is_some_and(is_mail) {

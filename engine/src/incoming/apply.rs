@@ -312,6 +312,11 @@ fn visible(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &P
     if special::is_late_pre_message(tx, opened, parsed, who)? {
         return Ok(Copies::Keep.into());
     }
+    in_its_chat(tx, opened, parsed, who)
+}
+
+/// A message that is not here yet goes into its chat, and out of it again if it was deleted before it came.
+fn in_its_chat(tx: &mut Tx<'_, '_>, opened: &Opened, parsed: &ParsedMessage, who: &People) -> Outcome<Fate> {
     let mid = special::shown_mid(opened, parsed);
     let by_user = own_deletions::deleted(tx, mid)?;
     let last = chats::last_id(tx.store, tx.profile)?;
